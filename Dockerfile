@@ -1,0 +1,27 @@
+# One image with both commands, `ingest` and `tagger`; docker-compose.yml says how each is run.
+# Every package is checked against its hash; nothing runs as root; nothing is written but spool and /tmp.
+
+FROM python:3.13-slim AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /build
+COPY requirements.txt requirements-build.txt ./
+RUN python -m venv /venv \
+    && /venv/bin/pip install --require-hashes --requirement requirements.txt \
+    && pip install --require-hashes --requirement requirements-build.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY ingest ingest
+COPY tagger tagger
+RUN pip wheel --no-deps --no-build-isolation --wheel-dir wheel . \
+    && /venv/bin/pip install --no-deps wheel/*.whl
+
+FROM python:3.13-slim
+# The folder is here so that a volume mounted on it belongs to the user, too.
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin livechat \
+    && install --directory --owner=10001 --group=10001 --mode=0700 /var/spool/livechat-ingest
+COPY --from=build /venv /venv
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 TAGGER_CONFIG=/config
+USER 10001:10001
+# The webhooks. Health and metrics are on another port, 8082 of `ingest` and 8081 of `tagger`, on the loopback.
+EXPOSE 8080
+# No HEALTHCHECK: the two commands have different ports for it, so who runs one names its check.
+CMD ["tagger", "--help"]

@@ -1,0 +1,74 @@
+# Needs make and Python 3.11 or newer; the tests on a real Kafka need Java 17 or newer and Maven, too.
+# The first target that needs it makes .venv from the locked, hash-checked requirements.
+
+# The first of these that is new enough is taken; PYTHON=... puts another in front.
+PYTHONS = $(PYTHON) python3.13 python3.12 python3.11 python3 python
+NEW_ENOUGH = import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+# Worker processes of a test run. More than the tests' own waiting can use makes real-time tests unsteady.
+JOBS ?= 2
+
+BIN = .venv/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+PYTEST = $(BIN)/pytest --numprocesses=$(JOBS) --dist=worksteal
+COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --universal --python-version=3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links
+LOCKED = --constraints=requirements-dev.txt
+
+BENCHES = $(patsubst tests/bench/%/__main__.py,bench-%,$(wildcard tests/bench/*/__main__.py))
+
+.PHONY: help demo test test-fast lint kafka $(BENCHES) lock clean
+.DELETE_ON_ERROR:
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@for bench in $(BENCHES); do echo "  make $$bench"; done
+
+demo: .venv/ready  ## a simulated LiveChat, the real services: watch chats get their tags (1 minute)
+	$(BIN)/tagger demo
+
+test: .venv/ready  ## all tests; those on a real Kafka start one, or take KAFKA_BOOTSTRAP_SERVERS
+	$(PYTEST)
+
+test-fast: .venv/ready  ## the tests that need no Java
+	$(PYTEST) -m "not real_kafka"
+
+lint: .venv/ready  ## ruff and mypy
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+kafka: .venv/ready  ## a real Apache Kafka on the loopback, until Ctrl-C
+	@exec $(BIN)/python -m tests.kafka
+
+$(BENCHES): bench-%: .venv/bench
+	$(BIN)/python -m tests.bench.$*
+
+lock:  ## pin the newest dependencies that pyproject.toml allows (needs uv)
+	$(COMPILE) --upgrade pyproject.toml --extra=test --extra=lint --group=build -o requirements-dev.txt >/dev/null
+	$(COMPILE) $(LOCKED) pyproject.toml -o requirements.txt >/dev/null
+	$(COMPILE) $(LOCKED) --group=build -o requirements-build.txt >/dev/null
+	$(COMPILE) $(LOCKED) pyproject.toml --extra=bench -o requirements-bench.txt >/dev/null
+
+clean:  ## remove all that was made: .venv, .kafka, caches
+	rm -rf .venv .kafka .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/ready: requirements-dev.txt pyproject.toml
+	@if ! $(BIN)/python -c '$(NEW_ENOUGH)' 2>/dev/null; then \
+		for python in $(PYTHONS); do \
+			if $$python -c '$(NEW_ENOUGH)' 2>/dev/null; then found=$$python; break; fi; \
+		done; \
+		if [ -z "$$found" ]; then \
+			echo "Python 3.11 or newer is needed, with venv (Debian: python3-venv); PYTHON=... names one" >&2; exit 2; \
+		fi; \
+		echo "Making .venv with $$($$found --version)"; \
+		$$found -m venv --clear .venv; \
+	fi
+	@$(PIP) --require-hashes --requirement requirements-dev.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The neighbours that benchmarks measure against.
+.venv/bench: .venv/ready requirements-bench.txt
+	@$(PIP) --require-hashes --requirement requirements-bench.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""LiveChat → Kafka: take a webhook, store it, answer 200."""

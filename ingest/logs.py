@@ -1,0 +1,107 @@
+"""What a log line may hold: `ingest.runtime` hands this on to every process of ours.
+
+It promises that no line holds content: only fields of an allow list pass, an exception shows as its type and
+place, a library's message as its template. It never prints an exception's text, for that may quote a webhook.
+"""
+
+import logging
+import sys
+import time
+import traceback
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import structlog
+
+LOGGED_CHARS_MAX: Final = 500  # of one field; ids and reasons are short, anything longer is a mistake
+LIBRARY_EVERY_S: Final = 10.0  # for one line of library code: aiokafka repeats itself while a broker is away
+
+# Ids, sizes, reasons, places. None of these names ever holds what a person wrote, or a person's address.
+LOGGED_FIELDS: Final = frozenset(
+    (
+        *("event", "level", "timestamp", "logger", "where", "template", "error_type", "error", "unlisted"),
+        *("action", "reason", "result", "outcome", "status", "method", "attempts", "count", "suppressed"),
+        *("bytes", "records", "seconds", "age_s", "limit", "signal", "version", "exit_code", "host", "port"),
+        *("organization", "chat_id", "thread_id", "event_id", "rule", "tag", "config"),
+        *("file", "line", "column", "variable"),
+        *("topic", "partition", "offset", "committed", "replay_from", "lag", "group", "generation"),
+    )
+)
+
+Line = MutableMapping[str, Any]
+
+
+def configure_logs(level: str, log_format: str | None, *, strict: bool = False) -> None:
+    """Send all logs to stderr.
+
+    level: debug, info, warning or error. log_format: json, console, or None for console on a terminal.
+    strict raises ValueError for an unlisted field instead of dropping it: for tests.
+    """
+    console = log_format == "console" or (log_format is None and sys.stderr.isatty())
+    threshold = getattr(logging, level.upper())
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper("iso", utc=True),
+            _exception_as_place,
+            lambda _, __, line: _listed_only(line, strict),
+            structlog.dev.ConsoleRenderer() if console else lambda _, __, line: orjson.dumps(line).decode(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(handlers=[_Libraries()], level=max(threshold, logging.WARNING), force=True)
+    for quoting in ("aiohttp.server", "aiohttp.access"):  # these put parts of requests into their messages
+        logging.getLogger(quoting).disabled = True
+
+
+def _exception_as_place(_: Any, __: str, line: Line) -> Line:
+    error = line.pop("exc_info", None)
+    if error is True:
+        error = sys.exc_info()[1]
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]  # a task group's: the first cause says most
+    if isinstance(error, BaseException):
+        frames = traceback.extract_tb(error.__traceback__)
+        line["error_type"] = type(error).__name__
+        line["where"] = " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames))
+    return line
+
+
+def _listed_only(line: Line, strict: bool) -> Line:
+    unlisted = ", ".join(sorted(line.keys() - LOGGED_FIELDS))
+    if unlisted and strict:
+        raise ValueError(f"not in LOGGED_FIELDS: {unlisted}")
+    kept = {name: _short(value) for name, value in line.items() if name in LOGGED_FIELDS}
+    return {**kept, "unlisted": unlisted} if unlisted else kept
+
+
+def _short(value: object) -> object:
+    """A value that any renderer can write: a log call must not raise."""
+    if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**53):
+        return value
+    return str(value).encode("utf-8", "replace").decode()[:LOGGED_CHARS_MAX]
+
+
+class _Libraries(logging.Handler):
+    """Other people's loggers: level, place and the message's template; its arguments may hold content."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[tuple[str, int], float] = {}  # as many entries as libraries have lines that log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        place, now = (record.name, record.lineno), time.monotonic()
+        if now - self._last.get(place, -LIBRARY_EVERY_S) < LIBRARY_EVERY_S:
+            return
+        self._last[place] = now
+        fields: dict[str, Any] = {"logger": record.name}
+        if record.args:  # without arguments the message may be formatted already
+            fields["template"] = record.msg
+        if record.exc_info and record.exc_info[1]:
+            fields["exc_info"] = record.exc_info[1]
+        else:
+            fields["where"] = f"{record.filename}:{record.lineno} {record.funcName}"
+        structlog.get_logger().log(record.levelno, "a library reports", **fields)

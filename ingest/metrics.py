@@ -1,0 +1,73 @@
+"""Every metric of `ingest`, with its meaning. No label holds an id, a text or an address."""
+
+import functools
+from collections.abc import Callable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+ACK_BUCKETS_S: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 7.5)
+
+
+class Metrics:
+    """The metrics of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._webhooks = Counter(
+            "ingest_webhooks_total",
+            "Webhooks with a right secret. result: kafka, spool (both answered 200), ignored (200 and not "
+            "stored), not_stored, refused (by Kafka, for good; both answered 503).",
+            ["action", "result"],
+            registry=registry,
+        )
+        # Each counter is looked up once: prometheus-client takes a lock and a microsecond to find it.
+        self.webhook: Callable[[str, str], Counter] = functools.cache(self._webhooks.labels)
+        self.refusals = Counter(
+            "ingest_refusals_total", "Requests that were refused, and why.", ["reason"], registry=registry
+        )
+        self.mended = Counter(
+            "ingest_mended_total", "Webhooks with half an emoji, replaced by U+FFFD.", registry=registry
+        )
+        self.ack_seconds = Histogram(
+            "ingest_ack_seconds",
+            "From taking a webhook in to Kafka's acknowledgement, of the longest waiting in each batch.",
+            buckets=ACK_BUCKETS_S,
+            registry=registry,
+        )
+        self.last_webhook = Gauge(
+            "ingest_last_webhook_timestamp_seconds",
+            "When the last webhook with a right secret came, Unix time: silence is an alarm.",
+            registry=registry,
+        )
+        self.in_hand = Gauge("ingest_requests_in_hand", "Requests being worked on.", registry=registry)
+        self.connections = Gauge("ingest_connections", "Open connections.", registry=registry)
+        self.connections_closed = Counter(
+            "ingest_connections_closed_total",
+            "Connections that were closed on the sender: too_many, slow (no whole head in time).",
+            ["reason"],
+            registry=registry,
+        )
+        self.kafka_up = Gauge("ingest_kafka_up", "1 while a producer is connected.", registry=registry)
+        self.producers_replaced = Counter(
+            "ingest_producers_replaced_total", "Producers given up as stuck or broken.", registry=registry
+        )
+        self.set_aside = Counter(
+            "ingest_records_set_aside_total",
+            "Records that Kafka will never take, kept in the spool's table `refused`.",
+            registry=registry,
+        )
+        self.spooling = Gauge("ingest_spooling", "1 while webhooks go to the spool.", registry=registry)
+        self.spool_records = Gauge("ingest_spool_records", "Records in the spool.", registry=registry)
+        self.spool_bytes = Gauge("ingest_spool_bytes", "Size of the spool in use.", registry=registry)
+        self.spool_oldest = Gauge(
+            "ingest_spool_oldest_timestamp_seconds",
+            "When the oldest record in the spool came, Unix time; 0 while it is empty.",
+            registry=registry,
+        )
+        self.spool_failures = Counter(
+            "ingest_spool_failures_total",
+            "Writes the spool could not make: full, disk, corrupt (the file was moved aside).",
+            ["reason"],
+            registry=registry,
+        )

@@ -1,0 +1,275 @@
+"""Records to Kafka: one aiokafka producer at a time, replaced when it is stuck.
+
+It promises that the outcome KAFKA means acknowledged by all in-sync replicas, and that records of one partition
+are sent in the order they came: a later one never leaves before an earlier one is acknowledged.
+It never waits for Kafka without an end, and it never drops what nobody was told about.
+"""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    InvalidTimestampError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
+from aiokafka.partitioner import murmur2
+
+from ingest.metrics import Metrics
+from ingest.waiting import Outcome, Waiting
+
+# A flush costs 0.3 ms of CPU whatever it holds. So the first record of a burst waits for its neighbours, and
+# flushes keep a distance: at most a tenth of a core goes into them.
+LINGER_S: Final = 0.001
+FLUSH_EVERY_S: Final = 0.003
+BATCH_BYTES_MAX: Final = (
+    900 * 1024
+)  # below the topic's max.message.bytes (1 MiB by default), above the largest record
+STUCK_S: Final = 3.0  # without an acknowledgement: leaves time for another try within a sender's patience
+CONNECT_S: Final = 3.0  # for one try to connect
+RETRY_S_MAX: Final = 1.0  # between tries to connect, doubling from a twentieth of it
+RETIRE_S: Final = 10.0  # a producer that was given up may still deliver; after that it is cut off
+REQUEST_S: Final = 10.0  # aiokafka's patience with one request
+LOOK_S: Final = 0.25  # how often time is looked at
+KEYS_REMEMBERED: Final = 65_536  # a chat's key comes 20 times on average, and hashing it costs 9 µs; 10 MB
+
+# Answers of Kafka that are about the record itself, so that another try gets the same.
+FOR_GOOD: Final = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTimestampError)
+
+log = structlog.get_logger()
+key_hash = lru_cache(KEYS_REMEMBERED)(murmur2)
+
+
+class Producer:
+    """`give_back` takes what a failed producer left unacknowledged, in order; else the next one tries."""
+
+    def __init__(
+        self,
+        options: Callable[[], dict[str, Any]],
+        topic: str,
+        metrics: Metrics,
+        give_back: Callable[[list[Waiting]], None] | None = None,
+    ) -> None:
+        self._options, self._topic, self._metrics, self._give_back = options, topic, metrics, give_back
+        self._loop = asyncio.get_running_loop()
+        self._kafka: AIOKafkaProducer | None = None
+        self._partitions = 0  # how many the topic has
+        self._unplaced: deque[Waiting] = deque()  # while no producer is connected
+        self._queues: defaultdict[int, deque[Waiting]] = defaultdict(deque)  # by partition: not sent yet
+        self._flights: dict[
+            int, list[Waiting]
+        ] = {}  # by partition: sent and not acknowledged, one batch each
+        self._singly: dict[int, int] = {}  # by partition: how many records to send one by one
+        self._timer: asyncio.TimerHandle | None = None
+        self._flushed_at = self._since = 0.0
+        self._proven = False  # this producer has had an acknowledgement
+        self._lost = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.tried = asyncio.Event()  # the first try to connect is over
+        self.topic_missing = False
+
+    @property
+    def up(self) -> bool:
+        return self._kafka is not None
+
+    def put(self, waiting: Waiting) -> None:
+        """Take a record; its future tells the outcome, in time or not: deadlines are the caller's."""
+        if self._kafka is None:
+            self._unplaced.append(waiting)
+        else:
+            self._queues[self._partition(waiting)].append(waiting)
+            if self._timer is None:
+                self._arm()
+
+    def _partition(self, waiting: Waiting) -> int:
+        """As Kafka's own default partitioner, so that other producers of the topic agree."""
+        return int(key_hash(waiting.record.key) & 0x7FFFFFFF) % self._partitions
+
+    def _arm(self) -> None:
+        at = max(self._loop.time() + LINGER_S, self._flushed_at + FLUSH_EVERY_S)
+        self._timer = self._loop.call_at(at, self._flush)
+
+    def _flush(self) -> None:
+        self._timer, self._flushed_at = None, self._loop.time()
+        if self._kafka is not None:
+            for partition, queue in self._queues.items():
+                if queue and partition not in self._flights:
+                    self._launch(self._kafka, partition, queue)
+
+    def _launch(self, kafka: AIOKafkaProducer, partition: int, queue: deque[Waiting]) -> None:
+        """Send what fits into one batch. The partition's next batch waits until this one is acknowledged."""
+        batch, flight = kafka.create_batch(), list[Waiting]()
+        while queue and not (flight and self._singly.get(partition)):
+            waiting = queue[0]
+            if not waiting.future.done():  # else its sender was told that it is not stored
+                key, value, headers = waiting.record.key, waiting.record.value, list(waiting.record.headers)
+                if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+                    break  # full
+                flight.append(waiting)
+            queue.popleft()
+        batch.close()  # nobody else adds to it
+        if flight:
+            self._flights[partition] = flight
+            task = self._loop.create_task(self._fly(kafka, partition, batch, flight))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _fly(self, kafka: AIOKafkaProducer, partition: int, batch: Any, flight: list[Waiting]) -> None:
+        error = None
+        try:
+            await (await kafka.send_batch(batch, self._topic, partition=partition))
+        except Exception as caught:  # noqa: BLE001  # KafkaError, but also what aiokafka's internals raise when broken
+            error = caught
+        else:
+            for waiting in flight:
+                waiting.ends(Outcome.KAFKA)  # counts from a producer that was given up, too
+        if kafka is not self._kafka:
+            return
+        if error is not None:
+            self._failed(partition, flight, error)
+            return
+        del self._flights[partition]
+        self._proven = True
+        if not flight[0].spooled:
+            self._metrics.ack_seconds.observe(self._loop.time() - flight[0].since)
+        if self._singly.get(partition):
+            self._singly[partition] -= 1
+        if self._queues[partition] and self._timer is None:
+            self._arm()
+
+    def _failed(self, partition: int, flight: list[Waiting], error: Exception) -> None:
+        """A batch was refused. The producer has counted its records all the same, and stays out of sequence.
+
+        https://github.com/aio-libs/aiokafka/issues/1017
+        """
+        if isinstance(error, FOR_GOOD):
+            if len(flight) == 1:
+                flight[0].ends(Outcome.REFUSED)
+            self._singly[partition] = max(self._singly.get(partition, 0), len(flight)) - (len(flight) == 1)
+        self.replace("a batch was refused", error)
+
+    def replace(self, reason: str, error: Exception | None = None) -> None:
+        """Give this producer up, and everything back that it has not got acknowledged."""
+        kafka, self._kafka = self._kafka, None
+        if kafka is None:
+            return
+        self._metrics.kafka_up.set(0)
+        self._metrics.producers_replaced.inc()
+        log.warning("producer replaced", reason=reason, error_type=type(error).__name__ if error else None)
+        unacknowledged = [*self._flights.values(), *self._queues.values()]
+        open_ones = [waiting for some in unacknowledged for waiting in some if not waiting.future.done()]
+        open_ones.sort(key=lambda waiting: waiting.since)  # stable: within a partition the order stays
+        self._flights.clear()
+        self._queues.clear()
+        if self._give_back is None:
+            self._unplaced.extend(open_ones)
+        else:
+            self._give_back(open_ones)
+        self._lost.set()
+        self._retire(kafka)
+
+    async def run(self) -> None:
+        """Keep a producer connected, for ever."""
+        retry_s = 0.0
+        while True:
+            await asyncio.sleep(retry_s)
+            retry_s = min(max(2 * retry_s, RETRY_S_MAX / 20), RETRY_S_MAX)
+            if await self._connect():
+                while not self._lost.is_set():
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._lost.wait(), LOOK_S)
+                    self._look()
+                if self._proven:
+                    retry_s = 0.0
+            self.tried.set()
+            while self._unplaced and self._unplaced[0].future.done():
+                self._unplaced.popleft()
+
+    async def _connect(self) -> bool:
+        kafka = None
+        try:
+            kafka = self._new()
+            async with asyncio.timeout(CONNECT_S):
+                await kafka.start()
+                # All topics are asked for: asking for one that is missing can create it, with one partition.
+                cluster = await kafka.client.fetch_all_metadata()
+                partitions = cluster.partitions_for_topic(self._topic)
+                self.topic_missing = not partitions
+                if partitions:
+                    await kafka.partitions_for(self._topic)
+        except (KafkaError, OSError) as error:  # TimeoutError and ssl.SSLError are OSErrors
+            log.warning("Kafka cannot be reached", error_type=type(error).__name__)
+            partitions = None
+        if kafka is None or not partitions:
+            if kafka is not None:
+                self._retire(kafka)
+            return False
+        self._use(kafka, len(partitions))
+        return True
+
+    def _new(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            **self._options(),
+            client_id="ingest",
+            acks="all",  # 200 means acknowledged by all in-sync replicas
+            enable_idempotence=True,  # aiokafka's own tries write nothing twice
+            max_batch_size=BATCH_BYTES_MAX,
+            linger_ms=0,  # batches are full when aiokafka gets them
+            request_timeout_ms=int(REQUEST_S * 1000),
+        )
+
+    def _use(self, kafka: AIOKafkaProducer, partitions: int) -> None:
+        log.info("connected to Kafka", topic=self._topic, count=partitions)
+        self._kafka, self._partitions, self._proven = kafka, partitions, False
+        self._since = self._loop.time()
+        self._lost.clear()
+        self._metrics.kafka_up.set(1)
+        self.tried.set()
+        unplaced, self._unplaced = self._unplaced, deque()
+        for waiting in unplaced:
+            self.put(waiting)
+
+    def _look(self) -> None:
+        if self._kafka is None:
+            return
+        now = self._loop.time()
+        for some in [*self._flights.values(), *self._queues.values()]:
+            oldest = next(
+                (waiting for waiting in some if not waiting.spooled and not waiting.future.done()), None
+            )
+            if oldest is not None and now - max(oldest.since, self._since) > STUCK_S:
+                self.replace("not acknowledged in time")
+                return
+        partitions = self._kafka.client.cluster.partitions_for_topic(self._topic)
+        self._partitions = len(partitions or ()) or self._partitions  # a topic can grow
+
+    def _retire(self, kafka: AIOKafkaProducer) -> None:
+        task = self._loop.create_task(_stop(kafka, RETIRE_S))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self, timeout_s: float) -> None:
+        """End for good. Nobody puts records any more; what is in flight gets the time that is given."""
+        kafka, self._kafka = self._kafka, None
+        if kafka is not None:
+            await _stop(kafka, timeout_s)
+        for task in self._tasks:
+            task.cancel()
+
+
+async def _stop(kafka: AIOKafkaProducer, timeout_s: float) -> None:
+    """Stop an aiokafka producer, which would flush without an end while no broker answers."""
+    stopping = asyncio.ensure_future(kafka.stop())
+    done, _ = await asyncio.wait([stopping], timeout=timeout_s)
+    if not done and (sender := kafka._sender.sender_task) is not None:
+        sender.cancel()  # nothing public ends the flush
+        await asyncio.wait([stopping], timeout=REQUEST_S)
+    if stopping.done() and not stopping.cancelled() and stopping.exception() is not None:
+        log.warning("producer did not stop cleanly", error_type=type(stopping.exception()).__name__)

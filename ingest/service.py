@@ -1,0 +1,120 @@
+"""The running service: builds the parts from the settings, serves, and stops in an order that loses nothing."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from ingest.app import App
+from ingest.connection import Door
+from ingest.metrics import Metrics
+from ingest.runtime import AdminServer, Health, create_topic_command
+from ingest.settings import IngestSettings, WebhookSecrets
+from ingest.spool import Spool
+from ingest.store import KEEP_S, Store
+
+LISTEN_ON_S: Final = 5.0  # after SIGTERM: a balancer needs that long to see that we are not ready
+FINISH_S: Final = KEEP_S + 3.0  # for requests in hand: a body's time and a record's
+DRAIN_S: Final = 5.0  # for a spool that is being drained; what is left waits on the disk
+FLUSH_S: Final = 3.0  # for the producer; all of these together stay below 30 s
+FIRST_TRY_S: Final = 5.0  # to reach Kafka at start, before serving without knowing the topic
+PARTITIONS: Final = 12  # suggested where the topic is missing: as many taggers can share it
+RETENTION_MS: Final = 7 * 24 * 3600 * 1000  # suggested: a week to come back to
+
+log = structlog.get_logger()
+
+
+class Service:
+    """One `ingest`. `serve` runs it until told to stop; after `open` the ports are known."""
+
+    def __init__(self, settings: IngestSettings, listen_on_s: float = LISTEN_ON_S) -> None:
+        """Raises SpoolError where the spool cannot be used."""
+        self._settings, self._listen_on_s = settings, listen_on_s
+        self._metrics = metrics = Metrics()
+        folder = settings.ingest_spool_dir
+        spool = Spool(folder, settings.ingest_spool_bytes_max, metrics) if folder else None
+        self.store = Store(settings.client_options, settings.kafka_webhooks_topic, spool, metrics)
+        self._app = App(self.store, WebhookSecrets(settings.secret("livechat_webhook_secrets")), metrics)
+        self._door = Door(self._app.handle, self._app.on_error, metrics)
+        self._admin = AdminServer(
+            settings.ingest_admin_host, settings.ingest_admin_port, self.health, metrics.registry
+        )
+        self._background: asyncio.Task[None] | None = None
+        self.port = self.admin_port = 0
+
+    def health(self) -> Health:
+        store, settings = self.store, self._settings
+        complaints, notes = [], []
+        if self._app.stopping:
+            complaints.append("Stopping, as asked.")
+        if not store.producer.up:
+            away = f"Kafka at {settings.kafka_bootstrap_servers} does not answer or lacks the topic."
+            if store.spool is None:
+                complaints.append(f"{away} Webhooks are answered 503; INGEST_SPOOL_DIR would keep them.")
+            else:
+                notes.append(f"{away} Webhooks are kept in the spool.")
+        if store.spool is not None and store.spooling:
+            notes.append(f"Spooling: {store.spool.count} records wait to be sent to Kafka.")
+        return Health(ready=complaints, notes=notes)
+
+    async def open(self) -> str | None:
+        """Start everything; where it cannot be, tell why and what to do."""
+        try:
+            await self._admin.start()
+            self.admin_port = self._admin.port
+            self._background = asyncio.create_task(self._run())
+            await asyncio.wait([asyncio.create_task(self.store.producer.tried.wait())], timeout=FIRST_TRY_S)
+            if self.store.producer.topic_missing:
+                settings = self._settings
+                command = create_topic_command(
+                    settings.kafka_webhooks_topic, settings.kafka_bootstrap_servers, PARTITIONS, RETENTION_MS
+                )
+                return f"Kafka has no topic {settings.kafka_webhooks_topic}. Create it:\n  {command}"
+            self.port = await self._door.open(self._settings.ingest_host, self._settings.ingest_port)
+        except OSError as error:
+            return f"An address cannot be listened on: {error.strerror}."
+        log.info("listening", host=self._settings.ingest_host, port=self.port)
+        return None
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.store.run())
+            group.create_task(self._door.close_the_slow())
+
+    async def serve(self, stopping: asyncio.Event) -> int:
+        """Serve until told to stop, then stop; the exit code."""
+        assert self._background is not None
+        told = asyncio.create_task(stopping.wait())
+        await asyncio.wait([told, self._background], return_when=asyncio.FIRST_COMPLETED)
+        failed = self._background.done()
+        if failed:
+            log.error("a part of the service ended", exc_info=self._background.exception())
+        told.cancel()
+        await self._wind_down()
+        await self.close()
+        return 1 if failed else 0
+
+    async def _wind_down(self) -> None:
+        log.info("stopping", seconds=self._listen_on_s)
+        self._app.stopping = True
+        await asyncio.sleep(self._listen_on_s)
+        self._door.stop_listening()
+        await self._until(lambda: self._app.in_hand == 0, FINISH_S)
+        await self._until(lambda: not (self.store.spooling and self.store.producer.up), DRAIN_S)
+
+    async def _until(self, done: Callable[[], bool], seconds: float) -> None:
+        """Wait for something, but not longer than that."""
+        end = asyncio.get_running_loop().time() + seconds
+        while not done() and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(0.05)
+
+    async def close(self) -> None:
+        """Free everything, in the order in which it is needed no more."""
+        await self._door.close()
+        if self._background is not None:
+            self._background.cancel()
+            await asyncio.wait([self._background])
+        await self.store.stop(FLUSH_S)
+        await self._admin.stop()
+        log.info("stopped")

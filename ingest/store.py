@@ -1,0 +1,147 @@
+"""Where a webhook is kept: on the topic, or in the spool while Kafka is away.
+
+It promises an outcome for each record within KEEP_S, and that no record overtakes an earlier one of its chat:
+while the spool holds anything that Kafka has not been handed, new records join its tail.
+It never calls a record stored that is neither acknowledged nor synced.
+"""
+
+import asyncio
+from collections import deque
+from typing import Any, Final
+
+import structlog
+
+from ingest.metrics import Metrics
+from ingest.producer import Producer
+from ingest.spool import Row, Spool
+from ingest.topic import Record
+from ingest.waiting import Outcome, Waiting
+
+KEEP_S: Final = (
+    7.0  # to keep a record: LiveChat waits about 10 s for its answer, and the way there and back takes some
+)
+LOOK_S: Final = 0.25  # how often time is looked at
+ROUND_RECORDS_MAX: Final = 1_000  # drained with one acknowledgement and one sync
+ROUND_BYTES_MAX: Final = 4 * 1024 * 1024
+ROUND_S_MAX: Final = 30.0  # nobody waits for a round, so a slow broker gets its time
+QUICK_ROUND_S: Final = 1.0  # after a round like this webhooks may go to Kafka directly again
+
+log = structlog.get_logger()
+
+
+class Store:
+    """Composes the producer and, if there is one, the spool. `run()` has to run beside."""
+
+    def __init__(self, options: Any, topic: str, spool: Spool | None, metrics: Metrics) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.spool, self._metrics = spool, metrics
+        self.producer = Producer(options, topic, metrics, self._given_back if spool else None)
+        self._deadlines: deque[tuple[float, Waiting]] = (
+            deque()
+        )  # in order of time; bounded by the requests in hand
+        self._direct = spool is None or spool.count == 0
+
+    @property
+    def spooling(self) -> bool:
+        return not self._direct
+
+    def keep(self, record: Record) -> asyncio.Future[Outcome]:
+        """Keep a record; the future tells where, within KEEP_S."""
+        waiting = Waiting(record, self._loop.create_future(), self._loop.time())
+        self._deadlines.append((waiting.since + KEEP_S, waiting))
+        if self.spool is not None and not (self._direct and self.producer.up):
+            self._close_direct_way()
+            self.spool.append(waiting)
+        else:
+            self.producer.put(waiting)
+        return waiting.future
+
+    def _given_back(self, unacknowledged: list[Waiting]) -> None:
+        """The producer failed: what is not in the spool joins it, in order and before anything that comes."""
+        assert self.spool is not None
+        if unacknowledged:
+            self._close_direct_way()  # also where all of them are in the spool already
+        for waiting in unacknowledged:
+            if waiting.spooled:
+                waiting.ends(Outcome.NOT_STORED)
+            else:
+                self.spool.append(waiting)
+
+    async def run(self) -> None:
+        """Keep a producer connected, deadlines kept and the spool drained, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.producer.run())
+            group.create_task(self._keep_deadlines())
+            if self.spool is not None:
+                group.create_task(self._drain(self.spool))
+
+    async def _keep_deadlines(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            now = self._loop.time() + LOOK_S  # rather a moment early than late
+            while self._deadlines and (self._deadlines[0][1].future.done() or self._deadlines[0][0] <= now):
+                self._deadlines.popleft()[1].ends(Outcome.NOT_STORED)
+
+    async def _drain(self, spool: Spool) -> None:
+        quick = False  # the last round was
+        while True:
+            if self._direct or not self.producer.up:
+                quick = False
+                await asyncio.sleep(LOOK_S)
+                continue
+            rows = await spool.read(ROUND_RECORDS_MAX, ROUND_BYTES_MAX)
+            if rows:
+                quick = await self._round(spool, rows, quick)
+            elif spool.count == 0 and not spool.arriving:
+                self._open_direct_way()
+                await spool.shrink()
+            else:
+                await asyncio.sleep(LOOK_S)  # the disk does not let us read
+
+    async def _round(self, spool: Spool, rows: list[Row], quick: bool) -> bool:
+        """Hand rows to Kafka and remove what it acknowledged; tells whether that was quick.
+
+        Once the newest is handed over, new records may follow it directly: the producer keeps their order.
+        """
+        if not self.producer.up:
+            return False
+        started = self._loop.time()
+        handed = [Waiting(row.record, self._loop.create_future(), started, spooled=True) for row in rows]
+        for waiting in handed:
+            self.producer.put(waiting)
+        if quick and rows[-1].id == spool.last_id and not spool.arriving:
+            self._open_direct_way()
+        _, late = await asyncio.wait([waiting.future for waiting in handed], timeout=ROUND_S_MAX)
+        if late:
+            self.producer.replace("a round of the spool was not acknowledged")
+        took_s = self._loop.time() - started
+        ended = [(row.id, waiting.future.result()) for row, waiting in zip(rows, handed, strict=True)]
+        stored = [row_id for row_id, outcome in ended if outcome is Outcome.KAFKA]
+        refused = [row_id for row_id, outcome in ended if outcome is Outcome.REFUSED]
+        if refused:
+            self._metrics.set_aside.inc(len(refused))
+            log.error("Kafka refuses records for good: they are set aside in the spool", count=len(refused))
+        while (stored or refused) and not await spool.remove(stored, refused=refused):  # noqa: ASYNC110
+            await asyncio.sleep(
+                LOOK_S
+            )  # a disk tells no event; and a full one must not make us send for ever
+        if self._direct and spool.count == 0 and not spool.arriving:
+            await spool.shrink()
+        return len(stored) == len(rows) and took_s < QUICK_ROUND_S
+
+    def _close_direct_way(self) -> None:
+        if self._direct:
+            self._direct = False
+            self._metrics.spooling.set(1)
+            log.warning("Kafka is away: webhooks go to the spool")
+
+    def _open_direct_way(self) -> None:
+        self._direct = True
+        self._metrics.spooling.set(0)
+        log.info("the spool is drained: webhooks go to Kafka")
+
+    async def stop(self, timeout_s: float) -> None:
+        """End after `run` was cancelled and nobody keeps records any more."""
+        await self.producer.stop(timeout_s)
+        if self.spool is not None:
+            await self.spool.close()

@@ -1,0 +1,1 @@
+"""Kafka → LiveChat: assemble each chat, find its keywords, set its tags."""

@@ -1,0 +1,193 @@
+"""`tagger run`: the running service, composed."""
+
+import asyncio
+import signal
+import time
+from random import SystemRandom
+
+import click
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from ingest.runtime import (
+    AdminServer,
+    KafkaSettings,
+    LogSettings,
+    configure_logs,
+    create_topic_command,
+    load,
+    run,
+    stop,
+)
+from tagger import metrics
+from tagger.consumer import Consumer
+from tagger.core.limits import Limits
+from tagger.core.watchdog import Watchdog
+from tagger.keywords import Keywords, Unloadable
+from tagger.livechat.auth import credentials
+from tagger.livechat.client import Client
+from tagger.producer import Producer
+from tagger.settings import TaggerSettings
+from tagger.web import PartitionFigures, health_of
+from tagger.worker import Worker
+
+# Kafka may come up after us; so often and so long is it asked for its topics before we say what is wrong.
+START_RETRY_S = 2.0
+START_DEADLINE_S = 10.0
+
+DAY_MS = 86_400_000
+
+log = structlog.get_logger()
+
+
+@click.command("run", epilog="Settings come from the environment; `tagger run --settings` lists them.")
+@click.option("--settings", "show_settings", is_flag=True, help="List every setting and exit.")
+def command(show_settings: bool) -> None:
+    """Read webhooks from Kafka and tag the chats that ended.
+
+    \b
+    Examples:
+      tagger run
+      TAGGER_DRY_RUN=true tagger run      decide and record, but set no tag
+    """
+    if show_settings:
+        for owner in (KafkaSettings, TaggerSettings, LogSettings):
+            for variable, default, doc in owner.describe():
+                click.echo(f"{variable}  (default: {default})\n    {doc}")
+        return
+    kafka, settings, logs = load(KafkaSettings), load(TaggerSettings), load(LogSettings)
+    configure_logs(logs.log_level, logs.log_format)
+    who = credentials(settings, time.monotonic, SystemRandom())
+    if isinstance(who, list):
+        stop("\n".join(who))
+    keywords = Keywords.load(settings.tagger_config, settings.tagger_canned_placeholder)
+    if isinstance(keywords, Unloadable):
+        stop("\n".join([*keywords.problems, "Nothing was started: these keyword files are not valid."]))
+    client = Client(who, settings.livechat_api_url, Requests())
+    raise SystemExit(run(lambda stopping: serve(stopping, kafka, settings, keywords, client)))
+
+
+class Requests:
+    """Hears of every request to LiveChat, for the metrics."""
+
+    def on_request(self, method: str, result: str, seconds: float) -> None:
+        metrics.API_REQUESTS.labels(method=method, result=result).inc()
+        metrics.API_SECONDS.labels(method=method).observe(seconds)
+
+
+async def serve(
+    stopping: asyncio.Event,
+    kafka: KafkaSettings,
+    settings: TaggerSettings,
+    keywords: Keywords,
+    client: Client,
+) -> int:
+    """Compose the parts, run until told to stop, take them apart. The exit code."""
+    producer = Producer(kafka.client_options())
+    worker = Worker(
+        keywords,
+        client,
+        producer,
+        webhooks_topic=kafka.kafka_webhooks_topic,
+        decisions_topic=kafka.kafka_decisions_topic,
+        parked_topic=kafka.kafka_parked_topic,
+        dry_run=settings.tagger_dry_run,
+    )
+    consumer = Consumer(
+        kafka.kafka_webhooks_topic,
+        group_of(kafka, settings),
+        kafka.client_options(),
+        session_timeout_s=kafka.kafka_session_timeout_s,
+        group_instance_id=kafka.kafka_group_instance_id,
+        limits=limits_of(settings),
+        open_bytes_max=settings.tagger_open_bytes_max,
+        settle=worker.settle,
+    )
+    dog = Watchdog()
+    metrics.REGISTRY.register(PartitionFigures(consumer))
+    admin = AdminServer(
+        settings.tagger_admin_host,
+        settings.tagger_admin_port,
+        lambda: health_of(consumer, client, keywords, dog, time.monotonic()),
+        metrics.REGISTRY,
+    )
+    await admin.start()
+    log.info("started", host=settings.tagger_admin_host, port=admin.port, config=keywords.judge.hash)
+    announce(keywords, True)
+    watch = asyncio.create_task(keywords.watch(announce))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, keywords.reload_soon)
+    try:
+        missing = await missing_topics(stopping, kafka)
+        if missing:
+            stop("\n".join(missing))
+        if not stopping.is_set():
+            await consumer.start()
+            await consumer.run(stopping)
+    finally:
+        watch.cancel()
+        await consumer.close()
+        await client.close()
+        await producer.stop()
+        await admin.stop()
+    log.info("stopped")
+    return 0
+
+
+def group_of(kafka: KafkaSettings, settings: TaggerSettings) -> str:
+    """A dry run reads in a group of its own, so that switching it off skips no chat."""
+    return f"{kafka.kafka_group_id}-dry-run" if settings.tagger_dry_run else kafka.kafka_group_id
+
+
+def limits_of(settings: TaggerSettings) -> Limits:
+    return Limits(
+        replay_records_max=settings.tagger_replay_records_max,
+        chat_age_s_max=settings.tagger_chat_age_s_max,
+        chat_idle_s_max=settings.tagger_chat_idle_s_max,
+        linger_s=settings.tagger_linger_s,
+    )
+
+
+def announce(keywords: Keywords, took_over: bool) -> None:
+    """Say which keyword files are in force, and whether newer ones were refused."""
+    metrics.KEYWORDS_RELOAD_SUCCESS.set(took_over)
+    metrics.KEYWORDS_RELOAD_TIME.set_to_current_time()
+    if took_over:
+        metrics.KEYWORDS_INFO.clear()
+        metrics.KEYWORDS_INFO.labels(hash=keywords.judge.hash).set(1)
+        log.info("keywords_in_force", config=keywords.judge.hash, count=len(keywords.judge.rules))
+    else:
+        first = keywords.problems[0] if keywords.problems else ""
+        log.error("keywords_refused", config=keywords.judge.hash, count=len(keywords.problems), reason=first)
+
+
+async def missing_topics(stopping: asyncio.Event, kafka: KafkaSettings) -> list[str]:
+    """What to do about each topic that does not exist. Waits for Kafka as long as it is away."""
+    while not stopping.is_set():
+        admin = AIOKafkaAdminClient(**kafka.client_options())
+        try:
+            async with asyncio.timeout(START_DEADLINE_S):
+                await admin.start()
+                there = set(await admin.list_topics())
+            return advice(kafka, there)
+        except (KafkaError, TimeoutError, OSError) as error:
+            log.warning("kafka_away", error_type=type(error).__name__)
+        finally:
+            await admin.close()
+        await asyncio.sleep(START_RETRY_S)
+    return []
+
+
+def advice(kafka: KafkaSettings, there: set[str]) -> list[str]:
+    """One line a missing topic, with the command that creates it."""
+    wanted = {
+        kafka.kafka_webhooks_topic: (12, 7),
+        kafka.kafka_decisions_topic: (3, 30),
+        kafka.kafka_parked_topic: (1, 30),
+    }
+    return [
+        f"The topic {topic} does not exist. Create it:\n  "
+        + create_topic_command(topic, kafka.kafka_bootstrap_servers, partitions, days * DAY_MS)
+        for topic, (partitions, days) in wanted.items()
+        if topic not in there
+    ]

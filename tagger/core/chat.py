@@ -1,0 +1,248 @@
+"""The events of one thread, in any order, with any repeats → its conversation. Pure.
+
+Of a thread only what judging needs is kept: who said what, under which event id; a tenth of what the
+parsed events would take. It is kept as two runs of bytes, entry by entry in the same order. The bytes F8
+to FF do not occur in UTF-8, so four of them can tell the parts apart:
+
+    ids    FF [FC] event id FE
+    text   FF author's place FD text [FD text]...
+"""
+
+import sys
+from typing import Final
+
+from tagger.core.conversation import Author, Conversation, Said, ThreadKey
+from tagger.core.event import ChatStarted, Event
+
+_ENTRY: Final = b"\xff"
+_ID_END: Final = b"\xfe"
+_FIELD: Final = b"\xfd"
+# Most event ids begin with the thread's own, which is left out; this marks one that does not.
+_ALIEN: Final = b"\xfc"
+
+# A thread has a customer and an agent or two; a place is one byte below F8.
+AUTHORS_MAX: Final = 200
+
+# What one thread costs beside its text and authors: the objects, the ids, the places in the indexes.
+# Measured; `tests/unit/core/test_threads.py` compares it with what the interpreter allocates.
+THREAD_BYTES: Final = 700
+# What the id of an author, or a tag, costs beside its letters.
+NAME_BYTES: Final = 60
+
+# How an entry of `text` begins, by the author's place.
+_PLACES: Final = tuple(b"\xff%c\xfd" % place for place in range(AUTHORS_MAX + 1))
+
+
+class Thread:
+    """One thread as far as it was seen."""
+
+    __slots__ = (
+        "asks",
+        "authors",
+        "begun",
+        "chat",
+        "completed",
+        "created_at_ms",
+        "customers",
+        "ending",
+        "events",
+        "first",
+        "first_ms",
+        "first_record_ms",
+        "group_ids",
+        "holds",
+        "ids",
+        "incomplete",
+        "last_ms",
+        "sibling",
+        "tags",
+        "text",
+        "thread_id",
+    )
+
+    def __init__(
+        self, chat: tuple[str, str], thread_id: str, first: int, record_ms: int, now_ms: int
+    ) -> None:
+        self.chat = chat  # (organization, chat_id)
+        self.thread_id = thread_id  # "": not a thread but a record that could not be read
+        self.sibling: Thread | None = None  # another thread of the same chat
+        self.first = first  # offset of the first record of it
+        self.first_record_ms = record_ms  # that record's own time
+        self.first_ms = now_ms  # event time at that record
+        self.last_ms = now_ms  # event time at the last record of it
+        self.ids = bytearray()  # see the head of this file
+        self.text = bytearray()
+        self.events = 0  # entries in each of the two
+        self.authors: tuple[str, ...] = ()
+        self.customers = 0  # bit n: authors[n] is a customer
+        self.begun = False  # its incoming_chat was seen
+        self.created_at_ms: int | None = None
+        self.group_ids: tuple[int, ...] | None = None
+        self.tags: tuple[str, ...] = ()
+        self.incomplete: str | None = None  # why something of it is missing, where that is known
+        self.completed = False  # what LiveChat has of it was united with what was seen
+        self.asks = True  # if it expires without an end, LiveChat is asked whether it ended
+        self.holds = True  # must be read again after a restart: replay_from stays at or below `first`
+        self.ending: Ending | None = None
+
+    def begin(self, started: ChatStarted) -> bool:
+        """Take what `incoming_chat` says of the thread beside its events; whether it was news."""
+        news = not self.begun and not self.completed
+        if not self.begun:
+            self.begun = True
+            self.created_at_ms = started.created_at_ms
+            # A thread that begins inactive may never be deactivated; that is not documented.
+            self.asks = self.incomplete is not None or not started.active
+        return self._learn(started) or news
+
+    def unite(self, chat: ChatStarted) -> tuple[Event, ...]:
+        """Take what `get_chat` says of the thread, beside its events; of these, the ones not known yet."""
+        self._learn(chat)
+        self.completed, self.incomplete = True, None
+        fresh: dict[str, Event] = {}
+        for event in chat.events:
+            if self._entry(event.event_id) not in self.ids:
+                fresh.setdefault(event.event_id, event)
+        return tuple(fresh.values())
+
+    def _learn(self, chat: ChatStarted) -> bool:
+        known = self.customers
+        for customer in chat.customers:
+            place = self._place(customer)
+            if place < AUTHORS_MAX:
+                self.customers |= 1 << place
+        if self.group_ids is None:
+            self.group_ids = chat.group_ids
+        if chat.tags and not self.tags:
+            self.tags = chat.tags
+        return self.customers != known
+
+    def add(self, event_id: str, author_id: str, fields: tuple[str, ...]) -> int:
+        """Add what an event says; by how much `size` grew, 0 where the event was known."""
+        entry = self._entry(event_id)
+        if entry in self.ids:
+            return 0
+        authors = self.authors
+        grown = len(entry)
+        if author_id in authors:
+            place = authors.index(author_id)
+        else:
+            place = self._place(author_id)
+            grown += NAME_BYTES + len(author_id)
+        self.ids += entry
+        said = _PLACES[place] + (fields[0].encode() if len(fields) == 1 else _joined(fields))
+        self.text += said
+        self.events += 1
+        return grown + len(said)
+
+    def _entry(self, event_id: str) -> bytes:
+        """How the event is found in `ids`."""
+        own = event_id.removeprefix(self.thread_id)
+        if own is event_id:
+            return b"\xff\xfc%b\xfe" % event_id.encode()
+        return b"\xff%b\xfe" % own.encode()
+
+    def _place(self, author_id: str) -> int:
+        """The author's place; AUTHORS_MAX for everyone who comes after so many."""
+        if author_id in self.authors:
+            return self.authors.index(author_id)
+        if len(self.authors) == AUTHORS_MAX:
+            return AUTHORS_MAX
+        # An agent speaks in thousands of threads: their id is kept once.
+        self.authors += (sys.intern(author_id),)
+        return len(self.authors) - 1
+
+    def size(self) -> int:
+        """Bytes of what differs from thread to thread; the rest is THREAD_BYTES."""
+        names = (*self.authors, *self.tags)
+        return (
+            len(self.chat[1])
+            + len(self.thread_id)
+            + len(self.ids)
+            + len(self.text)
+            + sum([NAME_BYTES + len(name) for name in names])
+        )
+
+    def forget(self) -> None:
+        """Keep nothing of what was said, and nothing of the log."""
+        self.ids, self.text = bytearray(), bytearray()
+        self.events = self.customers = 0
+        self.authors = self.tags = ()
+        self.holds = False
+
+    def missing(self, trust_ms: int | None) -> str | None:
+        """Why LiveChat must be asked before the thread is judged; None where it is complete.
+
+        Complete is a thread whose `incoming_chat` was seen, created no earlier than the trust time, before
+        which the log may have been cut; None: nothing is trusted yet.
+        """
+        if self.completed or self.incomplete:
+            return self.incomplete
+        if not self.begun:
+            return "no_beginning" if self.events else "never_seen"
+        if self.created_at_ms is None:
+            return "no_created_at"
+        if trust_ms is None or self.created_at_ms < trust_ms:
+            return "before_trust"
+        if self.events and (not self.customers or "" in self.authors):
+            return "no_author"
+        return None
+
+    def conversation(self, *, complete: bool, more: tuple[Event, ...] = ()) -> Conversation:
+        """What was said, in the order it was seen; `more` are events that are not in the text already."""
+        said = [*self._said(), *(self._as_said(event) for event in more)]
+        return Conversation(
+            ThreadKey(*self.chat, self.thread_id),
+            tuple(said),
+            None if self.group_ids is None else frozenset(self.group_ids),
+            frozenset(self.tags),
+            complete,
+        )
+
+    def _said(self) -> list[Said]:
+        own = self.thread_id.encode()
+        said: list[Said] = []
+        entries = bytes(self.ids)[1:-1].split(_ID_END + _ENTRY)
+        for known_as, entry in zip(entries, bytes(self.text).split(_ENTRY)[1:], strict=False):
+            event_id = known_as[1:] if known_as.startswith(_ALIEN) else own + known_as
+            fields = tuple(field.decode() for field in entry[2:].split(_FIELD))
+            said.append(Said(event_id.decode(), self._role(entry[0]), fields))
+        return said
+
+    def _as_said(self, event: Event) -> Said:
+        place = self.authors.index(event.author_id) if event.author_id in self.authors else AUTHORS_MAX
+        return Said(event.event_id, self._role(place), event.fields)
+
+    def _role(self, place: int) -> Author:
+        return "customer" if self.customers >> place & 1 else "agent"
+
+
+class Ending:
+    """What is due for a thread that ended, expired or could not be read."""
+
+    __slots__ = ("asked", "at_ms", "decided", "ended", "handed", "held", "judged", "record_ms", "waiting")
+
+    def __init__(self, at_ms: int, record_ms: int, *, ended: bool, judged: bool) -> None:
+        self.ended = ended  # its end is in the log, or LiveChat said so
+        self.judged = judged  # what is due from now on is late
+        self.at_ms = at_ms  # event time at the record that made it due
+        self.record_ms = record_ms  # that record's own time
+        self.waiting: list[int] = []  # offsets that no work answers for yet
+        self.handed: list[int] = []  # offsets that the work under way answers for
+        self.held = 0  # bytes that the thread counts for while it waits
+        self.asked = 0  # times that LiveChat called the thread active
+        self.decided: frozenset[str] = frozenset()
+
+    @property
+    def unfinished(self) -> bool:
+        return bool(self.waiting or self.handed)
+
+
+def _joined(fields: tuple[str, ...]) -> bytes:
+    return _FIELD.join([field.encode() for field in fields])
+
+
+def conversation_of(chat: ChatStarted) -> Conversation:
+    """A chat that LiveChat gave as a whole, as the rules see it."""
+    thread = Thread((chat.organization, chat.chat_id), chat.thread_id, 0, 0, 0)
+    return thread.conversation(complete=not chat.odd_events, more=thread.unite(chat))

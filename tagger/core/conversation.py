@@ -1,0 +1,42 @@
+"""What was said in one thread, as the keyword rules see it.
+
+The meeting point of the two halves of the core: `chat` and `event` make conversations out of
+records, `decision` judges them. Neither half knows the other.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Author = Literal["customer", "agent"]
+
+
+class ThreadKey(NamedTuple):
+    """What is tagged. A chat that is opened again is a new thread, and two organizations may share a chat id."""
+
+    organization: str  # organization_id, or license_id as text; "" for API 3.1, which sends neither
+    chat_id: str
+    thread_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One event that says something.
+
+    `fields` are its texts: one for a message, several for a rich message or a filled form. Each is
+    searched by itself; a keyword never matches across two of them.
+    """
+
+    event_id: str
+    author: Author
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A thread at the moment it is judged."""
+
+    thread: ThreadKey
+    said: tuple[Said, ...]  # in the order they were seen
+    group_ids: frozenset[int] | None = None  # LiveChat groups the thread began in; None: unknown
+    tags: frozenset[str] = frozenset()  # known to be on the thread already
+    complete: bool = True  # False: something may be missing, so rules with `none` are not judged

@@ -1,0 +1,233 @@
+"""A record of the topic, or a chat as `get_chat` returns it → what happened, in a few facts. Pure.
+
+All shapes of API 3.3 to 3.6. Whatever a record holds, nothing here raises, and no reason quotes it.
+What an event says is in `said`; here is who and where.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple, TypeGuard
+
+from ingest import topic
+from tagger.core.said import fields_of
+
+# Chats that `ingest` and `tagger` are tried out with begin so; a real chat id never does.
+SAMPLE_PREFIX: Final = "tagger-sample-"
+
+
+class Event(NamedTuple):
+    """One event of a thread that says something, or may."""
+
+    event_id: str
+    author_id: str  # "": LiveChat did not say
+    fields: tuple[str, ...]  # () where it says nothing
+
+    def __repr__(self) -> str:
+        return f"Event({self.event_id!r}, {len(self.fields)} fields)"
+
+
+class ChatStarted(NamedTuple):
+    """`incoming_chat`: a thread begins. Also a chat with one thread, as `get_chat` and `list_archives`.
+
+    https://platform.text.com/docs/management/webhooks#incoming_chat
+    """
+
+    organization: str
+    chat_id: str
+    thread_id: str
+    created_at_ms: int | None
+    active: bool
+    events: tuple[Event, ...]  # those that say something
+    customers: tuple[str, ...]  # ids of the users whose type is customer
+    group_ids: tuple[int, ...] | None  # None: LiveChat did not say
+    tags: tuple[str, ...]
+    odd_events: int  # events that could not be read: the thread has holes
+
+    def __repr__(self) -> str:
+        return f"ChatStarted({self.chat_id!r}, {self.thread_id!r}, {len(self.events)} events)"
+
+
+class EventReceived(NamedTuple):
+    """`incoming_event`: one more event of a thread.
+
+    https://platform.text.com/docs/management/webhooks#incoming_event
+    """
+
+    organization: str
+    chat_id: str
+    thread_id: str
+    event_id: str  # "" where it says nothing
+    author_id: str  # "": LiveChat did not say
+    fields: tuple[str, ...]  # () where it says nothing
+
+    def __repr__(self) -> str:
+        return f"EventReceived({self.chat_id!r}, {self.thread_id!r}, {self.event_id!r})"
+
+
+class ChatEnded(NamedTuple):
+    """`chat_deactivated`: the thread ended.
+
+    https://platform.text.com/docs/management/webhooks#chat_deactivated
+    """
+
+    organization: str
+    chat_id: str
+    thread_id: str
+
+
+class Ignored(NamedTuple):
+    """A record that is no business of ours: `action` or `sample`."""
+
+    reason: str
+
+
+class Unreadable(NamedTuple):
+    """Something that should be a webhook or a chat of LiveChat, and is not. The reason quotes nothing."""
+
+    reason: str
+    organization: str  # "" where it cannot be told
+    chat_id: str  # "" where it cannot be told
+
+
+class Restricted(NamedTuple):
+    """LiveChat keeps the events of this thread back; the plan does not cover its age."""
+
+    chat_id: str
+    thread_id: str
+
+
+Fact = ChatStarted | EventReceived | ChatEnded | Ignored | Unreadable
+
+
+def read(key: bytes | None, value: bytes | None) -> Fact:
+    """What a record tells. The value is the truth; the key serves only where the value cannot be read."""
+    webhook = topic.decode(value)
+    if isinstance(webhook, topic.Unreadable):
+        return Unreadable(webhook.reason, *(topic.split_key(key) or ("", "")))
+    action, organization, payload = webhook.action, webhook.organization, webhook.payload
+    if action == "incoming_event":
+        return _event_received(organization, payload)
+    if action == "incoming_chat":
+        started = _chat(organization, payload.get("chat"))
+        if isinstance(started, Restricted):
+            return Unreadable("events withheld", organization, started.chat_id)
+        return started
+    if action == "chat_deactivated":
+        return _chat_ended(organization, payload)
+    return Ignored("action")
+
+
+def chat_of(organization: str, answer: object) -> ChatStarted | Restricted | Unreadable:
+    """A chat with one `thread`, as `get_chat` returns it and `list_archives` lists it.
+
+    https://platform.text.com/docs/messaging/agent-chat-api#get-chat
+    """
+    chat = _chat(organization, answer)
+    return Unreadable("sample", organization, "") if isinstance(chat, Ignored) else chat
+
+
+def _event_received(organization: str, payload: dict[str, Any]) -> Fact:
+    chat_id, thread_id, event = payload.get("chat_id"), payload.get("thread_id"), payload.get("event")
+    if type(chat_id) is not str or type(thread_id) is not str or not chat_id or not thread_id:
+        return _unnamed(organization, chat_id)
+    if chat_id.startswith(SAMPLE_PREFIX):
+        return Ignored("sample")
+    if type(event) is not dict:
+        return Unreadable("no event", organization, chat_id)
+    fields = fields_of(event)
+    event_id, author_id = event.get("id"), event.get("author_id")
+    if fields is None or (fields and not _is_id(event_id)):
+        return Unreadable("odd event", organization, chat_id)
+    if type(author_id) is not str:
+        author_id = ""
+    return EventReceived(organization, chat_id, thread_id, event_id if fields else "", author_id, fields)
+
+
+def _chat_ended(organization: str, payload: dict[str, Any]) -> Fact:
+    chat_id, thread_id = payload.get("chat_id"), payload.get("thread_id")
+    if not _is_id(chat_id) or not _is_id(thread_id):
+        return _unnamed(organization, chat_id)
+    if chat_id.startswith(SAMPLE_PREFIX):
+        return Ignored("sample")
+    return ChatEnded(organization, chat_id, thread_id)
+
+
+def _unnamed(organization: str, chat_id: object) -> Unreadable:
+    if _is_id(chat_id):
+        return Unreadable("no thread_id", organization, chat_id)
+    return Unreadable("no chat_id", organization, "")
+
+
+def _chat(organization: str, chat: object) -> ChatStarted | Restricted | Ignored | Unreadable:
+    if not isinstance(chat, dict) or not _is_id(chat.get("id")):
+        return Unreadable("no chat", organization, "")
+    chat_id: str = chat["id"]
+    if chat_id.startswith(SAMPLE_PREFIX):
+        return Ignored("sample")
+    thread = chat.get("thread")
+    if not isinstance(thread, dict) or not _is_id(thread.get("id")):
+        return Unreadable("no thread", organization, chat_id)
+    if thread.get("restricted_access"):
+        return Restricted(chat_id, thread["id"])
+    events, odd = _events(thread.get("events"))
+    return ChatStarted(
+        organization,
+        chat_id,
+        thread["id"],
+        _milliseconds(thread.get("created_at")),
+        thread.get("active") is not False,
+        events,
+        _customers(chat.get("users")),
+        _group_ids(thread.get("access")) or _group_ids(chat.get("access")),
+        tuple(tag for tag in _list(thread.get("tags")) if isinstance(tag, str)),
+        odd,
+    )
+
+
+def _events(listed: object) -> tuple[tuple[Event, ...], int]:
+    """The events that say something, and how many could not be read."""
+    events: list[Event] = []
+    odd = 0
+    if listed is not None and not isinstance(listed, list):
+        return (), 1
+    for event in _list(listed):
+        fields = fields_of(event) if isinstance(event, dict) else None
+        if fields is None or (fields and not _is_id(event.get("id"))):
+            odd += 1
+        elif fields:
+            author_id = event.get("author_id")
+            events.append(Event(event["id"], author_id if _is_id(author_id) else "", fields))
+    return tuple(events), odd
+
+
+def _customers(users: object) -> tuple[str, ...]:
+    return tuple(
+        user["id"]
+        for user in _list(users)
+        if isinstance(user, dict) and user.get("type") == "customer" and _is_id(user.get("id"))
+    )
+
+
+def _group_ids(access: object) -> tuple[int, ...] | None:
+    listed = access.get("group_ids") if isinstance(access, dict) else None
+    if not isinstance(listed, list):
+        return None
+    return tuple(group for group in listed if type(group) is int)
+
+
+def _milliseconds(created_at: object) -> int | None:
+    """RFC 3339, UTC where it names no zone; None where it is no time."""
+    if not isinstance(created_at, str):
+        return None
+    try:
+        time = datetime.fromisoformat(created_at)
+        return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _is_id(value: object) -> TypeGuard[str]:
+    return type(value) is str and value != ""
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

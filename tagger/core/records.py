@@ -1,0 +1,130 @@
+"""What goes on the topics `livechat.decisions` and `livechat.parked`. Pure.
+
+Neither holds chat text or a person's address: a decision names the event and the position of a hit,
+the words stay in LiveChat. Readers of both topics de-duplicate by (topic, partition, offset).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+from tagger.core.conversation import ThreadKey
+from tagger.core.decision import Decision
+
+Outcome = Literal[
+    "tagged",  # every tag it called for is on the thread
+    "no_match",  # no rule holds
+    "partial",  # something could not be fetched: judged on what was seen, without the rules that have `none`
+    "late",  # a message came after the end and called for more tags
+    "late_conflict",  # a message came after the end and made a `none` hold; nothing is taken back
+    "parked",  # at least one tag was refused for good; see livechat.parked
+    "no_credentials",  # decided, not set: nobody gave us a token of this organization
+    "dry_run",  # decided, not set: TAGGER_DRY_RUN
+]
+
+# One decision stays far below Kafka's 1 MiB record limit; what is cut is counted in `because_omitted`.
+BECAUSE_MAX: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The record that made the work: the end of the thread, or the late event."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+def rfc3339(ms: int) -> str:
+    """UTC with milliseconds, as LiveChat writes times: 2026-11-23T20:00:00.000Z."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def decision_record(  # noqa: PLR0913 - one argument a field of the record
+    thread: ThreadKey,
+    decision: Decision,
+    outcome: Outcome,
+    source: Source,
+    *,
+    read_from: Literal["webhooks", "api"],
+    messages: int,
+    ended_at_ms: int,
+    settled_at_ms: int,
+) -> dict[str, Any]:
+    """One record of `livechat.decisions`: why a thread got its tags."""
+    because = [
+        {
+            "rule": hit.rule,
+            "tag": hit.tag,
+            "keyword": hit.keyword,
+            "event_id": hit.event_id,
+            "start": hit.start,
+            "end": hit.end,
+        }
+        for hit in decision.because[:BECAUSE_MAX]
+    ]
+    record: dict[str, Any] = {
+        **_thread(thread),
+        "tags": list(decision.tags),
+        "because": because,
+        "outcome": outcome,
+        "config": decision.config,
+        "source": read_from,
+        "messages": messages,
+        **_source(source),
+        "ended_at": rfc3339(ended_at_ms),
+        "settled_at": rfc3339(settled_at_ms),
+    }
+    if omitted := len(decision.because) - len(because):
+        record["because_omitted"] = omitted
+    return record
+
+
+def parked_record(  # noqa: PLR0913 - one argument a field of the record
+    thread: ThreadKey,
+    source: Source,
+    *,
+    tag: str | None,
+    reason: str,
+    error_type: str,
+    attempts: int,
+    parked_at_ms: int,
+) -> dict[str, Any]:
+    """One record of `livechat.parked`: one thing given up. `tag` is None where the chat could not be fetched."""
+    return {
+        **_thread(thread),
+        "tag": tag,
+        "reason": reason,
+        "error_type": error_type,
+        "attempts": attempts,
+        **_source(source),
+        "parked_at": rfc3339(parked_at_ms),
+    }
+
+
+def outcome_of(
+    tags: Iterable[str],
+    *,
+    complete: bool,
+    late: bool,
+    decided: frozenset[str],
+    refused: int,
+) -> Outcome:
+    """The one word for what became of a thread. `decided`: the tags of an earlier judgement of this thread."""
+    wanted = frozenset(tags)
+    if refused:
+        return "parked"
+    if not complete:
+        return "partial"
+    if late:
+        return "late" if decided <= wanted else "late_conflict"
+    return "tagged" if wanted else "no_match"
+
+
+def _thread(thread: ThreadKey) -> dict[str, str]:
+    return {"organization": thread.organization, "chat_id": thread.chat_id, "thread_id": thread.thread_id}
+
+
+def _source(source: Source) -> dict[str, str | int]:
+    return {"topic": source.topic, "partition": source.partition, "offset": source.offset}

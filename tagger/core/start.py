@@ -1,0 +1,199 @@
+"""Where an assignment begins to read, and what it may trust of what it reads. Pure.
+
+Metadata is a hint: where it is void, reading starts further back, never later. What was cut off by
+starting in the middle shows in the trust time: a thread created before it is not taken for whole.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from tagger.core.limits import Limits
+from tagger.core.offsets import Void, decode
+from tagger.core.work import FindTime, Record, Seek
+
+# A record may be this far ahead of our clock before its time is disbelieved: somebody's clock is an hour off.
+CLOCK_JUMP_MS: Final = 3_600_000
+
+Stage = Literal[
+    "resume",  # the first record must be the last one that the kept state holds
+    "verify",  # the first record must be the one that the hint names
+    "probe",  # the first record tells the time at the committed offset
+    "find",  # waiting for the offset of a time
+    "cut",  # the first record tells when the log was cut
+    "whole",  # nothing was cut
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """State of an earlier assignment: how far it folded, and what the group had committed then."""
+
+    position: int
+    last_record_ms: int
+    committed: int
+
+
+class Start:
+    """The way from an assignment to its first record that is folded.
+
+    `count` is called with (counter, reason) for what operators want to know of.
+    """
+
+    __slots__ = (
+        "_again",
+        "_committed",
+        "_count",
+        "_least_trust_ms",
+        "_limits",
+        "_metadata",
+        "_record_ms",
+        "effects_from",
+        "floor",
+        "stage",
+        "target",
+        "trust_ms",
+    )
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what the broker knows of a partition, what we kept, and our limits
+        self,
+        committed: int | None,
+        metadata: str,
+        log_start: int,
+        log_end: int,
+        kept: Kept | None,
+        limits: Limits,
+        count: Callable[[str, str], None],
+    ) -> None:
+        self._limits, self._count, self._metadata = limits, count, metadata
+        if committed is not None and committed > log_end:
+            # The topic was made anew, or lost its tail: what was committed says nothing about this log.
+            count("recreated", "")
+            committed = None
+        elif committed is not None and committed < log_start:
+            count("lost_range", "")
+            committed = None
+        self._committed = committed
+        self.effects_from = log_start if committed is None else committed
+        # The furthest back that reading may start: the replay window.
+        self.floor = max(log_start, self.effects_from - limits.replay_records_max)
+        self.trust_ms: int | None = None  # None: not known before the first record
+        self._least_trust_ms = 0
+        self._record_ms = 0  # time of the record that must be found at the target
+        self._again = False  # the same seek was asked for twice
+        self.stage: Stage
+        self.target: int  # the offset to seek
+        if (
+            committed is not None
+            and kept is not None
+            and self._continues(committed, kept, log_start, log_end)
+        ):
+            self.stage, self.target, self._record_ms = "resume", kept.position - 1, kept.last_record_ms
+        else:
+            self._choose()
+
+    def _continues(self, committed: int, kept: Kept, log_start: int, log_end: int) -> bool:
+        """Whether kept state goes on: the group was not set back, and the log still reaches it."""
+        near = committed - kept.position <= self._limits.replay_records_max
+        return kept.committed <= committed and near and log_start < kept.position <= log_end
+
+    def _choose(self) -> None:
+        committed = self._committed
+        if committed is None:
+            self._cut_at(self.effects_from)
+            return
+        hint = decode(self._metadata)
+        if isinstance(hint, Void):
+            self._look_back(hint.reason)
+        elif hint.replay_from > committed or (hint.record_ms is None and hint.replay_from != committed):
+            self._look_back("implausible")
+        elif hint.replay_from < self.floor:
+            self._count("window_cut", "")
+            self._least_trust_ms = hint.trust_ms
+            self._cut_at(self.floor)
+        elif hint.record_ms is None:
+            self.stage, self.target, self.trust_ms = "whole", committed, hint.trust_ms
+        else:
+            self.stage, self.target, self._record_ms = "verify", hint.replay_from, hint.record_ms
+            self._least_trust_ms = hint.trust_ms
+
+    def _look_back(self, why: str) -> None:
+        self._count("hint_void", why)
+        self._least_trust_ms = 0
+        if self.effects_from == self.floor:
+            self._cut_at(self.floor)
+        else:
+            self.stage, self.target = "probe", self.effects_from - 1
+
+    def _cut_at(self, target: int) -> None:
+        self.target = target
+        if target:
+            self.stage, self.trust_ms = "cut", None
+        else:
+            self.stage, self.trust_ms = "whole", 0  # the log's very beginning
+
+    def found(self, offset: int | None) -> Seek:
+        """The first offset not older than the time asked for; None where the broker cannot tell."""
+        self._again = False
+        self._cut_at(self.floor if offset is None else min(max(offset, self.floor), self.effects_from))
+        return Seek(self.target)
+
+    def first(self, record: Record, now_ms: int) -> Seek | FindTime | None:
+        """Judge the first record after a seek; None: fold from it on, but nothing below the target."""
+        if record.offset != self.target and not self._again:
+            # A seek can be lost, and a gap looks the same: ask once more, then believe what comes.
+            self._again = True
+            self._count("seek_lost", "")
+            return Seek(self.target)
+        self._again = False
+        matches = record.offset == self.target and record.timestamp == self._record_ms
+        if self.stage == "resume":
+            if matches:
+                self.stage = "whole"
+                return None
+            self._count("resume_void", "")
+            self._choose()
+            return Seek(self.target)
+        if self.stage == "verify":
+            if matches:
+                self.stage, self.trust_ms = "whole", self._least_trust_ms
+                return None
+            self._look_back("mismatch")
+            return Seek(self.target)
+        if self.stage == "probe":
+            self.stage = "find"
+            return FindTime(record.timestamp - self._limits.chat_age_s_max * 1000)
+        if self.stage == "cut" or record.offset != self.target:
+            self._cut(record, now_ms)
+        return None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether it is still open from where to fold."""
+        return self.stage not in ("cut", "whole")
+
+    def gap(self, position: int) -> Seek | None:
+        """The log has no record from the target up to this position; None: fold from there."""
+        if self.stage == "resume":
+            self._count("resume_void", "")
+            self._choose()
+        elif self.stage == "verify":
+            self._look_back("mismatch")
+        elif self.stage == "probe":
+            return self.found(None)
+        else:
+            self._cut_at(position)
+            return None
+        return Seek(self.target)
+
+    def _cut(self, record: Record, now_ms: int) -> None:
+        """The record is the first of a log whose beginning is missing.
+
+        A thread that was created a while after the cut has all its records behind it: the while is for clocks
+        that differ, and for an `incoming_chat` that comes after its first event.
+        """
+        self.stage = "whole"
+        if record.timestamp < 0:
+            return  # no time, no trust: every thread is asked for
+        cut_ms = min(record.timestamp, now_ms + CLOCK_JUMP_MS)
+        self.trust_ms = max(self._least_trust_ms, self.trust_ms or 0, cut_ms + self._limits.skew_s * 1000)

@@ -1,0 +1,336 @@
+"""What one partition knows: the threads that its records tell of, and the work they call for. Pure.
+
+A function of the records from `replay_from` to `position`, so it may be thrown away at any moment and
+built again. Each record is folded once. Times are event time: the highest record time seen so far, moved
+by our own clock only while nothing comes.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from tagger.core.backlog import Backlog
+from tagger.core.chat import Ending, Thread
+from tagger.core.conversation import Conversation
+from tagger.core.event import ChatEnded, ChatStarted, EventReceived, Unreadable, read
+from tagger.core.limits import Limits
+from tagger.core.said import FIELD_CHARS_MAX
+from tagger.core.threads import Threads
+from tagger.core.work import Record
+
+# An expiry looks at open threads at least this often, so that those long gone are let go of in time.
+_LOOK_EVERY_MS: Final = 600_000
+
+
+class State:
+    """The fold of a partition's records."""
+
+    __slots__ = (
+        "backlog",
+        "clock_ms",
+        "count",
+        "effects_from",
+        "last_record_ms",
+        "limits",
+        "position",
+        "threads",
+        "trust_ms",
+    )
+
+    def __init__(self, limits: Limits, count: Counter[tuple[str, str]]) -> None:
+        self.limits, self.count = limits, count
+        self.threads = Threads()
+        self.backlog = Backlog()
+        self.position = 0  # the next offset to fold
+        self.effects_from = 0  # what is due below was settled before this assignment
+        self.last_record_ms: int | None = None  # the last record's own time
+        self.clock_ms = 0
+        self.trust_ms: int | None = None  # threads created before may be cut; None: not known yet
+
+    def fold(self, record: Record, latest_ms: int) -> None:
+        """Take one record. A record time later than `latest_ms` is taken for a clock that is wrong."""
+        offset, at_ms = record.offset, record.timestamp
+        self.last_record_ms = at_ms
+        if at_ms > self.clock_ms:
+            self.advance(min(at_ms, latest_ms), offset)
+        self.position = offset + 1
+        if offset < self.effects_from:
+            self.count["replayed", ""] += 1
+        fact = read(record.key, record.value)
+        if isinstance(fact, EventReceived):
+            self._event_received(fact, offset, at_ms)
+        elif isinstance(fact, ChatStarted):
+            self._chat_started(fact, offset, at_ms)
+        elif isinstance(fact, ChatEnded):
+            self._chat_ended(fact, offset, at_ms)
+        elif isinstance(fact, Unreadable):
+            self._unreadable(fact, offset, at_ms)
+        else:
+            self.count["ignored", fact.reason] += 1
+
+    def _event_received(self, fact: EventReceived, offset: int, at_ms: int) -> None:
+        organization, chat_id, thread_id, event_id, author_id, fields = fact
+        thread = self.threads.get(organization, chat_id, thread_id)
+        if thread is None:
+            if not fields:
+                return  # nothing was said, and an end will be looked up anyway
+            thread = self._new((organization, chat_id), thread_id, offset, at_ms)
+        elif not thread.holds:
+            if not fields:
+                return
+            thread = self._revived(thread, offset, at_ms)
+        thread.last_ms = self.clock_ms
+        if fields and self._said(thread, event_id, author_id, fields) and thread.ending is not None:
+            self._due(thread, offset, at_ms)
+
+    def _chat_started(self, fact: ChatStarted, offset: int, at_ms: int) -> None:
+        thread = self._known(fact.organization, fact.chat_id, fact.thread_id, offset, at_ms)
+        size = thread.size()
+        news = thread.begin(fact)
+        grown = thread.size() - size
+        self.threads.size += grown
+        if thread.ending is not None:
+            self.backlog.grew(thread.ending, grown)
+        if fact.odd_events:
+            news = True
+            self._holed(thread)
+        for event in fact.events:
+            news |= self._said(thread, *event)
+        if news and thread.ending is not None:
+            self._due(thread, offset, at_ms)
+
+    def _chat_ended(self, fact: ChatEnded, offset: int, at_ms: int) -> None:
+        thread = self._known(fact.organization, fact.chat_id, fact.thread_id, offset, at_ms)
+        ending = thread.ending
+        if ending is None:
+            silent = offset < self.effects_from
+            thread.ending = Ending(self.clock_ms, at_ms, ended=True, judged=silent)
+            self._due(thread, offset, at_ms)
+            self.threads.deadlines.put(thread, self.clock_ms + self.limits.linger_s * 1000)
+        elif ending.ended:
+            self.count["repeated_end", ""] += 1
+        else:  # LiveChat was being asked whether it ended
+            ending.ended, ending.at_ms, ending.record_ms = True, self.clock_ms, at_ms
+            self._due(thread, offset, at_ms)
+
+    def _unreadable(self, fact: Unreadable, offset: int, at_ms: int) -> None:
+        """Something of this chat is lost: its threads have a hole, also one that begins a little later."""
+        self.count["unreadable", fact.reason] += 1
+        chat = (fact.organization, fact.chat_id)
+        place = self.threads.get(*chat, "")
+        if place is None:
+            place = self._new(chat, "", offset, at_ms)
+            place.ending = Ending(self.clock_ms, at_ms, ended=False, judged=False)
+            self.threads.deadlines.put(place, self.clock_ms + self.limits.skew_s * 1000)
+        place.incomplete, place.last_ms = fact.reason, self.clock_ms
+        self._due(place, offset, at_ms)
+        if chat == ("", ""):
+            return
+        for thread in self.threads.of_chat(chat):
+            if thread is not place:
+                self._holed(thread)
+                if thread.ending is not None:
+                    self._due(thread, offset, at_ms)
+
+    def _known(self, organization: str, chat_id: str, thread_id: str, offset: int, at_ms: int) -> Thread:
+        thread = self.threads.get(organization, chat_id, thread_id)
+        if thread is None:
+            thread = self._new((organization, chat_id), thread_id, offset, at_ms)
+        elif not thread.holds:
+            thread = self._revived(thread, offset, at_ms)
+        thread.last_ms = self.clock_ms
+        return thread
+
+    def _new(self, chat: tuple[str, str], thread_id: str, offset: int, at_ms: int) -> Thread:
+        thread = Thread(chat, thread_id, offset, at_ms, self.clock_ms)
+        hole = self.threads.get(*chat, "") if thread_id else None
+        if hole is not None and self.clock_ms <= hole.last_ms + self.limits.skew_s * 1000:
+            self._holed(thread)
+        self.threads.add(thread)
+        self.threads.deadlines.put(thread, self.clock_ms + _LOOK_EVERY_MS)
+        return thread
+
+    def _revived(self, left: Thread, offset: int, at_ms: int) -> Thread:
+        """A thread whose text was forgotten goes on; what it was is remembered, what was said is not."""
+        self.threads.remove(left)
+        thread = self._new(left.chat, left.thread_id, offset, at_ms)
+        thread.first_ms, thread.begun, thread.created_at_ms = left.first_ms, left.begun, left.created_at_ms
+        thread.asks, thread.group_ids, thread.incomplete = left.asks, left.group_ids, left.incomplete
+        return thread
+
+    def _said(self, thread: Thread, event_id: str, author_id: str, fields: tuple[str, ...]) -> bool:
+        """Add what an event says; whether it was news."""
+        if thread.events >= self.limits.thread_events_max or len(thread.text) >= self.limits.thread_bytes_max:
+            self.count["events_over_limit", ""] += 1
+            thread.incomplete, thread.completed = "limit", False
+            return True
+        grown = thread.add(event_id, author_id, fields)
+        if not grown:
+            self.count["repeated_event", ""] += 1
+            return False
+        self.threads.size += grown
+        if thread.ending is not None:
+            self.backlog.grew(thread.ending, grown)
+        if grown > FIELD_CHARS_MAX and any(len(field) == FIELD_CHARS_MAX for field in fields):
+            self.count["text_cut", ""] += 1
+        return True
+
+    def _holed(self, thread: Thread) -> None:
+        thread.incomplete, thread.completed = thread.incomplete or "unreadable", False
+        thread.asks = True
+
+    def _due(self, thread: Thread, offset: int, at_ms: int) -> None:
+        """The thread is to be judged because of this offset, unless an earlier assignment did so."""
+        if offset >= self.effects_from:
+            self.backlog.add(thread, offset, at_ms)
+            if thread.ending is not None and thread.ending.judged:
+                self.count["late", ""] += 1
+
+    def advance(self, clock_ms: int, offset: int) -> None:
+        """Event time goes on, and what fell silent is let go of. `offset` is where that happens."""
+        if clock_ms <= self.clock_ms:
+            return
+        self.clock_ms = clock_ms
+        deadlines = self.threads.deadlines
+        if clock_ms >= deadlines.next_ms:
+            for thread in deadlines.pop(clock_ms):
+                self._look_at(thread, offset)
+
+    def _look_at(self, thread: Thread, offset: int) -> None:
+        if self.threads.get(*thread.chat, thread.thread_id) is not thread:
+            return  # long gone
+        due_ms = self._due_ms(thread)
+        if due_ms > self.clock_ms:
+            self.threads.deadlines.put(thread, min(due_ms, self.clock_ms + _LOOK_EVERY_MS))
+        elif thread.ending is not None:
+            self.threads.remove(thread)
+        else:
+            self._expire(thread, offset)
+
+    def _due_ms(self, thread: Thread) -> int:
+        """The event time at which the thread is to be let go of."""
+        limits, ending = self.limits, thread.ending
+        if ending is not None and ending.unfinished:
+            return self.clock_ms + _LOOK_EVERY_MS
+        age_ms = self._age_ms(thread)
+        if not thread.thread_id:
+            alone = all(other is thread for other in self.threads.of_chat(thread.chat))
+            return thread.last_ms + limits.skew_s * 1000 if alone else age_ms
+        if ending is not None:
+            return ending.at_ms + limits.linger_s * 1000
+        if not thread.holds:
+            return age_ms
+        return min(age_ms, thread.last_ms + limits.chat_idle_s_max * 1000)
+
+    def _age_ms(self, thread: Thread) -> int:
+        return thread.first_ms + self.limits.chat_age_s_max * 1000
+
+    def _expire(self, thread: Thread, offset: int) -> None:
+        """The thread fell silent, or grew too old, and no end of it was seen."""
+        if thread.holds:
+            self.count["expired", ""] += 1
+        if thread.asks:
+            thread.ending = Ending(self.clock_ms, thread.first_record_ms, ended=False, judged=False)
+            self._due(thread, offset, self.clock_ms)
+            if thread.ending.unfinished:
+                self.threads.deadlines.put(thread, self.clock_ms + _LOOK_EVERY_MS)
+                return
+        self._let_go(thread, "expired")
+
+    def _let_go(self, thread: Thread, why: str) -> None:
+        """Forget what was said in a thread; it is asked for if it ends after all."""
+        self.distrust(thread)
+        if thread.ending is None and thread.holds and self.clock_ms < self._age_ms(thread):
+            self.threads.strip(thread)
+            thread.incomplete, thread.completed = why, False
+            self.threads.deadlines.put(thread, self._age_ms(thread))
+        else:
+            self.threads.remove(thread)
+
+    def distrust(self, thread: Thread) -> None:
+        """After a restart this thread may look whole, by a repeat of its beginning: trust only later ones.
+
+        It is among the oldest, so hardly any other is older.
+        """
+        if self.trust_ms is None or (thread.begun and thread.created_at_ms is None):
+            return
+        skew_ms = self.limits.skew_s * 1000
+        created_ms = (
+            thread.first_record_ms + skew_ms if thread.created_at_ms is None else thread.created_at_ms
+        )
+        self.trust_ms = max(self.trust_ms, min(created_ms + 1, self.clock_ms + skew_ms))
+
+    def evict(self, bytes_max: int) -> None:
+        """Forget the oldest threads until a sixteenth of the limit is free, but none that waits."""
+        threads, enough = self.threads, bytes_max - bytes_max // 16
+        if threads.bytes <= bytes_max:
+            return
+        for thread in threads.by_age():
+            if threads.bytes <= enough:
+                return
+            if thread.ending is None or not thread.ending.unfinished:
+                self.count["evicted", ""] += 1
+                self._let_go(thread, "evicted")
+        for thread in list(threads):
+            if not thread.holds and threads.bytes > enough:
+                threads.remove(thread)
+
+    def unite(self, thread: Thread, chat: ChatStarted) -> Conversation:
+        """What LiveChat has of the thread together with what was seen; it is kept for what may come late."""
+        size = thread.size()
+        more = thread.unite(chat)
+        fits = len(thread.text) + sum(len(field) for event in more for field in event.fields)
+        if thread.events + len(more) > self.limits.thread_events_max or fits > self.limits.thread_bytes_max:
+            thread.completed, thread.incomplete = False, "limit"
+        else:
+            for event in more:
+                thread.add(*event)
+            more = ()
+        if chat.odd_events:
+            thread.completed, thread.incomplete = False, "unreadable"
+        grown = thread.size() - size
+        self.threads.size += grown
+        if thread.ending is not None:
+            self.backlog.grew(thread.ending, grown)
+        return thread.conversation(complete=not chat.odd_events, more=more)
+
+    def still_open(self, work_id: int, thread: Thread) -> None:
+        """A thread that fell silent is active, says LiveChat: its end is still to come."""
+        assert thread.ending is not None, "no work"
+        came = bool(thread.ending.waiting)
+        self.backlog.drop(work_id)
+        thread.ending = None
+        if came:
+            self.threads.deadlines.put(thread, self.clock_ms + _LOOK_EVERY_MS)
+        else:
+            self.distrust(thread)
+            self.threads.remove(thread)
+
+    def settle(self, work_id: int, thread: Thread, tags: Iterable[str]) -> None:
+        """The work is done, these tags were called for."""
+        ending = thread.ending
+        assert ending is not None, "no work"
+        self.backlog.settle(work_id)
+        ending.decided |= frozenset(tags)
+        if thread.thread_id and not ending.ended:
+            ending.ended, ending.at_ms = True, self.clock_ms
+
+    def keep(self, effects_from: int) -> None:
+        """Go on in a new assignment: what was due below `effects_from` is settled, by whomever."""
+        self.effects_from = effects_from
+        self.backlog = Backlog()
+        due: list[tuple[int, Thread]] = []
+        for thread in list(self.threads):
+            ending = thread.ending
+            if ending is None or not ending.unfinished:
+                continue
+            offsets = sorted(ending.handed + ending.waiting)
+            ending.handed, ending.waiting, ending.held, ending.asked = [], [], 0, 0
+            ending.judged |= offsets[0] < effects_from
+            due += [(offset, thread) for offset in offsets if offset >= effects_from]
+            if offsets[-1] < effects_from and thread.thread_id and not ending.ended:
+                self._let_go(thread, "expired")
+        for offset, thread in sorted(due, key=lambda item: item[0]):
+            self.backlog.add(
+                thread, offset, self.clock_ms if thread.ending is None else thread.ending.record_ms
+            )

@@ -1,0 +1,83 @@
+"""What a partition and the shell around it say to each other. Plain data.
+
+The shell turns `Seek` and `FindTime` into calls of the Kafka client, and `Work` into calls of LiveChat.
+None of it shows chat text in its repr.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from tagger.core.conversation import Conversation, ThreadKey
+
+Kind = Literal[
+    "end",  # the thread ended
+    "late",  # something came after the end and may call for more tags
+    "expired",  # the thread fell silent, and nothing in the log says whether it ended: ask LiveChat
+    "unreadable",  # a record that nobody can read: nothing to judge, park it for a person
+]
+
+
+class Record(Protocol):
+    """One record of the topic, as the Kafka client hands it over."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds since 1970; below 0 where the record has none."""
+        ...
+
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seek:
+    """Read on from this offset."""
+
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindTime:
+    """Find the first offset whose record is not older than this."""
+
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One thing to do. It is unfinished, and holds the committed offset, until it is settled."""
+
+    id: int  # unique within the partition object, never used again
+    kind: Kind
+    thread: ThreadKey  # thread_id is "" for what is unreadable
+    offset: int  # of the record that made the work; the lowest where it answers for several
+    ended_at_ms: int  # that record's time
+    conversation: Conversation = field(repr=False)
+    incomplete: str | None = None  # why LiveChat must be asked before judging; None: judge it as it is
+    decided: frozenset[str] = frozenset()  # tags that an earlier judgement of this thread called for
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """LiveChat still calls the thread active: ask again then."""
+
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """LiveChat will not give the chat."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Committable:
+    """What may be committed now: both in one commit, never one without the other."""
+
+    offset: int
+    metadata: str

@@ -1,0 +1,1 @@
+"""The LiveChat API as its client sees it."""

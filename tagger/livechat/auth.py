@@ -1,0 +1,309 @@
+"""Who we are to LiveChat: a personal access token, a fixed access token, or OAuth kept fresh.
+
+Promises that a token is refreshed before it expires and when it is refused, once however many calls wait
+for it, and that no `repr`, exception or complaint holds a token. It never reads the environment: values
+are passed in.
+"""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Final, Protocol
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+
+from tagger.livechat.calls import Wait, failed
+from tagger.livechat.credentials_file import CredentialsFile, Entry
+from tagger.livechat.oauth import NoTokens, Tokens, read_tokens, refresh_form, region_of
+from tagger.livechat.pace import back_off_s
+
+LEEWAY_S: Final = 60.0  # a token is refreshed so long before it expires: clocks differ, and calls take time
+TOKEN_TIMEOUT_S: Final = 15.0  # of one request to the accounts server
+TOKEN_ANSWER_BYTES_MAX: Final = 64 << 10  # an answer is a few hundred bytes
+
+Source = Callable[[], str]  # a secret's present value; a file behind it may change
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """What a request carries to show who sends it."""
+
+    header: str = field(repr=False)
+    region: str | None = None  # for X-Region
+
+
+class Credential(Protocol):
+    """One organization's way to authorize a call."""
+
+    async def authorization(self, session: ClientSession) -> Authorization | Wait:
+        """Present it; Wait where it cannot be had at present."""
+
+    def refused(self, used: Authorization) -> bool:
+        """LiveChat refused `used` (401). Whether another can be had at once."""
+
+    def problem(self) -> str | None:
+        """What somebody has to do about it, if anything."""
+
+    async def close(self) -> None: ...
+
+
+class Fixed:
+    """A personal access token (Basic), or an access token that nobody refreshes (Bearer)."""
+
+    def __init__(self, token: Source, account_id: str | None = None) -> None:
+        self._token, self._account_id = token, account_id
+
+    async def authorization(self, session: ClientSession) -> Authorization:
+        return self._present()
+
+    def refused(self, used: Authorization) -> bool:
+        return self._present() != used  # the file behind it was changed meanwhile
+
+    def problem(self) -> str | None:
+        return None
+
+    async def close(self) -> None:
+        pass
+
+    def _present(self) -> Authorization:
+        token = self._token()
+        if self._account_id is None:
+            return Authorization(f"Bearer {token}", region_of(token))
+        # https://platform.text.com/docs/authorization/personal-access-tokens
+        pair = b64encode(f"{self._account_id}:{token}".encode()).decode()
+        return Authorization(f"Basic {pair}", region_of(token))
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An OAuth app, the refresh token it was given, and where to refresh."""
+
+    accounts_url: str
+    client_id: str
+    client_secret: Source = field(repr=False)  # empty for apps that have none
+    refresh_token: Source = field(repr=False)
+    store: Callable[[str], None] | None = field(default=None, repr=False)  # keeps a rotated refresh token
+
+
+class OAuth:
+    """An access token kept fresh by a refresh token."""
+
+    def __init__(self, app: App, clock: Callable[[], float], rng: Random) -> None:
+        self._app, self._clock, self._rng = app, clock, rng
+        self._present: Authorization | None = None
+        self._expires_at = 0.0
+        self._refreshing: asyncio.Task[None] | None = None
+        self._rotated: tuple[str, str] | None = None  # (the refresh token it replaces, itself)
+        self._failures, self._not_before = 0, -float("inf")
+        self._problem: str | None = None
+
+    async def authorization(self, session: ClientSession) -> Authorization | Wait:
+        now = self._clock()
+        if self._present is None or now >= self._expires_at - LEEWAY_S:
+            if now >= self._not_before:
+                await self._refreshed(session)
+            if self._present is None or self._clock() >= self._expires_at:
+                return failed("token_refresh")
+        return self._present
+
+    def refused(self, used: Authorization) -> bool:
+        if self._present == used:
+            self._present = None
+        return self._present is not None or self._clock() >= self._not_before
+
+    def problem(self) -> str | None:
+        return self._problem
+
+    async def close(self) -> None:
+        """Wait for a refresh under way: its answer may hold the only valid refresh token."""
+        if self._refreshing is not None:
+            await asyncio.wait([self._refreshing])
+
+    async def _refreshed(self, session: ClientSession) -> None:
+        """One refresh for all who wait, as its own task: a cancelled caller must not lose its answer."""
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.create_task(self._refresh(session))
+        await asyncio.shield(self._refreshing)
+
+    async def _refresh(self, session: ClientSession) -> None:
+        refresh_token = self._refresh_token()
+        form = refresh_form(self._app.client_id, self._app.client_secret(), refresh_token)
+        answer = await ask_for_tokens(session, self._app.accounts_url, form)
+        if isinstance(answer, NoTokens):
+            self._failures += 1
+            self._not_before = self._clock() + back_off_s(self._failures + 1, self._rng)
+            self._problem = f"the access token cannot be refreshed: {answer.reason}"
+            if answer.login_needed:
+                self._problem += "; log in again: tagger login"
+            return
+        self._failures, self._problem = 0, None
+        self._present = Authorization(f"Bearer {answer.access_token}", region_of(answer.access_token))
+        self._expires_at = self._clock() + answer.expires_in_s
+        if answer.refresh_token is not None and answer.refresh_token != refresh_token:
+            self._rotate(answer.refresh_token)
+
+    def _refresh_token(self) -> str:
+        given = self._app.refresh_token()
+        if self._rotated is not None and self._rotated[0] == given:
+            return self._rotated[1]
+        return given
+
+    def _rotate(self, new: str) -> None:
+        """LiveChat rotates the refresh tokens of apps without a secret; the former one is void now."""
+        self._rotated = (self._app.refresh_token(), new)
+        try:
+            if self._app.store is None:
+                self._problem = (
+                    "LiveChat replaced the refresh token, and the new one is lost at the next start: "
+                    "use LIVECHAT_CREDENTIALS_FILE, or a server-side app, whose refresh tokens stay"
+                )
+            else:
+                self._app.store(new)
+        except OSError as error:
+            self._problem = (
+                f"LiveChat replaced the refresh token, and the credentials file cannot be written "
+                f"({type(error).__name__}): make it writable, or the next start needs a new login"
+            )
+
+
+async def ask_for_tokens(
+    session: ClientSession, accounts_url: str, form: dict[str, str]
+) -> Tokens | NoTokens:
+    """POST a form to the token endpoint, https://platform.text.com/docs/authorization/oauth-authorization."""
+    url, timeout = f"{accounts_url}/v2/token", ClientTimeout(total=TOKEN_TIMEOUT_S)
+    try:
+        async with session.post(url, data=form, timeout=timeout, allow_redirects=False) as response:
+            body = await response.content.read(TOKEN_ANSWER_BYTES_MAX)
+            while chunk := await response.content.read(TOKEN_ANSWER_BYTES_MAX):
+                body += chunk
+                if len(body) > TOKEN_ANSWER_BYTES_MAX:
+                    return NoTokens("the accounts server answered too much", login_needed=False)
+            return read_tokens(response.status, body)
+    except (ClientError, OSError, TimeoutError) as error:
+        return NoTokens(
+            f"the accounts server could not be reached ({type(error).__name__})", login_needed=False
+        )
+
+
+class Credentials:
+    """Every organization's credential: one for all, or those of a file."""
+
+    def __init__(
+        self,
+        single: Credential | None,
+        file: CredentialsFile | None,
+        make: Callable[[str, Entry], Credential],
+    ) -> None:
+        self._single, self._file, self._make = single, file, make
+        # As many as the file has entries. An entry that changed is made anew, with its tokens.
+        self._made: dict[str, tuple[Entry, Credential]] = {}
+
+    def of(self, organization: str) -> Credential | None:
+        if self._file is None:
+            return self._single
+        entry = self._file.entries().get(organization)
+        made = self._made.get(organization)
+        if entry is None:
+            return None
+        if made is None or made[0] != entry:
+            made = self._made[organization] = (entry, self._make(organization, entry))
+        return made[1]
+
+    def organizations(self) -> list[str]:
+        """The organizations of the file; empty where one credential serves whoever comes."""
+        return [] if self._file is None else list(self._file.entries())
+
+    def problems(self) -> list[str]:
+        if self._file is None:
+            return [
+                problem for credential in (self._single,) if credential and (problem := credential.problem())
+            ]
+        self._file.entries()
+        of_entries = ((name, made.problem()) for name, (_, made) in self._made.items())
+        found = [f"organization {name}: {problem}" for name, problem in of_entries if problem]
+        return ([self._file.problem] if self._file.problem else []) + found
+
+    async def close(self) -> None:
+        for credential in (self._single, *(made for _, made in self._made.values())):
+            if credential is not None:
+                await credential.close()
+
+
+class Settings(Protocol):
+    """What this needs of `tagger.settings`; `secret` gives the present value, be it from a file."""
+
+    @property
+    def livechat_accounts_url(self) -> str: ...
+    @property
+    def livechat_account_id(self) -> str | None: ...
+    @property
+    def livechat_client_id(self) -> str | None: ...
+    @property
+    def livechat_credentials_file(self) -> Path | None: ...
+
+    def secret(self, name: str) -> "Secret": ...
+
+
+class Secret(Protocol):
+    def value(self) -> str: ...
+
+
+def credentials(settings: Settings, clock: Callable[[], float], rng: Random) -> Credentials | list[str]:
+    """The credentials that the settings name, or what is wrong with them: exactly one kind has to be set."""
+    source = {
+        name: settings.secret(f"livechat_{name}").value
+        for name in ("pat", "access_token", "client_secret", "refresh_token")
+    }
+    given = {name for name, value in source.items() if value()}
+    kinds = {
+        "LIVECHAT_ACCOUNT_ID + LIVECHAT_PAT": "pat" in given,
+        "LIVECHAT_ACCESS_TOKEN": "access_token" in given,
+        "LIVECHAT_CLIENT_ID + LIVECHAT_CLIENT_SECRET + LIVECHAT_REFRESH_TOKEN": "refresh_token" in given,
+        "LIVECHAT_CREDENTIALS_FILE": settings.livechat_credentials_file is not None,
+    }
+    if list(kinds.values()).count(True) != 1:
+        found = ", ".join(kind for kind, is_set in kinds.items() if is_set) or "none"
+        return [f"set exactly one kind of credentials: {'; or '.join(kinds)} (found: {found})"]
+    if "pat" in given and not settings.livechat_account_id:
+        return ["LIVECHAT_ACCOUNT_ID: required beside LIVECHAT_PAT"]
+    if "refresh_token" in given and not settings.livechat_client_id:
+        return ["LIVECHAT_CLIENT_ID: required beside LIVECHAT_REFRESH_TOKEN"]
+    if settings.livechat_credentials_file is not None:
+        return _of_file(settings.livechat_credentials_file, settings.livechat_accounts_url, clock, rng)
+    single: Credential
+    if "pat" in given:
+        single = Fixed(source["pat"], settings.livechat_account_id)
+    elif "access_token" in given:
+        single = Fixed(source["access_token"])
+    else:
+        client_id = settings.livechat_client_id or ""
+        app = App(settings.livechat_accounts_url, client_id, source["client_secret"], source["refresh_token"])
+        single = OAuth(app, clock, rng)
+    return Credentials(single, None, lambda *_: single)
+
+
+def _of_file(
+    path: Path, accounts_url: str, clock: Callable[[], float], rng: Random
+) -> Credentials | list[str]:
+    file = CredentialsFile(path, clock)
+    file.entries()
+    if file.problem is not None:
+        return [f"LIVECHAT_CREDENTIALS_FILE: {file.problem}"]
+
+    def make(organization: str, entry: Entry) -> Credential:
+        if "pat" in entry:
+            return Fixed(lambda: entry["pat"], entry["account_id"])
+        if "access_token" in entry:
+            return Fixed(lambda: entry["access_token"])
+
+        def store(refresh_token: str) -> None:
+            file.store(organization, {**entry, "refresh_token": refresh_token})
+
+        secret = entry.get("client_secret", "")
+        app = App(accounts_url, entry["client_id"], lambda: secret, lambda: entry["refresh_token"], store)
+        return OAuth(app, clock, rng)
+
+    return Credentials(None, file, make)

@@ -1,0 +1,115 @@
+"""The file with the credentials of several organizations: read, followed and written.
+
+    {"version": 1,
+     "organizations": {
+       "<organization_id>": {"account_id": "…", "pat": "…"},
+       "<organization_id>": {"access_token": "…"},
+       "<organization_id>": {"client_id": "…", "client_secret": "…", "refresh_token": "…"}}}
+
+Its owner alone may read it (mode 0600), or it is refused. It is written beside itself and put in place by a
+rename, so nobody ever reads half of it. A change that cannot be used leaves the former content in force.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, Final
+
+import orjson
+
+LOOK_EVERY_S: Final = 1.0  # how often a file is looked at: cheap, and rotation never waits longer
+FILE_BYTES_MAX: Final = 16 << 20  # 10,000 organizations need about 3 MB
+
+Entry = Mapping[str, str]
+# The fields of each kind of credential; `client_secret` is missing for apps that have none.
+KINDS: Final = ({"account_id", "pat"}, {"access_token"}, {"client_id", "refresh_token"})
+FIELDS: Final = frozenset(
+    {"account_id", "pat", "access_token", "client_id", "client_secret", "refresh_token"}
+)
+
+
+class CredentialsFile:
+    """The entries of one file, by organization."""
+
+    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+        self.path, self._clock = path, clock
+        self.problem: str | None = None  # why the newest content is not in force
+        self._entries: dict[str, Entry] = {}
+        self._look_at, self._seen = -float("inf"), (0, 0, 0)
+
+    def __repr__(self) -> str:
+        return f"CredentialsFile({str(self.path)!r})"
+
+    def entries(self) -> Mapping[str, Entry]:
+        """All entries as they are in force; looks at the file once a second at most."""
+        if (now := self._clock()) >= self._look_at:
+            self._look_at = now + LOOK_EVERY_S
+            self._look()
+        return self._entries
+
+    def store(self, organization: str, entry: Entry) -> None:
+        """Add or replace one organization's entry; OSError where the file cannot be written."""
+        self._look_at = -float("inf")
+        entries = dict(self.entries()) | {organization: dict(entry)}
+        content = orjson.dumps({"version": 1, "organizations": entries}, option=orjson.OPT_INDENT_2)
+        beside = self.path.with_name(f".{self.path.name}.{token_hex(4)}")
+        try:
+            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(content + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(self.path)
+        finally:
+            beside.unlink(missing_ok=True)
+        self._entries, self._seen = entries, _seen(self.path.stat())
+
+    def _look(self) -> None:
+        try:
+            found = self.path.stat()
+            if _seen(found) == self._seen:
+                return
+            if stat.S_IMODE(found.st_mode) & 0o077:
+                self.problem = f"{self.path}: others may read it; run: chmod 600 {self.path}"
+                return
+            with self.path.open("rb") as file:
+                content = file.read(FILE_BYTES_MAX + 1)
+        except OSError as error:
+            self.problem = f"{self.path}: cannot be read ({type(error).__name__})"
+            return
+        entries = read(content)
+        if isinstance(entries, str):
+            self.problem = f"{self.path}: {entries}"
+            return
+        self._entries, self._seen, self.problem = entries, _seen(found), None
+
+
+def read(content: bytes) -> dict[str, Entry] | str:
+    """The entries of a file's content, or what is wrong with it; no value of it is told. Pure."""
+    if len(content) > FILE_BYTES_MAX:
+        return f"larger than {FILE_BYTES_MAX} bytes"
+    try:
+        document: Any = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return "is not JSON"  # the exception is dropped: it holds the whole document
+    organizations = document.get("organizations") if isinstance(document, dict) else None
+    if not isinstance(organizations, dict) or document.get("version") != 1:
+        return 'lacks "version": 1 and "organizations": {…}'
+    for number, (name, entry) in enumerate(organizations.items(), 1):
+        if not name or not _usable(entry):
+            return f"entry {number} is none of: account_id + pat; access_token; client_id + refresh_token"
+    return organizations
+
+
+def _usable(entry: Any) -> bool:
+    return (
+        isinstance(entry, dict)
+        and all(isinstance(value, str) and value for value in entry.values())
+        and set(entry) <= FIELDS
+        and any(kind <= set(entry) for kind in KINDS)
+    )
+
+
+def _seen(found: os.stat_result) -> tuple[int, int, int]:
+    return (found.st_mtime_ns, found.st_ino, found.st_size)

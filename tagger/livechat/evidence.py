@@ -1,0 +1,145 @@
+"""When a call that keeps failing is given up: the error type gives the first guess, this decides. Pure.
+
+Promises that nothing is given up for what hits everything: an outage, a limit, a revoked token of the only
+organization. What is given up is hopeless beside others that succeed, or refused by its type while not
+everything is. It never sleeps and reads no clock: `now` is an argument, in seconds, of any steady clock.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Final
+
+from tagger.livechat.calls import GivenUp, Refused, Wait
+from tagger.livechat.errors import ALL
+
+# What was just made may not be visible everywhere yet, so "not found" is believed after a while only.
+NOT_FOUND_FOR_S: Final = 60.0
+# A call is hopeless after failing for so long beside successes of other calls. One success vouches for so
+# much of that time at most: so it takes ten failures at least, and an outage does not count.
+CALL_FAILING_FOR_S: Final = 600.0
+VOUCHED_S_MAX: Final = 67.0
+# So many calls refused in a row mean that we, or the token, are wrong, and not that many chats.
+REFUSALS_IN_A_ROW: Final = 50
+# An organization is out when it failed for so long while another succeeded; and so often, or one success of
+# another just before a general outage would be evidence against it.
+ORGANIZATION_FAILURES: Final = 10
+ORGANIZATION_FAILING_FOR_S: Final = 900.0
+# Organizations remembered, about 300 bytes each. The one not heard of for longest goes first: it is then
+# judged as if new, which can only delay giving up.
+ORGANIZATIONS_MAX: Final = 10_000
+
+UNAVAILABLE: Final = "organization_unavailable"
+
+
+@dataclass(slots=True)
+class Streak:
+    """Failures in a row of one call, or of one organization, beside the successes of others."""
+
+    failures: int = 0
+    since: float = 0.0
+    beside: int = 0  # failures before which, since the failure before, another succeeded; and the first
+    vouched_s: float = 0.0  # how long this failed while others are known to have succeeded
+    _vouched_at: float = 0.0
+    _seen: int = 0  # successes of others at the last failure
+
+    def failed(self, now: float, successes_of_others: int) -> None:
+        if self.failures == 0:
+            self.since = self._vouched_at = now
+            self.beside = 1
+        elif successes_of_others > self._seen:
+            self.beside += 1
+            self.vouched_s += min(now - self._vouched_at, VOUCHED_S_MAX)
+            self._vouched_at = now
+        self.failures, self._seen = self.failures + 1, successes_of_others
+
+
+@dataclass(slots=True)
+class Trial:
+    """The tries of one call so far. Made by whoever sends the call; lives as long as the call."""
+
+    streak: Streak = field(default_factory=Streak)
+    refused_in: int = -1  # the run of refusals in which this call is counted already
+
+    @property
+    def attempts(self) -> int:
+        return self.streak.failures
+
+
+@dataclass(slots=True)
+class _Organization:
+    successes: int = 0
+    failing: Streak | None = None  # None: the last that was heard of it was no failure
+    refused: int = 0  # calls refused since the last success
+    run: int = 0  # which run of refusals this is
+
+
+class Evidence:
+    """What is known of all organizations together."""
+
+    def __init__(self) -> None:
+        self._organizations: OrderedDict[str, _Organization] = OrderedDict()
+        self._successes = 0
+        self._failing = 0  # organizations whose last news was a failure
+
+    def succeeded(self, organization: str) -> None:
+        known = self._of(organization)
+        self._successes += 1
+        known.successes += 1
+        self._recovered(known)
+        if known.refused:
+            known.refused, known.run = 0, known.run + 1
+
+    def failed(self, organization: str, trial: Trial, answer: Wait | Refused, now: float) -> GivenUp | None:
+        """Take in one failed try; None: it is to be tried again."""
+        known = self._of(organization)
+        trial.streak.failed(now, known.successes)
+        if isinstance(answer, Refused):
+            stopped = self._counted(known, trial) >= REFUSALS_IN_A_ROW
+            young = answer.error_type == "not_found" and now - trial.streak.since < NOT_FOUND_FOR_S
+            if not stopped:
+                return None if young else GivenUp(answer.why, answer.error_type, trial.attempts)
+        self._fails(known, now)
+        if trial.streak.vouched_s >= CALL_FAILING_FOR_S:
+            return GivenUp(f"{answer.why}; other calls succeed", answer.error_type, trial.attempts)
+        if self.unavailable(organization, now):
+            return GivenUp(ALL[UNAVAILABLE].why, UNAVAILABLE, trial.attempts)
+        return None
+
+    def unavailable(self, organization: str, now: float) -> bool:
+        """Whether this organization fails wholly while another succeeds."""
+        known = self._organizations.get(organization)
+        if known is None or known.failing is None or len(self._organizations) == self._failing:
+            return False  # where everything fails it is no fault of this one
+        often = known.failing.beside >= ORGANIZATION_FAILURES
+        return often and now - known.failing.since >= ORGANIZATION_FAILING_FOR_S
+
+    def parking_stopped(self) -> list[str]:
+        """Organizations in which so much is refused that refused work waits."""
+        return [name for name, known in self._organizations.items() if known.refused >= REFUSALS_IN_A_ROW]
+
+    def _counted(self, known: _Organization, trial: Trial) -> int:
+        """Calls refused in a row, this one included; it counts once in a run, however often it is tried."""
+        if trial.refused_in != known.run:
+            trial.refused_in = known.run
+            known.refused += 1
+        return known.refused
+
+    def _fails(self, known: _Organization, now: float) -> None:
+        if known.failing is None:
+            known.failing = Streak()
+            self._failing += 1
+        known.failing.failed(now, self._successes - known.successes)
+
+    def _recovered(self, known: _Organization) -> None:
+        if known.failing is not None:
+            known.failing = None
+            self._failing -= 1
+
+    def _of(self, organization: str) -> _Organization:
+        known = self._organizations.get(organization)
+        if known is None:
+            known = self._organizations[organization] = _Organization()
+            if len(self._organizations) > ORGANIZATIONS_MAX:
+                self._recovered(self._organizations.popitem(last=False)[1])
+        self._organizations.move_to_end(organization)
+        return known

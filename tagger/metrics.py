@@ -1,0 +1,121 @@
+"""Every metric of the tagger, with its meaning; nothing else makes one.
+
+No chat id, text or keyword is ever a label. `rule` is bounded by the keyword files, `organization` is
+no label at all. Figures of partitions are read from the live state when Prometheus asks, not kept twice.
+"""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY: Final = CollectorRegistry()
+
+# Fine below a second, where a healthy system is; coarse up to the hour that an outage takes.
+END_TO_TAG_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
+
+DECISIONS: Final = Counter(
+    "tagger_decisions", "Threads settled, by what became of them.", ["outcome"], registry=REGISTRY
+)
+TAGS: Final = Counter("tagger_tags", "Tags, by what became of them.", ["result"], registry=REGISTRY)
+RULE_HITS: Final = Counter("tagger_rule_hits", "Threads in which a rule held.", ["rule"], registry=REGISTRY)
+RULES_NEVER_HIT: Final = Gauge(
+    "tagger_rules_never_hit", "Rules in force that held in no thread since the start.", registry=REGISTRY
+)
+END_TO_TAG: Final = Histogram(
+    "tagger_end_to_tag_seconds",
+    "From the record of a thread's end to its settlement.",
+    buckets=END_TO_TAG_BUCKETS,
+    registry=REGISTRY,
+)
+PARKED: Final = Counter(
+    "tagger_parked", "Items given up and parked, by LiveChat's error type.", ["error_type"], registry=REGISTRY
+)
+BACKFILLS: Final = Counter(
+    "tagger_backfills", "Threads completed by get_chat, by result.", ["result"], registry=REGISTRY
+)
+API_REQUESTS: Final = Counter(
+    "tagger_livechat_requests",
+    "Requests to LiveChat's API, by method and class of the answer.",
+    ["method", "result"],
+    registry=REGISTRY,
+)
+API_SECONDS: Final = Histogram(
+    "tagger_livechat_request_seconds",
+    "How long LiveChat's API took to answer.",
+    ["method"],
+    buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
+    registry=REGISTRY,
+)
+KEYWORDS_INFO: Final = Gauge(
+    "tagger_keywords_info", "1 for the hash of the keyword files in force.", ["hash"], registry=REGISTRY
+)
+KEYWORDS_RELOAD_SUCCESS: Final = Gauge(
+    "tagger_keywords_reload_success",
+    "1 when the newest keyword files are in force, 0 when they were refused.",
+    registry=REGISTRY,
+)
+KEYWORDS_RELOAD_TIME: Final = Gauge(
+    "tagger_keywords_last_reload_timestamp_seconds",
+    "When keyword files were last looked at after a change.",
+    registry=REGISTRY,
+)
+REBALANCES: Final = Counter("tagger_rebalances", "Assignments received from the group.", registry=REGISTRY)
+COMMITS: Final = Counter("tagger_commits", "Commits of offsets, by result.", ["result"], registry=REGISTRY)
+COMMIT_TIME: Final = Gauge(
+    "tagger_last_commit_timestamp_seconds", "When offsets were last committed.", registry=REGISTRY
+)
+KAFKA_SEND_FAILURES: Final = Counter(
+    "tagger_kafka_send_failures",
+    "Records that Kafka did not acknowledge in time and that are sent again.",
+    ["topic"],
+    registry=REGISTRY,
+)
+FAULTS: Final = Counter(
+    "tagger_faults",
+    "Pieces of work that failed by a fault of the tagger itself.",
+    ["error_type"],
+    registry=REGISTRY,
+)
+
+# What `core.partition` counts, by its name there: (metric, meaning). All have the label `reason`.
+STATE_COUNTERS: Final = {
+    "incomplete": ("tagger_incomplete", "Threads that LiveChat had to be asked for, by what was missing."),
+    "evicted": ("tagger_evicted", "Open threads forgotten because the memory limit was reached."),
+    "expired": ("tagger_expired", "Open threads forgotten because of their age or silence."),
+    "late": ("tagger_late", "Things that came after a thread's end."),
+    "repeated": ("tagger_repeated", "Records that told what was known already."),
+    "ignored": ("tagger_ignored", "Records that are no business of the tagger."),
+    "unreadable": ("tagger_unreadable", "Records that could not be read, by what is wrong with them."),
+    "overflowed": ("tagger_overflowed", "Threads that said more than is kept of one."),
+    "hint_void": ("tagger_hint_void", "Commit metadata that was of no use, by reason."),
+    "window_cut": ("tagger_window_cut", "Restarts whose replay was cut off by its limit."),
+    "lost_range": ("tagger_lost_range", "Assignments whose committed offset the log no longer reaches."),
+    "recreated": ("tagger_recreated", "Assignments whose committed offset lies beyond the log's end."),
+    "seek_lost": ("tagger_seek_lost", "Seeks that had to be made twice."),
+    "resumed": ("tagger_resumed", "Assignments that went on from state in memory."),
+    "resume_void": ("tagger_resume_void", "Assignments whose state in memory did not fit the log."),
+    "dropped": ("tagger_dropped", "Records handed over while no position was confirmed."),
+    "ignored_answers": ("tagger_ignored_answers", "Answers to work of an earlier assignment."),
+}
+
+# What a partition shows of itself: (metric, meaning). All have the labels `topic` and `partition`.
+PARTITION_GAUGES: Final = {
+    "committed_offset": (
+        "tagger_committed_offset",
+        "The offset committed last: nothing below it is unfinished.",
+    ),
+    "position": ("tagger_position", "The next offset to read."),
+    "log_end_offset": ("tagger_log_end_offset", "The next offset that will be written."),
+    "lag_records": ("tagger_lag_records", "Records from the committed offset to the log's end."),
+    "replay_from_offset": ("tagger_replay_from_offset", "From where a restart would read again."),
+    "replaying": ("tagger_replaying", "1 while open threads are rebuilt after an assignment."),
+    "paused": ("tagger_paused", "1 while reading waits for ended threads to be settled."),
+    "open_threads": ("tagger_open_threads", "Threads in memory."),
+    "open_bytes": ("tagger_open_bytes", "Bytes of the threads in memory, as accounted."),
+    "unsettled_threads": ("tagger_unsettled_threads", "Ended threads that are not settled yet."),
+    "unsettled_bytes": ("tagger_unsettled_bytes", "Bytes of the ended threads that are not settled yet."),
+    "oldest_unsettled": (
+        "tagger_oldest_unsettled_timestamp_seconds",
+        "Time of the oldest end that is not settled, 0 when there is none: the objective.",
+    ),
+}

@@ -1,0 +1,171 @@
+"""All that a play needs: a broker, a simulated LiveChat, and the real `ingest` and `tagger run` as processes.
+
+Whatever it started it ends, also when half of it could not be started.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from tagger.simulator.account import Organization, Version
+from tagger.simulator.broker import EmbeddedBroker
+from tagger.simulator.livechat import SimulatedLiveChat
+from tagger.simulator.player import Comparison, Player, compare
+from tagger.simulator.service import Service, free_port
+from tagger.simulator.visitors import Visit, all_tags
+
+RULES: Final = Path(__file__).parent / "rules"
+VERSIONS: Final[tuple[Version, ...]] = ("3.6", "3.3", "3.5", "3.4")
+PARTITIONS: Final = 3
+LOOK_EVERY_S: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the run calls its topics and its group."""
+
+    webhooks: str = "livechat.webhooks"
+    decisions: str = "livechat.decisions"
+    parked: str = "livechat.parked"
+    group: str = "tagger"
+
+    @property
+    def topics(self) -> tuple[str, str, str]:
+        return self.webhooks, self.decisions, self.parked
+
+
+@dataclass
+class Stage:
+    """An async context manager: when it is entered, both services are ready.
+
+    `folder` takes logs and credentials. With `kafka` the topics must be there; without, a broker is embedded.
+    `settings` are environment variables for both services, over those of the stage.
+    """
+
+    folder: Path
+    seed: int = 0
+    kafka: str | None = None
+    names: Names = field(default_factory=Names)
+    config: Path = RULES
+    versions: Sequence[Version] = VERSIONS  # of the organizations, one each
+    pause_s: float = 0.0  # between two events of a chat
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    livechat: SimulatedLiveChat = field(init=False)
+    broker: EmbeddedBroker | None = field(init=False, default=None)  # where `kafka` names none
+    bootstrap: str = field(init=False, default="")
+    organizations: list[Organization] = field(init=False, default_factory=list)
+    player: Player = field(init=False)
+    ingest: Service = field(init=False)
+    tagger: Service = field(init=False)
+    secret: str = field(init=False, repr=False, default_factory=lambda: secrets.token_urlsafe(24))
+    _ends: AsyncExitStack = field(init=False, repr=False, default_factory=AsyncExitStack)
+
+    def __post_init__(self) -> None:
+        self.livechat = SimulatedLiveChat(self.seed)
+        self.player = Player(self.livechat, self.organizations, self.pause_s)
+
+    async def __aenter__(self) -> "Stage":
+        try:
+            await self._set_up()
+        except BaseException:
+            await self._ends.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._ends.aclose()
+
+    async def play(self, visits: Iterable[Visit], visits_per_s: float | None = None) -> None:
+        """Play the visits; returns when the last of their chats has ended and all webhooks are answered."""
+        await self.player.play(visits, visits_per_s)
+        await self.livechat.sent(timeout_s=90.0)
+
+    async def settled(self, timeout_s: float) -> Comparison:
+        """Wait until no tag is missing, or the time is up."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self.expected_vs_set().missing:  # noqa: ASYNC110  # tags are set in many places
+                    await asyncio.sleep(LOOK_EVERY_S)
+        return self.expected_vs_set()
+
+    def expected_vs_set(self) -> Comparison:
+        return compare(self.player.played.values())
+
+    async def _set_up(self) -> None:
+        await self._ends.enter_async_context(self.livechat)
+        if self.kafka:
+            self.bootstrap = self.kafka
+        else:
+            topics = dict.fromkeys(self.names.topics, PARTITIONS)
+            self.broker = self._ends.enter_context(EmbeddedBroker(topics))
+            self.bootstrap = self.broker.bootstrap
+        for version in self.versions:
+            self.organizations.append(self.livechat.add_organization(version, sorted(all_tags())))
+        self._build_services()
+        for service in (self.ingest, self.tagger):
+            self._ends.push_async_callback(service.stop)
+        results = await asyncio.gather(self.ingest.start(), self.tagger.start(), return_exceptions=True)
+        for failure in results:
+            if isinstance(failure, BaseException):
+                raise failure
+
+    def _build_services(self) -> None:
+        ports = {name: free_port() for name in ("INGEST_PORT", "INGEST_ADMIN_PORT", "TAGGER_ADMIN_PORT")}
+        common = self._kafka_settings() | {"LOG_FORMAT": "json"}
+        ingest = common | {
+            "INGEST_HOST": "127.0.0.1",
+            "INGEST_PORT": str(ports["INGEST_PORT"]),
+            "INGEST_ADMIN_PORT": str(ports["INGEST_ADMIN_PORT"]),
+            "LIVECHAT_WEBHOOK_SECRETS": self.secret,
+        }
+        tagger = common | {
+            "TAGGER_ADMIN_PORT": str(ports["TAGGER_ADMIN_PORT"]),
+            "TAGGER_CONFIG": str(self.config),
+            "TAGGER_DRY_RUN": "false",
+            "LIVECHAT_API_URL": self.livechat.url,
+            "LIVECHAT_ACCOUNTS_URL": self.livechat.accounts_url,
+            "LIVECHAT_CREDENTIALS_FILE": str(self._write_credentials()),
+        }
+        self.ingest = Service(
+            "ingest", (), {**ingest, **self.settings}, ports["INGEST_ADMIN_PORT"], self.folder / "ingest.log"
+        )
+        self.tagger = Service(
+            "tagger",
+            ("run",),
+            {**tagger, **self.settings},
+            ports["TAGGER_ADMIN_PORT"],
+            self.folder / "tagger.log",
+        )
+        app = self.livechat.add_app(client_secret=secrets.token_urlsafe(24))
+        url = f"http://127.0.0.1:{ports['INGEST_PORT']}/webhooks/livechat"
+        self.livechat.install(app, self.organizations, url, self.secret)
+
+    def _kafka_settings(self) -> dict[str, str]:
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
+            "KAFKA_WEBHOOKS_TOPIC": self.names.webhooks,
+            "KAFKA_DECISIONS_TOPIC": self.names.decisions,
+            "KAFKA_PARKED_TOPIC": self.names.parked,
+            "KAFKA_GROUP_ID": self.names.group,
+            "KAFKA_SESSION_TIMEOUT_S": "6",
+        }
+
+    def _write_credentials(self) -> Path:
+        """A personal access token for every organization, under the name its records carry."""
+        entries = {}
+        for organization in self.organizations:
+            account, pat = self.livechat.add_account(organization)
+            by = str(organization.license_id) if organization.version == "3.3" else organization.id
+            entries[by] = {"account_id": account.id, "pat": pat}
+        path = self.folder / "credentials.json"
+        path.touch(mode=0o600)
+        path.write_bytes(orjson.dumps({"version": 1, "organizations": entries}))
+        return path

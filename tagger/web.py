@@ -1,0 +1,99 @@
+"""What the tagger says of itself: health in sentences, and the figures of its partitions for Prometheus.
+
+Live means that it moves, ready that it can do its job now. A slow or refusing LiveChat makes it neither:
+restarting helps nobody, and lag tells.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from ingest.runtime import Health
+from tagger.consumer import Assigned, Consumer
+from tagger.core.watchdog import Watchdog
+from tagger.keywords import Keywords
+from tagger.livechat.client import Client
+from tagger.metrics import PARTITION_GAUGES, STATE_COUNTERS
+
+
+def health_of(consumer: Consumer, client: Client, keywords: Keywords, dog: Watchdog, now: float) -> Health:
+    """`now` is monotonic, in seconds."""
+    mine = list(consumer.assigned.values())
+    health = Health(notes=client.health())
+    stuck_s = dog.stuck_s(
+        now,
+        progress=(consumer.rebalanced_at, [(a.tp.partition, a.state.stats().position) for a in mine]),
+        waiting=sum(max(0, a.log_end - a.state.stats().position) for a in mine),
+        in_flight=sum(len(a.tasks) for a in mine),
+    )
+    if stuck_s is not None:
+        health.live.append(f"Nothing was read for {stuck_s:.0f} s while records wait: restart this process.")
+    if consumer.rebalanced_at is None:
+        health.ready.append(
+            "No partitions were assigned yet: check that Kafka can be reached and the group be joined."
+        )
+    unprepared = [a.tp.partition for a in mine if not a.ready]
+    if unprepared:
+        health.ready.append(f"Partitions {unprepared} are being prepared: if it stays so, the log says why.")
+    if consumer.rebalanced_at is not None and not mine:
+        health.notes.append(
+            "No partition is assigned to this member: there are more members than partitions."
+        )
+    if keywords.problems:
+        health.notes.append(
+            "The newest keyword files were refused, older ones stay in force: run `tagger check`."
+        )
+    return health
+
+
+class PartitionFigures(Collector):
+    """Reads the live state when Prometheus asks, so that no record costs anything for being counted."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+
+    def collect(self) -> Iterator[Metric]:
+        mine = list(self._consumer.assigned.values())
+        yield from self._gauges(mine)
+        counts = Counter(self._consumer.retired)
+        for assigned in mine:
+            counts.update(assigned.state.stats().counters)
+        for name, (metric, meaning) in STATE_COUNTERS.items():
+            family = CounterMetricFamily(metric, meaning, labels=["reason"])
+            for (counted, reason), value in sorted(counts.items()):
+                if counted == name:
+                    family.add_metric([reason], value)
+            yield family
+
+    def _gauges(self, mine: list[Assigned]) -> Iterator[Metric]:
+        families = {
+            name: GaugeMetricFamily(metric, meaning, labels=["topic", "partition"])
+            for name, (metric, meaning) in PARTITION_GAUGES.items()
+        }
+        for assigned in mine:
+            for name, value in figures_of(assigned).items():
+                families[name].add_metric([assigned.tp.topic, str(assigned.tp.partition)], value)
+        yield from families.values()
+
+
+def figures_of(assigned: Assigned) -> dict[str, float]:
+    """The gauges of one partition; what is not known yet is left out."""
+    stats = assigned.state.stats()
+    figures: dict[str, float] = {
+        "position": stats.position,
+        "log_end_offset": assigned.log_end,
+        "replay_from_offset": stats.replay_from,
+        "replaying": stats.phase in ("starting", "replaying"),
+        "paused": stats.paused,
+        "open_threads": stats.threads,
+        "open_bytes": stats.bytes,
+        "unsettled_threads": stats.unsettled,
+        "unsettled_bytes": stats.unsettled_bytes,
+        "oldest_unsettled": stats.oldest_unsettled[1] / 1000 if stats.oldest_unsettled else 0,
+    }
+    if assigned.committed is not None:
+        figures["committed_offset"] = assigned.committed
+        figures["lag_records"] = max(0, assigned.log_end - assigned.committed)
+    return figures

@@ -1,0 +1,102 @@
+"""What tests of more than one folder share: Kafka, real and embedded, and names of their own.
+
+Promises that no test sees the caller's settings. A test that needs a real Kafka fails where none is to be had
+and `CI` is set; elsewhere it is skipped, and the last line of the run counts what was skipped.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from typing import Any, Final, NoReturn
+
+import pytest
+
+from tests.kafka.broker import Broker, start
+from tests.kafka.jars import KafkaMissingError
+from tests.kafka.kafka import AnyKafka, Kafka
+
+OUR_SETTINGS: Final = ("KAFKA_", "INGEST_", "TAGGER_", "LIVECHAT_", "LOG_")
+NAMED_KAFKA: Final = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+NOT_RUN: Final = "no real Kafka: "  # begins the reason of every skip that is counted at the end
+HOW_TO_GET: Final = "Install Java 17 or newer and Maven, or name a broker in KAFKA_BOOTSTRAP_SERVERS."
+NEED_REAL_KAFKA: Final = frozenset({"kafka_real", "kafka_own"})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _settings_of_nobody() -> None:
+    """The caller's own settings reach no test."""
+    for name in [name for name in os.environ if name.startswith(OUR_SETTINGS)]:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def kafka_real() -> Iterator[Kafka]:
+    """A real Kafka for all tests: the one that KAFKA_BOOTSTRAP_SERVERS names, or else one of our own."""
+    if NAMED_KAFKA:
+        yield Kafka(NAMED_KAFKA)
+        return
+    with _started() as broker:
+        yield Kafka(broker.bootstrap)
+
+
+@pytest.fixture
+def kafka_own() -> Iterator[Broker]:
+    """A real Kafka for one test, which may kill and restart it."""
+    with _started() as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def kafka_embedded() -> Iterator[AnyKafka]:
+    """The embedded broker, one for all tests."""
+    from tagger.simulator.broker import EmbeddedBroker
+
+    with EmbeddedBroker({}) as broker:
+        yield broker
+
+
+@pytest.fixture(params=["embedded", pytest.param("real", marks=pytest.mark.real_kafka)])
+def kafka(request: pytest.FixtureRequest) -> AnyKafka:
+    """Both brokers, one after the other."""
+    broker: AnyKafka = request.getfixturevalue(f"kafka_{request.param}")
+    return broker
+
+
+@pytest.fixture
+def unique() -> str:
+    """A word that no other test has, to name topics and groups with."""
+    return uuid.uuid4().hex[:12]
+
+
+def _started() -> Broker:
+    try:
+        return start()
+    except KafkaMissingError as missing:
+        _do_not_run(str(missing))
+
+
+def _do_not_run(why: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(f"{NOT_RUN}{why}. {HOW_TO_GET}", pytrace=False)
+    pytest.skip(f"{NOT_RUN}{why}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if NEED_REAL_KAFKA & set(getattr(item, "fixturenames", ())):
+            item.add_marker("real_kafka")
+        parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+        gap = item.get_closest_marker("embedded_gap")
+        if gap is not None and parameters.get("kafka") == "embedded":
+            item.add_marker(pytest.mark.xfail(strict=True, reason=gap.args[0]))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # around the terminal's own, so that this is the last line
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    result = yield
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None:
+        skipped = [report for report in terminal.stats.get("skipped", []) if NOT_RUN in str(report.longrepr)]
+        if skipped:
+            terminal.write_line(f"{len(skipped)} tests did not run for want of a real Kafka. {HOW_TO_GET}")
+    return result

@@ -1,0 +1,189 @@
+"""A real Apache Kafka on the loopback, without Docker: one process is broker and controller (KRaft).
+
+`with start() as broker:` gives `broker.bootstrap`. Data and log lie in a temporary folder.
+Promises that the broker serves when `start` returns, and that it ends with the process that started it, even
+where that one is ended by `kill -9`. Never listens on any address but 127.0.0.1.
+"""
+
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from base64 import urlsafe_b64encode
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from tests.kafka.jars import BROKER, jars, java
+
+READY_S_MAX: Final = 60  # takes 2 s on an idle machine
+SHUTDOWN_S_MAX: Final = 20  # takes 0.5 s
+FORMAT_S_MAX: Final = 60  # takes 0.7 s
+# One node serves tests: small heap, few threads, the quick compiler only. It starts in 2 s and uses 250 MB.
+JVM: Final = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
+PROPERTIES: Final = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+log.dirs={log_dir}
+# As in production: a missing topic is an error, not a topic with the wrong number of partitions.
+auto.create.topics.enable=false
+# One node can hold one replica, and one partition of offsets is created sooner than fifty.
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+# A killed broker is let in again when its session is over; the default is 9 s.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+# Tests do not wait for more members to come.
+group.initial.rebalance.delay.ms=0
+# The default, 128 MB, is a quarter of the heap.
+log.cleaner.dedupe.buffer.size=4194304
+num.network.threads=2
+num.io.threads=2
+"""
+
+
+class Broker:
+    """One broker process. Ports and data stay the same from one `start_again` to the next.
+
+    Not thread-safe. `bootstrap` is "127.0.0.1:<port>".
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="kafka-"))
+        self._log = self._folder / "broker-0.log"  # a log for each start: it is truncated when it is opened
+        self._starts = 0
+        self._data = self._folder / "data"
+        self._properties = self._folder / "server.properties"
+        self._broker: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
+        port, controller_port = _free_ports(port)
+        self.bootstrap = f"127.0.0.1:{port}"
+        self._properties.write_text(
+            PROPERTIES.format(port=port, controller_port=controller_port, log_dir=self._data)
+        )
+
+    @property
+    def pid(self) -> int:
+        """The process, for tests that stop it for a while."""
+        assert self._broker, "the broker is not running"
+        return self._broker.pid
+
+    def start_again(self) -> None:
+        """Start the process; returns when it serves.
+
+        Raises: RuntimeError with the log's end where it does not serve within READY_S_MAX seconds.
+        """
+        assert self._broker is None, "the broker is running"
+        if not self._data.exists():
+            self._format()
+        self._starts += 1
+        self._log = self._folder / f"broker-{self._starts}.log"
+        # A session of its own: Ctrl-C on the terminal is for us, and we then end the broker.
+        self._broker = subprocess.Popen(
+            [*_java(f"-Dorg.slf4j.simpleLogger.logFile={self._log}"), "kafka.Kafka", str(self._properties)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._guard = _guard(self._broker.pid, self._folder)
+        deadline = time.monotonic() + READY_S_MAX
+        while "Kafka Server started" not in self._read_log():
+            if self._broker.poll() is not None or time.monotonic() > deadline:
+                end = self._read_log()[-2000:]
+                self.kill()
+                raise RuntimeError(f"Apache Kafka did not start on {self.bootstrap}; its log ends:\n{end}")
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End the process at once, as `kill -9` does; the data stay."""
+        self._end(signal.SIGKILL)
+
+    def shut_down(self) -> None:
+        """End the process in order; the data stay."""
+        self._end(signal.SIGTERM)
+
+    def stop(self) -> None:
+        """End the process and remove the data. Stopping twice is harmless."""
+        self.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _end(self, sent: signal.Signals) -> None:
+        broker, self._broker = self._broker, None
+        guard, self._guard = self._guard, None
+        if guard is not None:  # first, while the number it would kill is still the broker's
+            guard.kill()
+            guard.communicate()
+        if broker is None:
+            return
+        broker.send_signal(sent)
+        try:
+            broker.wait(SHUTDOWN_S_MAX)
+        except subprocess.TimeoutExpired:
+            broker.kill()
+            broker.wait()
+
+    def _format(self) -> None:
+        cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        arguments = ["format", "--standalone", "-t", cluster_id, "-c", str(self._properties)]
+        command = [*_java(), "kafka.tools.StorageTool", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=FORMAT_S_MAX, check=False)
+        if done.returncode:
+            raise RuntimeError(f"Apache Kafka could not format its data folder:\n{done.stdout}{done.stderr}")
+
+    def _read_log(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+
+def start(port: int = 0) -> Broker:
+    """Start a broker on `port` (0: a free one); returns when it serves.
+
+    Raises: KafkaMissingError where Java or Maven is missing; RuntimeError where Kafka does not start.
+    """
+    broker = Broker(port)
+    try:
+        broker.start_again()
+    except BaseException:
+        broker.stop()
+        raise
+    return broker
+
+
+def _java(*options: str) -> list[str]:
+    return [java(), *JVM, *options, "-cp", f"{jars(BROKER)}/*"]
+
+
+def _guard(pid: int, folder: Path) -> subprocess.Popen[bytes]:
+    """A shell that waits for its input to end, as it does with this process, and then ends the broker."""
+    script = 'read -r _; kill -KILL "$1"; rm -rf "$2"'
+    command = ["sh", "-c", script, "guard", str(pid), str(folder)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+
+
+def _free_ports(port: int) -> tuple[int, int]:
+    """`port`, or where it is 0 a free one, and another free one. Raises: OSError where `port` is in use."""
+    with socket.socket() as first, socket.socket() as second:
+        for taken, wanted in ((first, port), (second, 0)):
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(("127.0.0.1", wanted))
+        return first.getsockname()[1], second.getsockname()[1]

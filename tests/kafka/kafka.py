@@ -1,0 +1,84 @@
+"""A running Apache Kafka as the tests use it, whoever started it: topics, and Kafka's own commands.
+
+Promises that a topic can be used when `create_topic` returns. Never starts or stops a broker.
+"""
+
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from tests.kafka.jars import TOOLS, jars, java
+
+ADMIN_S_MAX: Final = 20  # an answer takes 20 ms
+TOOL_S_MAX: Final = 60  # a command takes 1 to 2 s
+# Small and quick to start; a command's own warnings are not what a test wants to read.
+JVM: Final = (
+    "-Xmx128m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
+)
+COMMANDS: Final = {
+    "kafka-consumer-groups": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+    "kafka-delete-records": "org.apache.kafka.tools.DeleteRecordsCommand",
+    "kafka-topics": "org.apache.kafka.tools.TopicCommand",
+}
+
+
+class AnyKafka(Protocol):
+    """What a test can ask of either broker. `bootstrap` is "host:port"."""
+
+    @property
+    def bootstrap(self) -> str: ...
+    def create_topic(self, name: str, partitions: int) -> None: ...
+
+    def delete_records(self, topic: str, partition: int, before_offset: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Kafka:
+    """A broker by its address, "host:port"."""
+
+    bootstrap: str
+
+    def create_topic(self, name: str, partitions: int) -> None:
+        """Create a topic with one replica; returns when it can be used.
+
+        Raises: confluent_kafka.KafkaException where it exists, TimeoutError.
+        """
+        admin = self._admin()
+        admin.create_topics([NewTopic(name, partitions, 1)])[name].result(ADMIN_S_MAX)
+        deadline = time.monotonic() + ADMIN_S_MAX
+        while len(admin.list_topics(name, ADMIN_S_MAX).topics[name].partitions) < partitions:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"topic {name} was created and is not there after {ADMIN_S_MAX} s")
+            time.sleep(0.01)
+
+    def delete_topic(self, name: str) -> None:
+        admin = self._admin()  # it has to outlive the call, or there is no answer
+        admin.delete_topics([name])[name].result(ADMIN_S_MAX)
+
+    def delete_records(self, topic: str, partition: int, before_offset: int) -> None:
+        """Remove what lies below the offset, as retention does."""
+        admin, before = self._admin(), TopicPartition(topic, partition, before_offset)
+        admin.delete_records([before])[before].result(ADMIN_S_MAX)
+
+    def run(self, tool: str, *arguments: str) -> str:
+        """Run one of Kafka's own commands (a name of COMMANDS); returns what it printed.
+
+        Raises: RuntimeError with the output where it fails; KafkaMissingError where Java or Maven is missing.
+        """
+        command = [java(), *JVM, "-cp", f"{jars(TOOLS)}/*", COMMANDS[tool]]
+        command += ["--bootstrap-server", self.bootstrap, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TOOL_S_MAX, check=False)
+        # Some failures come with exit code 0 and nothing but a line that begins so.
+        if done.returncode or done.stdout.lstrip().startswith("Error"):
+            raise RuntimeError(f"{tool} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def _admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})

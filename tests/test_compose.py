@@ -1,0 +1,128 @@
+"""docker-compose.yml fits the compose specification, our settings and topics, and is closed as it says."""
+
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from ingest.runtime import Settings
+from tests.kafka.__main__ import TOPICS
+from tests.kafka.jars import version
+from tests.kafka.kafka import Kafka
+
+ROOT: Final = Path(__file__).parents[1]
+FILE: Final = ROOT / "docker-compose.yml"
+COMPOSE: Final[dict[str, Any]] = yaml.safe_load(FILE.read_text("utf-8"))
+SERVICES: Final[dict[str, Any]] = COMPOSE["services"]
+DAYS_MS: Final = 24 * 60 * 60 * 1000
+RETENTION_DAYS: Final = {"livechat.webhooks": 7, "livechat.decisions": 30, "livechat.parked": 30}
+# Stands in for the container's script and writes down how it was called, an argument a line.
+SCRIPT_IN_IMAGE: Final = "opt/kafka/bin/kafka-topics.sh"
+WRITES_DOWN: Final = '#!/bin/sh\nprintf "%s\\n" "$@" "" >> calls\n'
+
+
+def test_it_fits_the_specifications_schema() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema=vendor.compose-spec", str(FILE)]
+    checked = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_a_misspelt_key_would_not_fit(tmp_path: Path) -> None:
+    wrong = tmp_path / FILE.name
+    wrong.write_text(FILE.read_text("utf-8").replace("healthcheck:", "health_check:"), "utf-8")
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema=vendor.compose-spec", str(wrong)]
+    checked = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert "health_check" in checked.stdout
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_restarts_has_limits_and_no_privileges(name: str) -> None:
+    service = SERVICES[name]
+    assert service["restart"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
+
+
+@pytest.mark.parametrize("name", ["kafka", "ingest", "tagger"])
+def test_a_service_that_stays_tells_its_health(name: str) -> None:
+    assert SERVICES[name]["healthcheck"]["test"]
+
+
+@pytest.mark.parametrize("name", ["ingest", "tagger"])
+def test_a_service_of_ours_cannot_write_to_its_root_or_to_what_is_mounted_from_the_host(name: str) -> None:
+    assert SERVICES[name]["read_only"] is True
+    for mount in SERVICES[name]["volumes"]:
+        assert mount.split(":")[0] in COMPOSE["volumes"] or mount.endswith(":ro")
+
+
+@pytest.mark.parametrize("name", ["ingest", "tagger"])
+def test_a_service_is_given_only_settings_that_exist_and_its_secrets_as_files(name: str) -> None:
+    known = _settings()
+    for variable, value in SERVICES[name]["environment"].items():
+        setting = variable.removesuffix("_FILE")
+        assert setting in known, f"{variable} is no setting"
+        assert known[setting] == variable.endswith("_FILE"), (
+            f"{variable}: secrets, and only they, come in files"
+        )
+        if known[setting]:
+            assert value.removeprefix("/run/secrets/") in SERVICES[name]["secrets"]
+
+
+def test_the_broker_is_the_release_that_the_tests_run_on() -> None:
+    assert SERVICES["kafka"]["image"] == SERVICES["topics"]["image"] == f"apache/kafka:{version()}"
+
+
+def test_the_topics_are_those_of_make_kafka(tmp_path: Path) -> None:
+    created = {call["--topic"]: int(call["--partitions"]) for call in _topic_calls(tmp_path)}
+    assert created == TOPICS
+
+
+def test_a_real_kafka_creates_the_topics_as_stated(kafka_real: Kafka, unique: str, tmp_path: Path) -> None:
+    for call in _topic_calls(tmp_path):
+        topic, retention_ms = call["--topic"], RETENTION_DAYS[call["--topic"]] * DAYS_MS
+        arguments = [f"{topic}-{unique}" if word == topic else word for word in call["arguments"]]
+        kafka_real.run("kafka-topics", *arguments)
+        shown = kafka_real.run("kafka-topics", "--describe", "--topic", f"{topic}-{unique}")
+        assert f"PartitionCount: {TOPICS[topic]}\t" in shown
+        for setting in ("cleanup.policy=delete", f"retention.ms={retention_ms}", "max.message.bytes=1048588"):
+            assert setting in shown
+
+
+def _settings() -> dict[str, bool]:
+    """Every setting there is, and whether it is a secret."""
+    import ingest.settings
+    import tagger.settings
+
+    assert ingest.settings, tagger.settings  # imported for the classes that they define
+    found: dict[str, bool] = {}
+    classes = [Settings]
+    while classes:
+        settings = classes.pop()
+        classes += settings.__subclasses__()
+        found |= {name.upper(): name in settings.secret_names() for name in settings.model_fields}
+    return found
+
+
+def _topic_calls(folder: Path) -> list[dict[str, Any]]:
+    """Run the command of the `topics` service as the container would; how it called Kafka's script."""
+    script = folder / SCRIPT_IN_IMAGE
+    script.parent.mkdir(parents=True)
+    script.write_text(WRITES_DOWN, "utf-8")
+    script.chmod(0o755)
+    service = SERVICES["topics"]
+    command = [word.replace("$$", "$") for word in [*service["entrypoint"], *service["command"]]]
+    subprocess.run(command, cwd=folder, timeout=30, check=True)
+    calls = (folder / "calls").read_text("utf-8").split("\n\n")[:-1]
+    return [_as_options(call.splitlines()) for call in calls]
+
+
+def _as_options(words: list[str]) -> dict[str, Any]:
+    """`--name value` pairs, and under "arguments" all words but those that name the server."""
+    options: dict[str, Any] = dict(itertools.pairwise(words))
+    options["arguments"] = words[words.index("--create") :]
+    return options

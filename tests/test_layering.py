@@ -1,0 +1,360 @@
+"""Which way imports point, read from the syntax trees of `ingest` and `tagger`: nine rules, each a test.
+
+Every rule is tried on planted violations first, so that none of them passes because it sees nothing.
+"""
+
+import ast
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[1]
+OURS: Final = ("ingest", "tagger")
+
+# What reaches a clock, chance, files, the network, threads, logs or a terminal: pure code cannot have it.
+OUTSIDE_WORLD: Final = frozenset(
+    [
+        *(
+            "asyncio",
+            "concurrent",
+            "multiprocessing",
+            "select",
+            "selectors",
+            "signal",
+            "subprocess",
+            "threading",
+        ),
+        *(
+            "aiohttp",
+            "aiokafka",
+            "confluent_kafka",
+            "http.client",
+            "http.server",
+            "socket",
+            "socketserver",
+            "ssl",
+        ),
+        *("fileinput", "glob", "io", "os", "pathlib", "shutil", "sqlite3", "tempfile", "watchfiles"),
+        *("click", "getpass", "logging", "prometheus_client", "pydantic_settings", "rich", "structlog"),
+        *("random", "secrets", "time", "urllib.request", "uvloop"),
+    ]
+)
+CLOCKS: Final = frozenset({"now", "today", "utcnow"})  # of datetime and date
+PATH_WRITES: Final = frozenset(
+    {
+        "write_text",
+        "write_bytes",
+        "mkdir",
+        "touch",
+        "chmod",
+        "unlink",
+        "rmdir",
+        "rename",
+        "symlink_to",
+        "hardlink_to",
+    }
+)
+OS_WRITES: Final = frozenset(
+    {
+        "open",
+        "write",
+        "mkdir",
+        "makedirs",
+        "chmod",
+        "remove",
+        "unlink",
+        "rmdir",
+        "rename",
+        "replace",
+        "symlink",
+        "link",
+    }
+)
+
+PURE_OUTSIDE_CORE: Final = (
+    "ingest.delivery",
+    "ingest.topic",
+    "tagger.livechat.calls",
+    "tagger.livechat.evidence",
+    "tagger.livechat.pace",
+)
+SPEAK_KAFKA: Final = ("ingest.producer", "tagger.producer", "tagger.consumer", "tagger.commands")
+ARE_HTTP_CLIENTS: Final = ("tagger.livechat.client", "tagger.livechat.auth", "tagger.simulator.livechat")
+READS_ENVIRONMENT: Final = "ingest.runtime"
+# Who may write a file at all; none of them is given the folder of keyword files to write to.
+MAY_WRITE_FILES: Final = (
+    "ingest.spool",  # webhooks while Kafka is away
+    "tagger.commands.demo",  # its own copy of the rules, in a temporary folder
+    "tagger.commands.login",  # the credentials file
+    "tagger.livechat.credentials_file",  # the same file: refresh tokens change
+)
+
+
+@dataclass(frozen=True)
+class Module:
+    """One file. `imports` is (dotted name, line); of ours always a module, of others as deep as is named."""
+
+    name: str
+    tree: ast.Module
+    imports: tuple[tuple[str, int], ...]
+    is_init: bool
+
+
+Violations = Iterator[tuple[int, str]]
+Rule = Callable[[Module], Violations]
+
+
+def read(sources: dict[str, str]) -> list[Module]:
+    """Modules of a tree given as path → source."""
+    trees = {path: ast.parse(source, path) for path, source in sources.items()}
+    names = {path: path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in sources}
+    known = set(names.values())
+    return [
+        Module(
+            names[path], tree, tuple(imports(tree, names[path], path, known)), path.endswith("__init__.py")
+        )
+        for path, tree in trees.items()
+    ]
+
+
+def imports(tree: ast.Module, name: str, path: str, known: Collection[str]) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = name.split(".") if path.endswith("__init__.py") else name.split(".")[:-1]
+            base = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                full = f"{origin}.{alias.name}"
+                yield (full if full in known or not within(full, OURS) else origin, node.lineno)
+
+
+def within(name: str, packages: Collection[str] | str) -> bool:
+    """Whether a dotted name is one of these or lies inside one of them."""
+    packages = (packages,) if isinstance(packages, str) else packages
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def importing(
+    module: Module, forbidden: Collection[str] | str, but: Collection[str] | str = ()
+) -> Violations:
+    for name, line in module.imports:
+        if within(name, forbidden) and not within(name, but):
+            yield line, f"imports {name}"
+
+
+def reaching_out(module: Module, but: Collection[str] | str = ()) -> Violations:
+    """What pure code cannot do."""
+    yield from importing(module, OUTSIDE_WORLD, but)
+    for node in ast.walk(module.tree):
+        match node:
+            case ast.Call(ast.Name("open" | "print" | "input" as called)):
+                yield node.lineno, f"calls {called}()"
+            case ast.Call(ast.Attribute(ast.Name("datetime" | "date"), called)) if called in CLOCKS:
+                yield node.lineno, f"reads the clock by {called}()"
+
+
+def rule_1(module: Module) -> Violations:
+    """`ingest` never imports `tagger`."""
+    if within(module.name, "ingest"):
+        yield from importing(module, "tagger")
+
+
+def rule_2(module: Module) -> Violations:
+    """`tagger` imports from `ingest` only `topic` and `runtime`; `commands.demo` may compose `ingest.app`."""
+    if within(module.name, "tagger"):
+        composed = ["ingest.app"] if module.name == "tagger.commands.demo" else []
+        yield from importing(module, "ingest", but=["ingest.topic", "ingest.runtime", *composed])
+
+
+def rule_3(module: Module) -> Violations:
+    """`tagger.core` reaches nothing outside, of ours only `ingest.topic`; `__init__` files import nothing."""
+    if within(module.name, "tagger.core"):
+        yield from reaching_out(module)
+        yield from importing(module, OURS, but=["tagger.core", "ingest.topic"])
+    if module.is_init:
+        for node in module.tree.body:
+            if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+                yield node.lineno, "holds more than a docstring"
+
+
+def rule_4(module: Module) -> Violations:
+    """`core` and `livechat` do not know each other."""
+    if within(module.name, "tagger.core"):
+        yield from importing(module, "tagger.livechat")
+    if within(module.name, "tagger.livechat"):
+        yield from importing(module, "tagger.core")
+
+
+def rule_5(module: Module) -> Violations:
+    """The pure files outside `core` do no I/O; chance, as an argument, has a type."""
+    if module.name in PURE_OUTSIDE_CORE:
+        yield from reaching_out(module, but="random.Random")
+
+
+def rule_6(module: Module) -> Violations:
+    """Each library of the outside world is known in the few places that are made for it."""
+    if not within(module.name, SPEAK_KAFKA):
+        yield from importing(module, "aiokafka")
+    if not within(module.name, ARE_HTTP_CLIENTS):
+        yield from importing(module, "aiohttp", but=["aiohttp.web", "aiohttp.abc"])
+    if module.name != "tagger.core.matcher":
+        yield from importing(module, "ahocorasick")
+    if module.name != "tagger.simulator.broker":
+        yield from importing(module, "confluent_kafka")
+
+
+def rule_7(module: Module) -> Violations:
+    """Only `commands.demo` imports `simulator`; nobody imports `commands`."""
+    if not within(module.name, ["tagger.simulator", "tagger.commands.demo"]):
+        yield from importing(module, "tagger.simulator")
+    yield from importing(module, "tagger.commands")
+
+
+def rule_8(module: Module) -> Violations:
+    """The environment is read in one place; files are written by those few that have to."""
+    if module.name != READS_ENVIRONMENT:
+        yield from importing(module, ["os.environ", "os.environb", "os.getenv", "pydantic_settings"])
+        for node in ast.walk(module.tree):
+            match node:
+                case ast.Attribute(ast.Name("os"), "environ" | "environb" | "getenv" as reader):
+                    yield node.lineno, f"reads os.{reader}"
+    if module.name not in MAY_WRITE_FILES:
+        yield from importing(module, ["shutil", "tempfile"])
+        for node in ast.walk(module.tree):
+            match node:
+                case ast.Call(ast.Attribute(ast.Name("os"), called)) if called in OS_WRITES:
+                    yield node.lineno, f"calls os.{called}()"
+                case ast.Call(ast.Attribute(_, called)) if called in PATH_WRITES:
+                    yield node.lineno, f"calls {called}()"
+                case ast.Call(ast.Name("open") | ast.Attribute(_, "open"), arguments, keywords):
+                    modes = [
+                        *arguments[:2],
+                        *(keyword.value for keyword in keywords if keyword.arg == "mode"),
+                    ]
+                    if any(isinstance(mode, ast.Constant) and is_writing(mode.value) for mode in modes):
+                        yield node.lineno, "opens a file to write"
+
+
+def is_writing(mode: object) -> bool:
+    return isinstance(mode, str) and set(mode) <= set("rwaxbt+") and bool(set(mode) & set("wax+"))
+
+
+def rule_9(module: Module) -> Violations:
+    """`simulator` knows neither `delivery` nor `core` nor `livechat`."""
+    if within(module.name, "tagger.simulator"):
+        yield from importing(module, ["ingest.delivery", "tagger.core", "tagger.livechat"])
+
+
+RULES: Final[tuple[Rule, ...]] = (rule_1, rule_2, rule_3, rule_4, rule_5, rule_6, rule_7, rule_8, rule_9)
+
+PLANTED: Final[tuple[tuple[Rule, str, str], ...]] = (
+    (rule_1, "ingest/app.py", "import tagger"),
+    (rule_1, "ingest/app.py", "def late():\n    from tagger.core import chat"),
+    (rule_2, "tagger/worker.py", "from ingest.producer import send"),
+    (rule_2, "tagger/worker.py", "from ingest import producer"),
+    (rule_2, "tagger/worker.py", "from ingest import app"),
+    (rule_2, "tagger/worker.py", "import ingest"),
+    (rule_2, "tagger/commands/demo.py", "import ingest.delivery"),
+    (rule_3, "tagger/core/chat.py", "import asyncio"),
+    (rule_3, "tagger/core/chat.py", "from os import path"),
+    (rule_3, "tagger/core/chat.py", "from time import monotonic"),
+    (rule_3, "tagger/core/chat.py", "if TYPE_CHECKING:\n    import logging"),
+    (rule_3, "tagger/core/chat.py", "from datetime import datetime\nnow = datetime.now()"),
+    (rule_3, "tagger/core/chat.py", "print(1)"),
+    (rule_3, "tagger/core/chat.py", "from ..worker import run"),
+    (rule_3, "tagger/core/chat.py", "from tagger import worker"),
+    (rule_3, "tagger/core/chat.py", "from ingest.runtime import load"),
+    (rule_3, "tagger/core/__init__.py", "from tagger.core import chat"),
+    (rule_3, "ingest/__init__.py", '"""Text."""\nVERSION = 1'),
+    (rule_4, "tagger/core/chat.py", "from tagger.livechat.calls import Call"),
+    (rule_4, "tagger/livechat/calls.py", "from ..core import chat"),
+    (rule_5, "tagger/livechat/pace.py", "import random"),
+    (rule_5, "tagger/livechat/pace.py", "from random import uniform"),
+    (rule_5, "tagger/livechat/calls.py", "import aiohttp"),
+    (rule_5, "ingest/delivery.py", "import time"),
+    (rule_5, "ingest/topic.py", "open('file')"),
+    (rule_6, "tagger/worker.py", "import aiokafka"),
+    (rule_6, "tagger/worker.py", "from aiokafka.errors import KafkaError"),
+    (rule_6, "tagger/core/canned.py", "import ahocorasick"),
+    (rule_6, "tagger/worker.py", "import confluent_kafka.admin"),
+    (rule_6, "tagger/worker.py", "from aiohttp import ClientSession"),
+    (rule_6, "ingest/app.py", "import aiohttp"),
+    (rule_7, "tagger/worker.py", "from tagger.simulator import livechat"),
+    (rule_7, "tagger/commands/run.py", "import tagger.simulator.broker"),
+    (rule_7, "tagger/worker.py", "from tagger.commands import run"),
+    (rule_8, "tagger/worker.py", "import os\nos.environ['A']"),
+    (rule_8, "tagger/worker.py", "from os import getenv"),
+    (rule_8, "tagger/settings.py", "from pydantic_settings import BaseSettings"),
+    (rule_8, "tagger/keywords.py", "open(path, 'w')"),
+    (rule_8, "tagger/keywords.py", "path.open(mode='ab')"),
+    (rule_8, "tagger/keywords.py", "path.write_text('')"),
+    (rule_8, "tagger/keywords.py", "import os\nos.replace(one, other)"),
+    (rule_8, "tagger/keywords.py", "import shutil"),
+    (rule_9, "tagger/simulator/livechat.py", "from ingest.delivery import read"),
+    (rule_9, "tagger/simulator/visitors.py", "import tagger.core.matcher"),
+    (rule_9, "tagger/simulator/livechat.py", "from tagger.livechat import calls"),
+)
+
+RIGHT: Final[tuple[tuple[str, str], ...]] = (
+    ("ingest/app.py", "from aiohttp import web\nfrom ingest.topic import encode\nfrom . import producer"),
+    ("ingest/runtime.py", "import os\nos.environ"),
+    ("tagger/worker.py", "from ingest import topic\nfrom ingest.runtime import load\nopen('file')"),
+    (
+        "tagger/core/chat.py",
+        "from datetime import date\nfrom . import event\nfrom ingest.topic import split_key",
+    ),
+    ("tagger/commands/demo.py", "from ingest.app import build\nfrom tagger.simulator import visitors"),
+    ("tagger/keywords.py", "path.open('rb')\ntext.replace('w', 'a')"),
+    ("tagger/livechat/client.py", "import aiohttp\nfrom .calls import Call"),
+    ("tagger/simulator/broker.py", "import confluent_kafka"),
+)
+# What the planted modules import has to be there, to be told from a name inside a module.
+AROUND: Final = {
+    f"{package}/{name}.py": ""
+    for package, names in {
+        "ingest": ["__init__", "app", "delivery", "producer", "runtime", "topic"],
+        "tagger": ["__init__", "worker"],
+        "tagger/commands": ["__init__", "run"],
+        "tagger/core": ["__init__", "chat", "event", "matcher"],
+        "tagger/livechat": ["__init__", "calls"],
+        "tagger/simulator": ["__init__", "broker", "livechat", "visitors"],
+    }.items()
+    for name in names
+}
+
+
+def broken(rule: Rule, modules: list[Module]) -> list[str]:
+    return [f"{module.name}:{line} {what}" for module in modules for line, what in rule(module)]
+
+
+@pytest.fixture(scope="module")
+def tree() -> list[Module]:
+    files = [path for package in OURS for path in sorted((ROOT / package).rglob("*.py"))]
+    assert len(files) > len(OURS)
+    return read({path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in files})
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_tree_keeps(rule: Rule, tree: list[Module]) -> None:
+    assert broken(rule, tree) == [], rule.__doc__
+
+
+@pytest.mark.parametrize(("rule", "path", "source"), PLANTED)
+def test_a_planted_violation_is_caught(rule: Rule, path: str, source: str) -> None:
+    found = broken(rule, read(AROUND | {path: source}))
+    assert len(found) == 1
+    assert found[0].startswith(path.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
+
+
+def test_every_rule_has_planted_violations() -> None:
+    assert {rule for rule, _, _ in PLANTED} == set(RULES)
+
+
+@pytest.mark.parametrize(("path", "source"), RIGHT)
+def test_what_is_allowed_breaks_no_rule(path: str, source: str) -> None:
+    assert [found for rule in RULES for found in broken(rule, read(AROUND | {path: source}))] == []

@@ -1,0 +1,113 @@
+"""What the topics of decisions and parked items hold."""
+
+import pytest
+
+from tagger.core.conversation import ThreadKey
+from tagger.core.decision import Because, Decision
+from tagger.core.records import BECAUSE_MAX, Source, decision_record, outcome_of, parked_record, rfc3339
+
+THREAD = ThreadKey("org", "CHAT", "THREAD")
+SOURCE = Source("livechat.webhooks", 3, 41)
+HIT = Because("refund", "Refund", "money back", "THREAD_2", 4, 14)
+
+
+def a_decision(because: tuple[Because, ...] = (HIT,)) -> Decision:
+    return Decision(("Refund",), because, (), "0123456789ab")
+
+
+def test_a_decision_record_has_the_fields_that_readers_rely_on() -> None:
+    record = decision_record(
+        THREAD,
+        a_decision(),
+        "tagged",
+        SOURCE,
+        read_from="webhooks",
+        messages=5,
+        ended_at_ms=0,
+        settled_at_ms=1500,
+    )
+    assert record == {
+        "organization": "org",
+        "chat_id": "CHAT",
+        "thread_id": "THREAD",
+        "tags": ["Refund"],
+        "because": [
+            {
+                "rule": "refund",
+                "tag": "Refund",
+                "keyword": "money back",
+                "event_id": "THREAD_2",
+                "start": 4,
+                "end": 14,
+            }
+        ],
+        "outcome": "tagged",
+        "config": "0123456789ab",
+        "source": "webhooks",
+        "messages": 5,
+        "topic": "livechat.webhooks",
+        "partition": 3,
+        "offset": 41,
+        "ended_at": "1970-01-01T00:00:00.000Z",
+        "settled_at": "1970-01-01T00:00:01.500Z",
+    }
+
+
+def test_reasons_beyond_the_limit_are_counted_instead_of_listed() -> None:
+    record = decision_record(
+        THREAD,
+        a_decision((HIT,) * (BECAUSE_MAX + 7)),
+        "tagged",
+        SOURCE,
+        read_from="api",
+        messages=1,
+        ended_at_ms=0,
+        settled_at_ms=0,
+    )
+    assert len(record["because"]) == BECAUSE_MAX
+    assert record["because_omitted"] == 7
+
+
+def test_a_parked_record_names_the_thing_given_up_and_why() -> None:
+    record = parked_record(
+        THREAD, SOURCE, tag="Refund", reason="not found", error_type="not_found", attempts=4, parked_at_ms=0
+    )
+    assert record == {
+        "organization": "org",
+        "chat_id": "CHAT",
+        "thread_id": "THREAD",
+        "tag": "Refund",
+        "reason": "not found",
+        "error_type": "not_found",
+        "attempts": 4,
+        "topic": "livechat.webhooks",
+        "partition": 3,
+        "offset": 41,
+        "parked_at": "1970-01-01T00:00:00.000Z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("tags", "complete", "late", "decided", "refused", "outcome"),
+    [
+        ([], True, False, [], 0, "no_match"),
+        (["A"], True, False, [], 0, "tagged"),
+        (["A"], True, False, [], 1, "parked"),
+        (["A"], False, False, [], 0, "partial"),
+        ([], False, False, [], 0, "partial"),
+        (["A", "B"], True, True, ["A"], 0, "late"),
+        (["A"], True, True, ["A"], 0, "late"),
+        (["B"], True, True, ["A"], 0, "late_conflict"),
+        (["B"], True, True, ["A"], 1, "parked"),
+    ],
+)
+def test_the_outcome_names_the_most_telling_thing(  # noqa: PLR0913 - one argument a column
+    tags: list[str], complete: bool, late: bool, decided: list[str], refused: int, outcome: str
+) -> None:
+    assert (
+        outcome_of(tags, complete=complete, late=late, decided=frozenset(decided), refused=refused) == outcome
+    )
+
+
+def test_times_are_written_as_livechat_writes_them() -> None:
+    assert rfc3339(1_763_928_000_123) == "2025-11-23T20:00:00.123Z"

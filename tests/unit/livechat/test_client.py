@@ -1,0 +1,343 @@
+"""The client against a real HTTP server: what it sends, what it makes of answers, and when it gives up."""
+
+import asyncio
+from base64 import b64decode
+from collections.abc import Callable
+from random import Random
+
+import pytest
+from aiohttp import web
+
+from tagger.livechat.auth import Credentials, Fixed
+from tagger.livechat.calls import ANSWER_BYTES_MAX, Call, Done, GivenUp, Refused, Wait, get_chat, tag_thread
+from tagger.livechat.client import REDIRECTS_MAX, Client
+from tagger.livechat.pace import FAILURES_TO_OPEN, IN_FLIGHT_MAX
+from tests.unit.livechat.conftest import MakeClient
+from tests.unit.livechat.server import Answer, Asked, Reset, Server, Time, error
+
+TAG = tag_thread("PJ0MRSHTDG", "K600PKZON8", "Refund")
+CHAT = {"id": "PJ0MRSHTDG", "users": [], "thread": {"id": "K600PKZON8", "active": False, "events": []}}
+
+
+def then(*answers: Callable[[], web.StreamResponse]) -> Answer:
+    """One answer after the other; the last one again and again."""
+    left = list(answers)
+    return lambda _: (left.pop(0) if len(left) > 1 else left[0])()
+
+
+class Heard:
+    """A measure that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.results: list[tuple[str, str]] = []
+
+    def on_request(self, method: str, result: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.results.append((method, result))
+
+
+async def test_a_call_is_one_post_with_its_json_and_token(server: Server, client: Client) -> None:
+    assert await client.perform("org", TAG) == Done()
+    (asked,) = server.asked
+    assert asked.method == "tag_thread"
+    assert asked.body == {"chat_id": "PJ0MRSHTDG", "thread_id": "K600PKZON8", "tag": "Refund"}
+    assert asked.headers["Authorization"] == "Bearer token-1"
+    assert asked.headers["Content-Type"] == "application/json"
+
+
+async def test_a_personal_access_token_goes_as_basic_pair(server: Server, make_client: MakeClient) -> None:
+    pat = Fixed(lambda: "pat:1", "account-1")
+    await make_client(Credentials(pat, None, lambda *_: pat)).perform("org", TAG)
+    scheme, _, pair = server.asked[0].headers["Authorization"].partition(" ")
+    assert (scheme, b64decode(pair)) == ("Basic", b"account-1:pat:1")
+
+
+async def test_a_token_of_a_region_names_it(server: Server, make_client: MakeClient) -> None:
+    fixed = Fixed(lambda: "fra:token")
+    await make_client(Credentials(fixed, None, lambda *_: fixed)).perform("org", TAG)
+    assert server.asked[0].headers["X-Region"] == "fra"
+
+
+async def test_a_chat_comes_back_as_its_json(server: Server, client: Client) -> None:
+    server.answer = lambda _: web.json_response(CHAT)
+    assert await client.perform("org", get_chat("PJ0MRSHTDG", "K600PKZON8")) == Done(CHAT)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "result"),
+    [
+        (lambda: error("internal", 500), "internal"),
+        (lambda: error("service_unavailable", 503), "service_unavailable"),
+        (lambda: error("too_many_requests", 429), "too_many_requests"),
+        (lambda: error("authentication", 401, "Invalid access token"), "authentication"),
+        (lambda: error("something_new", 418), "undocumented"),
+        (lambda: web.Response(status=502, text="<html>Bad gateway"), "http_server_error"),
+        (lambda: web.Response(status=403, text="<html>Who are you?"), "not_json"),
+        (lambda: web.Response(status=200, text="<html>Down for maintenance"), "not_json"),
+        (lambda: web.Response(status=302, headers={"Location": "/elsewhere"}), "redirected"),
+        (Reset, "network"),
+    ],
+)
+async def test_trouble_of_the_system_is_waited_out(
+    server: Server, make_client: MakeClient, trouble: Callable[[], web.StreamResponse], result: str
+) -> None:
+    heard = Heard()
+    server.answer = then(*[trouble] * 12, web.Response)
+    assert await make_client(measure=heard).perform("org", TAG) == Done()
+    assert heard.results == [("tag_thread", result)] * 12 + [("tag_thread", "done")]
+
+
+@pytest.mark.parametrize(
+    ("broken", "result"),
+    [
+        (lambda: web.Response(body=b'{"id": "PJ0MRS'), "not_json"),
+        (lambda: web.Response(body=b""), "not_json"),
+        (lambda: web.json_response(CHAT | {"id": "another"}), "wrong_shape"),
+        (lambda: web.Response(body=b"[" * 100_000), "not_json"),
+    ],
+)
+async def test_a_chat_that_is_none_is_asked_for_again(
+    server: Server, make_client: MakeClient, broken: Callable[[], web.StreamResponse], result: str
+) -> None:
+    heard = Heard()
+    server.answer = then(broken, lambda: web.json_response(CHAT))
+    answer = await make_client(measure=heard).perform("org", get_chat("PJ0MRSHTDG", "K600PKZON8"))
+    assert answer == Done(CHAT)
+    assert heard.results[0] == ("get_chat", result)
+
+
+async def test_an_answer_that_is_too_large_is_not_read_to_its_end(server: Server, client: Client) -> None:
+    sent = 0
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        nonlocal sent
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while sent < 10 * ANSWER_BYTES_MAX:
+            await response.write(b" " * (1 << 20))
+            sent += 1 << 20
+        return response
+
+    server.stream = endless
+    answer = await client.perform("org", get_chat("PJ0MRSHTDG", "K600PKZON8"))
+    assert isinstance(answer, GivenUp)
+    assert answer.error_type == "answer_too_large"
+    assert sent < 3 * ANSWER_BYTES_MAX
+
+
+async def test_a_refused_call_is_given_up_at_once_without_livechats_words(
+    server: Server, client: Client
+) -> None:
+    server.answer = lambda asked: error("validation", 400, f"tag {asked.body['tag']} is odd")
+    answer = await client.perform("org", TAG)
+    assert answer == GivenUp("LiveChat finds the request malformed", "validation", 1)
+
+
+async def test_a_tag_that_is_there_already_is_done(server: Server, client: Client) -> None:
+    server.answer = lambda _: error("validation", 400, "thread is already tagged")
+    assert await client.perform("org", TAG) == Done()
+
+
+async def test_not_found_is_believed_after_a_minute(server: Server, client: Client, time: Time) -> None:
+    server.answer = lambda _: error("not_found", 404)
+    began = time.now
+    answer = await client.perform("org", TAG)
+    assert isinstance(answer, GivenUp)
+    assert answer.error_type == "not_found"
+    assert 60 <= time.now - began <= 75
+
+
+async def test_a_misdirected_call_goes_to_its_region_and_so_does_every_later_one(
+    server: Server, client: Client
+) -> None:
+    def regional(asked: Asked) -> web.Response:
+        return web.Response() if asked.headers.get("X-Region") == "fra" else wrong_region()
+
+    def wrong_region() -> web.Response:
+        return error("misdirected_request", 421, region="fra")
+
+    server.answer = regional
+    assert await client.perform("org", TAG) == Done()
+    assert await client.perform("org", TAG) == Done()
+    assert [asked.headers.get("X-Region") for asked in server.asked] == [None, "fra", "fra"]
+
+
+async def test_regions_that_point_at_each_other_are_trouble_like_any_other(
+    server: Server, client: Client, time: Time
+) -> None:
+    began = time.now
+    server.answer = lambda _: (
+        error("misdirected_request", 421, region="fra") if len(server.asked) < 20 else web.Response()
+    )
+    assert await client.perform("org", TAG) == Done()
+    assert time.now > began
+    assert len(server.asked) == 20
+    assert REDIRECTS_MAX < 20
+
+
+async def test_retry_after_holds_the_whole_organization(server: Server, client: Client, time: Time) -> None:
+    began = time.now
+    times: list[float] = []
+
+    def limited(_: Asked) -> web.Response:
+        times.append(time.now - began)
+        return web.Response(status=429, headers={"Retry-After": "30"}) if len(times) == 1 else web.Response()
+
+    server.answer = limited
+    await client.perform("org", TAG)
+    await client.perform("org", TAG)
+    assert times[0] == 0
+    assert min(times[1:]) >= 30
+
+
+async def test_calls_in_flight_are_bounded_for_each_organization_by_itself(
+    server: Server, client: Client
+) -> None:
+    held = asyncio.Event()
+
+    async def hold(asked: Asked) -> web.Response:
+        if asked.body["chat_id"] == "slow":
+            await held.wait()
+        return web.Response()
+
+    server.answer = hold
+    slow = [asyncio.create_task(client.perform("slow", tag_thread("slow", "t", "x"))) for _ in range(100)]
+    await server.has_been_asked(IN_FLIGHT_MAX)
+    assert await client.perform("quick", tag_thread("quick", "t", "x")) == Done()
+    assert len(server.asked) == IN_FLIGHT_MAX + 1
+    held.set()
+    assert await asyncio.gather(*slow) == [Done()] * 100
+
+
+async def test_cancelled_calls_leave_no_place_taken(server: Server, client: Client) -> None:
+    held = asyncio.Event()
+
+    async def hold(_: Asked) -> web.Response:
+        await held.wait()
+        return web.Response()
+
+    server.answer = hold
+    tasks = [asyncio.create_task(client.perform("org", TAG)) for _ in range(3 * IN_FLIGHT_MAX)]
+    await server.has_been_asked(IN_FLIGHT_MAX)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    held.set()
+    again = [client.perform("org", TAG) for _ in range(2 * IN_FLIGHT_MAX)]
+    assert await asyncio.gather(*again) == [Done()] * (2 * IN_FLIGHT_MAX)
+
+
+async def test_an_outage_is_asked_about_by_one_call_at_a_time(
+    server: Server, client: Client, time: Time
+) -> None:
+    """Of 500 waiting calls a few reach LiveChat while it is down for ten minutes; afterwards all are done."""
+    began, during = time.now, 0
+
+    def down(_: Asked) -> web.Response:
+        nonlocal during
+        if time.now - began < 600:
+            during += 1
+            return error("service_unavailable", 503)
+        return web.Response()
+
+    server.answer = down
+    calls = [client.perform("org", tag_thread("c", "t", f"tag {n}")) for n in range(500)]
+    assert await asyncio.gather(*calls) == [Done()] * 500
+    assert during < IN_FLIGHT_MAX + 600 / 2  # a probe every 5 s in the mean, and more at the start
+    assert during > FAILURES_TO_OPEN
+
+
+async def test_one_organization_out_holds_back_nobody_and_is_parked_after_a_quarter_of_an_hour(
+    server: Server, make_client: MakeClient, time: Time
+) -> None:
+    by_organization = {name: Fixed(lambda name=name: name) for name in ("revoked", "fine")}
+
+    class Two(Credentials):
+        def of(self, organization: str) -> Fixed:
+            return by_organization[organization]
+
+    def one_is_revoked(asked: Asked) -> web.Response:
+        return error("authentication", 401) if "revoked" in asked.headers["Authorization"] else web.Response()
+
+    server.answer = one_is_revoked
+    client, began = make_client(Two(None, None, lambda *_: by_organization["fine"])), time.now
+    waiting = [asyncio.create_task(client.perform("revoked", TAG)) for _ in range(40)]
+    while not all(task.done() for task in waiting):
+        assert await client.perform("fine", TAG) == Done()
+        await time.sleep(1.0)
+    assert {task.result().error_type for task in waiting} == {"organization_unavailable"}
+    assert 900 <= time.now - began < 960
+
+
+async def test_a_single_organization_waits_for_ever(server: Server, client: Client, time: Time) -> None:
+    began = time.now
+    server.answer = lambda _: error("authentication", 401) if time.now - began < 4 * 3600 else web.Response()
+    assert await client.perform("org", TAG) == Done()
+
+
+async def test_an_organization_without_credentials_is_told_apart(
+    server: Server, make_client: MakeClient, tmp_path: object
+) -> None:
+    client = make_client(Credentials(None, None, lambda *_: Fixed(lambda: "")))
+    assert not client.has_credentials("org")
+    answer = await client.perform("org", TAG)
+    assert isinstance(answer, GivenUp)
+    assert answer.error_type == "no_credentials"
+    assert server.asked == []
+
+
+async def test_one_try_is_one_try(server: Server, client: Client) -> None:
+    server.answer = then(lambda: error("internal", 500), lambda: error("validation", 400), web.Response)
+    assert isinstance(await client.once("org", TAG), Wait)
+    assert isinstance(await client.once("org", TAG), Refused)
+    assert await client.once("org", TAG) == Done()
+
+
+async def test_background_calls_go_when_no_other_waits(server: Server, client: Client) -> None:
+    calls = [client.perform("org", tag_thread("c", "t", "late"), background=True) for _ in range(60)]
+    calls += [client.perform("org", tag_thread("c", "t", "live")) for _ in range(60)]
+    await asyncio.gather(*calls)
+    order = [asked.body["tag"] for asked in server.asked]
+    last_live = len(order) - 1 - order[::-1].index("live")
+    assert order[last_live + 1 :].count("late") >= 50  # all but those that went before the others had come
+
+
+async def test_health_tells_what_to_do_and_forgets_it(server: Server, client: Client, time: Time) -> None:
+    assert client.health() == []
+    began, complaints = time.now, list[str]()
+
+    def refused_for_a_minute(_: Asked) -> web.Response:
+        complaints.extend(client.health())
+        return error("authentication", 401) if time.now - began < 60 else web.Response()
+
+    server.answer = refused_for_a_minute
+    await client.perform("org", TAG)
+    assert "the token is invalid or expired" in complaints[-1]
+    assert "make a new token" in complaints[-1]
+    assert client.health() == []
+
+
+async def test_nobody_listening_is_network_trouble(time: Time) -> None:
+    token, heard = Fixed(lambda: "t"), Heard()
+    client = Client(
+        Credentials(token, None, lambda *_: token),
+        "http://127.0.0.1:1",
+        heard,
+        clock=time.clock,
+        sleep=time.sleep,
+        rng=Random(1),
+    )
+    assert await client.once("org", TAG) == Wait("LiveChat could not be reached", "network")
+    await client.close()
+
+
+async def test_a_text_that_is_no_unicode_is_refused_and_not_sent(server: Server, client: Client) -> None:
+    answer = await client.perform("org", tag_thread("c", "t", "\ud800"))
+    assert isinstance(answer, GivenUp)
+    assert server.asked == []
+
+
+async def test_the_client_shows_no_token(make_client: MakeClient) -> None:
+    client = make_client()
+    shown = repr(client) + repr(vars(client)) + repr(Call("m", "p", {"tag": "x"}))
+    assert "token-1" not in shown

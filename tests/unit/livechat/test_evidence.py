@@ -1,0 +1,205 @@
+"""When evidence gives a call up, told as histories: what happened when, and what became of each call."""
+
+import pytest
+
+from tagger.livechat.calls import GivenUp, Refused, Wait
+from tagger.livechat.errors import DOCUMENTED, Fault
+from tagger.livechat.evidence import ORGANIZATIONS_MAX, REFUSALS_IN_A_ROW, UNAVAILABLE, Evidence, Trial
+
+DOWN = Wait("LiveChat failed inside", "internal")
+GONE = Refused("the chat, thread or tag does not exist", "not_found")
+INVALID = Refused("LiveChat finds the request malformed", "validation")
+
+
+@pytest.fixture
+def evidence() -> Evidence:
+    return Evidence()
+
+
+def try_for(  # noqa: PLR0917 - a history is read from left to right
+    evidence: Evidence,
+    organization: str,
+    answer: Wait | Refused,
+    seconds: float,
+    every_s: float = 5.0,
+    beside: str | None = None,
+    began: float = 0.0,
+) -> tuple[GivenUp | None, float]:
+    """Try one call again and again, with a success of `beside` before each try; its end, and when."""
+    trial, now = Trial(), began
+    while now <= began + seconds:
+        if beside is not None:
+            evidence.succeeded(beside)
+        given_up = evidence.failed(organization, trial, answer, now)
+        if given_up is not None:
+            return given_up, now - began
+        now += every_s
+    return None, now - began
+
+
+@pytest.mark.parametrize(
+    "error_type", [name for name, kind in DOCUMENTED.items() if kind.fault is Fault.ITEM]
+)
+def test_what_is_refused_by_its_type_is_given_up_at_the_first_answer_but_not_found_after_a_minute(
+    evidence: Evidence, error_type: str
+) -> None:
+    given_up, after = try_for(evidence, "org", Refused("why", error_type), 300)
+    assert given_up is not None
+    assert given_up.error_type == error_type
+    assert after == (60 if error_type == "not_found" else 0)
+
+
+@pytest.mark.parametrize(
+    "error_type", [name for name, kind in DOCUMENTED.items() if kind.fault is Fault.SYSTEM]
+)
+def test_what_hits_the_only_organization_wholly_waits_for_ever(evidence: Evidence, error_type: str) -> None:
+    assert try_for(evidence, "org", Wait("why", error_type), 7 * 24 * 3600, every_s=10)[0] is None
+
+
+@pytest.mark.parametrize(
+    ("every_s", "tries", "after"),
+    [
+        (5.0, 121, 600.0),  # ten minutes, though ten failures come sooner
+        (66.0, 11, 660.0),
+        (100.0, 10, 900.0),  # ten failures, though ten minutes come sooner
+    ],
+)
+def test_ten_failures_over_ten_minutes_beside_successes_are_enough_for_any_type(
+    evidence: Evidence, every_s: float, tries: int, after: float
+) -> None:
+    given_up, when = try_for(evidence, "org", DOWN, 3600, every_s, beside="org")
+    assert given_up == GivenUp("LiveChat failed inside; other calls succeed", "internal", tries)
+    assert when == after
+
+
+def test_a_success_just_before_an_outage_is_no_evidence_against_the_calls_in_it(evidence: Evidence) -> None:
+    trial = Trial()
+    assert evidence.failed("org", trial, DOWN, 0.0) is None
+    evidence.succeeded("org")  # sent before the outage, answered into it
+    for now in range(5, 1200, 5):
+        assert evidence.failed("org", trial, DOWN, float(now)) is None
+
+
+def test_a_recovery_with_hiccups_gives_nobody_up(evidence: Evidence) -> None:
+    """After twenty minutes down, failures are counted from the recovery on."""
+    trial = Trial()
+    for now in range(0, 1200, 5):
+        assert evidence.failed("org", trial, DOWN, float(now)) is None
+    for now in range(1200, 1200 + 500, 5):
+        evidence.succeeded("org")
+        assert evidence.failed("org", trial, DOWN, float(now)) is None
+
+
+def test_many_deleted_tags_are_parked_while_other_tags_are_set(evidence: Evidence) -> None:
+    for _ in range(20):
+        for _ in range(REFUSALS_IN_A_ROW - 1):
+            assert evidence.failed("org", Trial(), INVALID, 0.0) is not None
+        evidence.succeeded("org")
+
+
+def test_fifty_refusals_in_a_row_stop_the_parking_until_something_succeeds(evidence: Evidence) -> None:
+    parked = [evidence.failed("org", Trial(), INVALID, 0.0) for _ in range(REFUSALS_IN_A_ROW - 1)]
+    assert all(parked)
+    waiting = Trial()
+    for now in range(0, 7200, 10):
+        assert evidence.failed("org", waiting, INVALID, float(now)) is None
+    assert evidence.parking_stopped() == ["org"]
+    evidence.succeeded("org")
+    assert evidence.parking_stopped() == []
+    assert evidence.failed("org", waiting, INVALID, 7200.0) is not None
+
+
+def test_one_call_refused_often_counts_once(evidence: Evidence) -> None:
+    """One missing chat, asked for ten times in its minute, is not ten chats."""
+    for number in range(REFUSALS_IN_A_ROW - 1):
+        given_up, _ = try_for(evidence, "org", GONE, 120, every_s=6.0, began=number * 100.0)
+        assert given_up is not None
+    assert evidence.parking_stopped() == []
+
+
+def test_refusals_of_one_organization_are_not_counted_against_another(evidence: Evidence) -> None:
+    for _ in range(REFUSALS_IN_A_ROW):
+        evidence.failed("refusing", Trial(), INVALID, 0.0)
+    assert evidence.failed("other", Trial(), INVALID, 0.0) is not None
+
+
+def test_waiting_between_refusals_does_not_hide_them(evidence: Evidence) -> None:
+    for _ in range(REFUSALS_IN_A_ROW - 1):
+        evidence.failed("org", Trial(), INVALID, 0.0)
+        evidence.failed("org", Trial(), DOWN, 0.0)
+    assert evidence.failed("org", Trial(), INVALID, 0.0) is None
+
+
+def test_an_organization_that_fails_wholly_while_another_succeeds_is_given_up_after_a_quarter_of_an_hour(
+    evidence: Evidence,
+) -> None:
+    given_up, after = try_for(evidence, "revoked", DOWN, 3600, beside="fine")
+    assert given_up is not None
+    assert (given_up.error_type, after) == (UNAVAILABLE, 900.0)
+    assert evidence.unavailable("revoked", 900.0)
+    assert not evidence.unavailable("fine", 900.0)
+
+
+def test_refused_work_that_waits_is_given_up_with_its_organization(evidence: Evidence) -> None:
+    for _ in range(REFUSALS_IN_A_ROW - 1):
+        evidence.failed("revoked", Trial(), INVALID, 0.0)
+    given_up, after = try_for(evidence, "revoked", INVALID, 3600, beside="fine")
+    assert given_up is not None
+    assert (given_up.error_type, after) == (UNAVAILABLE, 900.0)
+
+
+def test_one_success_of_an_organization_takes_everything_back(evidence: Evidence) -> None:
+    try_for(evidence, "shaky", DOWN, 3600, beside="fine")
+    evidence.succeeded("shaky")
+    assert not evidence.unavailable("shaky", 901.0)
+    assert evidence.failed("shaky", Trial(), DOWN, 901.0) is None
+
+
+def test_calls_that_are_parked_are_no_evidence_against_their_organization(evidence: Evidence) -> None:
+    """A quiet organization whose only tag was deleted is not out: its next call waits as any other does."""
+    for now in range(0, 1800, 60):
+        evidence.succeeded("busy")
+        assert evidence.failed("quiet", Trial(), INVALID, float(now)) is not None
+    assert evidence.failed("quiet", Trial(), DOWN, 1800.0) is None
+
+
+def test_a_general_outage_gives_no_organization_up(evidence: Evidence) -> None:
+    one, two = Trial(), Trial()
+    evidence.succeeded("two")
+    for now in range(0, 7200, 10):
+        assert evidence.failed("one", one, DOWN, float(now)) is None
+        assert evidence.failed("two", two, DOWN, float(now)) is None
+
+
+def test_the_success_of_another_just_before_a_general_outage_is_no_evidence(evidence: Evidence) -> None:
+    """The other organization is silent while the network is gone, since it has nothing to send."""
+    trial = Trial()
+    assert evidence.failed("one", trial, DOWN, 0.0) is None
+    evidence.succeeded("two")
+    for now in range(10, 7200, 10):
+        assert evidence.failed("one", trial, DOWN, float(now)) is None
+
+
+def test_an_organization_out_stays_out_while_the_other_is_silent(evidence: Evidence) -> None:
+    """Its waiting work may be what keeps the other's from being read."""
+    trial = Trial()
+    for now in range(0, 300, 10):
+        evidence.succeeded("fine")
+        evidence.failed("revoked", trial, DOWN, float(now))
+    assert evidence.failed("revoked", trial, DOWN, 899.0) is None
+    assert evidence.failed("revoked", trial, DOWN, 901.0) is not None
+
+
+def test_what_is_remembered_is_bounded_and_forgetting_accuses_nobody(evidence: Evidence) -> None:
+    for number in range(ORGANIZATIONS_MAX + 100):
+        evidence.failed(f"org {number}", Trial(), DOWN, 0.0)
+    assert len(evidence._organizations) == ORGANIZATIONS_MAX
+    assert evidence._failing == ORGANIZATIONS_MAX
+    assert evidence.failed("org 0", Trial(), DOWN, 10_000.0) is None
+
+
+def test_attempts_are_counted_for_the_parked_record(evidence: Evidence) -> None:
+    trial = Trial()
+    for now in (0.0, 1.0, 2.0):
+        evidence.failed("org", trial, DOWN, now)
+    assert evidence.failed("org", trial, INVALID, 3.0) == GivenUp(INVALID.why, "validation", 4)
