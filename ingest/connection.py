@@ -1,7 +1,7 @@
 """The public door: HTTP connections with deadlines and a limit, which aiohttp's server does not have.
 
-It promises that a sender who does not send holds nothing but a connection, and that only for a while, and that
-what is no HTTP is answered 400 with nothing of it quoted. It never looks into a body.
+It promises that a sender who does not send holds nothing but a connection, for a while, and that what is no
+HTTP is answered 400 with nothing of it quoted. It never looks into a body.
 """
 
 import asyncio
@@ -121,7 +121,7 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """What aiohttp could not read as HTTP, or a mistake of ours. aiohttp itself would quote and log it."""
+        """What aiohttp could not read as HTTP, or a mistake of ours; aiohttp would quote and log it."""
         assert isinstance(self._manager, Door)
         return self._manager.on_error(status, exc)
 
@@ -176,7 +176,11 @@ class Door(web.Server):
         if self._listening is not None:
             self._listening.close()
 
+    def close_idle(self) -> None:
+        """Close each connection as soon as it has no request."""
+        self.pre_shutdown()
+
     async def close(self) -> None:
-        """Close what is still open; requests have been answered."""
+        """Close what is still open."""
         self.stop_listening()
         await self.shutdown(timeout=1.0)

@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import MutableMapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,11 +51,25 @@ def configure_logs(level: str, log_format: str | None, *, strict: bool = False) 
             structlog.dev.ConsoleRenderer() if console else lambda _, __, line: orjson.dumps(line).decode(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_Stderr,
     )
     logging.basicConfig(handlers=[_Libraries()], level=max(threshold, logging.WARNING), force=True)
     for quoting in ("aiohttp.server", "aiohttp.access"):  # these put parts of requests into their messages
         logging.getLogger(quoting).disabled = True
+
+
+class _Stderr:
+    """Where lines go. One that cannot be written is lost: a full disk must not fail a webhook."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def msg(self, line: str) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+
+    debug = info = warning = error = critical = msg
 
 
 def _exception_as_place(_: Any, __: str, line: Line) -> Line:

@@ -1,6 +1,6 @@
 """Records to Kafka: one aiokafka producer at a time, replaced when it is stuck.
 
-It promises that the outcome KAFKA means acknowledged by all in-sync replicas, and that records of one partition
+It promises that the outcome KAFKA means acknowledged by all in-sync replicas, and that a partition's records
 are sent in the order they came: a later one never leaves before an earlier one is acknowledged.
 It never waits for Kafka without an end, and it never drops what nobody was told about.
 """
@@ -36,6 +36,7 @@ STUCK_S: Final = 3.0  # without an acknowledgement: leaves time for another try 
 CONNECT_S: Final = 3.0  # for one try to connect
 RETRY_S_MAX: Final = 1.0  # between tries to connect, doubling from a twentieth of it
 RETIRE_S: Final = 10.0  # a producer that was given up may still deliver; after that it is cut off
+CUT_S: Final = 1.0  # for cutting it off
 REQUEST_S: Final = 10.0  # aiokafka's patience with one request
 LOOK_S: Final = 0.25  # how often time is looked at
 KEYS_REMEMBERED: Final = 65_536  # a chat's key comes 20 times on average, and hashing it costs 9 µs; 10 MB
@@ -270,6 +271,6 @@ async def _stop(kafka: AIOKafkaProducer, timeout_s: float) -> None:
     done, _ = await asyncio.wait([stopping], timeout=timeout_s)
     if not done and (sender := kafka._sender.sender_task) is not None:
         sender.cancel()  # nothing public ends the flush
-        await asyncio.wait([stopping], timeout=REQUEST_S)
+        await asyncio.wait([stopping], timeout=CUT_S)
     if stopping.done() and not stopping.cancelled() and stopping.exception() is not None:
         log.warning("producer did not stop cleanly", error_type=type(stopping.exception()).__name__)

@@ -229,9 +229,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
 
     async def _begin(self, assigned: Assigned) -> Seek | FindTime:
         tp = assigned.tp
-        stored = (await self._admin.list_consumer_group_offsets(self._group_id, partitions=[tp])).get(tp)
-        has_commit = stored is not None and stored.offset >= 0
-        committed, metadata = (stored.offset, stored.metadata or "") if has_commit else (None, "")
+        # A group whose coordinator is still loading is answered without the partition, not with -1: taken for
+        # "no commit", the offset would go back to the log's start. The KeyError makes us ask again.
+        stored = (await self._admin.list_consumer_group_offsets(self._group_id, partitions=[tp]))[tp]
+        committed, metadata = (stored.offset, stored.metadata or "") if stored.offset >= 0 else (None, "")
         log_start = (await self._kafka.beginning_offsets([tp]))[tp]
         assigned.log_end = (await self._kafka.end_offsets([tp]))[tp]
         bytes_max = self._open_bytes_max // max(1, len(self.assigned))

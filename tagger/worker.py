@@ -105,30 +105,37 @@ class Worker:
             return self._keywords.judge.decide(conversation, ended_at_ms)
 
     async def _complete(self, assigned: Assigned, work: Work) -> Work | None:
-        """Fetch what the log does not hold. None: nothing is left to judge."""
+        """Fetch what the log does not hold; what cannot be had is parked. None: nothing is left to judge."""
+        asked = 0
         while True:
-            step = assigned.state.completed(work.id, await self._fetch(assigned, work), now_ms())
-            if not isinstance(step, Wait):
-                return step
-            await asyncio.sleep(max(0.0, (step.until_ms - now_ms()) / 1000))
+            asked += 1
+            answer = await self._fetch(work)
+            chat = Refused(answer.error_type) if isinstance(answer, GivenUp) else answer.value
+            step = assigned.state.completed(work.id, chat, now_ms())
+            if isinstance(step, Wait):
+                await asyncio.sleep(max(0.0, (step.until_ms - now_ms()) / 1000))
+                continue
+            if step is not None and not step.conversation.complete and self._is_ours(work):
+                partly = GivenUp("LiveChat did not give the whole chat", "incomplete", asked)
+                await self._park(assigned, work, None, answer if isinstance(answer, GivenUp) else partly)
+            return step
 
-    async def _fetch(self, assigned: Assigned, work: Work) -> object:
-        """LiveChat's JSON of the chat, or Refused; what is refused is parked."""
-        thread = work.thread
-        if not self._client.has_credentials(thread.organization):
-            return Refused("no_credentials")  # reported once an organization, not parked once a chat
-        call = get_chat(thread.chat_id, thread.thread_id)
-        answer = await self._client.perform(thread.organization, call)
-        if isinstance(answer, Done):
-            metrics.BACKFILLS.labels(result="done").inc()
-            return answer.value
-        metrics.BACKFILLS.labels(result=answer.error_type).inc()
-        await self._park(assigned, work, None, answer)
-        return Refused(answer.error_type)
+    async def _fetch(self, work: Work) -> Done | GivenUp:
+        organization, chat_id, thread_id = work.thread
+        if not self._is_ours(work):
+            return GivenUp("nobody gave us credentials", "no_credentials", 0)
+        answer = await self._client.perform(organization, get_chat(chat_id, thread_id))
+        result = answer.error_type if isinstance(answer, GivenUp) else "done"
+        metrics.BACKFILLS.labels(result=result).inc()
+        return answer
+
+    def _is_ours(self, work: Work) -> bool:
+        """Whether we may speak for the organization. Where not, it is reported once, not parked once a chat."""
+        return self._client.has_credentials(work.thread.organization)
 
     async def _tag(self, assigned: Assigned, work: Work, decision: Decision) -> int:
         """Set the tags that are not known to be there; park those that are refused, and count them."""
-        if self._dry_run or not self._client.has_credentials(work.thread.organization):
+        if self._dry_run or not self._is_ours(work):
             return 0
         known = work.conversation.tags | work.decided
         wanted = [tag for tag in decision.tags if tag not in known]
@@ -149,7 +156,7 @@ class Worker:
     def _outcome(self, work: Work, decision: Decision, refused: int) -> Outcome:
         if self._dry_run:
             return "dry_run"
-        if not self._client.has_credentials(work.thread.organization):
+        if not self._is_ours(work):
             self._report_stranger(work.thread.organization)
             return "no_credentials"
         return outcome_of(

@@ -25,8 +25,8 @@ from tagger.consumer import Consumer
 from tagger.core.limits import Limits
 from tagger.core.watchdog import Watchdog
 from tagger.keywords import Keywords, Unloadable
-from tagger.livechat.auth import credentials
 from tagger.livechat.client import Client
+from tagger.livechat.credentials import credentials
 from tagger.producer import Producer
 from tagger.settings import TaggerSettings
 from tagger.web import PartitionFigures, health_of

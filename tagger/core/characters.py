@@ -1,4 +1,4 @@
-"""What single characters are: typographic signs, invisible, accents, letters of a word, scripts without spaces.
+"""What single characters are: signs, invisible, accents, parts of a word, of scripts without spaces.
 
 Facts only, as sets and tables; `text` folds by them and `matcher` judges word edges by them. The dividing
 lines are those of the keyword manual; where Unicode has a property for one, the property decides.
@@ -9,12 +9,12 @@ from itertools import chain
 from typing import Final
 from unicodedata import category
 
-# Entries of each lazy table (about 100 bytes each). Chats of one installation use some thousands of characters;
-# a table that somebody fills on purpose is emptied and fills again.
+# Entries of each lazy table (about 100 bytes each). The chats of one installation use some thousands of
+# characters; a table that somebody fills on purpose is emptied and fills again.
 TABLE_ENTRIES_MAX: Final = 100_000
 
 SIGNS: Final[dict[str, str]] = {
-    **dict.fromkeys("‘’‚‛´`ʼ′", "'"),  # noqa: RUF001 - look-alikes are the point
+    **dict.fromkeys("‘’‚‛´`ʼ′", "'"),
     **dict.fromkeys("“”„‟″", '"'),
     **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
 }
@@ -79,7 +79,7 @@ BARE: Final[dict[int, str | None]] = {
     **dict.fromkeys(map(ord, _ACCENTS)),
     **{ord(letter): spelling for letter, spelling in _SPELLINGS.items()},
 }
-"""For `str.translate` of decomposed text: accents and vowel signs go, letters with a stroke or tie are spelt plainly."""
+"""For `str.translate` of decomposed text: accents go, letters with a stroke or tie are spelt plainly."""
 
 SPACELESS: Final = frozenset(
     chain(
@@ -131,13 +131,13 @@ class _Continues(dict[str, bool]):
     def __missing__(self, ch: str) -> bool:
         if len(self) >= TABLE_ENTRIES_MAX:
             self.clear()
-        self[ch] = continues = is_word(ch) and not is_spaceless(ch)
+        self[ch] = continues = ch != "" and is_word(ch) and not is_spaceless(ch)
         return continues
 
 
 CONTINUES: Final = _Continues()
 """Whether a character belongs to a word in a script with spaces.
 
-Beside a keyword it continues the word, so there is no edge between them; at a keyword's own end it asks for one.
+Beside a keyword it continues the word, so there is no edge between them; at a keyword's own end it asks
+for one. "" stands for where a text begins and ends.
 """
-

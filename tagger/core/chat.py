@@ -9,9 +9,10 @@ to FF do not occur in UTF-8, so four of them can tell the parts apart:
 """
 
 import sys
+from collections.abc import Iterator
 from typing import Final
 
-from tagger.core.conversation import Author, Conversation, Said, ThreadKey
+from tagger.core.conversation import Conversation, Said, ThreadKey
 from tagger.core.event import ChatStarted, Event
 
 _ENTRY: Final = b"\xff"
@@ -68,8 +69,8 @@ class Thread:
         self.sibling: Thread | None = None  # another thread of the same chat
         self.first = first  # offset of the first record of it
         self.first_record_ms = record_ms  # that record's own time
-        self.first_ms = now_ms  # event time at that record
-        self.last_ms = now_ms  # event time at the last record of it
+        self.first_ms = now_ms  # the partition's clock at that record
+        self.last_ms = now_ms  # and at the last record of the thread
         self.ids = bytearray()  # see the head of this file
         self.text = bytearray()
         self.events = 0  # entries in each of the two
@@ -182,15 +183,28 @@ class Thread:
             return "no_beginning" if self.events else "never_seen"
         if self.created_at_ms is None:
             return "no_created_at"
-        if trust_ms is None or self.created_at_ms < trust_ms:
+        if not self.trusted(trust_ms):
             return "before_trust"
         if self.events and (not self.customers or "" in self.authors):
             return "no_author"
         return None
 
+    def trusted(self, trust_ms: int | None) -> bool:
+        """Whether nothing of the thread was cut off with what lies before."""
+        return trust_ms is not None and self.created_at_ms is not None and self.created_at_ms >= trust_ms
+
     def conversation(self, *, complete: bool, more: tuple[Event, ...] = ()) -> Conversation:
-        """What was said, in the order it was seen; `more` are events that are not in the text already."""
-        said = [*self._said(), *(self._as_said(event) for event in more)]
+        """What was said, in the order it was seen; `more` are events that are not in the text already.
+
+        Where nobody told who the customer is, only those are heard whose id is an agent's: an e-mail address.
+        """
+        customers = {author for place, author in enumerate(self.authors) if self.customers >> place & 1}
+        said: list[Said] = []
+        for event_id, author_id, fields in (*self._entries(), *more):
+            if author_id in customers:
+                said.append(Said(event_id, "customer", fields))
+            elif complete or customers or "@" in author_id:
+                said.append(Said(event_id, "agent", fields))
         return Conversation(
             ThreadKey(*self.chat, self.thread_id),
             tuple(said),
@@ -199,22 +213,13 @@ class Thread:
             complete,
         )
 
-    def _said(self) -> list[Said]:
+    def _entries(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         own = self.thread_id.encode()
-        said: list[Said] = []
-        entries = bytes(self.ids)[1:-1].split(_ID_END + _ENTRY)
-        for known_as, entry in zip(entries, bytes(self.text).split(_ENTRY)[1:], strict=False):
+        ids = bytes(self.ids)[1:-1].split(_ID_END + _ENTRY)
+        for known_as, entry in zip(ids, bytes(self.text).split(_ENTRY)[1:], strict=False):
             event_id = known_as[1:] if known_as.startswith(_ALIEN) else own + known_as
-            fields = tuple(field.decode() for field in entry[2:].split(_FIELD))
-            said.append(Said(event_id.decode(), self._role(entry[0]), fields))
-        return said
-
-    def _as_said(self, event: Event) -> Said:
-        place = self.authors.index(event.author_id) if event.author_id in self.authors else AUTHORS_MAX
-        return Said(event.event_id, self._role(place), event.fields)
-
-    def _role(self, place: int) -> Author:
-        return "customer" if self.customers >> place & 1 else "agent"
+            author_id = self.authors[entry[0]] if entry[0] < AUTHORS_MAX else ""
+            yield event_id.decode(), author_id, tuple(field.decode() for field in entry[2:].split(_FIELD))
 
 
 class Ending:
@@ -225,7 +230,7 @@ class Ending:
     def __init__(self, at_ms: int, record_ms: int, *, ended: bool, judged: bool) -> None:
         self.ended = ended  # its end is in the log, or LiveChat said so
         self.judged = judged  # what is due from now on is late
-        self.at_ms = at_ms  # event time at the record that made it due
+        self.at_ms = at_ms  # the partition's clock when it became due
         self.record_ms = record_ms  # that record's own time
         self.waiting: list[int] = []  # offsets that no work answers for yet
         self.handed: list[int] = []  # offsets that the work under way answers for

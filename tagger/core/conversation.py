@@ -4,7 +4,7 @@ The meeting point of the two halves of the core: `chat` and `event` make convers
 records, `decision` judges them. Neither half knows the other.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 Author = Literal["customer", "agent"]
@@ -28,7 +28,7 @@ class Said:
 
     event_id: str
     author: Author
-    fields: tuple[str, ...]
+    fields: tuple[str, ...] = field(repr=False)  # what people wrote shows in no traceback
 
 
 @dataclass(frozen=True, slots=True)

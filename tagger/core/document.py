@@ -198,8 +198,8 @@ class _Builder:
             text = f"the file has more than {VALUES_MAX:,} values"
             self._found.add(_At(line, column), "too-many-values", text, "Split it into several files.")
             raise _GivenUp
-        plain = event.style is None
-        if plain and end.line in self._cut and _CUT.match(self._lines[end.line], end.column):
+        plain = not event.style  # libyaml says "" where the pure reader says None
+        if plain and event.value and end.line in self._cut and _CUT.match(self._lines[end.line], end.column):
             self._cut_off(event)
         return Text(event.value, line, column, plain, end.line - start.line + 1)
 

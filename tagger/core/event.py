@@ -99,10 +99,17 @@ Fact = ChatStarted | EventReceived | ChatEnded | Ignored | Unreadable
 
 
 def read(key: bytes | None, value: bytes | None) -> Fact:
-    """What a record tells. The value is the truth; the key serves only where the value cannot be read."""
+    """What a record tells. The value is the truth; the key serves where the value does not name the chat."""
+    fact = _read(value)
+    if isinstance(fact, Unreadable) and not fact.chat_id and (known := topic.split_key(key)):
+        return Unreadable(fact.reason, *known)
+    return fact
+
+
+def _read(value: bytes | None) -> Fact:
     webhook = topic.decode(value)
     if isinstance(webhook, topic.Unreadable):
-        return Unreadable(webhook.reason, *(topic.split_key(key) or ("", "")))
+        return Unreadable(webhook.reason, "", "")
     action, organization, payload = webhook.action, webhook.organization, webhook.payload
     if action == "incoming_event":
         return _event_received(organization, payload)

@@ -15,11 +15,20 @@ from typing import Final, NamedTuple
 import ahocorasick
 
 from tagger.core.characters import CONTINUES, INVISIBLE, is_space
-from tagger.core.rules import Keyword
-from tagger.core.text import ACCENTS_EXACT, CASE_SENSITIVE, LOOSE, Folded, fold_regular, is_even, loosen, loosened_at
+from tagger.core.foldtable import (
+    ACCENTS_EXACT,
+    CASE_SENSITIVE,
+    LOOSE,
+    fold_regular,
+    is_even,
+    loosen,
+    loosened_at,
+)
+from tagger.core.rule import Keyword
+from tagger.core.text import Folded
 
-# Code points of a keyword that go into the automaton. Eight tell most keywords apart. At 100,000 keywords this
-# makes a third of the nodes, and building and freeing them, which no other thread can interrupt, take under 50 ms.
+# Code points of a keyword that go into the automaton. Eight tell most keywords apart. At 100,000 keywords it
+# has a third of the nodes; building it, and freeing it, stop all threads, and take under 50 ms each.
 PREFIX_CHARS: Final = 8
 # Keywords that begin alike are judged one by one; where there are more than this, more of each goes in.
 SHARED_PREFIX_MAX: Final = 4
@@ -42,10 +51,14 @@ class Candidate(NamedTuple):
     reason: str | None  # for people: why it is no hit; None: it is one
 
 
-# One keyword as it is judged; a plain tuple, because the innermost loop takes it apart:
-# index, folded text, variant, whether an edge is asked for on the left and on the right, whether the automaton
-# has judged its text already.
-_Entry = tuple[int, str, int, bool, bool, bool]
+# One keyword as it is judged: index, folded text, variant, whether it asks for an edge on the left, on the
+# right. Plain tuples: the innermost loops take them apart.
+_Entry = tuple[int, str, int, bool, bool]
+
+# Keywords that the automaton cannot tell apart: how far in front of its last code point a find begins;
+# whether the find is all of their text, as the loosest fold has it; whether all of them ask for an edge on the
+# left of the find; on its right; the keywords.
+_Group = tuple[int, bool, bool, bool, tuple[_Entry, ...]]
 
 _in_order = itemgetter(1, 2, 0)
 
@@ -53,32 +66,30 @@ _in_order = itemgetter(1, 2, 0)
 class Matcher:
     """Finds keywords. The text of a keyword that folds to nothing is never found."""
 
-    def __init__(self, keywords: Sequence[Keyword]) -> None:
+    def __init__(self, keywords: Sequence[Keyword], words: Sequence[str] = ()) -> None:
+        """`words` are folded already and found anywhere; they are numbered after the keywords."""
         self._keywords = keywords
-        self._groups: list[tuple[_Entry, ...]] = []  # keywords that the automaton cannot tell apart
-        self._sizes: list[int] = []  # per group: how many code points of them it has seen
-        self._variants: Collection[int] = {_variant(keyword) for keyword in keywords}
-        self._search = self._compile()
+        self._groups: list[_Group] = []
+        self._variants: set[int] = {_variant(keyword) for keyword in keywords}
+        if words:
+            self._variants.add(LOOSE)
+        entries = [_entry(at, keyword) for at, keyword in enumerate(keywords)]
+        entries += [(at, word, LOOSE, False, False) for at, word in enumerate(words, start=len(keywords))]
+        self._search = self._compile(entries)
 
-    def _compile(self) -> Callable[[str], Iterable[tuple[int, int]]]:
-        folded = [Folded(keyword.text, _variant(keyword)) for keyword in self._keywords]
-        words = [one.text.strip(" ") for one in folded]
-        needles = [loosen(word) for word in words]
+    def _compile(self, entries: Sequence[_Entry]) -> Callable[[str], Iterable[tuple[int, int]]]:
         automaton = ahocorasick.Automaton(ahocorasick.STORE_INTS)
-        for prefix, members in _by_prefix(needles):
-            self._groups.append(tuple(self._entry(at, words[at], folded[at].shown, prefix) for at in members))
-            self._sizes.append(len(prefix))
+        for prefix, members in _by_prefix([loosen(entry[1]) for entry in entries]):
+            alike = tuple(entries[at] for at in members)
+            found = all(entry[2] == LOOSE and entry[1] == prefix for entry in alike)
+            left, right = all(entry[3] for entry in alike), found and all(entry[4] for entry in alike)
+            self._groups.append((len(prefix) - 1, found, left, right, alike))
             automaton.add_word(prefix, len(self._groups) - 1)
         if not self._groups:
             return lambda _text: ()
         automaton.make_automaton()
         search: Callable[[str], Iterable[tuple[int, int]]] = automaton.iter
         return search
-
-    def _entry(self, at: int, word: str, shown: str, prefix: str) -> _Entry:
-        keyword = self._keywords[at]
-        left, right = _edges(keyword, shown)
-        return at, word, _variant(keyword), left, right, word == prefix
 
     def find(self, text: str) -> list[Hit]:
         """All hits of all keywords, overlapping ones too, by position.
@@ -93,29 +104,31 @@ class Matcher:
             return []
         if is_even(text, loose):
             return self._find_even(text, loose, finds)
-        return self._find_by_variant(text, {entry[2] for _, group in finds for entry in self._groups[group]})
+        return self._find_by_variant(
+            text, {entry[2] for _, group in finds for entry in self._groups[group][-1]}
+        )
 
     def _find_even(self, text: str, loose: str, finds: list[tuple[int, int]]) -> list[Hit]:
-        """The usual case: positions in the folded text are those in the original."""
+        """The usual case: a position in the text is the same in each of its folds."""
         hits: list[Hit] = []
-        stricter: set[int] = set()
-        groups, sizes, continues, size = self._groups, self._sizes, CONTINUES, len(text)
+        folds = {LOOSE: loose}
+        groups, continues = self._groups, CONTINUES
+        beside = f" {text} "  # so that there is a character on either side of every find
         for last, group in finds:
-            start = last + 1 - sizes[group]
-            for keyword, word, variant, left, right, judged in groups[group]:
-                if variant:
-                    stricter.add(variant)
-                    continue
-                if not judged and not loose.startswith(word, start):
-                    continue
+            reach, found, left, right, entries = groups[group]
+            start = last - reach
+            if (left and continues[beside[start]]) or (right and continues[beside[last + 2]]):
+                continue
+            for keyword, word, variant, left, right in entries:
                 end = start + len(word)
-                if left and start and continues[text[start - 1]]:
-                    continue
-                if right and end < size and continues[text[end]]:
+                if not found:
+                    if variant not in folds:
+                        folds[variant] = fold_regular(text, variant) or ""
+                    if not folds[variant].startswith(word, start):
+                        continue
+                if (left and continues[beside[start]]) or (right and continues[beside[end + 1]]):
                     continue
                 hits.append(Hit(keyword, start, end))
-        if stricter:
-            hits += self._find_by_variant(text, stricter)
         if len(hits) > 1:
             hits.sort(key=_in_order)
         return hits
@@ -137,16 +150,16 @@ class Matcher:
         loose = loosen(text) if needs_loosening else text
         origin = None if len(loose) == len(text) else {at: i for i, at in enumerate(loosened_at(text))}
         for last, group in self._search(loose):
-            begin = last + 1 - self._sizes[group]
-            start = begin if origin is None else origin.get(begin)
+            reach, *_, entries = self._groups[group]
+            start = last - reach if origin is None else origin.get(last - reach)
             if start is None:
                 continue
-            for entry in self._groups[group]:
+            for entry in entries:
                 if entry[2] == variant and text.startswith(entry[1], start):
                     yield entry, start, start + len(entry[1])
 
     def candidates(self, text: str) -> list[Candidate]:
-        """All hits, and what nearly is one with the reason why it is not. For people who ask, not for every chat."""
+        """All hits, and what nearly is one with the reason why it is not. For people who ask; slow."""
         found: dict[Hit, str | None] = {}
         for variant in self._variants:
             folded = Folded(text, variant)
@@ -192,32 +205,29 @@ def _same(said: str, wanted: str, variant: int) -> bool:
 
 
 def _has_edges(folded: Folded, entry: _Entry, start: int, end: int) -> bool:
-    """Whether the keyword stands free on the sides where it asks for that. No edge is inside one character."""
-    if entry[3]:
-        before = folded.before(start)
-        if before is None or (before and CONTINUES[before]):
-            return False
-    if entry[4]:
-        after = folded.after(end)
-        if after is None or (after and CONTINUES[after]):
-            return False
-    return True
+    """Whether the keyword stands free on the sides where it asks for that. No edge is inside a character."""
+    before = folded.before(start) if entry[3] else ""
+    after = folded.after(end) if entry[4] else ""
+    return before is not None and after is not None and not CONTINUES[before] and not CONTINUES[after]
 
 
 def _variant(keyword: Keyword) -> int:
     return CASE_SENSITIVE * keyword.case_sensitive | ACCENTS_EXACT * keyword.accents_exact
 
 
-def _edges(keyword: Keyword, shown: str) -> tuple[bool, bool]:
-    """On which sides the keyword asks for a word edge: where it is closed and its own character is a word's."""
+def _entry(at: int, keyword: Keyword) -> _Entry:
+    """An edge is asked for where the keyword is closed and its own character is one of a word."""
+    variant = _variant(keyword)
+    folded = Folded(keyword.text, variant)
+    shown = folded.shown
     first, last = 0, len(shown) - 1
     while first < last and is_space(shown[first]):
         first += 1
     while first < last and is_space(shown[last]):
         last -= 1
-    left = keyword.match in {"word", "prefix"} and CONTINUES[shown[first]]
-    right = keyword.match in {"word", "suffix"} and CONTINUES[shown[last]]
-    return left, right
+    left = keyword.match in {"word", "prefix"} and CONTINUES[shown[first : first + 1]]
+    right = keyword.match in {"word", "suffix"} and CONTINUES[shown[last : last + 1]]
+    return at, folded.text.strip(" "), variant, left, right
 
 
 def _by_prefix(needles: Sequence[str]) -> Iterator[tuple[str, list[int]]]:

@@ -17,9 +17,6 @@ from tagger.core.start import Kept, Start
 from tagger.core.state import State
 from tagger.core.work import Committable, FindTime, Record, Refused, Seek, Wait, Work
 
-# Our own clock moves an idle partition by at most this at a time, so that a clock that jumps expires nothing.
-IDLE_STEP_MS_MAX: Final = 10_000
-
 # Of what a partition may hold, ended threads that wait may take a quarter: the rest is for open ones.
 UNSETTLED_SHARE: Final = 4
 
@@ -38,7 +35,7 @@ class Stats:
     unsettled: int  # threads that wait to be settled
     unsettled_bytes: int
     oldest_unsettled: tuple[int, int] | None  # (offset, record time)
-    event_time_ms: int
+    event_time_ms: int  # the newest record's time, moved on while nothing comes
     paused: bool
     counters: Mapping[tuple[str, str], int]  # (name, reason) → count since the object was made
 
@@ -159,8 +156,9 @@ class Partition:
             if move is not None:
                 return move
         state = self._state
-        if idle and self._live and state.position >= log_end and state.clock_ms:
-            state.advance(state.clock_ms + min(max(passed_ms, 0), IDLE_STEP_MS_MAX), state.position)
+        if idle and self._live and state.position >= log_end:
+            state.idle(passed_ms)
+        state.evict(self._bytes_max)  # what was settled meanwhile may go
         self._balance()
         return None
 
@@ -254,7 +252,7 @@ class Partition:
 
     def suspended(self) -> None:
         """The partition was revoked. Work under way is nobody's; the state stays for the next assignment."""
-        self._start, self._sought, self._opened = None, False, False
+        self._start, self._sought, self._opened, self._paused = None, False, False, False
         self._state.backlog.close()
         self._tick_ms = None
 
@@ -272,7 +270,7 @@ class Partition:
         """Pause at a limit, go on at half of it, so that a partition does not flutter."""
         backlog, limits = self._state.backlog, self._limits
         part = 2 if self._paused else 1
-        self._paused = backlog.threads > 0 and (
+        self._paused = (self._opened and backlog.threads > 0) and (
             backlog.threads * part >= limits.unsettled_max
             or backlog.bytes * part >= self._bytes_max // UNSETTLED_SHARE
             or backlog.unfinished.settled_behind * part >= limits.settled_behind_max
@@ -297,7 +295,7 @@ class Partition:
             state.backlog.threads,
             state.backlog.bytes,
             state.backlog.unfinished.lowest(),
-            state.clock_ms,
+            state.newest_ms,
             self._paused,
             dict(self._count),
         )

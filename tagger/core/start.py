@@ -189,8 +189,8 @@ class Start:
     def _cut(self, record: Record, now_ms: int) -> None:
         """The record is the first of a log whose beginning is missing.
 
-        A thread that was created a while after the cut has all its records behind it: the while is for clocks
-        that differ, and for an `incoming_chat` that comes after its first event.
+        A thread that was created a while after the cut has all its records behind it. The while is for clocks
+        that differ: ingest's may be ahead of LiveChat's by any time, and behind it by `skew_s`.
         """
         self.stage = "whole"
         if record.timestamp < 0:

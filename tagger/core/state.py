@@ -1,8 +1,10 @@
 """What one partition knows: the threads that its records tell of, and the work they call for. Pure.
 
 A function of the records from `replay_from` to `position`, so it may be thrown away at any moment and
-built again. Each record is folded once. Times are event time: the highest record time seen so far, moved
-by our own clock only while nothing comes.
+built again. Each record is folded once.
+
+Time is measured in what passes between records, not in what they say it is: `clock_ms` counts from the first
+record, and one record moves it by at most `skew_s`. So a clock that jumps by an hour expires nothing.
 """
 
 from collections import Counter
@@ -15,6 +17,7 @@ from tagger.core.conversation import Conversation
 from tagger.core.event import ChatEnded, ChatStarted, EventReceived, Unreadable, read
 from tagger.core.limits import Limits
 from tagger.core.said import FIELD_CHARS_MAX
+from tagger.core.start import CLOCK_JUMP_MS
 from tagger.core.threads import Threads
 from tagger.core.work import Record
 
@@ -32,6 +35,7 @@ class State:
         "effects_from",
         "last_record_ms",
         "limits",
+        "newest_ms",
         "position",
         "threads",
         "trust_ms",
@@ -44,15 +48,16 @@ class State:
         self.position = 0  # the next offset to fold
         self.effects_from = 0  # what is due below was settled before this assignment
         self.last_record_ms: int | None = None  # the last record's own time
-        self.clock_ms = 0
+        self.newest_ms = 0  # the highest record time that was believed
+        self.clock_ms = 0  # what passed since the first record
         self.trust_ms: int | None = None  # threads created before may be cut; None: not known yet
 
     def fold(self, record: Record, latest_ms: int) -> None:
         """Take one record. A record time later than `latest_ms` is taken for a clock that is wrong."""
         offset, at_ms = record.offset, record.timestamp
         self.last_record_ms = at_ms
-        if at_ms > self.clock_ms:
-            self.advance(min(at_ms, latest_ms), offset)
+        if at_ms > self.newest_ms:
+            self._came(min(at_ms, latest_ms), offset)
         self.position = offset + 1
         if offset < self.effects_from:
             self.count["replayed", ""] += 1
@@ -87,6 +92,8 @@ class State:
         thread = self._known(fact.organization, fact.chat_id, fact.thread_id, offset, at_ms)
         size = thread.size()
         news = thread.begin(fact)
+        # Its end may be in what was cut off: then what comes now came late, and no end will follow.
+        thread.asks |= not thread.trusted(self.trust_ms)
         grown = thread.size() - size
         self.threads.size += grown
         if thread.ending is not None:
@@ -126,8 +133,10 @@ class State:
         self._due(place, offset, at_ms)
         if chat == ("", ""):
             return
-        for thread in self.threads.of_chat(chat):
-            if thread is not place:
+        for thread in list(self.threads.of_chat(chat)):
+            if thread is not place and not thread.holds:
+                self._holed(self._revived(thread, offset, at_ms))
+            elif thread is not place:
                 self._holed(thread)
                 if thread.ending is not None:
                     self._due(thread, offset, at_ms)
@@ -186,15 +195,28 @@ class State:
             if thread.ending is not None and thread.ending.judged:
                 self.count["late", ""] += 1
 
-    def advance(self, clock_ms: int, offset: int) -> None:
-        """Event time goes on, and what fell silent is let go of. `offset` is where that happens."""
-        if clock_ms <= self.clock_ms:
+    def _came(self, at_ms: int, offset: int) -> None:
+        """A record has this time. Silence in the log costs nothing, so it need not count for long."""
+        newest_ms = self.newest_ms or at_ms
+        self.newest_ms = max(newest_ms, at_ms)
+        self.advance(at_ms - newest_ms, offset)
+
+    def advance(self, ms: int, offset: int) -> None:
+        """Time passes, and what fell silent is let go of. `offset` is where that happens."""
+        if ms <= 0:
             return
-        self.clock_ms = clock_ms
+        self.clock_ms += min(ms, self.limits.skew_s * 1000)
         deadlines = self.threads.deadlines
-        if clock_ms >= deadlines.next_ms:
-            for thread in deadlines.pop(clock_ms):
+        if self.clock_ms >= deadlines.next_ms:
+            for thread in deadlines.pop(self.clock_ms):
                 self._look_at(thread, offset)
+
+    def idle(self, ms: int) -> None:
+        """Time passes, and no record tells so."""
+        ms = min(ms, self.limits.skew_s * 1000)
+        if self.newest_ms and ms > 0:
+            self.newest_ms += ms
+            self.advance(ms, self.position)
 
     def _look_at(self, thread: Thread, offset: int) -> None:
         if self.threads.get(*thread.chat, thread.thread_id) is not thread:
@@ -231,7 +253,7 @@ class State:
             self.count["expired", ""] += 1
         if thread.asks:
             thread.ending = Ending(self.clock_ms, thread.first_record_ms, ended=False, judged=False)
-            self._due(thread, offset, self.clock_ms)
+            self._due(thread, offset, self.newest_ms)
             if thread.ending.unfinished:
                 self.threads.deadlines.put(thread, self.clock_ms + _LOOK_EVERY_MS)
                 return
@@ -243,6 +265,8 @@ class State:
         if thread.ending is None and thread.holds and self.clock_ms < self._age_ms(thread):
             self.threads.strip(thread)
             thread.incomplete, thread.completed = why, False
+            # What must be asked for at its expiry must also survive a restart.
+            thread.holds = thread.asks
             self.threads.deadlines.put(thread, self._age_ms(thread))
         else:
             self.threads.remove(thread)
@@ -258,7 +282,7 @@ class State:
         created_ms = (
             thread.first_record_ms + skew_ms if thread.created_at_ms is None else thread.created_at_ms
         )
-        self.trust_ms = max(self.trust_ms, min(created_ms + 1, self.clock_ms + skew_ms))
+        self.trust_ms = max(self.trust_ms, min(created_ms + 1, self.newest_ms + CLOCK_JUMP_MS))
 
     def evict(self, bytes_max: int) -> None:
         """Forget the oldest threads until a sixteenth of the limit is free, but none that waits."""
@@ -268,11 +292,17 @@ class State:
         for thread in threads.by_age():
             if threads.bytes <= enough:
                 return
-            if thread.ending is None or not thread.ending.unfinished:
+            if (thread.ending is None or not thread.ending.unfinished) and thread.events:
                 self.count["evicted", ""] += 1
                 self._let_go(thread, "evicted")
+        # Nothing is said in any thread that is left: what still fills the memory is their number.
         for thread in list(threads):
-            if not thread.holds and threads.bytes > enough:
+            if threads.bytes <= enough:
+                return
+            if thread.ending is None and thread.asks:
+                self._expire(thread, max(self.position, self.effects_from))
+            elif thread.ending is None or not thread.ending.unfinished:
+                self.distrust(thread)
                 threads.remove(thread)
 
     def unite(self, thread: Thread, chat: ChatStarted) -> Conversation:
@@ -332,5 +362,5 @@ class State:
                 self._let_go(thread, "expired")
         for offset, thread in sorted(due, key=lambda item: item[0]):
             self.backlog.add(
-                thread, offset, self.clock_ms if thread.ending is None else thread.ending.record_ms
+                thread, offset, self.newest_ms if thread.ending is None else thread.ending.record_ms
             )

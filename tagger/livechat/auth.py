@@ -9,14 +9,12 @@ import asyncio
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
 from typing import Final, Protocol
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from tagger.livechat.calls import Wait, failed
-from tagger.livechat.credentials_file import CredentialsFile, Entry
 from tagger.livechat.oauth import NoTokens, Tokens, read_tokens, refresh_form, region_of
 from tagger.livechat.pace import back_off_s
 
@@ -188,122 +186,7 @@ async def ask_for_tokens(
         )
 
 
-class Credentials:
-    """Every organization's credential: one for all, or those of a file."""
-
-    def __init__(
-        self,
-        single: Credential | None,
-        file: CredentialsFile | None,
-        make: Callable[[str, Entry], Credential],
-    ) -> None:
-        self._single, self._file, self._make = single, file, make
-        # As many as the file has entries. An entry that changed is made anew, with its tokens.
-        self._made: dict[str, tuple[Entry, Credential]] = {}
-
-    def of(self, organization: str) -> Credential | None:
-        if self._file is None:
-            return self._single
-        entry = self._file.entries().get(organization)
-        made = self._made.get(organization)
-        if entry is None:
-            return None
-        if made is None or made[0] != entry:
-            made = self._made[organization] = (entry, self._make(organization, entry))
-        return made[1]
-
-    def organizations(self) -> list[str]:
-        """The organizations of the file; empty where one credential serves whoever comes."""
-        return [] if self._file is None else list(self._file.entries())
-
-    def problems(self) -> list[str]:
-        if self._file is None:
-            return [
-                problem for credential in (self._single,) if credential and (problem := credential.problem())
-            ]
-        self._file.entries()
-        of_entries = ((name, made.problem()) for name, (_, made) in self._made.items())
-        found = [f"organization {name}: {problem}" for name, problem in of_entries if problem]
-        return ([self._file.problem] if self._file.problem else []) + found
-
-    async def close(self) -> None:
-        for credential in (self._single, *(made for _, made in self._made.values())):
-            if credential is not None:
-                await credential.close()
-
-
-class Settings(Protocol):
-    """What this needs of `tagger.settings`; `secret` gives the present value, be it from a file."""
-
-    @property
-    def livechat_accounts_url(self) -> str: ...
-    @property
-    def livechat_account_id(self) -> str | None: ...
-    @property
-    def livechat_client_id(self) -> str | None: ...
-    @property
-    def livechat_credentials_file(self) -> Path | None: ...
-
-    def secret(self, name: str) -> "Secret": ...
-
-
-class Secret(Protocol):
-    def value(self) -> str: ...
-
-
-def credentials(settings: Settings, clock: Callable[[], float], rng: Random) -> Credentials | list[str]:
-    """The credentials that the settings name, or what is wrong with them: exactly one kind has to be set."""
-    source = {
-        name: settings.secret(f"livechat_{name}").value
-        for name in ("pat", "access_token", "client_secret", "refresh_token")
-    }
-    given = {name for name, value in source.items() if value()}
-    kinds = {
-        "LIVECHAT_ACCOUNT_ID + LIVECHAT_PAT": "pat" in given,
-        "LIVECHAT_ACCESS_TOKEN": "access_token" in given,
-        "LIVECHAT_CLIENT_ID + LIVECHAT_CLIENT_SECRET + LIVECHAT_REFRESH_TOKEN": "refresh_token" in given,
-        "LIVECHAT_CREDENTIALS_FILE": settings.livechat_credentials_file is not None,
-    }
-    if list(kinds.values()).count(True) != 1:
-        found = ", ".join(kind for kind, is_set in kinds.items() if is_set) or "none"
-        return [f"set exactly one kind of credentials: {'; or '.join(kinds)} (found: {found})"]
-    if "pat" in given and not settings.livechat_account_id:
-        return ["LIVECHAT_ACCOUNT_ID: required beside LIVECHAT_PAT"]
-    if "refresh_token" in given and not settings.livechat_client_id:
-        return ["LIVECHAT_CLIENT_ID: required beside LIVECHAT_REFRESH_TOKEN"]
-    if settings.livechat_credentials_file is not None:
-        return _of_file(settings.livechat_credentials_file, settings.livechat_accounts_url, clock, rng)
-    single: Credential
-    if "pat" in given:
-        single = Fixed(source["pat"], settings.livechat_account_id)
-    elif "access_token" in given:
-        single = Fixed(source["access_token"])
-    else:
-        client_id = settings.livechat_client_id or ""
-        app = App(settings.livechat_accounts_url, client_id, source["client_secret"], source["refresh_token"])
-        single = OAuth(app, clock, rng)
-    return Credentials(single, None, lambda *_: single)
-
-
-def _of_file(
-    path: Path, accounts_url: str, clock: Callable[[], float], rng: Random
-) -> Credentials | list[str]:
-    file = CredentialsFile(path, clock)
-    file.entries()
-    if file.problem is not None:
-        return [f"LIVECHAT_CREDENTIALS_FILE: {file.problem}"]
-
-    def make(organization: str, entry: Entry) -> Credential:
-        if "pat" in entry:
-            return Fixed(lambda: entry["pat"], entry["account_id"])
-        if "access_token" in entry:
-            return Fixed(lambda: entry["access_token"])
-
-        def store(refresh_token: str) -> None:
-            file.store(organization, {**entry, "refresh_token": refresh_token})
-
-        secret = entry.get("client_secret", "")
-        app = App(accounts_url, entry["client_id"], lambda: secret, lambda: entry["refresh_token"], store)
-        return OAuth(app, clock, rng)
-
-    return Credentials(None, file, make)
+async def exchange(accounts_url: str, form: dict[str, str]) -> Tokens | NoTokens:
+    """Ask for tokens once, on a connection of its own: for a login."""
+    async with ClientSession() as session:
+        return await ask_for_tokens(session, accounts_url, form)

@@ -17,8 +17,9 @@ from typing import Final, Protocol
 import aiohttp
 import orjson
 
-from tagger.livechat.auth import Authorization, Credential, Credentials
+from tagger.livechat.auth import Authorization, Credential
 from tagger.livechat.calls import ANSWER_BYTES_MAX, Call, Done, GivenUp, Refused, Wait, failed, read
+from tagger.livechat.credentials import Credentials
 from tagger.livechat.errors import ALL, TO_DO
 from tagger.livechat.evidence import UNAVAILABLE, Evidence, Trial
 from tagger.livechat.gate import Gate, Place
@@ -33,6 +34,7 @@ DNS_CACHE_S: Final = 5  # how long a changed address of LiveChat may go unnotice
 CONNECTIONS_MAX: Final = 256  # open to LiveChat, of all organizations: 8 that fill their 32 calls in flight
 LANES_MAX: Final = 10_000  # organizations with a pace of their own; the idle ones go first, about 2 KB each
 REDIRECTS_MAX: Final = 2  # regions may point at each other
+ASK_TRIES: Final = 4  # over some seconds: a hiccup is not worth a person's attention, an outage is
 COMPLAIN_AFTER_S: Final = 30.0  # of failure without a success; shorter ones mend themselves
 COMPLAINTS_MAX: Final = 10  # organizations named in one report
 
@@ -108,19 +110,23 @@ class Client:
                 return given_up
             await self._sleep(back_off_s(trial.attempts, self._rng))
 
-    async def once(self, organization: str, call: Call) -> Done | Wait | Refused:
-        """Send once, for a person who waits for the answer."""
-        credential = self._credentials.of(organization)
-        if credential is None:
-            return failed("no_credentials")
-        lane = self._lane(organization)
-        for _ in range(1 + REDIRECTS_MAX):
+    async def ask(self, organization: str, call: Call, *, tries: int = ASK_TRIES) -> Done | Wait | Refused:
+        """Send a few times at most, for a person who waits for the answer."""
+        lane, answer = self._lane(organization), None
+        for number in range(1, tries + 1):
+            credential = self._credentials.of(organization)
+            if credential is None:
+                return failed("no_credentials")
             if not await lane.gate.enter(Place(False, next(self._numbers))):
                 return failed(UNAVAILABLE)
             answer = await self._in_flight(lane, credential, call)
-            if not isinstance(answer, Wait) or answer.region is None:
-                break
-            lane.region = answer.region
+            if not isinstance(answer, Wait) or answer.error_type == "authentication":
+                break  # a token that was refused is no hiccup
+            if answer.region is not None:
+                lane.region = answer.region
+            elif number < tries:
+                await self._sleep(back_off_s(number, self._rng))
+        assert answer is not None, "at least one try"
         return answer
 
     def health(self) -> list[str]:

@@ -50,9 +50,14 @@ class CredentialsFile:
         return self._entries
 
     def store(self, organization: str, entry: Entry) -> None:
-        """Add or replace one organization's entry; OSError where the file cannot be written."""
+        """Add or replace one organization's entry.
+
+        OSError where the file cannot be written, or where its content is in doubt and would be lost.
+        """
         self._look_at = -float("inf")
         entries = dict(self.entries()) | {organization: dict(entry)}
+        if self.problem is not None and self.path.exists():
+            raise OSError(self.problem)
         content = orjson.dumps({"version": 1, "organizations": entries}, option=orjson.OPT_INDENT_2)
         beside = self.path.with_name(f".{self.path.name}.{token_hex(4)}")
         try:
@@ -63,7 +68,7 @@ class CredentialsFile:
             beside.replace(self.path)
         finally:
             beside.unlink(missing_ok=True)
-        self._entries, self._seen = entries, _seen(self.path.stat())
+        self._entries, self._seen, self.problem = entries, _seen(self.path.stat()), None
 
     def _look(self) -> None:
         try:

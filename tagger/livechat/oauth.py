@@ -123,14 +123,9 @@ def read_tokens(status: int, body: bytes) -> Tokens | NoTokens:
     except orjson.JSONDecodeError:
         document = None  # the exception is dropped: it holds the whole document, and with it perhaps a token
     fields: Mapping[str, Any] = document if isinstance(document, dict) else {}
-    access_token = fields.get("access_token")
-    if (
-        200 <= status < 300
-        and isinstance(access_token, str)
-        and access_token.isascii()
-        and access_token.isprintable()
-    ):
-        return _tokens(access_token, fields)
+    token = fields.get("access_token")
+    if 200 <= status < 300 and isinstance(token, str) and token and token.isascii() and token.isprintable():
+        return _tokens(token, fields)
     name = _error_name(fields)
     if name in LOGIN_NEEDED:
         return NoTokens(_said(fields), login_needed=True)

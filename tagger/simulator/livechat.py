@@ -87,9 +87,9 @@ class SimulatedLiveChat:
         app.router.add_post("/{version}/{kind}/action/{method}", self._serve_call)
         app.router.add_get("/accounts/", self._serve_consent)
         app.router.add_post("/accounts/v2/token", self._serve_token)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0, shutdown_timeout=1.0)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         self._address = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
         return self

@@ -110,12 +110,14 @@ class Stage:
         for version in self.versions:
             self.organizations.append(self.livechat.add_organization(version, sorted(all_tags())))
         self._build_services()
-        for service in (self.ingest, self.tagger):
-            self._ends.push_async_callback(service.stop)
+        self._ends.push_async_callback(self._stop_services)
         results = await asyncio.gather(self.ingest.start(), self.tagger.start(), return_exceptions=True)
         for failure in results:
             if isinstance(failure, BaseException):
                 raise failure
+
+    async def _stop_services(self) -> None:
+        await asyncio.gather(self.ingest.stop(), self.tagger.stop())
 
     def _build_services(self) -> None:
         ports = {name: free_port() for name in ("INGEST_PORT", "INGEST_ADMIN_PORT", "TAGGER_ADMIN_PORT")}

@@ -12,7 +12,6 @@ import subprocess
 import tempfile
 import time
 import uuid
-from base64 import urlsafe_b64encode
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -73,12 +72,6 @@ class Broker:
         self._properties.write_text(
             PROPERTIES.format(port=port, controller_port=controller_port, log_dir=self._data)
         )
-
-    @property
-    def pid(self) -> int:
-        """The process, for tests that stop it for a while."""
-        assert self._broker, "the broker is not running"
-        return self._broker.pid
 
     def start_again(self) -> None:
         """Start the process; returns when it serves.
@@ -144,7 +137,7 @@ class Broker:
             broker.wait()
 
     def _format(self) -> None:
-        cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster_id = uuid.uuid4().hex[:22]  # as long as Kafka's own, and never with the look of an option
         arguments = ["format", "--standalone", "-t", cluster_id, "-c", str(self._properties)]
         command = [*_java(), "kafka.tools.StorageTool", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, timeout=FORMAT_S_MAX, check=False)

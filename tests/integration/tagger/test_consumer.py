@@ -1,125 +1,19 @@
 """The consumer on a broker: what it reads, commits and gives back. Work is settled by the test itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from ingest.topic import encode
-from tagger.consumer import Assigned, Consumer
-from tagger.core.limits import Limits
 from tagger.core.offsets import decode
-from tagger.core.work import Work
+from tests.integration.tagger.scene import Scene, ended, said, started, until
 from tests.kafka.kafka import AnyKafka
-
-WAIT_S = 30.0
-
-
-def started(thread: str, text: str) -> dict[str, Any]:
-    event = {"id": f"{thread}_1", "type": "message", "text": text, "author_id": "c", "visibility": "all"}
-    return {
-        "action": "incoming_chat",
-        "organization_id": "org",
-        "payload": {
-            "chat": {
-                "id": f"CHAT{thread}",
-                "users": [{"id": "c", "type": "customer"}],
-                "thread": {"id": thread, "active": True, "created_at": "2026-11-23T12:00:00Z", "events": [event]},
-            }
-        },
-    }
-
-
-def said(thread: str, number: int, text: str) -> dict[str, Any]:
-    event = {"id": f"{thread}_{number}", "type": "message", "text": text, "author_id": "c", "visibility": "all"}
-    payload = {"chat_id": f"CHAT{thread}", "thread_id": thread, "event": event}
-    return {"action": "incoming_event", "organization_id": "org", "payload": payload}
-
-
-def ended(thread: str) -> dict[str, Any]:
-    payload = {"chat_id": f"CHAT{thread}", "thread_id": thread}
-    return {"action": "chat_deactivated", "organization_id": "org", "payload": payload}
-
-
-class Scene:
-    """One topic with one partition, and consumers that come and go."""
-
-    def __init__(self, kafka: AnyKafka, topic: str) -> None:
-        self.kafka, self.topic = kafka, topic
-        self.works: list[Work] = []
-        self.hold: set[str] = set()  # threads whose work is not settled
-
-    async def write(self, *webhooks: dict[str, Any]) -> None:
-        producer = AIOKafkaProducer(bootstrap_servers=self.kafka.bootstrap)
-        await producer.start()
-        try:
-            for webhook in webhooks:
-                payload = webhook["payload"]
-                chat_id = payload["chat"]["id"] if "chat" in payload else payload["chat_id"]
-                record = encode(webhook, "org", chat_id, 0)
-                await producer.send_and_wait(self.topic, record.value, key=record.key)
-        finally:
-            await producer.stop()
-
-    async def settle(self, assigned: Assigned, work: Work) -> None:
-        self.works.append(work)
-        while work.thread.thread_id in self.hold:
-            await asyncio.sleep(0.02)
-        assigned.state.settled(work.id, frozenset())
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[Consumer]:
-        stopping = asyncio.Event()
-        consumer = Consumer(
-            self.topic,
-            f"group-{self.topic}",
-            {"bootstrap_servers": self.kafka.bootstrap},
-            session_timeout_s=6,
-            group_instance_id=None,
-            limits=Limits(),
-            open_bytes_max=1 << 24,
-            settle=self.settle,
-        )
-        await consumer.start()
-        running = asyncio.create_task(consumer.run(stopping))
-        try:
-            yield consumer
-        finally:
-            stopping.set()
-            await running
-
-    async def committed(self) -> tuple[int, str]:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka.bootstrap)
-        await admin.start()
-        try:
-            tp = TopicPartition(self.topic, 0)
-            stored = (await admin.list_consumer_group_offsets(f"group-{self.topic}", partitions=[tp]))[tp]
-            return stored.offset, stored.metadata
-        except GroupCoordinatorNotAvailableError:  # a new broker's first group: its topic is being made
-            return -1, ""
-        finally:
-            await admin.close()
 
 
 @pytest.fixture
 def scene(kafka: AnyKafka, unique: str) -> Scene:
     kafka.create_topic(unique, 1)
     return Scene(kafka, unique)
-
-
-async def until(what: Callable[[], Awaitable[bool] | bool]) -> None:
-    """Look until it is so; TimeoutError where it does not come."""
-    async with asyncio.timeout(WAIT_S):
-        while True:
-            seen = what()
-            if seen if isinstance(seen, bool) else await seen:
-                return
-            await asyncio.sleep(0.05)
 
 
 async def test_the_first_position_is_committed_before_anything_is_written(scene: Scene) -> None:

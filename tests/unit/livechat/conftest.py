@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tagger.livechat.auth import Credentials, Fixed
+from tagger.livechat.auth import Fixed
 from tagger.livechat.client import Client
+from tagger.livechat.credentials import Credentials, ForAll
 from tests.unit.livechat.server import Server, Time
 
 
@@ -32,7 +33,7 @@ async def make_client(server: Server, time: Time) -> AsyncIterator[MakeClient]:
 
     def make(credentials: Credentials | None = None, measure: Any = None) -> Client:
         token = Fixed(lambda: "token-1")
-        given = credentials or Credentials(token, None, lambda *_: token)
+        given = credentials or ForAll(token)
         client = Client(given, server.url, measure, clock=time.clock, sleep=time.sleep, rng=Random(1))
         made.append(client)
         return client

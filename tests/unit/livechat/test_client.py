@@ -8,9 +8,10 @@ from random import Random
 import pytest
 from aiohttp import web
 
-from tagger.livechat.auth import Credentials, Fixed
+from tagger.livechat.auth import Fixed
 from tagger.livechat.calls import ANSWER_BYTES_MAX, Call, Done, GivenUp, Refused, Wait, get_chat, tag_thread
-from tagger.livechat.client import REDIRECTS_MAX, Client
+from tagger.livechat.client import ASK_TRIES, REDIRECTS_MAX, Client
+from tagger.livechat.credentials import ForAll
 from tagger.livechat.pace import FAILURES_TO_OPEN, IN_FLIGHT_MAX
 from tests.unit.livechat.conftest import MakeClient
 from tests.unit.livechat.server import Answer, Asked, Reset, Server, Time, error
@@ -47,14 +48,14 @@ async def test_a_call_is_one_post_with_its_json_and_token(server: Server, client
 
 async def test_a_personal_access_token_goes_as_basic_pair(server: Server, make_client: MakeClient) -> None:
     pat = Fixed(lambda: "pat:1", "account-1")
-    await make_client(Credentials(pat, None, lambda *_: pat)).perform("org", TAG)
+    await make_client(ForAll(pat)).perform("org", TAG)
     scheme, _, pair = server.asked[0].headers["Authorization"].partition(" ")
     assert (scheme, b64decode(pair)) == ("Basic", b"account-1:pat:1")
 
 
 async def test_a_token_of_a_region_names_it(server: Server, make_client: MakeClient) -> None:
     fixed = Fixed(lambda: "fra:token")
-    await make_client(Credentials(fixed, None, lambda *_: fixed)).perform("org", TAG)
+    await make_client(ForAll(fixed)).perform("org", TAG)
     assert server.asked[0].headers["X-Region"] == "fra"
 
 
@@ -250,17 +251,15 @@ async def test_an_outage_is_asked_about_by_one_call_at_a_time(
 async def test_one_organization_out_holds_back_nobody_and_is_parked_after_a_quarter_of_an_hour(
     server: Server, make_client: MakeClient, time: Time
 ) -> None:
-    by_organization = {name: Fixed(lambda name=name: name) for name in ("revoked", "fine")}
-
-    class Two(Credentials):
+    class Two(ForAll):
         def of(self, organization: str) -> Fixed:
-            return by_organization[organization]
+            return Fixed(lambda: organization)
 
     def one_is_revoked(asked: Asked) -> web.Response:
         return error("authentication", 401) if "revoked" in asked.headers["Authorization"] else web.Response()
 
     server.answer = one_is_revoked
-    client, began = make_client(Two(None, None, lambda *_: by_organization["fine"])), time.now
+    client, began = make_client(Two(Fixed(lambda: ""))), time.now
     waiting = [asyncio.create_task(client.perform("revoked", TAG)) for _ in range(40)]
     while not all(task.done() for task in waiting):
         assert await client.perform("fine", TAG) == Done()
@@ -276,9 +275,13 @@ async def test_a_single_organization_waits_for_ever(server: Server, client: Clie
 
 
 async def test_an_organization_without_credentials_is_told_apart(
-    server: Server, make_client: MakeClient, tmp_path: object
+    server: Server, make_client: MakeClient
 ) -> None:
-    client = make_client(Credentials(None, None, lambda *_: Fixed(lambda: "")))
+    class Nobodys(ForAll):
+        def of(self, organization: str) -> None:  # type: ignore[override]  # a file without the organization
+            return None
+
+    client = make_client(Nobodys(Fixed(lambda: "")))
     assert not client.has_credentials("org")
     answer = await client.perform("org", TAG)
     assert isinstance(answer, GivenUp)
@@ -288,9 +291,17 @@ async def test_an_organization_without_credentials_is_told_apart(
 
 async def test_one_try_is_one_try(server: Server, client: Client) -> None:
     server.answer = then(lambda: error("internal", 500), lambda: error("validation", 400), web.Response)
-    assert isinstance(await client.once("org", TAG), Wait)
-    assert isinstance(await client.once("org", TAG), Refused)
-    assert await client.once("org", TAG) == Done()
+    assert isinstance(await client.ask("org", TAG, tries=1), Wait)
+    assert isinstance(await client.ask("org", TAG, tries=1), Refused)
+    assert await client.ask("org", TAG, tries=1) == Done()
+
+
+async def test_a_person_waits_for_a_few_tries_only(server: Server, client: Client, time: Time) -> None:
+    server.answer = lambda _: error("internal", 500)
+    began = time.now
+    assert isinstance(await client.ask("org", TAG), Wait)
+    assert len(server.asked) == ASK_TRIES
+    assert time.now - began < 10
 
 
 async def test_background_calls_go_when_no_other_waits(server: Server, client: Client) -> None:
@@ -320,14 +331,14 @@ async def test_health_tells_what_to_do_and_forgets_it(server: Server, client: Cl
 async def test_nobody_listening_is_network_trouble(time: Time) -> None:
     token, heard = Fixed(lambda: "t"), Heard()
     client = Client(
-        Credentials(token, None, lambda *_: token),
+        ForAll(token),
         "http://127.0.0.1:1",
         heard,
         clock=time.clock,
         sleep=time.sleep,
         rng=Random(1),
     )
-    assert await client.once("org", TAG) == Wait("LiveChat could not be reached", "network")
+    assert await client.ask("org", TAG, tries=1) == Wait("LiveChat could not be reached", "network")
     await client.close()
 
 

@@ -16,7 +16,7 @@ def evidence() -> Evidence:
     return Evidence()
 
 
-def try_for(  # noqa: PLR0917 - a history is read from left to right
+def try_for(
     evidence: Evidence,
     organization: str,
     answer: Wait | Refused,

@@ -160,3 +160,4 @@ def test_as_a_process_it_prints_its_address_and_ends_with_its_standard_input() -
     assert process.stdout.readline().startswith("127.0.0.1:")
     process.stdin.close()
     assert process.wait(10) == 0
+    process.stdout.close()

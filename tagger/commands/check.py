@@ -1,0 +1,95 @@
+"""`tagger check`: all mistakes in keyword files, then what is allowed and looks doubtful."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from tagger.commands.keyword_files import counted, line_of, path_argument, placeholder_option, read
+from tagger.core.lint import lint
+from tagger.core.problem import Problem
+from tagger.core.rules import RuleSet, keywords_of, parse
+
+
+@click.command("check")
+@path_argument
+@placeholder_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+    help="github: annotations of a pull request.",
+)
+def command(path: Path, placeholder: str, form: str) -> None:
+    """Look for mistakes in keyword files.
+
+    PATH is the folder, or one file; without it TAGGER_CONFIG, or else `config`. Each line of the report says
+    where, what is wrong, and what to do. Warnings tell of what is allowed and probably not meant; they are
+    looked for when no mistakes are left.
+
+    \b
+    Exit code: 0 no mistakes, warnings or not; 1 mistakes; 2 nothing could be read.
+    \b
+    Examples:
+      tagger check
+      tagger check config/billing.yaml
+      tagger check --format github      in a GitHub workflow
+    """
+    files = read(path)
+    rules = parse(files)
+    if isinstance(rules, RuleSet):
+        found = lint(rules, datetime.now(UTC).date(), placeholder)
+    else:
+        found, rules = rules, None
+    if form == "json":
+        click.echo(json.dumps(_as_json(found, rules), indent=2, ensure_ascii=False))
+    elif form == "github":
+        for problem in found:
+            click.echo(_annotation(problem))
+    else:
+        for problem in found:
+            click.echo(line_of(problem))
+        click.echo(_summary(found, rules, len(files)))
+    raise SystemExit(0 if rules else 1)
+
+
+def _summary(found: Sequence[Problem], rules: RuleSet | None, files: int) -> str:
+    if rules is None:
+        return click.style(f"{counted(len(found), 'mistake')}.", fg="red")
+    keywords = sum(1 for rule in rules.rules for _ in keywords_of(rule))
+    tests = sum(len(rule.tests) for rule in rules.rules)
+    size = f"{counted(len(rules.rules), 'rule')}, {counted(keywords, 'keyword')}, {counted(tests, 'test')}"
+    text = f"No mistakes, {counted(len(found), 'warning')}: {size} in {counted(files, 'file')}. Config {rules.hash}."
+    return click.style(text, fg="yellow" if found else "green")
+
+
+def _as_json(found: Sequence[Problem], rules: RuleSet | None) -> dict[str, object]:
+    return {
+        "errors": 0 if rules else len(found),
+        "warnings": len(found) if rules else 0,
+        "config": rules.hash if rules else None,
+        "problems": [
+            {
+                "file": problem.place.file,
+                "line": problem.place.line,
+                "column": problem.place.column,
+                "severity": problem.severity,
+                "code": problem.code,
+                "text": problem.text,
+                "advice": problem.advice,
+            }
+            for problem in found
+        ],
+    }
+
+
+def _annotation(problem: Problem) -> str:
+    """https://docs.github.com/actions/reference/workflow-commands-for-github-actions#setting-an-error-message"""
+    at = problem.place
+    message = f"{problem.text}. {problem.advice}".replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    file = at.file.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
+    return f"::{problem.severity} file={file},line={at.line},col={at.column},title={problem.code}::{message}"

@@ -1,0 +1,21 @@
+"""`tagger schema`: the JSON Schema of keyword files."""
+
+import json
+
+import click
+
+
+@click.command("schema")
+def command() -> None:
+    """Print the JSON Schema of keyword files, for completion and hints in editors.
+
+    \b
+    Editors with a YAML language server take it from the first line of a keyword file:
+      # yaml-language-server: $schema=schema.json
+    \b
+    Examples:
+      tagger schema > config/schema.json
+    """
+    from tagger.core.schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))

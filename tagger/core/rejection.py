@@ -1,0 +1,64 @@
+"""What was said, nearly made a rule hold and did not count, and why. For people who ask; judges nothing."""
+
+from collections.abc import Iterator
+
+from tagger.core.conversation import Author, Conversation
+from tagger.core.hearing import ALL, ANY, Rulebook, Spot, split_ignored
+from tagger.core.matcher import Candidate, Hit
+
+_COUNTING = (ANY, ALL)
+
+
+def rejections(book: Rulebook, conversation: Conversation) -> Iterator[tuple[Spot, str]]:
+    """(where, the reason in words), for every rule and in no order."""
+    for at, said in enumerate(conversation.said):
+        for field, text in enumerate(said.fields):
+            candidates = book.matcher.candidates(text)
+            hits = [Hit(*candidate[:3]) for candidate in candidates if candidate.reason is None]
+            yield from _of_keywords(book, at, field, said.author, candidates)
+            for rule, found in book.by_rule(hits, said.author).items():
+                for wanted, hit in split_ignored(found)[1]:
+                    yield (
+                        Spot(rule, at, field, hit.start, hit.end, wanted.keyword.written),
+                        "removed by ignore",
+                    )
+            yield from _of_canned(book, at, field, said.author, text)
+
+
+def _of_keywords(
+    book: Rulebook, at: int, field: int, author: Author, candidates: list[Candidate]
+) -> Iterator[tuple[Spot, str]]:
+    """What is no hit, and hits in the words of somebody else."""
+    for candidate in candidates:
+        if candidate.keyword >= len(book.wanted):
+            continue
+        for wanted in book.wanted[candidate.keyword]:
+            if wanted.part not in _COUNTING:
+                continue
+            reason = (
+                candidate.reason
+                if book.is_heard(wanted, author)
+                else candidate.reason or f"said by the {author}"
+            )
+            if reason:
+                yield (
+                    Spot(wanted.rule, at, field, candidate.start, candidate.end, wanted.keyword.written),
+                    reason,
+                )
+
+
+def _of_canned(book: Rulebook, at: int, field: int, author: Author, text: str) -> Iterator[tuple[Spot, str]]:
+    """Canned responses of which at least half was said, but not enough or not by an agent."""
+    half = {at: len(template.words) // 2 for at, template in enumerate(book.templates)}
+    for number, likeness in book.compared(text, half) if half else ():
+        template = book.templates[number]
+        total, wanted = len(template.words), len(template.words) - template.missing_max
+        if likeness.missing > template.missing_max:
+            reason = f"{total - likeness.missing} of {total} words of the canned response, {wanted} needed"
+        elif author != "agent":
+            reason = f"said by the {author}"
+        else:
+            continue
+        body, owners = book.canned[number]
+        for rule in owners:
+            yield Spot(rule, at, field, likeness.start, likeness.end, body), reason

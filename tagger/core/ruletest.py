@@ -1,0 +1,100 @@
+"""The tests that stand beside rules: does each rule fire on what it must, and on nothing else?
+
+A test is judged by the same `Judge` as a real chat. It asks about its own rule only: whether that fires, also
+where the rule is a dry run, has expired, or is for certain groups.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tagger.core.conversation import Conversation, Said, ThreadKey
+from tagger.core.decision import Because, Judge, Rejected
+from tagger.core.matcher import Matcher
+from tagger.core.problem import Place, Problem, shown
+from tagger.core.rule import Rule, RuleTest
+
+BEFORE_ANY_EXPIRY_MS = 0
+# `test` names each thing that is said by its number; there is no event behind it.
+_THREAD = ThreadKey("", "test", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one test."""
+
+    rule: Rule
+    test: RuleTest
+    because: tuple[Because, ...]  # the rule's own hits, if it fired
+    rejected: tuple[Rejected, ...] = ()  # of this rule; only where the test failed
+
+    @property
+    def fired(self) -> bool:
+        return bool(self.because)
+
+    @property
+    def passed(self) -> bool:
+        return self.fired == (self.test.expect == "match")
+
+    @property
+    def reason(self) -> str:
+        """Why the rule fired, or did not, in a few words; nothing of what the test says but the keywords."""
+        if self.fired:
+            return f"it fired, by {_listed(hit.keyword for hit in self.because)}"
+        if not self.rejected:
+            return "it did not fire: nothing of what it asks for was said"
+        return f"it did not fire: {_listed_plainly(f'{shown(no.keyword)} {no.reason}' for no in self.rejected)}"
+
+    def __str__(self) -> str:
+        at = self.test.place
+        expected = "should fire" if self.test.expect == "match" else "should not fire"
+        return f"{at.file}:{at.line}:{at.column}: {self.rule.id} {expected}, and {self.reason}"
+
+
+def _listed(keywords: Iterator[str]) -> str:
+    return ", ".join(dict.fromkeys(map(shown, keywords)))
+
+
+def _listed_plainly(reasons: Iterator[str]) -> str:
+    return "; ".join(dict.fromkeys(reasons))
+
+
+def run_tests(judge: Judge) -> list[Outcome]:
+    """The tests that fail; a set of rules with any must not come into force."""
+    return [outcome for outcome in outcomes(judge) if not outcome.passed]
+
+
+def outcomes(judge: Judge, wanted: Callable[[Rule], bool] = lambda _rule: True) -> Iterator[Outcome]:
+    """Every test of the wanted rules, in their order."""
+    for rule in judge.rules:
+        if wanted(rule):
+            for test in rule.tests:
+                yield _outcome(judge, rule, test)
+
+
+def conversation_of(rule: Rule, test: RuleTest) -> Conversation:
+    """What is said in a test, in a group that the rule is for; event ids are 1, 2, …"""
+    said = tuple(Said(str(number), author, (text,)) for number, (author, text) in enumerate(test.said, 1))
+    return Conversation(_THREAD, said, rule.groups)
+
+
+def _outcome(judge: Judge, rule: Rule, test: RuleTest) -> Outcome:
+    conversation = conversation_of(rule, test)
+    decision = judge.decide(conversation, BEFORE_ANY_EXPIRY_MS)
+    outcome = Outcome(rule, test, tuple(hit for hit in decision.because if hit.rule == rule.id))
+    if outcome.passed:
+        return outcome
+    decision = judge.decide(conversation, BEFORE_ANY_EXPIRY_MS, explain=True)
+    rejected = tuple(no for no in decision.rejected if no.rule == rule.id)
+    return Outcome(rule, test, outcome.because, rejected)
+
+
+def uncovered(results: Iterator[Outcome]) -> Iterator[Problem]:
+    """Keywords and canned responses that no test fires, and phrases of `none` and `ignore` that none has.
+
+    results   outcomes of all tests of the rules in question
+    """
+    by_rule: dict[str, list[Outcome]] = {}
+    for outcome in results:
+        by_rule.setdefault(outcome.rule.id, []).append(outcome)
+    for tested in by_rule.values():
+        yield from _uncovered(tested[0].rule, tested)

@@ -1,0 +1,48 @@
+"""An `ingest` of its own, as operations run it."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+START_S_MAX: Final = 20  # takes 1 s on an idle machine
+
+
+class Process:
+    """An `ingest` of its own."""
+
+    def __init__(self, errors: Path) -> None:
+        self._errors = errors
+        with errors.open("wb") as file:
+            self._process = subprocess.Popen([sys.executable, "-m", "ingest"], stderr=file)
+        self.port = 0
+
+    def wait_until_it_listens(self) -> None:
+        end = time.monotonic() + START_S_MAX
+        while time.monotonic() < end and self._process.poll() is None:
+            for line in self.log():
+                if line["event"] == "listening":
+                    self.port = int(line["port"])
+                    return
+            time.sleep(0.02)
+        raise AssertionError(f"it does not listen: {self._errors.read_text()}")
+
+    def log(self) -> list[dict[str, Any]]:
+        """Its whole lines so far."""
+        lines = self._errors.read_bytes().split(b"\n")[:-1]
+        return [orjson.loads(line) for line in lines if line.startswith(b"{")]
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def wait(self, timeout_s: float = 40) -> int:
+        return self._process.wait(timeout_s)
+
+    def end(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()

@@ -1,0 +1,189 @@
+"""What is answered over real HTTP, and that an answer tells nothing but its status."""
+
+import asyncio
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from ingest import delivery
+from tests.integration.ingest.conftest import Services
+from tests.integration.ingest.sender import SECRET, Sender, event, records
+from tests.kafka.kafka import AnyKafka
+
+SAMPLES = Path(__file__).parents[2] / "samples" / "webhooks"
+
+
+async def exchange(port: int, *parts: bytes) -> bytes:
+    """Send raw bytes, and read until the other side closes or has nothing to say for a moment."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for part in parts:
+        writer.write(part)
+    await writer.drain()
+    answer = b""
+    try:
+        while part := await asyncio.wait_for(reader.read(65_536), 0.2 if answer else 5):
+            answer += part
+    except (TimeoutError, ConnectionResetError):
+        pass
+    writer.close()
+    return answer
+
+
+def head(length: int | None, *more: str, line: str = "POST /webhooks/livechat HTTP/1.1") -> bytes:
+    lines = [line, "Host: x", "Content-Type: application/json", *more]
+    if length is not None:
+        lines.append(f"Content-Length: {length}")
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+async def test_webhooks_are_on_the_topic_when_they_are_answered_200(
+    kafka: AnyKafka, topic: str, serve: Services, session: aiohttp.ClientSession
+) -> None:
+    service = await serve(kafka.bootstrap)
+    sender = Sender(session, service.port)
+    await asyncio.gather(*(sender.chat(chat, 5) for chat in range(20)))
+    assert set(sender.statuses) == {200}
+    found = await records(kafka.bootstrap, topic)
+    assert sorted(found) == sorted(sender.stored)
+    for chat in range(20):
+        assert [r for r in found if r[0] == f"C{chat}"] == [(f"C{chat}", f"T{chat}_{n}") for n in range(5)]
+
+
+async def test_every_documented_body_is_answered_200(
+    kafka_embedded: AnyKafka, unique: str, serve: Services, session: aiohttp.ClientSession
+) -> None:
+    kafka_embedded.create_topic(unique, 3)
+    service = await serve(kafka_embedded.bootstrap, LIVECHAT_WEBHOOK_SECRETS="s3cret-of-the-samples")
+    sender = Sender(session, service.port)
+    for sample in SAMPLES.glob("*.json"):
+        assert (sample.stem, await sender.send(sample.read_bytes())) == (sample.stem, 200)
+
+
+@pytest.mark.parametrize(
+    ("status", "request_bytes"),
+    [
+        (404, head(None, line="GET / HTTP/1.1")),
+        (404, head(None, line="GET /metrics HTTP/1.1")),
+        (404, head(None, line="GET /health/ready HTTP/1.1")),
+        (404, head(2, line="POST /webhooks/livechat/ HTTP/1.1") + b"{}"),
+        (405, head(None, line="GET /webhooks/livechat HTTP/1.1")),
+        (405, head(2, line="PUT /webhooks/livechat HTTP/1.1") + b"{}"),
+        (413, head(delivery.BODY_BYTES_MAX + 1)),
+        (413, head(10**12)),
+        (413, head(None, "Transfer-Encoding: chunked") + b"8000\r\n" + (b"x" * 0x8000 + b"\r\n8000\r\n") * 9),
+        (415, head(2).replace(b"application/json", b"text/plain") + b"{}"),
+        (415, head(2).replace(b"Content-Type", b"X-Content-Type") + b"{}"),
+        (401, head(2) + b"{}"),
+        (401, head(len(event(1, 1, secret_key="wrong"))) + event(1, 1, secret_key="wrong")),
+        (400, head(0)),
+        (400, head(None)),
+        (400, head(3) + b"{}}"),
+        (400, head(20, "Content-Encoding: gzip") + b"\x1f\x8b" + b"\x00" * 18),
+        (400, head(len(event(1, 1, payload={}))) + event(1, 1, payload={})),
+        (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 60),
+        (400, b"POST secret-canary HTTP/9.9\r\n\r\n"),
+        (400, head(None, "X: " + "secret-canary" * 1000)),
+        (400, head(None, *(f"X-{n}: 1" for n in range(100)))),
+        (400, head(None, "Content-Length: nine")),
+        (400, head(5, "Transfer-Encoding: chunked") + b"0\r\n\r\n"),
+        (400, head(None, "Transfer-Encoding: chunked") + b"zz\r\nsecret-canary\r\n"),
+        (200, head(len(event(1, 1))) + event(1, 1)),
+        (200, head(len(event(1, 1)), "Expect: 100-continue") + event(1, 1)),
+        (
+            200,
+            head(None, "Transfer-Encoding: chunked")
+            + b"%x\r\n%b\r\n0\r\n\r\n" % (len(event(1, 1)), event(1, 1)),
+        ),
+        (200, head(len(event(1, 1)), line="POST /webhooks/livechat HTTP/1.0") + event(1, 1)),
+        (200, head(len(x := event(1, 1, action="thread_tagged"))) + x),
+    ],
+)
+async def test_a_request_gets_its_status_and_not_a_word_more(
+    kafka_embedded: AnyKafka, unique: str, serve: Services, status: int, request_bytes: bytes
+) -> None:
+    kafka_embedded.create_topic(unique, 3)
+    service = await serve(kafka_embedded.bootstrap)
+    answer = await exchange(service.port, request_bytes)
+    answer = answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
+    first, *lines = answer.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    assert first.startswith(b"HTTP/1.1 %d " % status), answer
+    told = {line.split(b": ")[0]: line.split(b": ")[1] for line in lines}
+    assert told.pop(b"Content-Length") == b"0"
+    assert told.pop(b"Date").endswith(b" GMT")
+    told.pop(b"Connection", None)
+    assert told == ({b"Allow": b"POST"} if status == 405 else {})
+
+
+async def test_one_connection_serves_many_requests_until_one_is_left_unread(
+    kafka_embedded: AnyKafka, unique: str, serve: Services
+) -> None:
+    kafka_embedded.create_topic(unique, 3)
+    service = await serve(kafka_embedded.bootstrap)
+    whole = head(len(event(1, 1))) + event(1, 1)
+    answer = await exchange(service.port, whole * 3, head(10**9), b"POST / HTTP/1.1\r\n\r\n")
+    assert [line.split()[1] for line in answer.split(b"\r\n") if line.startswith(b"HTTP/")] == [
+        *[b"200"] * 3,
+        b"413",
+    ]
+
+
+async def test_a_body_that_comes_in_pieces_is_put_together(
+    kafka_embedded: AnyKafka, unique: str, serve: Services
+) -> None:
+    kafka_embedded.create_topic(unique, 3)
+    service = await serve(kafka_embedded.bootstrap)
+    body = event(1, 1, note="x" * 200_000)
+    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+    for piece in (head(len(body))[:40], head(len(body))[40:], body[:1], body[1:100_000], body[100_000:]):
+        writer.write(piece)
+        await writer.drain()
+        await asyncio.sleep(0.01)  # so that they are pieces
+    assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+    writer.close()
+
+
+async def test_refusals_are_counted_by_reason_and_actions_by_name(
+    kafka_embedded: AnyKafka, unique: str, serve: Services, session: aiohttp.ClientSession
+) -> None:
+    kafka_embedded.create_topic(unique, 3)
+    service = await serve(kafka_embedded.bootstrap)
+    sender = Sender(session, service.port)
+    await sender.send(event(1, 1))
+    await sender.send(event(1, 1, action="thread_tagged"))
+    await sender.send(event(1, 1, action="made up by somebody"))
+    await sender.send(event(1, 1, secret_key="wrong"))
+    await sender.send(b"junk")
+    await sender.send(event(1, 1).replace(b'"hi"', rb'"\ud83d"'))
+    async with session.get(f"http://127.0.0.1:{service.admin_port}/metrics") as page:
+        metrics = await page.text()
+    for line in (
+        'ingest_webhooks_total{action="incoming_event",result="kafka"} 2.0',
+        'ingest_webhooks_total{action="thread_tagged",result="ignored"} 1.0',
+        'ingest_webhooks_total{action="other",result="ignored"} 1.0',
+        'ingest_refusals_total{reason="secret"} 1.0',
+        'ingest_refusals_total{reason="not_json"} 1.0',
+        "ingest_mended_total 1.0",
+        "ingest_kafka_up 1.0",
+    ):
+        assert line in metrics
+    assert "made up" not in metrics
+
+
+async def test_a_secret_is_rotated_without_a_refusal(
+    kafka_embedded: AnyKafka, unique: str, serve: Services, session: aiohttp.ClientSession, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    kafka_embedded.create_topic(unique, 3)
+    secrets = tmp_path / "secrets"
+    secrets.write_text(SECRET)
+    service = await serve(
+        kafka_embedded.bootstrap, LIVECHAT_WEBHOOK_SECRETS="", LIVECHAT_WEBHOOK_SECRETS_FILE=str(secrets)
+    )
+    sender = Sender(session, service.port)
+    assert await sender.send(event(1, 1)) == 200
+    secrets.write_text(f"{SECRET},new")
+    async with asyncio.timeout(5):
+        while await sender.send(event(1, 2, secret_key="new")) != 200:
+            assert await sender.send(event(1, 3)) == 200
+    assert await sender.send(event(1, 4)) == 200

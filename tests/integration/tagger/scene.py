@@ -1,0 +1,143 @@
+"""One topic, consumers that come and go, and a test that settles their work itself."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from ingest.topic import encode
+from tagger.consumer import Assigned, Consumer
+from tagger.core.limits import Limits
+from tagger.core.work import Work
+from tests.kafka.kafka import AnyKafka
+
+WAIT_S: Final = 30.0
+
+
+def started(thread: str, text: str) -> dict[str, Any]:
+    event = {"id": f"{thread}_1", "type": "message", "text": text, "author_id": "c", "visibility": "all"}
+    return {
+        "action": "incoming_chat",
+        "organization_id": "org",
+        "payload": {
+            "chat": {
+                "id": f"CHAT{thread}",
+                "users": [{"id": "c", "type": "customer"}],
+                "thread": {
+                    "id": thread,
+                    "active": True,
+                    "created_at": "2026-11-23T12:00:00Z",
+                    "events": [event],
+                },
+            }
+        },
+    }
+
+
+def said(thread: str, number: int, text: str) -> dict[str, Any]:
+    event = {
+        "id": f"{thread}_{number}",
+        "type": "message",
+        "text": text,
+        "author_id": "c",
+        "visibility": "all",
+    }
+    payload = {"chat_id": f"CHAT{thread}", "thread_id": thread, "event": event}
+    return {"action": "incoming_event", "organization_id": "org", "payload": payload}
+
+
+def ended(thread: str) -> dict[str, Any]:
+    payload = {"chat_id": f"CHAT{thread}", "thread_id": thread}
+    return {"action": "chat_deactivated", "organization_id": "org", "payload": payload}
+
+
+class Scene:
+    """One topic, and consumers that come and go."""
+
+    def __init__(self, kafka: AnyKafka, topic: str, partitions: int = 1) -> None:
+        self.kafka, self.topic, self.partitions = kafka, topic, partitions
+        self.works: list[Work] = []
+        self.settled: list[str] = []  # thread ids
+        self.hold: set[str] = set()  # threads whose work is not settled
+
+    async def write(self, *webhooks: dict[str, Any]) -> None:
+        """Put webhooks on the topic, in this order."""
+        producer = AIOKafkaProducer(bootstrap_servers=self.kafka.bootstrap)
+        await producer.start()
+        try:
+            for webhook in webhooks:
+                payload = webhook["payload"]
+                chat_id = payload["chat"]["id"] if "chat" in payload else payload["chat_id"]
+                record = encode(webhook, "org", chat_id, 0)
+                await producer.send(self.topic, record.value, key=record.key)
+            await producer.flush()
+        finally:
+            await producer.stop()
+
+    async def settle(self, assigned: Assigned, work: Work) -> None:
+        self.works.append(work)
+        while work.thread.thread_id in self.hold:
+            await asyncio.sleep(0.02)
+        if not assigned.closed:
+            self.settled.append(work.thread.thread_id)
+            assigned.state.settled(work.id, frozenset())
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Consumer]:
+        stopping = asyncio.Event()
+        consumer = Consumer(
+            self.topic,
+            f"group-{self.topic}",
+            {"bootstrap_servers": self.kafka.bootstrap},
+            session_timeout_s=6,
+            group_instance_id=None,
+            limits=Limits(),
+            open_bytes_max=1 << 24,
+            settle=self.settle,
+        )
+        await consumer.start()
+        running = asyncio.create_task(consumer.run(stopping))
+        try:
+            yield consumer
+        finally:
+            stopping.set()
+            await running
+
+    async def ends(self) -> dict[TopicPartition, int]:
+        """The next offset of each partition."""
+        reader = AIOKafkaConsumer(bootstrap_servers=self.kafka.bootstrap)
+        await reader.start()
+        try:
+            ends: dict[TopicPartition, int] = await reader.end_offsets(
+                [TopicPartition(self.topic, number) for number in range(self.partitions)]
+            )
+            return ends
+        finally:
+            await reader.stop()
+
+    async def committed(self, partition: int = 0) -> tuple[int, str]:
+        """(offset, metadata) of the group; offset -1 where there is none."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka.bootstrap)
+        await admin.start()
+        try:
+            tp = TopicPartition(self.topic, partition)
+            stored = (await admin.list_consumer_group_offsets(f"group-{self.topic}", partitions=[tp]))[tp]
+            return stored.offset, stored.metadata
+        except (KafkaError, AttributeError, KeyError):  # a new broker's first group: its topic is being made
+            return -1, ""
+        finally:
+            await admin.close()
+
+
+async def until(what: Callable[[], Awaitable[bool] | bool]) -> None:
+    """Look until it is so; TimeoutError where it does not come."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            seen = what()
+            if seen if isinstance(seen, bool) else await seen:
+                return
+            await asyncio.sleep(0.05)

@@ -1,0 +1,462 @@
+"""Seeded histories: a list of steps, drawn from a seed, done to a small world. A step is a name and two numbers.
+
+Every step can be done in every state, so steps can be left out of a history that fails until what
+remains is short. Which faults a history has, and every limit, is drawn from its seed too.
+"""
+
+import random
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from tagger.core.limits import Limits
+from tagger.core.offsets import Hint, encode
+from tests.simulation.member import Member, Violation
+from tests.simulation.world import START_MS, Event, Thread, World
+
+Step = tuple[str, int, int]
+T = TypeVar("T")
+
+HOUR_MS: Final = 3_600_000
+STEPS: Final = 110
+NUMBER_MAX: Final = 1 << 20
+
+# Everyday life, and how often.
+PLAIN: Final = {
+    "begins": 9,
+    "says": 24,
+    "ends": 9,
+    "again": 3,
+    "wait": 12,
+    "late": 3,
+    "poll": 30,
+    "act": 24,
+    "commit": 10,
+    "tick": 4,
+}
+# Faults that a history may have, and how often they then come.
+FAULTS: Final = {
+    "crash": 4,
+    "rebalance": 4,
+    "zombie": 8,
+    "disorder": 0,  # changes how webhooks are delivered
+    "api": 0,  # changes what LiveChat answers
+    "strangers": 0,  # threads whose customer is not named
+    "poison": 3,
+    "metadata": 3,
+    "retention": 2,
+    "reset": 2,
+    "recreate": 1,
+    "truncate": 1,
+    "clocks": 3,
+    "silence": 2,
+    "lost_seek": 3,
+    "window": 0,  # a short replay window
+    "memory": 0,  # little of it
+    "long_threads": 0,  # more events than are kept
+}
+# Those after which asking LiveChat is right; the others must be survived on the log alone.
+UNTRUE: Final = frozenset(
+    "strangers poison metadata retention reset recreate truncate silence window memory long_threads".split()
+)
+# Those that take records away: what came late in them is gone for good.
+LOSSY: Final = frozenset({"retention", "reset", "recreate", "truncate"})
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The constants of one history."""
+
+    seed: int
+    faults: frozenset[str]
+    limits: Limits
+    bytes_max: int
+
+
+def setting(seed: int) -> Setting:
+    rng = random.Random(seed)
+    chance = rng.choice((0.0, 0.15, 0.4))
+    faults = frozenset(name for name in FAULTS if rng.random() < chance)
+    if rng.random() < 0.8:
+        faults |= {"crash", "rebalance", "disorder", "api"}
+    linger_s = rng.randint(40, 120)
+    limits = Limits(
+        replay_records_max=rng.randint(3, 50) if "window" in faults else 100_000,
+        chat_age_s_max=rng.randint(300, 900),
+        chat_idle_s_max=rng.randint(200, 500),
+        linger_s=linger_s,
+        skew_s=rng.randint(4, linger_s // 4),
+        thread_events_max=rng.randint(2, 6) if "long_threads" in faults else 1000,
+        unsettled_max=rng.randint(2, 20),
+        settled_behind_max=rng.randint(2, 20),
+        still_active_asks_max=2,
+        still_active_every_s=1,
+    )
+    bytes_max = rng.randint(1_500, 6_000) if "memory" in faults else 1 << 30
+    return Setting(seed, faults, limits, bytes_max)
+
+
+def steps(setting: Setting) -> list[Step]:
+    """The history itself. Different from `setting`'s draws, or the first steps would be known from the limits."""
+    rng = random.Random(~setting.seed)
+    weights = {**PLAIN, **{name: often for name, often in FAULTS.items() if often and name in setting.faults}}
+    names = rng.choices(list(weights), list(weights.values()), k=STEPS)
+    return [(name, rng.randrange(NUMBER_MAX), rng.randrange(NUMBER_MAX)) for name in names]
+
+
+class History:
+    """A world, the members of its group, and what may be done to them."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.world = World()
+        self.world.untrue = bool(setting.faults & UNTRUE)
+        self.lossy = False
+        self.zombies: list[Member] = []
+        self.stashed: list[Member] = []
+        self.seen: Counter[str] = Counter()  # what happened, for the coverage that is asserted
+        self.member = self._new_member()
+        self.member.assign()
+
+    def _new_member(self) -> Member:
+        return Member(self.world, self.setting.limits, self.setting.bytes_max)
+
+    def do(self, step: Step) -> None:
+        name, a, b = step
+        getattr(self, name)(a, b)
+
+    # What customers and agents do
+
+    def begins(self, a: int, b: int) -> None:
+        words = ["hello", "a", "z", "b"][: a % 3] if a & 8 else []
+        known = "strangers" not in self.setting.faults or bool(b & 3)
+        thread = self.world.thread_begins(a % 3, (a >> 4) & 1, words, known)
+        if "api" in self.setting.faults:
+            thread.refuses = b % 7 == 0
+            thread.stale = (0, 0, 1, 2, 50)[(b >> 5) % 5]
+        self._send(thread, "incoming_chat", None, b >> 8)
+
+    def says(self, a: int, b: int) -> None:
+        thread = self._pick([t for t in self.world.threads.values() if t.active][-4:], a)
+        if thread is not None:
+            self._say(thread, b)
+
+    def late(self, a: int, b: int) -> None:
+        ended = [t for t in self.world.threads.values() if not t.active]
+        thread = self._pick(ended[-3:], a)
+        if thread is None:
+            return
+        if not self._lingers(thread):
+            self.world.untrue = True
+        self._say(thread, b)
+
+    def ends(self, a: int, b: int) -> None:
+        thread = self._pick([t for t in self.world.threads.values() if t.active][-5:], a)
+        if thread is not None:
+            thread.active = False
+            self._send(thread, "chat_deactivated", None, b)
+
+    def again(self, a: int, b: int) -> None:
+        """LiveChat repeats a webhook that it had no answer for."""
+        world = self.world
+        record = self._pick(world.log[world.log_start :][-6:], a)
+        young = record is not None and world.now_ms - self._true_ms(record.timestamp) < 30_000
+        if record is not None and young and not any(offset == record.offset for _, offset in world.poisoned):
+            world.append(record.key, record.value)
+
+    def poison(self, a: int, b: int) -> None:
+        """A webhook reaches the log as something nobody can read."""
+        junk = (b"{", b"[]", b'{"action":7}', b'{"action":"incoming_event","payload":{}}', b"\xff", b"")[a % 6]
+        thread = self._pick(list(self.world.threads.values())[-4:], a >> 4)
+        if thread is None or b % 5 == 0:
+            self.world.append(None, junk)
+        elif thread.active or self._lingers(thread):
+            event = self.world.says(thread, *self._words(b)) if b & 1 else None
+            self.world.poison(thread, event, junk)
+
+    def wait(self, a: int, b: int) -> None:
+        self._pass((1, 300, 1_000, 3_000, 7_000)[a % 5] + b % 100)
+
+    def silence(self, a: int, b: int) -> None:
+        limits = self.setting.limits
+        self.world.untrue = True
+        for _ in range((limits.chat_idle_s_max * (1 + a % 3)) // (2 * limits.skew_s)):
+            self._pass(limits.skew_s * 1000)
+            if b & 1:
+                self.member.tick()
+
+    def _pass(self, ms: int) -> None:
+        world, limits = self.world, self.setting.limits
+        world.now_ms += ms
+        world.deliver()
+        if world.now_ms - START_MS > (min(limits.chat_idle_s_max, limits.chat_age_s_max) - 60) * 1000:
+            world.untrue = True
+
+    def _say(self, thread: Thread, b: int) -> None:
+        self._send(thread, "incoming_event", self.world.says(thread, *self._words(b)), b >> 8)
+
+    @staticmethod
+    def _words(b: int) -> tuple[str, bool]:
+        by_customer = bool(b & 16)
+        words = ("a", "b", "z", "hello", "g") if by_customer else ("g", "n", "a", "hello")
+        return words[(b >> 5) % len(words)], by_customer
+
+    def _send(self, thread: Thread, action: str, event: Event | None, b: int) -> None:
+        delay_ms = 0
+        if "disorder" in self.setting.faults and b % 4 == 0:
+            delay_ms = (b >> 4) % (self.setting.limits.skew_s * 900)
+        self.world.send(thread, action, event, delay_ms)
+
+    def _lingers(self, thread: Thread) -> bool:
+        if thread.end_offset is None:
+            return True
+        return self.world.now_ms - self._true_ms(thread.end_ms) < self.setting.limits.linger_s * 500
+
+    def _true_ms(self, record_ms: int) -> int:
+        """The time a record was appended at, whatever ingest's clock said."""
+        while record_ms - self.world.now_ms > HOUR_MS // 2:
+            record_ms -= HOUR_MS
+        while self.world.now_ms - record_ms > HOUR_MS // 2:
+            record_ms += HOUR_MS
+        return record_ms
+
+    @staticmethod
+    def _pick(items: list[T], a: int) -> T | None:
+        return items[a % len(items)] if items else None
+
+    # What the tagger does
+
+    def poll(self, a: int, b: int) -> None:
+        self.member.poll(1 + a % 5)
+
+    def act(self, a: int, b: int) -> None:
+        outcome = ("ok", "ok", "fail", "lost")[b % 4] if "api" in self.setting.faults else "ok"
+        self.member.act(a, outcome)
+
+    def commit(self, a: int, b: int) -> None:
+        self.member.commit(("ok", "ok", "ok", "lost", "fail")[a % 5])
+
+    def tick(self, a: int, b: int) -> None:
+        self.member.tick()
+
+    # What happens to it
+
+    def crash(self, a: int, b: int) -> None:
+        """The process dies, or is thought dead and goes on; another one has the partition."""
+        if a % 2:
+            self.zombies = [*self.zombies[-1:], self.member]
+        self._replace(self._new_member())
+
+    def rebalance(self, a: int, b: int) -> None:
+        """The partition is taken from its member, and given back or to another."""
+        if a & 1:
+            self.member.commit()
+        self.member.partition.suspended()
+        self.member.works.clear()
+        if a & 2:
+            self._replace(self.member)
+            return
+        self.stashed = [*self.stashed[-1:], self.member]
+        self._replace(self.stashed.pop(0) if a & 4 else self._new_member())
+
+    def _replace(self, member: Member) -> None:
+        self._count(self.member)
+        self.zombies = [zombie for zombie in self.zombies if zombie is not member]
+        self.member = member
+        member.assign()
+
+    def zombie(self, a: int, b: int) -> None:
+        """A member that lost the partition, and does not know it, goes on."""
+        zombie = self._pick(self.zombies, a)
+        if zombie is not None:
+            zombie.poll(1 + b % 3)
+            zombie.act(b >> 4, "ok")
+            zombie.commit()
+
+    def lost_seek(self, a: int, b: int) -> None:
+        """The client reads on from the committed offset, whatever it was told."""
+        self.member.lose_seek = True
+        self.rebalance(a, b)
+        self.member.lose_seek = False
+
+    def metadata(self, a: int, b: int) -> None:
+        """Somebody else wrote the group's metadata, or it was damaged."""
+        world = self.world
+        if world.committed is None:
+            return
+        garbled = list(world.metadata or "x")
+        garbled[b % len(garbled)] = chr(33 + (b >> 8) % 90)
+        elsewhere = Hint(b % (world.committed + 5), START_MS - 1 - b, b % 3 * START_MS)
+        world.metadata = ("", "".join(garbled), "AQAB", "lt2;r=0;x=1", encode(elsewhere))[a % 5]
+        self.crash(a >> 3, b)
+
+    def retention(self, a: int, b: int) -> None:
+        """The log's beginning is deleted: past where a restart would read from, or past what is committed."""
+        world = self.world
+        limit = len(world.log) if a & 1 else (world.committed or 0)
+        if limit <= world.log_start:
+            return
+        world.log_start += 1 + b % (limit - world.log_start)
+        self.lossy = True
+        for thread in world.threads.values():
+            end = thread.end_offset
+            if end is not None and end < world.log_start and (world.committed is None or end >= world.committed):
+                thread.waived = True
+
+    def reset(self, a: int, b: int) -> None:
+        """The group's members are stopped, and its offset is set by hand."""
+        world = self.world
+        self.zombies, self.stashed, self.lossy = [], [], True
+        world.committed = world.log_start + b % (len(world.log) - world.log_start + 1)
+        world.metadata = ""
+        for thread in world.threads.values():
+            if thread.end_offset is not None and thread.end_offset < world.committed:
+                thread.waived = True
+        self._replace(self._new_member())
+
+    def recreate(self, a: int, b: int) -> None:
+        """The topic is deleted and made anew; the group's offsets are deleted with it, or not."""
+        self.world.log_start = 0
+        self._cut_tail(0)
+        if a & 1:
+            self.world.committed, self.world.metadata = None, ""
+        self.member.begin()
+
+    def truncate(self, a: int, b: int) -> None:
+        """A broker without the last records became leader."""
+        world = self.world
+        self._cut_tail(max(world.log_start, len(world.log) - 1 - b % 5))
+        self.member.begin()
+
+    def _cut_tail(self, length: int) -> None:
+        world = self.world
+        world.now_ms += 1
+        self.zombies, self.stashed, self.lossy = [], [], True
+        del world.log[length:]
+        for thread in world.threads.values():
+            if thread.end_offset is not None and thread.end_offset >= length:
+                thread.end_offset, thread.waived = None, True
+            for event in thread.events:
+                if event.first_offset is not None and event.first_offset >= length:
+                    event.first_offset, event.readable = None, False
+
+    def clocks(self, a: int, b: int) -> None:
+        """A clock jumps by an hour: ingest's or the tagger's.
+
+        Where a log is cut, ingest's clock is not behind LiveChat's by more than `skew_s`: that is a condition.
+        """
+        jump_ms = (-HOUR_MS, 0, HOUR_MS)[b % 3]
+        if a & 1 and (jump_ms >= 0 or not self.setting.faults & UNTRUE):
+            self.world.ingest_offset_ms = jump_ms
+        else:
+            self.member.clock_offset_ms = jump_ms
+
+    # How it ends
+
+    def heal(self) -> None:
+        """The faults stop; within a bounded number of steps nothing is left to do."""
+        world = self.world
+        world.ingest_offset_ms = self.member.clock_offset_ms = 0
+        self.setting_limits = self.setting.limits
+        self._pass(self.setting.limits.skew_s * 1000)
+        self._drain()
+        limits = self.setting.limits
+        for _ in range((limits.chat_age_s_max + limits.chat_idle_s_max + 60) // limits.skew_s):
+            world.now_ms += limits.skew_s * 1000
+            self.member.tick()
+        self._drain()
+        self._count(self.member)
+
+    def _drain(self) -> None:
+        member, world = self.member, self.world
+        for _ in range(60 + 20 * len(world.log)):
+            member.poll(5)
+            member.tick()
+            member.act(0, "ok")
+            stats = member.partition.stats()
+            if stats.phase == "live" and stats.position == len(world.log) and not stats.unsettled:
+                break
+        member.commit()
+        if world.committed != len(world.log):
+            raise Violation(f"P3: {world.committed} is committed, the log ends at {len(world.log)}")
+
+    def check(self) -> None:
+        """What must hold at the end."""
+        world = self.world
+        for thread in world.threads.values():
+            wrong = thread.tags - world.allows(thread)
+            if wrong:
+                raise Violation(f"P4: {thread.thread_id} has {wrong}, which nothing calls for")
+            if thread.refused or thread.kept_stale:
+                continue
+            missing = world.wants(thread, late=not self.lossy) - thread.tags
+            if missing:
+                raise Violation(f"P4: {thread.thread_id} lacks {missing}")
+        if world.gets and not world.untrue:
+            raise Violation(f"P6: LiveChat was asked {world.gets} times, and nothing was missing")
+
+    def _count(self, member: Member) -> None:
+        for (name, reason), count in member.partition.stats().counters.items():
+            self.seen[f"{name} {reason}".rstrip()] += count
+
+
+def run(setting: Setting, history: list[Step] | None = None) -> History:
+    """Do a whole history; raises Violation."""
+    world = History(setting)
+    for step in steps(setting) if history is None else history:
+        world.do(step)
+    world.heal()
+    world.check()
+    return world
+
+
+def story(setting: Setting, history: list[Step]) -> str:
+    """The history as people read it: what each step wrote to the log, and where it left the tagger."""
+    lines = [f"{setting}", f"history = {history}"]
+    world = History(setting)
+
+    def tell(name: str, log_length: int) -> None:
+        log = world.world.log
+        stats, committed = world.member.partition.stats(), world.world.committed
+        held = f"{stats.threads} threads, {stats.unsettled} wait"
+        lines.append(f"{name:10} {stats.phase} at {stats.position}, committed {committed}, {held}")
+        for record in log[log_length:]:
+            value = (record.value or b"").decode("utf-8", "replace")
+            lines.append(f"{'':10} {record.offset}: {record.timestamp - START_MS} {value}")
+
+    try:
+        for name, a, b in history:
+            before = len(world.world.log)
+            world.do((name, a, b))
+            tell(name, before)
+        before = len(world.world.log)
+        world.heal()
+        tell("heal", before)
+        world.check()
+    except Exception as error:
+        lines.append(repr(error))
+    return "\n".join(lines)
+
+
+def shortened(setting: Setting, history: list[Step]) -> list[Step]:
+    """A history that still fails, with no part that could be left out."""
+    size = len(history) // 2
+    while size:
+        start = 0
+        while start < len(history):
+            shorter = history[:start] + history[start + size :]
+            if fails(setting, shorter) is None:
+                start += size
+            else:
+                history = shorter
+        size //= 2
+    return history
+
+
+def fails(setting: Setting, history: list[Step]) -> str | None:
+    """What a history violates."""
+    try:
+        run(setting, history)
+    except Exception as error:
+        return repr(error)
+    return None

@@ -1,0 +1,241 @@
+"""The world outside the tagger, small: LiveChat with its chats and API, and one partition of the topic.
+
+It knows the truth: what was said in which thread, which of it reached the log, and which tags each thread
+calls for. Deterministic: every choice is an argument.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+START_MS: Final = 1_700_000_000_000
+ORGANIZATIONS: Final = ("o1", "o2")
+
+# What is said, by whom, and what follows: a word of the customer is a tag of that name, `g` is one only when
+# an agent says it, and `z` is one only where nobody says `n`.
+CUSTOMER_WORDS: Final = ("a", "b", "z", "hello", "g")
+AGENT_WORDS: Final = ("g", "n", "a", "hello")
+
+
+class Record(NamedTuple):
+    """A record of the log; offsets are places in the list."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+@dataclass(slots=True)
+class Event:
+    """One event as LiveChat has it."""
+
+    id: str
+    word: str
+    by_customer: bool
+    first_offset: int | None = None  # where the log has it first; None: not in the log
+    readable: bool = False  # there, or at a later offset
+    record_ms: int = 0
+    created_ms: int = START_MS
+
+
+@dataclass(slots=True)
+class Thread:
+    """One thread as LiveChat has it."""
+
+    organization: str
+    chat_id: str
+    thread_id: str
+    created_ms: int
+    customer_known: bool  # LiveChat's webhook names the customer among the users
+    initial: int  # so many events it began with; they are in its incoming_chat
+    events: list[Event] = field(default_factory=list)
+    active: bool = True
+    begun: bool = False  # its incoming_chat is in the log
+    said_ms: int = 0  # when something was last said
+    end_offset: int | None = None  # first readable end in the log
+    end_ms: int = 0  # its record's time
+    tags: set[str] = field(default_factory=set)  # as LiveChat has them
+    asked: int = 0  # get_chat calls
+    refused: bool = False  # get_chat was refused at least once
+    refuses: bool = False  # get_chat is refused for ever
+    stale: int = 0  # get_chat calls that still say active after the end
+    kept_stale: bool = False  # it was called active until the tagger gave up
+    waived: bool = False  # no tag can be demanded: its end was lost, or skipped by hand
+
+    @property
+    def key(self) -> bytes:
+        return f"{self.organization}:{self.chat_id}".encode()
+
+
+class World:
+    """LiveChat and the log."""
+
+    def __init__(self) -> None:
+        self.now_ms = START_MS
+        self.ingest_offset_ms = 0  # how wrong ingest's clock is
+        self.log: list[Record] = []
+        self.log_start = 0
+        self.committed: int | None = None
+        self.metadata = ""
+        self.generation = 0
+        self.threads: dict[str, Thread] = {}
+        self.later: list[tuple[int, Thread, str, Event | None]] = []  # webhooks that are still on their way
+        self.poisoned: list[tuple[str, int]] = []  # (chat id, offset) of records nobody can read
+        self.gets = 0  # get_chat calls
+        self.untrue = False  # something happened that makes asking LiveChat right
+
+    def thread_begins(self, chat: int, organization: int, words: list[str], customer_known: bool) -> Thread:
+        thread_id = f"T{len(self.threads)}"
+        owner = ORGANIZATIONS[organization]
+        thread = Thread(owner, f"C{chat}", thread_id, self.now_ms, customer_known, len(words), said_ms=self.now_ms)
+        self.threads[thread_id] = thread
+        for word in words:
+            event_id = f"{thread_id}_{len(thread.events)}"
+            thread.events.append(Event(event_id, word, by_customer=True, created_ms=self.now_ms))
+        if not customer_known:
+            self.untrue = True
+        return thread
+
+    def says(self, thread: Thread, word: str, by_customer: bool) -> Event:
+        event_id = f"{thread.thread_id}_{len(thread.events)}"
+        if len(thread.events) % 3 == 2:
+            event_id = f"e{thread.thread_id}{len(thread.events)}"  # LiveChat has ids of both kinds
+        event = Event(event_id, word, by_customer, created_ms=self.now_ms)
+        thread.events.append(event)
+        thread.said_ms = self.now_ms
+        return event
+
+    def send(self, thread: Thread, action: str, event: Event | None, delay_ms: int = 0) -> None:
+        """A webhook of LiveChat reaches the log, now or later."""
+        if delay_ms:
+            self.later.append((self.now_ms + delay_ms, thread, action, event))
+        else:
+            self._append(thread, action, event)
+
+    def deliver(self) -> None:
+        """What was on its way until now arrives, in the order of its times."""
+        due = [item for item in self.later if item[0] <= self.now_ms]
+        if due:
+            self.later = [item for item in self.later if item[0] > self.now_ms]
+            for _, thread, action, event in sorted(due, key=lambda item: item[0]):
+                self._append(thread, action, event)
+
+    def poison(self, thread: Thread, event: Event | None, junk: bytes) -> None:
+        """A record of the thread that nobody can read; `event` is what it should have said."""
+        self.untrue = True
+        offset = len(self.log)
+        self.poisoned.append((thread.chat_id, offset))
+        if event is not None:
+            self._seen(event, offset, readable=False)
+        self.append(thread.key, junk)
+
+    def append(self, key: bytes | None, value: bytes | None) -> None:
+        self.log.append(Record(len(self.log), self.now_ms + self.ingest_offset_ms, key, value))
+
+    def _append(self, thread: Thread, action: str, event: Event | None) -> None:
+        offset = len(self.log)
+        self.append(thread.key, webhook(thread, action, event))
+        if action == "incoming_chat":
+            thread.begun = True
+            for first in thread.events[: thread.initial]:
+                self._seen(first, offset, readable=True)
+        elif event is not None:
+            self._seen(event, offset, readable=True)
+        elif thread.end_offset is None:
+            thread.end_offset, thread.end_ms = offset, self.log[-1].timestamp
+            self.untrue |= not thread.begun
+
+    def _seen(self, event: Event, offset: int, *, readable: bool) -> None:
+        if event.first_offset is None:
+            event.first_offset, event.record_ms = offset, self.now_ms + self.ingest_offset_ms
+        event.readable |= readable
+
+    def get_chat(self, thread_id: str) -> dict[str, Any] | None:
+        """LiveChat's answer, None where it refuses."""
+        thread = self.threads[thread_id]
+        self.gets += 1
+        if thread.refuses:
+            thread.refused = True
+            return None
+        thread.asked += 1
+        active = thread.active
+        if not active and thread.stale > 0:
+            thread.stale -= 1
+            active = True
+        return _chat(thread, thread.events, active=active, users=_users(thread))
+
+    def commit(self, generation: int, offset: int, metadata: str) -> bool:
+        """False: a newer member has the partition."""
+        if generation != self.generation:
+            return False
+        self.committed, self.metadata = offset, metadata
+        return True
+
+    def wants(self, thread: Thread, *, late: bool = False, below: int | None = None) -> set[str]:
+        """Tags that must be on the thread once its end is settled; with `late` also those of late events."""
+        if thread.end_offset is None or thread.waived:
+            return set()
+        before = self.before_end(thread)
+        tags = said(before)
+        if any(event.word == "n" for event in thread.events):
+            tags.discard("z")
+        if late:
+            tags |= said(
+                event
+                for event in thread.events
+                if event.first_offset is not None and (below is None or event.first_offset < below)
+            ) - {"z"}
+        return tags
+
+    def before_end(self, thread: Thread) -> list[Event]:
+        end = thread.end_offset
+        assert end is not None, "no end"
+        return [event for event in thread.events if event.first_offset is not None and event.first_offset < end]
+
+    def allows(self, thread: Thread) -> set[str]:
+        """Tags that may be on the thread."""
+        tags = said(thread.events)
+        if thread.end_offset is not None and any(event.word == "n" for event in self.before_end(thread)):
+            tags.discard("z")
+        return tags
+
+
+def said(events: Any) -> set[str]:
+    """The tags that these events call for, `none` aside."""
+    return {
+        event.word
+        for event in events
+        if (event.by_customer and event.word in ("a", "b", "z")) or (not event.by_customer and event.word == "g")
+    }
+
+
+def webhook(thread: Thread, action: str, event: Event | None) -> bytes:
+    """The record's value, in the shape of API 3.6."""
+    payload: dict[str, Any] = {"chat_id": thread.chat_id, "thread_id": thread.thread_id}
+    if action == "incoming_chat":
+        users = _users(thread) if thread.customer_known else []
+        payload = {"chat": _chat(thread, thread.events[: thread.initial], active=True, users=users)}
+    elif event is not None:
+        payload["event"] = _event(thread, event)
+    return orjson.dumps({"action": action, "organization_id": thread.organization, "payload": payload})
+
+
+def _chat(thread: Thread, events: list[Event], *, active: bool, users: list[dict[str, str]]) -> dict[str, Any]:
+    created_at = datetime.fromtimestamp(thread.created_ms / 1000, UTC).isoformat()
+    listed = [_event(thread, event) for event in events]
+    inner = {"id": thread.thread_id, "created_at": created_at, "active": active, "events": listed}
+    return {"id": thread.chat_id, "users": users, "thread": inner}
+
+
+def _users(thread: Thread) -> list[dict[str, str]]:
+    return [{"id": f"c{thread.thread_id}", "type": "customer"}, {"id": "agent@x", "type": "agent"}]
+
+
+def _event(thread: Thread, event: Event) -> dict[str, str]:
+    author_id = f"c{thread.thread_id}" if event.by_customer else "agent@x"
+    created_at = datetime.fromtimestamp(event.created_ms / 1000, UTC).isoformat()
+    said = {"type": "message", "author_id": author_id, "text": event.word}
+    return {"id": event.id, "created_at": created_at, **said}

@@ -1,0 +1,212 @@
+"""What is kept, what is ignored and what is refused, case by case."""
+
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import pytest
+
+from ingest import delivery, topic
+from ingest.delivery import Ignore, Keep, Refuse
+
+SAMPLES: Final = sorted((Path(__file__).parents[2] / "samples" / "webhooks").glob("*.json"))
+SECRET: Final = "s3cret-of-the-samples"
+SECRETS: Final = (b"old one", SECRET.encode())
+
+
+def body(without: str = "", **changed: Any) -> bytes:
+    envelope = {
+        "webhook_id": "w1",
+        "secret_key": SECRET,
+        "action": "incoming_event",
+        "organization_id": "org-1",
+        "payload": {"chat_id": "CHAT", "thread_id": "THREAD", "event": {"text": "hi"}},
+        **changed,
+    }
+    envelope.pop(without, None)
+    return orjson.dumps(envelope)
+
+
+def read(raw: bytes) -> delivery.Verdict:
+    return delivery.read(raw, SECRETS, 1_700_000_000_123)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+def test_every_documented_body_is_kept_or_ignored_by_its_action(sample: Path) -> None:
+    envelope = orjson.loads(sample.read_bytes())
+    verdict = read(sample.read_bytes())
+    if envelope["action"] not in topic.STORED_ACTIONS:
+        assert verdict == Ignore(envelope["action"])
+        return
+    assert isinstance(verdict, Keep)
+    owner = envelope.get("organization_id", envelope.get("license_id", ""))
+    assert verdict.record.key == f"{owner}:SR3K8WQ1ZM".encode()
+    assert verdict.record.headers == (
+        ("action", envelope["action"].encode()),
+        ("received_at_ms", b"1700000000123"),
+    )
+    del envelope["secret_key"]
+    assert orjson.loads(verdict.record.value) == envelope
+
+
+def test_the_samples_hold_each_stored_action_of_each_version() -> None:
+    names = {path.stem for path in SAMPLES}
+    assert names >= {f"v3{n}-{action}" for n in (3, 4, 5, 6) for action in topic.STORED_ACTIONS}
+
+
+@pytest.mark.parametrize(
+    ("raw", "verdict"),
+    [
+        # Nothing is told before the secret is right, whatever else is wrong.
+        (body(secret_key="wrong"), Refuse(401, "secret")),
+        (body(secret_key=SECRET + "x"), Refuse(401, "secret")),
+        (body(secret_key=SECRET[:-1]), Refuse(401, "secret")),
+        (body(secret_key=""), Refuse(401, "secret")),
+        (body(secret_key=None), Refuse(401, "secret")),
+        (body(secret_key=[SECRET]), Refuse(401, "secret")),
+        (body(without="secret_key"), Refuse(401, "secret")),
+        (body(secret_key="wrong", action="no such"), Refuse(401, "secret")),
+        (body(secret_key="wrong", payload=None), Refuse(401, "secret")),
+        (b"[]", Refuse(401, "secret")),
+        (b'"s3cret-of-the-samples"', Refuse(401, "secret")),
+        (b"null", Refuse(401, "secret")),
+        # With it: other actions are ignored, and what has nothing to key by is malformed.
+        (body(action="thread_tagged"), Ignore("thread_tagged")),
+        (body(action="thread_tagged", payload=None), Ignore("thread_tagged")),
+        (body(action="some_new_action"), Ignore("other")),
+        (body(action="customer@example.com"), Ignore("other")),
+        (body(without="action"), Refuse(400, "action")),
+        (body(action=7), Refuse(400, "action")),
+        (body(without="payload"), Refuse(400, "chat_id")),
+        (body(payload=[]), Refuse(400, "chat_id")),
+        (body(payload={}), Refuse(400, "chat_id")),
+        (body(payload={"chat_id": 7}), Refuse(400, "chat_id")),
+        (body(payload={"chat_id": ""}), Refuse(400, "chat_id")),
+        (body(payload={"chat_id": "C" * 600}), Refuse(400, "chat_id")),
+        (body(payload={"chat": {"id": "C"}}), Refuse(400, "chat_id")),
+        (body(action="incoming_chat", payload={"chat_id": "C"}), Refuse(400, "chat_id")),
+        (body(action="incoming_chat", payload={"chat": []}), Refuse(400, "chat_id")),
+        (body(organization_id=7), Refuse(400, "organization")),
+        (body(organization_id=""), Refuse(400, "organization")),
+        (body(organization_id=None, license_id="11"), Refuse(400, "organization")),
+        # No JSON.
+        (b"", Refuse(400, "not_json")),
+        (b"secret_key=" + SECRET.encode(), Refuse(400, "not_json")),
+        (body()[:-1], Refuse(400, "not_json")),
+        (body() + b"x", Refuse(400, "not_json")),
+        (b"\xef\xbb\xbf" + body(), Refuse(400, "not_json")),
+        (body().replace(b"hi", b"\xff\xfe"), Refuse(400, "not_json")),
+        (body().replace(b"hi", b"\xed\xa0\xbd"), Refuse(400, "not_json")),
+        (body().replace(b"hi", b"\x00"), Refuse(400, "not_json")),
+        (body().replace(b'"hi"', b"NaN"), Refuse(400, "not_json")),
+        (body().replace(b'"hi"', b"-Infinity"), Refuse(400, "not_json")),
+        (body().replace(b'"hi"', b"1e999"), Refuse(400, "not_json")),
+        (body().replace(b'"hi"', b"'hi'"), Refuse(400, "not_json")),
+        (body().decode().encode("utf-16"), Refuse(400, "not_json")),
+        (b"[" * 100_000, Refuse(400, "not_json")),
+        (body().replace(b'"hi"', b"[" * 2000 + b"]" * 2000), Refuse(400, "not_json")),
+        (body().replace(b'"hi"', b"[" * 1000 + b"]" * 1000), Refuse(400, "too_deep")),
+        (body().replace(b'"hi"', b"[" + b"1E15," * 40_000 + b"1]"), Refuse(413, "record_too_large")),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_a_body_gets_its_verdict(raw: bytes, verdict: delivery.Verdict) -> None:
+    assert read(raw) == verdict
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"chat_id": "CHAT"},
+        {"chat_id": "CHAT", "thread_id": None},
+        {"chat_id": "CHAT", "thread_id": 7, "event": "no object"},
+        {"chat_id": "CHAT", "thread_id": "T", "event": {"text": "\x00"}, "unknown": {"field": [1, {}]}},
+    ],
+)
+def test_whatever_has_a_chat_is_kept_for_the_tagger_to_make_sense_of(payload: dict[str, Any]) -> None:
+    verdict = read(body(payload=payload, brand_new_field="kept"))
+    assert isinstance(verdict, Keep)
+    value = orjson.loads(verdict.record.value)
+    assert (value["payload"], value["brand_new_field"]) == (payload, "kept")
+
+
+@pytest.mark.parametrize("secret", [b"old one", SECRET.encode()])
+def test_each_of_several_secrets_opens(secret: bytes) -> None:
+    assert isinstance(read(body(secret_key=secret.decode())), Keep)
+
+
+def test_the_secret_is_in_no_part_of_a_record() -> None:
+    verdict = read(body(additional_data={"note": "no secret here"}))
+    assert isinstance(verdict, Keep)
+    assert SECRET not in repr(verdict)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        (rb"\ud83d", "\ufffd"),
+        (rb"bye \ud83d", "bye \ufffd"),
+        (rb"\ude00 late half", "\ufffd late half"),
+        (rb"\ud83d\ude00", "😀"),
+        (rb"\uD83D\uDE00 \uD83D", "😀 \ufffd"),
+        (rb"\ud83d\ud83d\ude00\ude00", "\ufffd😀\ufffd"),
+        (rb"\\ud83d \ud83d", "\\ud83d \ufffd"),
+        (rb"\\\ud83d", "\\\ufffd"),
+        (rb"\n\ud83d\t\u00e9", "\n\ufffd\té"),
+    ],
+)
+def test_half_an_emoji_is_mended_and_nothing_else_is_touched(written: bytes, kept: str) -> None:
+    verdict = read(body().replace(b"hi", written))
+    assert isinstance(verdict, Keep)
+    assert orjson.loads(verdict.record.value)["payload"]["event"]["text"] == kept
+    assert verdict.mended == ("\ufffd" in kept)
+
+
+def test_of_a_key_given_twice_the_same_value_is_compared_and_kept() -> None:
+    verdict = read(body()[:-1] + b',"secret_key":"wrong"}')
+    assert verdict == Refuse(401, "secret")
+    verdict = read(b'{"secret_key":"wrong","x":1,' + body()[1:])
+    assert isinstance(verdict, Keep)
+    assert b"secret_key" not in verdict.record.value
+
+
+@pytest.mark.parametrize(
+    "hostile", [rb'"\\' * 60_000, rb"\ud83d" * 40_000, b'{"a":' * 40_000, b"[]," * 80_000, rb"\\" * 130_000]
+)
+def test_no_body_takes_long(hostile: bytes) -> None:
+    started = time.process_time()
+    read(b'{"x":"' + hostile[: delivery.BODY_BYTES_MAX])
+    assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "content_type", "length", "refusal"),
+    [
+        ("POST", "/webhooks/livechat", "application/json", 10, None),
+        ("POST", "/webhooks/livechat", "application/json", None, None),
+        ("POST", "/webhooks/livechat?a=b", "Application/JSON; charset=utf-8", 10, None),
+        ("POST", "/webhooks/livechat", "application/json", delivery.BODY_BYTES_MAX, None),
+        (
+            "POST",
+            "/webhooks/livechat",
+            "application/json",
+            delivery.BODY_BYTES_MAX + 1,
+            (413, "body_too_large"),
+        ),
+        ("POST", "/webhooks/livechat/", "application/json", 10, (404, "path")),
+        ("POST", "/metrics", "application/json", 10, (404, "path")),
+        ("GET", "/health/live", "", None, (404, "path")),
+        ("GET", "/webhooks/livechat", "", None, (405, "method")),
+        ("PUT", "/webhooks/livechat", "application/json", 10, (405, "method")),
+        ("HEAD", "/webhooks/livechat", "", None, (405, "method")),
+        ("POST", "/webhooks/livechat", "", 10, (415, "content_type")),
+        ("POST", "/webhooks/livechat", "text/json", 10, (415, "content_type")),
+        ("POST", "/webhooks/livechat", "application/x-www-form-urlencoded", 10, (415, "content_type")),
+        ("POST", "/webhooks/livechat", "application/jsonp", 10, (415, "content_type")),
+    ],
+)
+def test_a_head_is_judged_before_the_body_is_read(
+    method: str, target: str, content_type: str, length: int | None, refusal: tuple[int, str] | None
+) -> None:
+    assert delivery.read_head(method, target, content_type, length) == refusal
