@@ -14,7 +14,9 @@ from typing import Final
 from watchfiles import awatch
 
 from tagger.core.decision import Judge
-from tagger.core.rules import Problem, RuleSet, parse
+from tagger.core.problem import Problem
+from tagger.core.rule import RuleSet
+from tagger.core.rules import parse
 from tagger.core.ruletest import run_tests
 
 # The folder is looked at this often even when no change was announced: some mounts (NFS, a ConfigMap

@@ -56,8 +56,8 @@ class Candidate(NamedTuple):
 _Entry = tuple[int, str, int, bool, bool]
 
 # Keywords that the automaton cannot tell apart: how far in front of its last code point a find begins;
-# whether the find is all of their text, as the loosest fold has it; whether all of them ask for an edge on the
-# left of the find; on its right; the keywords.
+# whether the find is all of their text, as the loosest fold has it; whether all of them ask for an edge on
+# its left; on its right; the keywords.
 _Group = tuple[int, bool, bool, bool, tuple[_Entry, ...]]
 
 _in_order = itemgetter(1, 2, 0)

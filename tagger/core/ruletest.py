@@ -4,18 +4,18 @@ A test is judged by the same `Judge` as a real chat. It asks about its own rule 
 where the rule is a dry run, has expired, or is for certain groups.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from tagger.core.conversation import Conversation, Said, ThreadKey
 from tagger.core.decision import Because, Judge, Rejected
 from tagger.core.matcher import Matcher
 from tagger.core.problem import Place, Problem, shown
-from tagger.core.rule import Rule, RuleTest
+from tagger.core.rule import Keyword, Rule, RuleTest
 
-BEFORE_ANY_EXPIRY_MS = 0
-# `test` names each thing that is said by its number; there is no event behind it.
-_THREAD = ThreadKey("", "test", "test")
+BEFORE_ANY_EXPIRY_MS: Final = 0
+_THREAD: Final = ThreadKey("", "test", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,10 @@ class Outcome:
     def reason(self) -> str:
         """Why the rule fired, or did not, in a few words; nothing of what the test says but the keywords."""
         if self.fired:
-            return f"it fired, by {_listed(hit.keyword for hit in self.because)}"
+            return f"it fired, by {_once(shown(hit.keyword) for hit in self.because)}"
         if not self.rejected:
             return "it did not fire: nothing of what it asks for was said"
-        return f"it did not fire: {_listed_plainly(f'{shown(no.keyword)} {no.reason}' for no in self.rejected)}"
+        return f"it did not fire: {_once(f'{shown(no.keyword)} ({no.reason})' for no in self.rejected)}"
 
     def __str__(self) -> str:
         at = self.test.place
@@ -50,12 +50,9 @@ class Outcome:
         return f"{at.file}:{at.line}:{at.column}: {self.rule.id} {expected}, and {self.reason}"
 
 
-def _listed(keywords: Iterator[str]) -> str:
-    return ", ".join(dict.fromkeys(map(shown, keywords)))
-
-
-def _listed_plainly(reasons: Iterator[str]) -> str:
-    return "; ".join(dict.fromkeys(reasons))
+def _once(parts: Iterable[str]) -> str:
+    """The parts, each once, in order."""
+    return ", ".join(dict.fromkeys(parts))
 
 
 def run_tests(judge: Judge) -> list[Outcome]:
@@ -88,13 +85,34 @@ def _outcome(judge: Judge, rule: Rule, test: RuleTest) -> Outcome:
     return Outcome(rule, test, outcome.because, rejected)
 
 
-def uncovered(results: Iterator[Outcome]) -> Iterator[Problem]:
-    """Keywords and canned responses that no test fires, and phrases of `none` and `ignore` that none has.
+def uncovered(rule: Rule, results: Sequence[Outcome]) -> Iterator[Problem]:
+    """Keywords and canned responses that no test fires, and phrases of `none` and `ignore` that no test has.
 
-    results   outcomes of all tests of the rules in question
+    results   the outcomes of all tests of the rule
     """
-    by_rule: dict[str, list[Outcome]] = {}
-    for outcome in results:
-        by_rule.setdefault(outcome.rule.id, []).append(outcome)
-    for tested in by_rule.values():
-        yield from _uncovered(tested[0].rule, tested)
+    fired = {hit.keyword for result in results if result.test.expect == "match" for hit in result.because}
+    for keyword in (*rule.any, *(keyword for group in rule.all for keyword in group)):
+        if keyword.written not in fired:
+            yield _untested(
+                keyword.place, f"the keyword {shown(keyword.written)} is fired by no test", "match"
+            )
+    for canned in rule.canned:
+        if canned.text not in fired:
+            yield _untested(
+                canned.place, f"the canned response {shown(canned.text)} is fired by no test", "match"
+            )
+    for part, keywords in (("none", rule.none), ("ignore", rule.ignore)):
+        had = _had(keywords, results)
+        for at, keyword in enumerate(keywords):
+            if at not in had:
+                yield _untested(keyword.place, f"no test has {shown(keyword.written)} of `{part}`", "absent")
+
+
+def _untested(place: Place, text: str, expect: str) -> Problem:
+    return Problem(place, "no-test", text, f'Write under `tests:` a text with it: - {expect}: "…"')
+
+
+def _had(keywords: Sequence[Keyword], results: Sequence[Outcome]) -> set[int]:
+    matcher = Matcher(keywords)
+    texts = (text for result in results if result.test.expect == "absent" for _, text in result.test.said)
+    return {hit.keyword for text in texts for hit in matcher.find(text)}

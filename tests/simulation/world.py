@@ -4,6 +4,7 @@ It knows the truth: what was said in which thread, which of it reached the log, 
 calls for. Deterministic: every choice is an argument.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -174,20 +175,16 @@ class World:
         self.committed, self.metadata = offset, metadata
         return True
 
-    def wants(self, thread: Thread, *, late: bool = False, below: int | None = None) -> set[str]:
-        """Tags that must be on the thread once its end is settled; with `late` also those of late events."""
+    def wants(self, thread: Thread, late: Callable[[Event], bool] | None = None) -> set[str]:
+        """Tags that must be on the thread once its end is settled; also those of late events that count."""
         if thread.end_offset is None or thread.waived:
             return set()
         before = self.before_end(thread)
         tags = said(before)
         if any(event.word == "n" for event in thread.events):
             tags.discard("z")
-        if late:
-            tags |= said(
-                event
-                for event in thread.events
-                if event.first_offset is not None and (below is None or event.first_offset < below)
-            ) - {"z"}
+        if late is not None:
+            tags |= said(e for e in thread.events if e.first_offset is not None and late(e)) - {"z"}
         return tags
 
     def before_end(self, thread: Thread) -> list[Event]:
@@ -203,7 +200,7 @@ class World:
         return tags
 
 
-def said(events: Any) -> set[str]:
+def said(events: Iterable[Event]) -> set[str]:
     """The tags that these events call for, `none` aside."""
     return {
         event.word

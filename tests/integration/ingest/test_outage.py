@@ -127,8 +127,7 @@ async def test_what_was_spooled_before_a_restart_is_sent_before_what_comes_after
     assert_nothing_lost(sender.stored, found)
 
 
-@pytest.mark.parametrize("code", [ARRIVALS_PER_S = 500
-OUT_OF_ORDER_SEQUENCE, UNKNOWN_SERVER_ERROR])
+@pytest.mark.parametrize("code", [OUT_OF_ORDER_SEQUENCE, UNKNOWN_SERVER_ERROR])
 @pytest.mark.parametrize("spool", [True, False])
 async def test_a_broken_producer_is_replaced_while_the_requests_wait(
     broker: EmbeddedBroker, unique: str, serve: Services, session: aiohttp.ClientSession, tmp_path: Path,
