@@ -93,6 +93,7 @@ class App:
         verdict = delivery.read(body, self._secrets(), time.time_ns() // 1_000_000)
         if isinstance(verdict, delivery.Refuse):
             return self._refuse(verdict)
+        self._metrics.last_webhook.set_to_current_time()
         if isinstance(verdict, delivery.Ignore):
             self._metrics.webhook(verdict.action, "ignored").inc()
             return 200

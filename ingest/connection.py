@@ -5,9 +5,14 @@ HTTP is answered 400 with nothing of it quoted. It never looks into a body.
 """
 
 import asyncio
+import ctypes
 import email.utils
+import socket
+import struct
+import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import structlog
@@ -27,6 +32,8 @@ LINGER_S: Final = (
 LINE_BYTES_MAX: Final = 2_048  # of the request line
 FIELD_BYTES_MAX: Final = 4_096  # of one header
 HEADERS_MAX: Final = 50  # LiveChat sends ten, proxies add some
+BACKLOG: Final = 1_024  # connections that the kernel may queue while the loop is busy
+SO_ATTACH_FILTER: Final = 26  # of Linux; Python's socket module does not name it
 LOOK_S: Final = 1.0  # how often the slow are looked for
 
 log = structlog.get_logger()
@@ -141,6 +148,7 @@ class Door(web.Server):
         super().__init__(handler)
         self.loop, self.on_error, self.metrics = asyncio.get_running_loop(), on_error, metrics
         self.count = 0  # open connections
+        self._socket: socket.socket | None = None
         self._listening: asyncio.Server | None = None
 
     def __call__(self) -> Connection:
@@ -157,11 +165,11 @@ class Door(web.Server):
 
     async def open(self, host: str, port: int) -> int:
         """Listen, and tell the port. Raises OSError where the address is taken."""
-        self._listening = await self.loop.create_server(
-            self, host, port, reuse_address=True, reuse_port=True, backlog=1024
-        )
-        sockets: Sequence[Any] = self._listening.sockets
-        return int(sockets[0].getsockname()[1])
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=True)
+        self._socket.setblocking(False)
+        self._listening = await self.loop.create_server(self, sock=self._socket.dup(), backlog=BACKLOG)
+        return int(self._socket.getsockname()[1])
 
     async def close_the_slow(self) -> None:
         """Close connections whose head does not come, for ever."""
@@ -172,9 +180,18 @@ class Door(web.Server):
             self.metrics.connections_closed.labels("slow").inc(slow)
             self.metrics.connections.set(self.count)
 
-    def stop_listening(self) -> None:
-        if self._listening is not None:
-            self._listening.close()
+    async def stop_listening(self) -> None:
+        """Stop so that nobody is cut off: closing a listening socket resets the connections in its queue."""
+        if self._socket is None or self._listening is None:
+            return
+        _let_nobody_in(self._socket)
+        self._listening.close()
+        with suppress(BlockingIOError):
+            while True:
+                queued, _ = self._socket.accept()
+                await self.loop.connect_accepted_socket(self, queued)
+        self._socket.close()
+        self._socket = None
 
     def close_idle(self) -> None:
         """Close each connection as soon as it has no request."""
@@ -182,5 +199,15 @@ class Door(web.Server):
 
     async def close(self) -> None:
         """Close what is still open."""
-        self.stop_listening()
+        await self.stop_listening()
         await self.shutdown(timeout=1.0)
+
+
+def _let_nobody_in(listening: socket.socket) -> None:
+    """Have the kernel drop what comes for the socket: senders try again a second later, and find it closed."""
+    if sys.platform == "linux":
+        program = ctypes.create_string_buffer(
+            struct.pack("HBBI", 0x06, 0, 0, 0)
+        )  # BPF: return 0 bytes, always
+        filter_ = struct.pack("HP", 1, ctypes.addressof(program))  # struct sock_fprog: one instruction, there
+        listening.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filter_)

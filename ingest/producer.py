@@ -72,7 +72,9 @@ class Producer:
         self._flushed_at = self._since = 0.0
         self._proven = False  # this producer has had an acknowledgement
         self._lost = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._hurry = asyncio.Event()  # retired producers have had their time
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._flying: dict[AIOKafkaProducer, set[asyncio.Task[None]]] = {}  # waits for acknowledgements
         self.tried = asyncio.Event()  # the first try to connect is over
         self.topic_missing = False
 
@@ -119,8 +121,8 @@ class Producer:
         if flight:
             self._flights[partition] = flight
             task = self._loop.create_task(self._fly(kafka, partition, batch, flight))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._flying[kafka].add(task)
+            task.add_done_callback(self._flying[kafka].discard)
 
     async def _fly(self, kafka: AIOKafkaProducer, partition: int, batch: Any, flight: list[Waiting]) -> None:
         error = None
@@ -229,6 +231,7 @@ class Producer:
     def _use(self, kafka: AIOKafkaProducer, partitions: int) -> None:
         log.info("connected to Kafka", topic=self._topic, count=partitions)
         self._kafka, self._partitions, self._proven = kafka, partitions, False
+        self._flying[kafka] = set()
         self._since = self._loop.time()
         self._lost.clear()
         self._metrics.kafka_up.set(1)
@@ -252,25 +255,32 @@ class Producer:
         self._partitions = len(partitions or ()) or self._partitions  # a topic can grow
 
     def _retire(self, kafka: AIOKafkaProducer) -> None:
-        task = self._loop.create_task(_stop(kafka, RETIRE_S))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task = self._loop.create_task(self._end(kafka))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def _end(self, kafka: AIOKafkaProducer) -> None:
+        """Stop an aiokafka producer, which by itself would flush without an end while no broker answers."""
+        stopping = asyncio.ensure_future(kafka.stop())
+        hurry = asyncio.ensure_future(self._hurry.wait())
+        await asyncio.wait([stopping, hurry], timeout=RETIRE_S, return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        if not stopping.done() and kafka._sender.sender_task is not None:
+            kafka._sender.sender_task.cancel()  # nothing public ends the flush
+            await asyncio.wait([stopping], timeout=CUT_S)
+        if not stopping.done():
+            stopping.cancel()
+            await kafka.client.close()
+        elif error := stopping.exception():
+            log.warning("a producer did not stop cleanly", error_type=type(error).__name__)
+        for flying in self._flying.pop(kafka, ()):
+            flying.cancel()  # its sender is gone and will tell nothing any more
 
     async def stop(self, timeout_s: float) -> None:
         """End for good. Nobody puts records any more; what is in flight gets the time that is given."""
         kafka, self._kafka = self._kafka, None
         if kafka is not None:
-            await _stop(kafka, timeout_s)
-        for task in self._tasks:
-            task.cancel()
-
-
-async def _stop(kafka: AIOKafkaProducer, timeout_s: float) -> None:
-    """Stop an aiokafka producer, which would flush without an end while no broker answers."""
-    stopping = asyncio.ensure_future(kafka.stop())
-    done, _ = await asyncio.wait([stopping], timeout=timeout_s)
-    if not done and (sender := kafka._sender.sender_task) is not None:
-        sender.cancel()  # nothing public ends the flush
-        await asyncio.wait([stopping], timeout=CUT_S)
-    if stopping.done() and not stopping.cancelled() and stopping.exception() is not None:
-        log.warning("producer did not stop cleanly", error_type=type(stopping.exception()).__name__)
+            self._retire(kafka)
+        self._loop.call_later(timeout_s, self._hurry.set)
+        if self._retiring:
+            await asyncio.wait(self._retiring, timeout=timeout_s + 2 * CUT_S)

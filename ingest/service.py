@@ -75,6 +75,7 @@ class Service:
             self.port = await self._door.open(self._settings.ingest_host, self._settings.ingest_port)
         except OSError as error:
             return f"An address cannot be listened on: {error.strerror}."
+        log.info("health and metrics", host=self._settings.ingest_admin_host, port=self.admin_port)
         log.info("listening", host=self._settings.ingest_host, port=self.port)
         return None
 
@@ -100,7 +101,7 @@ class Service:
         log.info("stopping", seconds=self._listen_on_s)
         self._app.stopping = True
         await asyncio.sleep(self._listen_on_s)
-        self._door.stop_listening()
+        await self._door.stop_listening()
         await self._until(lambda: self._door.count == 0, LAST_REQUESTS_S)
         self._door.close_idle()
         await self._until(lambda: self._app.in_hand == 0, FINISH_S)

@@ -11,6 +11,7 @@ import fcntl
 import os
 import sqlite3
 import time
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,7 @@ from ingest.waiting import Outcome, Waiting
 
 GROUP_RECORDS_MAX: Final = 500  # written with one sync; more would keep the first ones waiting
 PAGE_BYTES: Final = 4096  # SQLite's default
+LOG_EVERY_S: Final = 5.0  # a full disk fails every webhook, and one line says it
 LOST: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)  # the file
 PASSING: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)  # the disk's trouble, which may end
 # PRAGMAs in this order: the lock first, or WAL would want shared memory.
@@ -37,12 +39,10 @@ PRAGMAS: Final = (
     "synchronous=FULL",  # a commit is on the disk when it returns
     "secure_delete=ON",  # what was removed is overwritten
 )
-TABLES: Final = """
-    CREATE TABLE IF NOT EXISTS records
-        (id INTEGER PRIMARY KEY, key BLOB, value BLOB, headers BLOB, kept_at REAL) STRICT;
-    CREATE TABLE IF NOT EXISTS refused
-        (id INTEGER PRIMARY KEY, key BLOB, value BLOB, headers BLOB, kept_at REAL) STRICT;
-"""
+COLUMNS: Final = (
+    "(id INTEGER PRIMARY KEY, key BLOB, value BLOB, headers BLOB, crc INTEGER, kept_at REAL) STRICT"
+)
+TABLES: Final = f"CREATE TABLE IF NOT EXISTS records {COLUMNS}; CREATE TABLE IF NOT EXISTS refused {COLUMNS};"
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -70,6 +70,7 @@ class Spool:
         self.last_id = 0  # of the newest record on the disk
         self._next_id = 1
         self._db: sqlite3.Connection | None = None
+        self._told_at = -LOG_EVERY_S
         self._broken = False  # the open file was found corrupt while it was used
         self._lock = _lock(folder)
         try:
@@ -142,7 +143,9 @@ class Spool:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind
         reason = "corrupt" if code in LOST else "full" if code == sqlite3.SQLITE_FULL else "disk"
         self._metrics.spool_failures.labels(reason).inc()
-        log.error("the spool failed", reason=reason, error_type=type(error).__name__)
+        if time.monotonic() - self._told_at > LOG_EVERY_S:
+            self._told_at = time.monotonic()
+            log.error("the spool failed", reason=reason, error_type=type(error).__name__)
         self._broken = self._broken or reason == "corrupt"
         if self._db is not None:
             with suppress(sqlite3.Error):
@@ -151,11 +154,9 @@ class Spool:
 
     def _insert(self, db: sqlite3.Connection, group: list[tuple[int, Waiting]]) -> bool:
         now = time.time()
-        rows = [
-            (row_id, w.record.key, w.record.value, _headers_to_json(w.record), now) for row_id, w in group
-        ]
+        rows = [(row_id, *_columns(waiting.record), now) for row_id, waiting in group]
         db.execute("BEGIN IMMEDIATE")
-        db.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?)", rows)
+        db.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", rows)
         db.execute("COMMIT")
         self.count += len(rows)
         self.last_id = rows[-1][0]
@@ -164,14 +165,14 @@ class Spool:
     def _read(self, db: sqlite3.Connection, count_max: int, bytes_max: int) -> list[Row]:
         found: list[Row] = []
         size = 0
-        for row_id, key, value, headers in db.execute(
-            "SELECT id, key, value, headers FROM records ORDER BY id LIMIT ?", (count_max,)
+        for row_id, *columns in db.execute(
+            "SELECT id, key, value, headers, crc FROM records ORDER BY id LIMIT ?", (count_max,)
         ):
-            size += len(value)
+            record = _record(*columns)
+            size += len(record.value)
             if found and size > bytes_max:
                 break
-            pairs = tuple((name, text.encode("latin-1")) for name, text in orjson.loads(headers))
-            found.append(Row(row_id, Record(key, value, pairs)))
+            found.append(Row(row_id, record))
         return found
 
     def _remove(self, db: sqlite3.Connection, ids: list[int], refused: list[int]) -> bool:
@@ -223,9 +224,7 @@ class Spool:
             db.execute(f"PRAGMA {pragma}")
         db.executescript(TABLES)
         if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-            error = sqlite3.DatabaseError("quick_check")
-            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-            raise error
+            raise _corrupt("quick_check")
         self.count, last_id = db.execute("SELECT count(*), coalesce(max(id), 0) FROM records").fetchone()
         self.last_id = max(self.last_id, last_id)
         self._next_id = max(self._next_id, last_id + 1)
@@ -250,5 +249,21 @@ def _lock(folder: Path) -> int:
     return lock
 
 
-def _headers_to_json(record: Record) -> bytes:
-    return orjson.dumps([(name, value.decode("latin-1")) for name, value in record.headers])
+def _columns(record: Record) -> tuple[bytes, bytes, bytes, int]:
+    headers = orjson.dumps([(name, value.decode("latin-1")) for name, value in record.headers])
+    return record.key, record.value, headers, zlib.crc32(record.key + record.value + headers)
+
+
+def _record(key: bytes, value: bytes, headers: bytes, crc: int) -> Record:
+    """A row as a record. SQLite does not notice a page that the disk has changed, so that is checked here."""
+    whole = all(isinstance(column, bytes) for column in (key, value, headers))
+    if not whole or zlib.crc32(key + value + headers) != crc:
+        raise _corrupt("crc")
+    pairs: list[list[str]] = orjson.loads(headers)
+    return Record(key, value, tuple((name, text.encode("latin-1")) for name, text in pairs))
+
+
+def _corrupt(what: str) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError(what)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error

@@ -3,11 +3,8 @@
 A command's module is imported when the command runs, not before, so that the offline ones start at once.
 """
 
-import os
 import sys
-from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -44,6 +41,8 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         known = self.list_commands(ctx)
         if args and args[0] not in known and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
             close = get_close_matches(args[0], known, n=1)
             meant = f" Did you mean {close[0]}?" if close else f" There are {', '.join(known)}."
             ctx.fail(f"There is no command {args[0]}.{meant}")
@@ -56,6 +55,8 @@ class _Commands(click.Group):
 
 def _print_version(ctx: click.Context, _param: click.Parameter, wanted: Any) -> None:
     if wanted:
+        from importlib.metadata import version
+
         click.echo(f"tagger {version('livechat-tagger')}")
         ctx.exit()
 
@@ -66,12 +67,19 @@ def _print_version(ctx: click.Context, _param: click.Parameter, wanted: Any) -> 
     epilog="`tagger COMMAND --help` has options and examples.",
 )
 @click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version.",
 )
+# Any value means no colours: https://no-color.org. An option, because click then reads the environment.
+@click.option("--no-color", envvar="NO_COLOR", default="", hidden=True)
 @click.pass_context
-def main(ctx: click.Context) -> None:
+def main(ctx: click.Context, no_color: str) -> None:
     """Tags LiveChat chats by the keywords and canned responses that were said in them."""
-    if os.environ.get("NO_COLOR"):  # https://no-color.org
+    if no_color:
         ctx.color = False
 
 

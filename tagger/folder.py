@@ -1,5 +1,6 @@
 """The folder of keyword files, read from disk. Judges nothing: that is for `core.rules`."""
 
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -26,7 +27,7 @@ def read_files(path: Path) -> dict[str, bytes] | str:
     return files or f"{path}: there is no *.yaml in it. Name the folder of your keyword files."
 
 
-def _keyword_files(folder: Path):  # type: ignore[no-untyped-def]
+def _keyword_files(folder: Path) -> Iterator[Path]:
     return (each for each in folder.iterdir() if each.suffix in SUFFIXES and not each.name.startswith("."))
 
 

@@ -2,12 +2,17 @@
 
 No chat id, text or keyword is ever a label. `rule` is bounded by the keyword files, `organization` is
 no label at all. Figures of partitions are read from the live state when Prometheus asks, not kept twice.
+What alerts look at is there from the start with 0: Prometheus cannot see a series rise that begins with 1.
 """
 
-from typing import Final
+from typing import Final, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
+from tagger.core.records import Outcome
+
+# When each counter began would be half of all series, and nobody asks.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # its author left the annotation out
 REGISTRY: Final = CollectorRegistry()
 
 # Fine below a second, where a healthy system is; coarse up to the hour that an outage takes.
@@ -19,7 +24,9 @@ DECISIONS: Final = Counter(
 TAGS: Final = Counter("tagger_tags", "Tags, by what became of them.", ["result"], registry=REGISTRY)
 RULE_HITS: Final = Counter("tagger_rule_hits", "Threads in which a rule held.", ["rule"], registry=REGISTRY)
 RULES_NEVER_HIT: Final = Gauge(
-    "tagger_rules_never_hit", "Rules in force that held in no thread since the start.", registry=REGISTRY
+    "tagger_rules_never_hit",
+    "Rules in force that held in no thread that this process settled.",
+    registry=REGISTRY,
 )
 END_TO_TAG: Final = Histogram(
     "tagger_end_to_tag_seconds",
@@ -77,25 +84,36 @@ FAULTS: Final = Counter(
     registry=REGISTRY,
 )
 
-# What `core.partition` counts, by its name there: (metric, meaning). All have the label `reason`.
+# What `core.partition` counts, by its name there: (metric, meaning).
 STATE_COUNTERS: Final = {
-    "incomplete": ("tagger_incomplete", "Threads that LiveChat had to be asked for, by what was missing."),
     "evicted": ("tagger_evicted", "Open threads forgotten because the memory limit was reached."),
+    "forgotten": (
+        "tagger_forgotten",
+        "Threads of which nothing is kept at all because the memory limit was reached.",
+    ),
     "expired": ("tagger_expired", "Open threads forgotten because of their age or silence."),
-    "late": ("tagger_late", "Things that came after a thread's end."),
-    "repeated": ("tagger_repeated", "Records that told what was known already."),
-    "ignored": ("tagger_ignored", "Records that are no business of the tagger."),
-    "unreadable": ("tagger_unreadable", "Records that could not be read, by what is wrong with them."),
-    "overflowed": ("tagger_overflowed", "Threads that said more than is kept of one."),
-    "hint_void": ("tagger_hint_void", "Commit metadata that was of no use, by reason."),
-    "window_cut": ("tagger_window_cut", "Restarts whose replay was cut off by its limit."),
+    "late": ("tagger_late", "Things that came after a thread's end and were judged."),
+    "repeated_event": ("tagger_repeated_events", "Events that were known already."),
+    "repeated_end": ("tagger_repeated_ends", "Ends of threads that had ended already."),
+    "events_over_limit": ("tagger_events_over_limit", "Events left out of threads that are too long."),
+    "text_cut": ("tagger_texts_cut", "Texts of which only the beginning is kept."),
+    "replayed": ("tagger_replayed_records", "Records read again to rebuild open threads."),
+    "window_cut": ("tagger_window_cut", "Assignments whose replay was cut off by its limit."),
     "lost_range": ("tagger_lost_range", "Assignments whose committed offset the log no longer reaches."),
     "recreated": ("tagger_recreated", "Assignments whose committed offset lies beyond the log's end."),
     "seek_lost": ("tagger_seek_lost", "Seeks that had to be made twice."),
     "resumed": ("tagger_resumed", "Assignments that went on from state in memory."),
     "resume_void": ("tagger_resume_void", "Assignments whose state in memory did not fit the log."),
-    "dropped": ("tagger_dropped", "Records handed over while no position was confirmed."),
     "ignored_answers": ("tagger_ignored_answers", "Answers to work of an earlier assignment."),
+}
+
+# Likewise, with the label `reason`.
+STATE_REASONS: Final = {
+    "incomplete": ("tagger_incomplete", "Threads that LiveChat had to be asked for, by what was missing."),
+    "ignored": ("tagger_ignored", "Records that are no business of the tagger."),
+    "unreadable": ("tagger_unreadable", "Records that could not be read, by what is wrong with them."),
+    "hint_void": ("tagger_hint_void", "Commit metadata that was of no use, by reason."),
+    "dropped": ("tagger_dropped", "Records handed over while no position was confirmed."),
 }
 
 # What a partition shows of itself: (metric, meaning). All have the labels `topic` and `partition`.
@@ -114,8 +132,43 @@ PARTITION_GAUGES: Final = {
     "open_bytes": ("tagger_open_bytes", "Bytes of the threads in memory, as accounted."),
     "unsettled_threads": ("tagger_unsettled_threads", "Ended threads that are not settled yet."),
     "unsettled_bytes": ("tagger_unsettled_bytes", "Bytes of the ended threads that are not settled yet."),
-    "oldest_unsettled": (
-        "tagger_oldest_unsettled_timestamp_seconds",
-        "Time of the oldest end that is not settled, 0 when there is none: the objective.",
+    "oldest_unsettled_age": (
+        "tagger_oldest_unsettled_age_seconds",
+        "Age of the oldest end that is not settled, or of what was read last where more waits; else 0.",
     ),
 }
+
+# What the client of LiveChat's API shows, all organizations together: (metric, meaning).
+LIVECHAT_GAUGES: Final = {
+    "rate": (
+        "tagger_livechat_rate_calls_per_second",
+        "Calls a second that the slowest organization may be sent, as LiveChat's answers taught.",
+    ),
+    "circuits_open": (
+        "tagger_livechat_circuits_open",
+        "Organizations of which everything failed of late: one call at a time asks whether it is over.",
+    ),
+    "in_flight": ("tagger_livechat_calls_in_flight", "Calls that LiveChat has not answered yet."),
+    "waiting": ("tagger_livechat_calls_waiting", "Calls that wait for their turn."),
+    "refusing": (
+        "tagger_livechat_refusing_organizations",
+        "Organizations in which everything is refused, so that nothing more is parked and work waits.",
+    ),
+}
+FAILING: Final = (
+    "tagger_livechat_failing_organizations",
+    "Organizations whose last call failed for a reason that is not its own, by LiveChat's error type.",
+)
+
+for _outcome in get_args(Outcome):
+    DECISIONS.labels(outcome=_outcome)
+for _result in ("set", "refused"):
+    TAGS.labels(result=_result)
+for _result in ("ok", "rebalanced", "failed"):
+    COMMITS.labels(result=_result)
+# Those that a chat or a tag gets in practice; of the others the second one is seen.
+for _error_type in (
+    *("not_found", "validation", "authorization", "missing_access", "not_allowed", "chat_anonymized"),
+    *("limit_reached", "incomplete", "unreadable", "organization_unavailable"),
+):
+    PARKED.labels(error_type=_error_type)

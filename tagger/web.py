@@ -1,4 +1,4 @@
-"""What the tagger says of itself: health in sentences, and the figures of its partitions for Prometheus.
+"""What the tagger says of itself: health in sentences, and live figures for Prometheus.
 
 Live means that it moves, ready that it can do its job now. A slow or refusing LiveChat makes it neither:
 restarting helps nobody, and lag tells.
@@ -11,11 +11,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from ingest.runtime import Health
-from tagger.consumer import Assigned, Consumer
+from tagger.consumer import Assigned, Consumer, now_ms
+from tagger.core.partition import Stats
 from tagger.core.watchdog import Watchdog
 from tagger.keywords import Keywords
 from tagger.livechat.client import Client
-from tagger.metrics import PARTITION_GAUGES, STATE_COUNTERS
+from tagger.metrics import FAILING, LIVECHAT_GAUGES, PARTITION_GAUGES, STATE_COUNTERS, STATE_REASONS
 
 
 def health_of(consumer: Consumer, client: Client, keywords: Keywords, dog: Watchdog, now: float) -> Health:
@@ -61,6 +62,8 @@ class PartitionFigures(Collector):
         for assigned in mine:
             counts.update(assigned.state.stats().counters)
         for name, (metric, meaning) in STATE_COUNTERS.items():
+            yield CounterMetricFamily(metric, meaning, value=counts[name, ""])
+        for name, (metric, meaning) in STATE_REASONS.items():
             family = CounterMetricFamily(metric, meaning, labels=["reason"])
             for (counted, reason), value in sorted(counts.items()):
                 if counted == name:
@@ -68,18 +71,19 @@ class PartitionFigures(Collector):
             yield family
 
     def _gauges(self, mine: list[Assigned]) -> Iterator[Metric]:
+        at_ms = now_ms()
         families = {
             name: GaugeMetricFamily(metric, meaning, labels=["topic", "partition"])
             for name, (metric, meaning) in PARTITION_GAUGES.items()
         }
         for assigned in mine:
-            for name, value in figures_of(assigned).items():
+            for name, value in figures_of(assigned, at_ms).items():
                 families[name].add_metric([assigned.tp.topic, str(assigned.tp.partition)], value)
         yield from families.values()
 
 
-def figures_of(assigned: Assigned) -> dict[str, float]:
-    """The gauges of one partition; what is not known yet is left out."""
+def figures_of(assigned: Assigned, at_ms: int) -> dict[str, float]:
+    """The gauges of one partition at a wall clock time; what is not known yet is left out."""
     stats = assigned.state.stats()
     figures: dict[str, float] = {
         "position": stats.position,
@@ -91,9 +95,42 @@ def figures_of(assigned: Assigned) -> dict[str, float]:
         "open_bytes": stats.bytes,
         "unsettled_threads": stats.unsettled,
         "unsettled_bytes": stats.unsettled_bytes,
-        "oldest_unsettled": stats.oldest_unsettled[1] / 1000 if stats.oldest_unsettled else 0,
+        "oldest_unsettled_age": oldest_unsettled_age_s(stats, assigned.log_end, at_ms),
     }
     if assigned.committed is not None:
         figures["committed_offset"] = assigned.committed
         figures["lag_records"] = max(0, assigned.log_end - assigned.committed)
     return figures
+
+
+def oldest_unsettled_age_s(stats: Stats, log_end: int, at_ms: int) -> float:
+    """Seconds since the oldest end that is not settled. Where records wait to be read, there may be an end in
+    the first of them, and it is no older than what was read last; a replay reads what was settled before."""
+    since = [at_ms] if stats.oldest_unsettled is None else [stats.oldest_unsettled[1]]
+    if stats.phase == "live" and stats.position < log_end and stats.event_time_ms:
+        since.append(stats.event_time_ms)
+    return max(0, at_ms - min(since)) / 1000
+
+
+class LiveChatFigures(Collector):
+    """How LiveChat's API serves us; organizations are counted, never named."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def collect(self) -> Iterator[Metric]:
+        standings = self._client.standings()
+        figures: dict[str, float] = {
+            "circuits_open": sum(one.open for one in standings),
+            "in_flight": sum(one.in_flight for one in standings),
+            "waiting": sum(one.waiting for one in standings),
+            "refusing": len(self._client.refusing()),
+        }
+        if standings:  # before the first call nothing is known of a rate
+            figures["rate"] = min(one.rate for one in standings)
+        for name, (metric, meaning) in LIVECHAT_GAUGES.items():
+            yield GaugeMetricFamily(metric, meaning, value=figures.get(name))
+        failing = GaugeMetricFamily(*FAILING, labels=["error_type"])
+        for error_type, count in sorted(Counter(one.trouble for one in standings if one.trouble).items()):
+            failing.add_metric([error_type], count)
+        yield failing

@@ -22,7 +22,8 @@ from tagger.livechat.client import Client
 from tagger.producer import Producer
 
 # A bug of ours in one chat must neither end the process nor hold the offset for ever: tried this often,
-# this far apart, then parked with the type of the error.
+# this far apart, then parked with the type of the error. But only while other chats are settled: what fails
+# for all is no matter of this chat, so it waits, and lag tells.
 FAULT_TRIES_MAX: Final = 3
 FAULT_RETRY_S: Final = 5.0
 
@@ -54,24 +55,31 @@ class Worker:
         self._parked_topic = parked_topic
         self._dry_run = dry_run
         self._judging = asyncio.Lock()
+        self._settled = 0  # pieces of work that came to their end
         self._strangers: set[str] = set()  # organizations without credentials that were reported
+        self._rules_hit: set[str] = set()  # bounded by the keyword files
+
+    def rules_never_hit(self) -> int:
+        return sum(rule.id not in self._rules_hit for rule in self._keywords.judge.rules)
 
     async def settle(self, assigned: Assigned, work: Work) -> None:
         """Do one piece of work to its end. Ended by cancellation when the partition is taken away."""
-        for fault in range(1, FAULT_TRIES_MAX + 1):
+        faults, settled_before = 0, self._settled
+        while True:
             try:
                 await self._settle(assigned, work)
+                self._settled += 1
                 return
             except Exception as error:
-                metrics.FAULTS.labels(error_type=type(error).__name__).inc()
-                thread = work.thread
+                faults += 1
+                name, thread = type(error).__name__, work.thread
+                metrics.FAULTS.labels(error_type=name).inc()
                 log.error("work_failed", exc_info=error, chat_id=thread.chat_id, thread_id=thread.thread_id)
-                if fault == FAULT_TRIES_MAX:
-                    why = GivenUp("a fault of the tagger", type(error).__name__, fault)
-                    await self._park(assigned, work, None, why)
+                if faults >= FAULT_TRIES_MAX and self._settled > settled_before:
+                    await self._park(assigned, work, None, GivenUp("a fault of the tagger", name, faults))
                     assigned.state.settled(work.id, frozenset())
-                else:
-                    await asyncio.sleep(FAULT_RETRY_S)
+                    return
+            await asyncio.sleep(FAULT_RETRY_S)
 
     async def _settle(self, assigned: Assigned, work: Work) -> None:
         if work.kind == "unreadable":
@@ -130,7 +138,7 @@ class Worker:
         return answer
 
     def _is_ours(self, work: Work) -> bool:
-        """Whether we may speak for the organization. Where not, it is reported once, not parked once a chat."""
+        """Whether we may speak for the organization; where not, that is reported once, not once a chat."""
         return self._client.has_credentials(work.thread.organization)
 
     async def _tag(self, assigned: Assigned, work: Work, decision: Decision) -> int:
@@ -188,6 +196,7 @@ class Worker:
             "parked",
             chat_id=work.thread.chat_id,
             thread_id=work.thread.thread_id,
+            tag=tag,
             reason=why.reason,
             error_type=why.error_type,
             attempts=why.attempts,
@@ -203,7 +212,9 @@ class Worker:
         """The decision once more, for people: metrics and one log line, ids only."""
         metrics.DECISIONS.labels(outcome=outcome).inc()
         metrics.END_TO_TAG.observe(max(0, now_ms() - work.ended_at_ms) / 1000)
-        for rule in {hit.rule for hit in decision.because}:
+        hit = {each.rule for each in decision.because}
+        self._rules_hit |= hit
+        for rule in hit:
             metrics.RULE_HITS.labels(rule=rule).inc()
         log.info(
             "decided",

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from tagger.commands.keyword_files import counted, line_of, path_argument, placeholder_option, read
 from tagger.core.lint import lint
 from tagger.core.problem import Problem
 from tagger.core.rules import RuleSet, keywords_of, parse
+from tagger.offline import counted, line_of, path_argument, placeholder_option, read
 
 
 @click.command("check")
@@ -40,11 +40,9 @@ def command(path: Path, placeholder: str, form: str) -> None:
       tagger check --format github      in a GitHub workflow
     """
     files = read(path)
-    rules = parse(files)
-    if isinstance(rules, RuleSet):
-        found = lint(rules, datetime.now(UTC).date(), placeholder)
-    else:
-        found, rules = rules, None
+    parsed = parse(files)
+    rules = parsed if isinstance(parsed, RuleSet) else None
+    found = lint(parsed, datetime.now(UTC).date(), placeholder) if isinstance(parsed, RuleSet) else parsed
     if form == "json":
         click.echo(json.dumps(_as_json(found, rules), indent=2, ensure_ascii=False))
     elif form == "github":
@@ -63,7 +61,8 @@ def _summary(found: Sequence[Problem], rules: RuleSet | None, files: int) -> str
     keywords = sum(1 for rule in rules.rules for _ in keywords_of(rule))
     tests = sum(len(rule.tests) for rule in rules.rules)
     size = f"{counted(len(rules.rules), 'rule')}, {counted(keywords, 'keyword')}, {counted(tests, 'test')}"
-    text = f"No mistakes, {counted(len(found), 'warning')}: {size} in {counted(files, 'file')}. Config {rules.hash}."
+    where = f"in {counted(files, 'file')}. Config {rules.hash}."
+    text = f"No mistakes, {counted(len(found), 'warning')}: {size} {where}"
     return click.style(text, fg="yellow" if found else "green")
 
 
@@ -90,6 +89,8 @@ def _as_json(found: Sequence[Problem], rules: RuleSet | None) -> dict[str, objec
 def _annotation(problem: Problem) -> str:
     """https://docs.github.com/actions/reference/workflow-commands-for-github-actions#setting-an-error-message"""
     at = problem.place
-    message = f"{problem.text}. {problem.advice}".replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    message = (
+        f"{problem.text}. {problem.advice}".replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    )
     file = at.file.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
     return f"::{problem.severity} file={file},line={at.line},col={at.column},title={problem.code}::{message}"

@@ -29,7 +29,8 @@ from tagger.livechat.client import Client
 from tagger.livechat.credentials import credentials
 from tagger.producer import Producer
 from tagger.settings import TaggerSettings
-from tagger.web import PartitionFigures, health_of
+from tagger.trouble import Troubles
+from tagger.web import LiveChatFigures, PartitionFigures, health_of
 from tagger.worker import Worker
 
 # Kafka may come up after us; so often and so long is it asked for its topics before we say what is wrong.
@@ -37,6 +38,7 @@ START_RETRY_S = 2.0
 START_DEADLINE_S = 10.0
 
 DAY_MS = 86_400_000
+TROUBLE_LOOK_S = 1.0
 
 log = structlog.get_logger()
 
@@ -106,6 +108,8 @@ async def serve(
     )
     dog = Watchdog()
     metrics.REGISTRY.register(PartitionFigures(consumer))
+    metrics.REGISTRY.register(LiveChatFigures(client))
+    metrics.RULES_NEVER_HIT.set_function(worker.rules_never_hit)
     admin = AdminServer(
         settings.tagger_admin_host,
         settings.tagger_admin_port,
@@ -115,7 +119,7 @@ async def serve(
     await admin.start()
     log.info("started", host=settings.tagger_admin_host, port=admin.port, config=keywords.judge.hash)
     announce(keywords, True)
-    watch = asyncio.create_task(keywords.watch(announce))
+    watches = [asyncio.create_task(keywords.watch(announce)), asyncio.create_task(tell_troubles(client))]
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, keywords.reload_soon)
     try:
         missing = await missing_topics(stopping, kafka)
@@ -125,13 +129,24 @@ async def serve(
             await consumer.start()
             await consumer.run(stopping)
     finally:
-        watch.cancel()
+        for watch in watches:
+            watch.cancel()
         await consumer.close()
         await client.close()
         await producer.stop()
         await admin.stop()
     log.info("stopped")
     return 0
+
+
+async def tell_troubles(client: Client) -> None:
+    """Log when LiveChat begins to fail an organization, and when it serves it again."""
+    troubles = Troubles()
+    while True:
+        for news in troubles.news(client.standings(), time.monotonic()):
+            say = log.info if news.error_type is None else log.warning
+            say("livechat_serves_again" if news.error_type is None else "livechat_fails", **news._asdict())
+        await asyncio.sleep(TROUBLE_LOOK_S)
 
 
 def group_of(kafka: KafkaSettings, settings: TaggerSettings) -> str:

@@ -105,17 +105,20 @@ def find(template: Template, said: Sequence[str], missing_max: int | None = None
     Between two of its words that stand in the message there are at most `INSERTED_WORDS_MAX` others, or,
     where the template has placeholders, as many as they hold; and one for each word missing in between.
 
-    Costs at most O(words x missing_max x said / 64), since sets of places are integers; near O(words) where
-    the message is like the template. Most others are told apart before, by words that they do not have.
+    Costs O(words x missing x said / 64), where missing is that of the best place, or `missing_max` if there
+    is none: sets of places are integers, and few missing words are tried before many. Most messages are told
+    apart before, by the words that they do not have.
     """
     spare = template.missing_max if missing_max is None else missing_max
     present = set(said)
-    if not template.words or sum(word not in present for word in template.words) > spare:
+    tried = sum(word not in present for word in template.words)
+    if not template.words or tried > spare:
         return None
     everywhere = (1 << len(said) + 1) - 1
-    forth = _align(template.words, template.fills, said, everywhere, spare)
-    if forth is None:
-        return None
+    while (forth := _align(template.words, template.fills, said, everywhere, tried)) is None:
+        if tried == spare:
+            return None
+        tried = min(spare, 2 * tried + 1)
     end, missing = forth
     # Backwards from the end the same way is found again, and where it began.
     back = _align(template.words[::-1], (0, *template.fills[:0:-1]), said[:end][::-1], 1, missing)

@@ -140,13 +140,15 @@ class _Builder:
         return node
 
     def _node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
+        kind = type(event)
+        if kind is yaml.ScalarEvent and event.anchor is None and event.tag is None:
+            return self._text(event)  # nearly every value
         mark = event.start_mark
         at = _At(mark.line + 1, mark.column + 1)
         if depth > NESTING_MAX:
             text = f"values are nested more than {NESTING_MAX} deep"
             self._found.add(at, "too-deep", text, "Put a text that contains brackets in quotes.")
             raise _GivenUp
-        kind = type(event)
         if kind is yaml.AliasEvent:
             text = "a text begins with *, which refers to another place in the file in YAML"
             self._found.add(at, "alias", text, f'Put it in quotes: "*{event.anchor}"')
@@ -164,13 +166,9 @@ class _Builder:
     def _items(self, events: Iterator[Any], depth: int) -> list[Node]:
         items: list[Node] = []
         for event in events:
-            kind = type(event)
-            if kind is yaml.ScalarEvent and event.anchor is None and event.tag is None:
-                items.append(self._text(event))
-            elif kind is yaml.SequenceEndEvent:
+            if type(event) is yaml.SequenceEndEvent:
                 break
-            else:
-                items.append(self._node(event, events, depth))
+            items.append(self._node(event, events, depth))
         return items
 
     def _pairs(self, events: Iterator[Any], depth: int) -> list[tuple[Text, Node]]:

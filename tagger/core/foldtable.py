@@ -66,7 +66,7 @@ def _opens(text: str) -> bool:
 
 
 def _joins(ch: str) -> bool:
-    """Whether it may compose or change places with what is before it. Where it does not, positions show that."""
+    """Whether it may compose or change places with what is before it. Where it does not, `text` finds out."""
     return is_mark(ch) or ch in _JOINING_LETTERS
 
 

@@ -53,9 +53,9 @@ class Heard:
     canned: bool = False
     forbidden: str | None = None  # the first keyword of `none`
 
-    def add(self, spot: Spot, *, is_first: bool) -> None:
-        if is_first or len(self.spots) < SPOTS_PER_RULE_MAX:
-            self.spots.add(spot)
+    def keeps(self, *, is_first: bool) -> bool:
+        """Whether one more spot is kept."""
+        return is_first or len(self.spots) < SPOTS_PER_RULE_MAX
 
 
 Found = list[tuple[Wanted, Hit]]
@@ -123,9 +123,10 @@ class Rulebook:
             for template, likeness in self.recognised(text, hits):
                 body, owners = self.canned[template]
                 for rule in owners:
-                    spot = Spot(rule, at, number, likeness.start, likeness.end, body)
-                    heard[rule].add(spot, is_first=not heard[rule].canned)
-                    heard[rule].canned = True
+                    of_rule = heard[rule]
+                    if of_rule.keeps(is_first=not of_rule.canned):
+                        of_rule.spots.add(Spot(rule, at, number, likeness.start, likeness.end, body))
+                    of_rule.canned = True
 
     def by_rule(self, hits: Sequence[Hit], author: Author) -> dict[int, Found]:
         """The hits that count when this author says them, by rule and then by position."""
@@ -145,8 +146,8 @@ class Rulebook:
                 heard.forbidden = heard.forbidden or wanted.keyword.written
                 continue
             part = wanted.part, wanted.group
-            spot = Spot(wanted.rule, at, number, hit.start, hit.end, wanted.keyword.written)
-            heard.add(spot, is_first=part not in heard.parts)
+            if heard.keeps(is_first=part not in heard.parts):
+                heard.spots.add(Spot(wanted.rule, at, number, hit.start, hit.end, wanted.keyword.written))
             heard.parts.add(part)
             if wanted.part == (ANY if rule.any else ALL):
                 counted.append(hit)

@@ -94,7 +94,8 @@ def _keyword(
         searched = searched[left : len(searched) - right].strip()
         if "*" in searched or not searched:
             what = f"{shown(written)}: a star may stand only at the ends of a keyword, and not alone"
-            advice = f"For the sign itself write {{keyword: {quoted(written)}, match: word}}."
+            literal = f"{{keyword: {quoted(written)}, match: word}}"
+            advice = f"Write each form as a keyword of its own; if the sign itself is meant, {literal}."
             found.add(node, "star", what, advice)
             return None
         kind = _STARS[left, right]

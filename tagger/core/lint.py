@@ -24,13 +24,13 @@ WARNINGS_MAX: Final = 1_000  # nobody reads more; the rest comes when these are 
 OFTEN_TEXTS_MIN: Final = 4
 OFTEN_SHARE_MIN: Final = 0.1
 
-
-class _List(NamedTuple):
-    """Keywords of which one is enough: all that stand under `any`, under `none`, or in one group of `all`."""
-
-    rule: Rule
-    name: str
-    keywords: Sequence[Keyword]
+# On which sides a keyword asks for a word edge.
+_CLOSED: Final[dict[MatchKind, tuple[bool, bool]]] = {
+    "word": (True, True),
+    "prefix": (True, False),
+    "suffix": (False, True),
+    "anywhere": (False, False),
+}
 
 
 class _Identity(NamedTuple):
@@ -42,11 +42,34 @@ class _Identity(NamedTuple):
     accents_exact: bool
 
 
+class _List(NamedTuple):
+    """Keywords of which one is enough: those under `any`, `none` or `ignore`, or in one group of `all`."""
+
+    name: str
+    keywords: list[tuple[_Identity, Keyword]]
+
+
+class _Linted(NamedTuple):
+    """A rule, with its keywords folded once."""
+
+    rule: Rule
+    lists: list[_List]
+
+    def named(self, name: str) -> Iterator[tuple[_Identity, Keyword]]:
+        return (pair for each in self.lists if each.name == name for pair in each.keywords)
+
+
 class _Finder:
     """Finds all keywords, each once however many rules have it."""
 
-    def __init__(self, lists: Sequence[_List]) -> None:
-        unique = {_identity(keyword): keyword for each in lists for keyword in each.keywords}
+    def __init__(self, rules: Sequence[_Linted]) -> None:
+        unique = {
+            identity: keyword
+            for one in rules
+            for each in one.lists
+            if each.name != "ignore"
+            for identity, keyword in each.keywords
+        }
         self._identities = list(unique)
         self._matcher = Matcher(list(unique.values()))
 
@@ -61,44 +84,51 @@ def lint(rules: RuleSet, today: date, placeholder: str) -> list[Problem]:
     today        for rules that have expired; a day in UTC
     placeholder  regular expression of a placeholder in a canned response
     """
-    lists = [each for rule in rules.rules for each in _lists(rule)]
-    finder = _Finder(lists)
+    linted = [_Linted(rule, list(_lists(rule))) for rule in rules.rules]
+    finder = _Finder(linted)
     order = {rule.place.file: at for at, rule in reversed(list(enumerate(rules.rules)))}
     warnings = [
-        *(warning for rule in rules.rules for warning in _of_rule(rule, today, placeholder)),
-        *_covered(lists, finder),
-        *_never_fires(rules.rules, finder),
-        *_two_tags(rules.rules),
+        *(warning for one in linted for warning in _of_rule(one, today, placeholder)),
+        *(warning for one in linted for warning in _covered(one, finder)),
+        *(warning for one in linted for warning in _never_fires(one, finder)),
+        *_two_tags(linted),
         *_tags_alike(rules.rules),
-        *_fires_often(rules.rules, finder),
+        *_fires_often(linted, finder),
     ]
     warnings.sort(key=lambda warning: (order[warning.place.file], warning.place.line, warning.place.column))
     return warnings[:WARNINGS_MAX]
+
+
+def _lists(rule: Rule) -> Iterator[_List]:
+    groups = (("all", group) for group in rule.all)
+    for name, keywords in (("any", rule.any), *groups, ("none", rule.none), ("ignore", rule.ignore)):
+        if keywords:
+            yield _List(name, [(_identity(keyword), keyword) for keyword in keywords])
+
+
+def _identity(keyword: Keyword) -> _Identity:
+    folded = fold(keyword.text, keyword.case_sensitive, keyword.accents_exact).text.strip()
+    return _Identity(folded, keyword.match, keyword.case_sensitive, keyword.accents_exact)
 
 
 def _warning(place: Place, doubt: Doubt) -> Problem:
     return Problem(place, doubt.code, doubt.text, doubt.advice, "warning")
 
 
-def _lists(rule: Rule) -> list[_List]:
-    groups = (_List(rule, "all", group) for group in rule.all)
-    every = (_List(rule, "any", rule.any), *groups, _List(rule, "none", rule.none))
-    return [each for each in every if each.keywords]
-
-
-def _of_rule(rule: Rule, today: date, placeholder: str) -> Iterator[Problem]:
+def _of_rule(one: _Linted, today: date, placeholder: str) -> Iterator[Problem]:
+    rule = one.rule
     for doubt in lint_text.in_text(rule.tag):
         yield _warning(rule.place, doubt._replace(text=f"the tag {doubt.text}"))
-    for keywords, calls in [*((each.keywords, True) for each in _lists(rule)), (rule.ignore, False)]:
-        for keyword in keywords:
-            for doubt in lint_text.in_keyword(keyword, calls=calls):
+    for each in one.lists:
+        for identity, keyword in each.keywords:
+            for doubt in lint_text.in_keyword(keyword, identity.folded, calls=each.name != "ignore"):
                 yield _warning(keyword.place, doubt)
+        yield from _repeated(each)
     for canned in rule.canned:
         for doubt in lint_text.in_canned(canned.text, placeholder):
             yield _warning(canned.place, doubt)
     yield from _expired(rule, today)
     yield from _untested(rule)
-    yield from _repeated(rule)
     yield from _idle_ignore(rule)
 
 
@@ -115,20 +145,14 @@ def _untested(rule: Rule) -> Iterator[Problem]:
         yield _warning(rule.place, Doubt("no-absent-test", text, advice))
 
 
-def _repeated(rule: Rule) -> Iterator[Problem]:
+def _repeated(each: _List) -> Iterator[Problem]:
     """The same keyword twice in one list."""
-    for keywords in (rule.any, rule.none, rule.ignore, *rule.all):
-        first: dict[object, Keyword] = {}
-        for keyword in keywords:
-            known = first.setdefault(_identity(keyword), keyword)
-            if known is not keyword:
-                text = f"the keyword {shown(keyword.written)} is there already, on line {known.place.line}"
-                yield _warning(keyword.place, Doubt("repeated-keyword", text, "Delete one of the two."))
-
-
-def _identity(keyword: Keyword) -> _Identity:
-    folded = fold(keyword.text, keyword.case_sensitive, keyword.accents_exact).text.strip()
-    return _Identity(folded, keyword.match, keyword.case_sensitive, keyword.accents_exact)
+    first: dict[_Identity, Keyword] = {}
+    for identity, keyword in each.keywords:
+        known = first.setdefault(identity, keyword)
+        if known is not keyword:
+            text = f"the keyword {shown(keyword.written)} is there already, on line {known.place.line}"
+            yield _warning(keyword.place, Doubt("repeated-keyword", text, "Delete one of the two."))
 
 
 def _idle_ignore(rule: Rule) -> Iterator[Problem]:
@@ -148,25 +172,19 @@ def _covers(wide: Keyword, hit: Hit, narrow: Keyword) -> bool:
     """Whether `wide`, found at `hit` in the text of `narrow`, is found wherever `narrow` is."""
     if wide.case_sensitive > narrow.case_sensitive or wide.accents_exact > narrow.accents_exact:
         return False
-    closed = {
-        "word": (True, True),
-        "prefix": (True, False),
-        "suffix": (False, True),
-        "anywhere": (False, False),
-    }
-    wide_left, wide_right = closed[wide.match]
-    narrow_left, narrow_right = closed[narrow.match]
+    wide_left, wide_right = _CLOSED[wide.match]
+    narrow_left, narrow_right = _CLOSED[narrow.match]
     left = hit.start > 0 or narrow_left or not wide_left
     right = hit.end < len(narrow.text) or narrow_right or not wide_right
     return left and right
 
 
-def _covered(lists: Sequence[_List], finder: _Finder) -> Iterator[Problem]:
+def _covered(one: _Linted, finder: _Finder) -> Iterator[Problem]:
     """A keyword that is never found where a shorter or wider one of its list is not."""
-    for each in lists:
-        if each.rule.min_matches > 1:
-            continue  # then a longer keyword makes one occurrence of several
-        known = {_identity(keyword): keyword for keyword in each.keywords}
+    if one.rule.min_matches > 1:
+        return  # then a longer keyword makes one occurrence of several
+    for each in one.lists:
+        known = dict(each.keywords) if each.name != "ignore" and len(each.keywords) > 1 else {}
         for itself, narrow in known.items():
             for other, hit in finder.find(narrow.text):
                 wide = known.get(other)
@@ -178,14 +196,14 @@ def _covered(lists: Sequence[_List], finder: _Finder) -> Iterator[Problem]:
                 break
 
 
-def _never_fires(rules: Sequence[Rule], finder: _Finder) -> Iterator[Problem]:
+def _never_fires(one: _Linted, finder: _Finder) -> Iterator[Problem]:
     """A rule that forbids by `none` every keyword of a list that it asks for."""
-    for rule in rules:
-        none = {_identity(keyword): keyword for keyword in rule.none}
-        for each in _lists(rule) if none else ():
-            if each.name != "none" and all(_is_covered(keyword, none, finder) for keyword in each.keywords):
-                text = f"the rule {shown(rule.id)} never fires: `none` has every keyword of `{each.name}`"
-                yield _warning(rule.place, Doubt("never-fires", text, "Delete one of the two."))
+    none = dict(one.named("none"))
+    for each in one.lists if none else ():
+        asked = each.name in ("any", "all")
+        if asked and all(_is_covered(keyword, none, finder) for _, keyword in each.keywords):
+            text = f"the rule {shown(one.rule.id)} never fires: `none` has every keyword of `{each.name}`"
+            yield _warning(one.rule.place, Doubt("never-fires", text, "Delete one of the two."))
 
 
 def _is_covered(narrow: Keyword, known: Mapping[_Identity, Keyword], finder: _Finder) -> bool:
@@ -193,14 +211,15 @@ def _is_covered(narrow: Keyword, known: Mapping[_Identity, Keyword], finder: _Fi
     return any(other in known and _covers(known[other], hit, narrow) for other, hit in found)
 
 
-def _two_tags(rules: Sequence[Rule]) -> Iterator[Problem]:
+def _two_tags(rules: Sequence[_Linted]) -> Iterator[Problem]:
     """The same keyword, by itself, makes two tags."""
-    first: dict[object, tuple[Rule, Keyword]] = {}
-    for rule in rules:
+    first: dict[_Identity, tuple[Rule, Keyword]] = {}
+    for one in rules:
+        rule = one.rule
         if rule.all or rule.canned:
             continue  # more than the keyword decides
-        for keyword in rule.any:
-            known, twin = first.setdefault(_identity(keyword), (rule, keyword))
+        for identity, keyword in one.named("any"):
+            known, twin = first.setdefault(identity, (rule, keyword))
             if known.tag != rule.tag and _meet(known, rule):
                 there = f"{known.tag} at {twin.place.file}:{twin.place.line}"
                 text = f"the keyword {shown(keyword.written)} makes two tags, {rule.tag} and {there}"
@@ -225,19 +244,21 @@ def _tags_alike(rules: Sequence[Rule]) -> Iterator[Problem]:
             yield _warning(rule.place, Doubt("tags-alike", text, "Write both as the tag is in LiveChat."))
 
 
-def _fires_often(rules: Sequence[Rule], finder: _Finder) -> Iterator[Problem]:
+def _fires_often(rules: Sequence[_Linted], finder: _Finder) -> Iterator[Problem]:
     """A keyword that is in many of the texts that test other tags: the best sample of chats at hand."""
     texts: Counter[str] = Counter()  # by tag
     found: dict[_Identity, Counter[tuple[str, Author]]] = defaultdict(Counter)
-    for rule in rules:
+    for rule, _ in rules:
         for author, text in {said for test in rule.tests for said in test.said}:
             texts[rule.tag] += 1
             for identity in {identity for identity, _ in finder.find(text)}:
                 found[identity][rule.tag, author] += 1
-    for rule in rules:
-        others = texts.total() - texts[rule.tag]
-        for keyword in () if rule.all else rule.any:
-            by_tag = found.get(_identity(keyword), {}).items()
+    total = texts.total()
+    for one in rules:
+        rule = one.rule
+        others = total - texts[rule.tag]
+        for identity, keyword in one.named("any") if not rule.all else ():
+            by_tag = found.get(identity, {}).items()
             count = sum(n for (tag, who), n in by_tag if tag != rule.tag and rule.from_ in ("any", who))
             if count >= max(OFTEN_TEXTS_MIN, OFTEN_SHARE_MIN * others):
                 where = f"in {count} of the {others} texts that test other tags"

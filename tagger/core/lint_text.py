@@ -5,7 +5,7 @@ warns of is allowed; it is seldom what was meant.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 from unicodedata import name, normalize
 
@@ -13,7 +13,6 @@ from tagger.core.canned import Template
 from tagger.core.characters import CONTINUES, INVISIBLE, SIGNS, is_spaceless
 from tagger.core.problem import shown
 from tagger.core.rule import Keyword
-from tagger.core.text import fold
 
 OPEN_CHARS_MIN: Final = (
     3  # fewer letters (jamo in Hangul) with an open side are found inside half of all words
@@ -96,24 +95,20 @@ def mixed_scripts(text: str) -> Doubt | None:
     return None
 
 
-def too_short(keyword: Keyword) -> Doubt | None:
-    folded = fold(keyword.text).text.strip()
+def too_short(keyword: Keyword, folded: str) -> Doubt | None:
     if len(folded) == 1 and CONTINUES[folded]:
         what = f"the keyword {shown(keyword.written)} is a single letter or digit"
         return Doubt("one-letter", what, "Write a longer keyword; this one is in many messages.")
-    if (
-        keyword.match != "word"
-        and len(normalize("NFD", folded)) < OPEN_CHARS_MIN
-        and all(map(CONTINUES.__getitem__, folded))
-    ):
-        what = f"the keyword {shown(keyword.written)} is found in every word with {shown(folded)} there"
-        return Doubt("short-open", what, "Write more of the word.")
-    return None
+    if keyword.match == "word" or len(normalize("NFD", folded)) >= OPEN_CHARS_MIN:
+        return None
+    if not all(map(CONTINUES.__getitem__, folded)):
+        return None
+    what = f"the keyword {shown(keyword.written)} is found in every word with {shown(folded)} there"
+    return Doubt("short-open", what, "Write more of the word.")
 
 
-def stop_word(keyword: Keyword) -> Doubt | None:
-    words = fold(keyword.text).text.split()
-    if keyword.case_sensitive or not all(word in STOP_WORDS for word in words):
+def stop_word(keyword: Keyword, folded: str) -> Doubt | None:
+    if keyword.case_sensitive or not all(word in STOP_WORDS for word in folded.split()):
         return None
     what = f"the keyword {shown(keyword.written)} is in nearly every chat"
     return Doubt("stop-word", what, "Write a phrase that tells more.")
@@ -160,8 +155,6 @@ def odd_placeholder(text: str, placeholder: str) -> Doubt | None:
 
 
 _OF_ANY_TEXT: Final = (smart_quotes, no_break_space, invisible, mixed_scripts)
-_OF_KEYWORDS: Final[tuple[Callable[[Keyword], Doubt | None], ...]] = (spaceless_word, hangul_particle)
-_OF_CALLING_KEYWORDS: Final[tuple[Callable[[Keyword], Doubt | None], ...]] = (too_short, stop_word)
 
 
 def in_text(text: str) -> Iterator[Doubt]:
@@ -171,12 +164,19 @@ def in_text(text: str) -> Iterator[Doubt]:
             yield doubt
 
 
-def in_keyword(keyword: Keyword, *, calls: bool) -> Iterator[Doubt]:
-    """Doubts about a keyword. `calls`: a hit of it decides something, as it does not under `ignore`."""
+def in_keyword(keyword: Keyword, folded: str, *, calls: bool) -> Iterator[Doubt]:
+    """Doubts about a keyword.
+
+    folded  its text, without outer white space
+    calls   a hit of it decides something, as it does not under `ignore`
+    """
     if not keyword.text.isascii():
         yield from in_text(keyword.written)
-    for check in _OF_KEYWORDS + (_OF_CALLING_KEYWORDS if calls else ()):
-        if doubt := check(keyword):
+        for check in (spaceless_word, hangul_particle):
+            if doubt := check(keyword):
+                yield doubt
+    for rate in (too_short, stop_word) if calls else ():
+        if doubt := rate(keyword, folded):
             yield doubt
 
 

@@ -27,9 +27,11 @@ from tagger.core.foldtable import (
 from tagger.core.rule import Keyword
 from tagger.core.text import Folded
 
-# Code points of a keyword that go into the automaton. Eight tell most keywords apart. At 100,000 keywords it
-# has a third of the nodes; building it, and freeing it, stop all threads, and take under 50 ms each.
+# Code points of a keyword that go into the automaton: enough to tell most keywords apart. Building it
+# and freeing it stop all threads of the process; few nodes keep both under 50 ms at 100,000 keywords.
 PREFIX_CHARS: Final = 8
+MANY_KEYWORDS: Final = 30_000
+PREFIX_CHARS_OF_MANY: Final = 6
 # Keywords that begin alike are judged one by one; where there are more than this, more of each goes in.
 SHARED_PREFIX_MAX: Final = 4
 
@@ -233,7 +235,7 @@ def _entry(at: int, keyword: Keyword) -> _Entry:
 def _by_prefix(needles: Sequence[str]) -> Iterator[tuple[str, list[int]]]:
     """Group needles by their beginnings, taking more of them until few are alike; empty ones are left out."""
     undecided = [at for at, needle in enumerate(needles) if needle]
-    size = PREFIX_CHARS
+    size = PREFIX_CHARS if len(undecided) <= MANY_KEYWORDS else PREFIX_CHARS_OF_MANY
     while undecided:
         alike: dict[str, list[int]] = defaultdict(list)
         for at in undecided:

@@ -4,7 +4,7 @@ A test is judged by the same `Judge` as a real chat. It asks about its own rule 
 where the rule is a dry run, has expired, or is for certain groups.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,18 +36,21 @@ class Outcome:
         return self.fired == (self.test.expect == "match")
 
     @property
+    def expected(self) -> str:
+        return "should fire" if self.test.expect == "match" else "should not fire"
+
+    @property
     def reason(self) -> str:
         """Why the rule fired, or did not, in a few words; nothing of what the test says but the keywords."""
         if self.fired:
-            return f"it fired, by {_once(shown(hit.keyword) for hit in self.because)}"
+            return f"fired, by {_once(shown(hit.keyword) for hit in self.because)}"
         if not self.rejected:
-            return "it did not fire: nothing of what it asks for was said"
-        return f"it did not fire: {_once(f'{shown(no.keyword)} ({no.reason})' for no in self.rejected)}"
+            return "did not fire: nothing of what it asks for was said"
+        return f"did not fire: {_once(f'{shown(no.keyword)} ({no.reason})' for no in self.rejected)}"
 
     def __str__(self) -> str:
         at = self.test.place
-        expected = "should fire" if self.test.expect == "match" else "should not fire"
-        return f"{at.file}:{at.line}:{at.column}: {self.rule.id} {expected}, and {self.reason}"
+        return f"{at.file}:{at.line}:{at.column}: {self.rule.id} {self.expected}, and {self.reason}"
 
 
 def _once(parts: Iterable[str]) -> str:
@@ -57,15 +60,12 @@ def _once(parts: Iterable[str]) -> str:
 
 def run_tests(judge: Judge) -> list[Outcome]:
     """The tests that fail; a set of rules with any must not come into force."""
-    return [outcome for outcome in outcomes(judge) if not outcome.passed]
+    return [outcome for rule in judge.rules for outcome in outcomes(judge, rule) if not outcome.passed]
 
 
-def outcomes(judge: Judge, wanted: Callable[[Rule], bool] = lambda _rule: True) -> Iterator[Outcome]:
-    """Every test of the wanted rules, in their order."""
-    for rule in judge.rules:
-        if wanted(rule):
-            for test in rule.tests:
-                yield _outcome(judge, rule, test)
+def outcomes(judge: Judge, rule: Rule) -> list[Outcome]:
+    """Every test of one of the judge's rules."""
+    return [_outcome(judge, rule, test) for test in rule.tests]
 
 
 def conversation_of(rule: Rule, test: RuleTest) -> Conversation:
@@ -114,5 +114,5 @@ def _untested(place: Place, text: str, expect: str) -> Problem:
 
 def _had(keywords: Sequence[Keyword], results: Sequence[Outcome]) -> set[int]:
     matcher = Matcher(keywords)
-    texts = (text for result in results if result.test.expect == "absent" for _, text in result.test.said)
+    texts = (text for result in results for _, text in result.test.said)
     return {hit.keyword for text in texts for hit in matcher.find(text)}

@@ -21,7 +21,7 @@ from tagger.core.start import CLOCK_JUMP_MS
 from tagger.core.threads import Threads
 from tagger.core.work import Record
 
-# An expiry looks at open threads at least this often, so that those long gone are let go of in time.
+# Threads are looked at this often, if not sooner: who is long gone must not fill the list of who is due.
 _LOOK_EVERY_MS: Final = 600_000
 
 
@@ -113,7 +113,7 @@ class State:
             silent = offset < self.effects_from
             thread.ending = Ending(self.clock_ms, at_ms, ended=True, judged=silent)
             self._due(thread, offset, at_ms)
-            self.threads.deadlines.put(thread, self.clock_ms + self.limits.linger_s * 1000)
+            self._look_later(thread)
         elif ending.ended:
             self.count["repeated_end", ""] += 1
         else:  # LiveChat was being asked whether it ended
@@ -128,18 +128,18 @@ class State:
         if place is None:
             place = self._new(chat, "", offset, at_ms)
             place.ending = Ending(self.clock_ms, at_ms, ended=False, judged=False)
-            self.threads.deadlines.put(place, self.clock_ms + self.limits.skew_s * 1000)
+            self._look_later(place)
         place.incomplete, place.last_ms = fact.reason, self.clock_ms
         self._due(place, offset, at_ms)
         if chat == ("", ""):
             return
-        for thread in list(self.threads.of_chat(chat)):
-            if thread is not place and not thread.holds:
-                self._holed(self._revived(thread, offset, at_ms))
-            elif thread is not place:
-                self._holed(thread)
-                if thread.ending is not None:
-                    self._due(thread, offset, at_ms)
+        for seen in list(self.threads.of_chat(chat)):
+            if seen is place:
+                continue
+            thread = seen if seen.holds else self._revived(seen, offset, at_ms)
+            self._holed(thread)
+            if thread.ending is not None:
+                self._due(thread, offset, at_ms)
 
     def _known(self, organization: str, chat_id: str, thread_id: str, offset: int, at_ms: int) -> Thread:
         thread = self.threads.get(organization, chat_id, thread_id)
@@ -156,7 +156,7 @@ class State:
         if hole is not None and self.clock_ms <= hole.last_ms + self.limits.skew_s * 1000:
             self._holed(thread)
         self.threads.add(thread)
-        self.threads.deadlines.put(thread, self.clock_ms + _LOOK_EVERY_MS)
+        self._look_later(thread)
         return thread
 
     def _revived(self, left: Thread, offset: int, at_ms: int) -> Thread:
@@ -165,6 +165,7 @@ class State:
         thread = self._new(left.chat, left.thread_id, offset, at_ms)
         thread.first_ms, thread.begun, thread.created_at_ms = left.first_ms, left.begun, left.created_at_ms
         thread.asks, thread.group_ids, thread.incomplete = left.asks, left.group_ids, left.incomplete
+        thread.ending = left.ending
         return thread
 
     def _said(self, thread: Thread, event_id: str, author_id: str, fields: tuple[str, ...]) -> bool:
@@ -221,19 +222,21 @@ class State:
     def _look_at(self, thread: Thread, offset: int) -> None:
         if self.threads.get(*thread.chat, thread.thread_id) is not thread:
             return  # long gone
-        due_ms = self._due_ms(thread)
-        if due_ms > self.clock_ms:
-            self.threads.deadlines.put(thread, min(due_ms, self.clock_ms + _LOOK_EVERY_MS))
+        if self._due_ms(thread) > self.clock_ms:
+            self._look_later(thread)
         elif thread.ending is not None:
             self.threads.remove(thread)
         else:
             self._expire(thread, offset)
 
+    def _look_later(self, thread: Thread) -> None:
+        self.threads.deadlines.put(thread, min(self._due_ms(thread), self.clock_ms + _LOOK_EVERY_MS))
+
     def _due_ms(self, thread: Thread) -> int:
         """The event time at which the thread is to be let go of."""
         limits, ending = self.limits, thread.ending
         if ending is not None and ending.unfinished:
-            return self.clock_ms + _LOOK_EVERY_MS
+            return self.clock_ms + limits.linger_s * 1000
         age_ms = self._age_ms(thread)
         if not thread.thread_id:
             alone = all(other is thread for other in self.threads.of_chat(thread.chat))
@@ -255,23 +258,27 @@ class State:
             thread.ending = Ending(self.clock_ms, thread.first_record_ms, ended=False, judged=False)
             self._due(thread, offset, self.newest_ms)
             if thread.ending.unfinished:
-                self.threads.deadlines.put(thread, self.clock_ms + _LOOK_EVERY_MS)
+                self._look_later(thread)
                 return
-        self._let_go(thread, "expired")
-
-    def _let_go(self, thread: Thread, why: str) -> None:
-        """Forget what was said in a thread; it is asked for if it ends after all."""
-        self.distrust(thread)
         if thread.ending is None and thread.holds and self.clock_ms < self._age_ms(thread):
-            self.threads.strip(thread)
-            thread.incomplete, thread.completed = why, False
-            # What must be asked for at its expiry must also survive a restart.
-            thread.holds = thread.asks
-            self.threads.deadlines.put(thread, self._age_ms(thread))
+            self._strip(thread, "expired")
         else:
-            self.threads.remove(thread)
+            self._forget(thread)
 
-    def distrust(self, thread: Thread) -> None:
+    def _strip(self, thread: Thread, why: str) -> None:
+        """Forget what was said in a thread; LiveChat is asked for it if it ends, or says more after its end."""
+        self._distrust(thread)
+        self.threads.strip(thread)
+        thread.incomplete, thread.completed = why, False
+        # A thread that is asked for at its expiry must survive a restart until then.
+        thread.holds = thread.asks and thread.ending is None
+        self._look_later(thread)
+
+    def _forget(self, thread: Thread) -> None:
+        self._distrust(thread)
+        self.threads.remove(thread)
+
+    def _distrust(self, thread: Thread) -> None:
         """After a restart this thread may look whole, by a repeat of its beginning: trust only later ones.
 
         It is among the oldest, so hardly any other is older.
@@ -294,7 +301,7 @@ class State:
                 return
             if (thread.ending is None or not thread.ending.unfinished) and thread.events:
                 self.count["evicted", ""] += 1
-                self._let_go(thread, "evicted")
+                self._strip(thread, "evicted")
         # Nothing is said in any thread that is left: what still fills the memory is their number.
         for thread in list(threads):
             if threads.bytes <= enough:
@@ -302,8 +309,8 @@ class State:
             if thread.ending is None and thread.asks:
                 self._expire(thread, max(self.position, self.effects_from))
             elif thread.ending is None or not thread.ending.unfinished:
-                self.distrust(thread)
-                threads.remove(thread)
+                self.count["forgotten", ""] += 1
+                self._forget(thread)
 
     def unite(self, thread: Thread, chat: ChatStarted) -> Conversation:
         """What LiveChat has of the thread together with what was seen; it is kept for what may come late."""
@@ -331,10 +338,9 @@ class State:
         self.backlog.drop(work_id)
         thread.ending = None
         if came:
-            self.threads.deadlines.put(thread, self.clock_ms + _LOOK_EVERY_MS)
+            self._look_later(thread)
         else:
-            self.distrust(thread)
-            self.threads.remove(thread)
+            self._forget(thread)
 
     def settle(self, work_id: int, thread: Thread, tags: Iterable[str]) -> None:
         """The work is done, these tags were called for."""
@@ -359,7 +365,7 @@ class State:
             ending.judged |= offsets[0] < effects_from
             due += [(offset, thread) for offset in offsets if offset >= effects_from]
             if offsets[-1] < effects_from and thread.thread_id and not ending.ended:
-                self._let_go(thread, "expired")
+                self._forget(thread)
         for offset, thread in sorted(due, key=lambda item: item[0]):
             self.backlog.add(
                 thread, offset, self.newest_ms if thread.ending is None else thread.ending.record_ms

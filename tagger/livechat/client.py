@@ -22,7 +22,7 @@ from tagger.livechat.calls import ANSWER_BYTES_MAX, Call, Done, GivenUp, Refused
 from tagger.livechat.credentials import Credentials
 from tagger.livechat.errors import ALL, TO_DO
 from tagger.livechat.evidence import UNAVAILABLE, Evidence, Trial
-from tagger.livechat.gate import Gate, Place
+from tagger.livechat.gate import Gate, Place, Standing
 from tagger.livechat.pace import Pace, back_off_s
 
 API_URL: Final = "https://api.livechatinc.com/v3.6"
@@ -147,6 +147,26 @@ class Client:
         ]
         return complaints
 
+    def standings(self) -> list[Standing]:
+        """Every organization that was called of late; at most LANES_MAX."""
+        now = self._clock()
+        return [
+            Standing(
+                name,
+                lane.gate.pace.rate,
+                lane.gate.pace.open,
+                lane.gate.pace.in_flight,
+                lane.gate.waiting,
+                lane.trouble,
+                now - lane.since if lane.trouble else 0.0,
+            )
+            for name, lane in self._lanes.items()
+        ]
+
+    def refusing(self) -> list[str]:
+        """Organizations in which so much is refused that refused work waits."""
+        return self._evidence.parking_stopped()
+
     async def close(self) -> None:
         """Close the connections. Cancel the tasks that perform calls first."""
         for lane in self._lanes.values():
@@ -167,7 +187,7 @@ class Client:
                 case None:
                     pace.left()
                 case Done():
-                    pace.succeeded(now)
+                    pace.succeeded(sent_at)
                 case Wait(error_type="too_many_requests" | "pending_requests_limit_reached"):
                     pace.limited(sent_at, now, answer.seconds)
                 case Wait(region=None):

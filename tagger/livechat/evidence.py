@@ -128,7 +128,7 @@ class Evidence:
         if known.failing is None:
             known.failing = Streak()
             self._failing += 1
-        known.failing.failed(now, self._successes - known.successes)
+        known.failing.failed(now, self._successes)  # none of them its own
 
     def _recovered(self, known: _Organization) -> None:
         if known.failing is not None:

@@ -8,6 +8,7 @@ import asyncio
 import heapq
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from tagger.livechat.pace import Pace
@@ -18,6 +19,19 @@ class Place(NamedTuple):
 
     background: bool
     number: int  # of the call, in the order of their coming; no two are equal
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one organization fares at present."""
+
+    organization: str
+    rate: float  # calls/s that it may be sent
+    open: bool  # the circuit
+    in_flight: int
+    waiting: int
+    trouble: str | None  # error type of the last failure, None after a success
+    trouble_s: float  # for how long
 
 
 class Gate:
@@ -35,6 +49,11 @@ class Gate:
     @property
     def idle(self) -> bool:
         return not self._waiting and self.pace.in_flight == 0
+
+    @property
+    def waiting(self) -> int:
+        """How many wait; those that left since they came are counted until their turn."""
+        return len(self._waiting)
 
     async def enter(self, place: Place) -> bool:
         """Wait for one's turn. True: the call is in flight, and is ended on `pace`, then by `ended`.

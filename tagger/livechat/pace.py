@@ -10,12 +10,11 @@ import math
 from random import Random
 from typing import Final
 
-IN_FLIGHT_MAX: Final = (
-    32  # calls of one organization; at 100 ms each that is 320 a second, far above any need
-)
+IN_FLIGHT_MAX: Final = 32  # calls of one organization; at 100 ms each that is 320 a second
 RATE_START: Final = 10.0  # calls/s before anything is known, and again after an outage
 RATE_MAX: Final = 500.0  # calls/s; the design load is 250 decisions a second of all organizations together
-RATE_MIN: Final = 0.2  # calls/s; also a blocked organization asks this often whether it is unblocked
+RATE_MIN: Final = 0.1  # calls/s; a blocked organization asks every 10 s whether it is unblocked
+DRAIN_S: Final = 1.0  # for so long nothing is sent after a 429 while older calls are in flight
 NEAR: Final = 0.9  # of the ceiling: up to here the rate returns within RETURN_S, from here on it creeps
 RETURN_S: Final = 1.5
 CREEP: Final = (
@@ -23,7 +22,6 @@ CREEP: Final = (
 )
 CREEP_CALL: Final = 0.0025  # of the ceiling, gained with each call at most: a low limit is met as seldom
 PAST: Final = 1.2  # of the ceiling: a rate above it shows that the limit was raised, and is forgotten
-LONG_BLOCK_S: Final = 2.0  # without a success after a 429: the limit is no matter of one second
 BURST_S: Final = 0.05  # calls not made for so long may be made up for: timers of the event loop are late
 FAILURES_TO_OPEN: Final = 8  # in a row, without a success between
 BACK_OFF_S: Final = 0.25  # before the second try at most; doubled for each further one
@@ -47,9 +45,7 @@ class Pace:
         self._next_at = -math.inf  # when the rate allows the next call
         self._not_before = -math.inf  # Retry-After
         self._slowed_at = -math.inf
-        self._blocked = False  # limited, and no success since
-        self._blocked_at = self._unblocked_at = -math.inf
-        self._successes = 0  # since unblocked
+        self._blocked = False  # limited, and no success of a call sent since
         self._failures = 0
         self._probe_at: float | None = None  # a time: the circuit is open
         self._probing = False
@@ -63,8 +59,10 @@ class Pace:
 
     def admit(self, now: float) -> float:
         """0: go, the call is in flight. Else seconds after which to ask again; infinite: when one ended."""
-        if self.open and self.in_flight:
+        if self.in_flight and self.open:
             return math.inf
+        if self.in_flight and self._blocked and now < self._slowed_at + DRAIN_S:
+            return self._slowed_at + DRAIN_S - now
         wait = max(self._not_before, self._next_at if self._probe_at is None else self._probe_at) - now
         if wait > 0:
             return wait
@@ -80,13 +78,12 @@ class Pace:
         """Whether a call that comes now would go out, be it to ask if an outage is over."""
         return not self.open or (self.in_flight == 0 and now >= max(self._probe_at or now, self._not_before))
 
-    def succeeded(self, now: float) -> None:
+    def succeeded(self, sent_at: float) -> None:
         """The call did what it should."""
         self.answered()
-        self._successes += 1
-        if self._blocked:
-            self._unblocked(now)
-        self._grow()
+        if sent_at >= self._slowed_at:
+            self._blocked = False
+            self._grow()
 
     def answered(self) -> None:
         """The call was refused: LiveChat works, though not for this call."""
@@ -106,7 +103,7 @@ class Pace:
             # Only a limit met while calls succeed tells where it lies. While an organization is blocked,
             # the rate at which it asks says nothing.
             self._ceiling = self.rate
-            self._blocked, self._blocked_at = True, now
+        self._blocked = True
         self._slowed_at = now
         self.rate = max(RATE_MIN, self.rate / 2)
         self._next_at = max(self._next_at, now + 1 / self.rate)
@@ -136,18 +133,9 @@ class Pace:
         if retry_after_s is not None:
             self._not_before = max(self._not_before, now + retry_after_s)
 
-    def _unblocked(self, now: float) -> None:
-        """The first success after a limit. When it was long in coming, calls are counted over a long
-        window, and its height is what the whole window let through."""
-        self._blocked = False
-        if self._ceiling is not None and now - self._blocked_at > LONG_BLOCK_S:
-            achieved = self._successes / (now - self._unblocked_at)
-            self._ceiling = max(self._ceiling / 2, min(self._ceiling, achieved))
-        self._unblocked_at, self._successes = now, 0
-
     def _grow(self) -> None:
         """Add what one success earns. A rate that is not used up is not raised: nothing was proved."""
-        if not self._used_up:
+        if not self._used_up or self.in_flight > IN_FLIGHT_MAX // 2:
             return
         if self._ceiling is None:
             self.rate += 1.0  # doubles each second: the first limit is found within seconds

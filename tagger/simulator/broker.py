@@ -1,7 +1,8 @@
 """An embedded Kafka-protocol broker on the loopback: the mock cluster inside the confluent-kafka wheel.
 
 It promises what the demo and the tests need: topics, produce, fetch, groups, commits with metadata, faults.
-It keeps at most 5 MiB or 100,000 batches a partition, and all of it in memory only.
+It keeps at most 5 MiB or 100,000 batches a partition, and all of it in memory only. A fetch that waits is
+answered when its wait is over, not when data comes: a consumer is half its fetch.max.wait late.
 It never stands for a real broker's durability, transactions, retention by time, admin calls or sign-on.
 """
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 READY_DEADLINE_S: Final = 30.0  # starting Python takes 1 s; joining the consumer group again up to 6 s
-STOP_DEADLINE_S: Final = 15.0  # the services drain for 8 s at most
+STOP_DEADLINE_S: Final = 30.0  # each service promises to be done by then
 PROBE_EVERY_S: Final = 0.05
 TAIL_BYTES_MAX: Final = 16_384
 

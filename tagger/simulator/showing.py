@@ -1,8 +1,8 @@
 """An ended chat as a line for people: its tags, and the words that caused them. Pure."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Final, NamedTuple
 
 from rich.text import Text
 
@@ -10,16 +10,56 @@ from tagger.simulator.account import Event, Thread
 from tagger.simulator.player import Played
 
 AROUND: Final = 24  # characters shown on each side of a hit
+HIT_MAX: Final = 48  # characters of a hit: a canned response is longer
 EXCERPTS_MAX: Final = 3  # of one chat, so that a line stays a line
 
+Because = Mapping[str, Any]  # one reason, as the decisions topic holds it
 
-@dataclass(frozen=True, slots=True)
-class Excerpt:
-    """A piece of what was said, and the part of it that counted."""
 
-    before: str
-    hit: str
-    after: str
+class Piece(NamedTuple):
+    """A part of an excerpt."""
+
+    text: str
+    counted: bool  # it is what a keyword was found in
+
+
+def line(played: Played, tags: Iterable[str], because: Iterable[Because]) -> Text:
+    """✓ Refund   can I get my [money back]?   — with a cross where the tags are not the expected ones."""
+    got, expected = sorted(tags), sorted(played.conversation.expected)
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append("✓ " if got == expected else "✗ ", "green" if got == expected else "bold red")
+    text.append(f"{', '.join(got) or 'no tag':<30}", "bold" if got else "dim")
+    text.append(f" {played.conversation.language:<9}", "dim")
+    for pieces in excerpts(played.thread, because):
+        text.append(" ")
+        for piece in pieces:
+            text.append(
+                f"[{piece.text}]" if piece.counted else piece.text,
+                "bold black on yellow" if piece.counted else "",
+            )
+    if got != expected:
+        text.append(f"  expected: {', '.join(expected) or 'no tag'}", "red")
+    return text
+
+
+def excerpts(thread: Thread, because: Iterable[Because]) -> list[list[Piece]]:
+    """What was said around the hits that a decision names; it holds positions only, the text is ours."""
+    events = {event.id: event for event in thread.events}
+    hits: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    for reason in because:
+        event, start, end = events.get(reason["event_id"]), reason["start"], reason["end"]
+        text = said_in(event, start, end, str(reason["keyword"])) if event else None
+        if event and text is not None:
+            hits.setdefault((event.id, text), []).append((start, end))
+    return [excerpt(text, places) for (_, text), places in hits.items()][:EXCERPTS_MAX]
+
+
+def said_in(event: Event, start: int, end: int, keyword: str) -> str | None:
+    """The text that a hit lies in. An event may have several, and the positions alone do not say which."""
+    texts, first = texts_of(event), keyword.strip("*")[:1].casefold()
+    if len(texts) == 1:
+        return texts[0]
+    return next((text for text in texts if end <= len(text) and text[start].casefold() == first), None)
 
 
 def texts_of(event: Event) -> list[str]:
@@ -27,60 +67,48 @@ def texts_of(event: Event) -> list[str]:
     content = event.draft.content
     if "elements" in content:
         cards = content["elements"]
-        pieces = [card.get(name, "") for card in cards for name in ("title", "subtitle")]
-        return pieces + [button["text"] for card in cards for button in card.get("buttons", ())]
+        titles = [card.get(name, "") for card in cards for name in ("title", "subtitle")]
+        return titles + [button["text"] for card in cards for button in card.get("buttons", ())]
     if "fields" in content:
         return [str(field.get("answer", "")) for field in content["fields"]]
     return [content.get("text", "")]
 
 
-def excerpt(text: str, start: int, end: int) -> Excerpt:
-    """Text around a hit, on one line, cut with an ellipsis."""
-    before, after = text[max(0, start - AROUND) : start], text[end : end + AROUND]
-    if start > AROUND:
-        before = "…" + before.lstrip()
-    if end + AROUND < len(text):
-        after = after.rstrip() + "…"
-    return Excerpt(_one_line(before), _one_line(text[start:end]), _one_line(after))
+def excerpt(text: str, hits: Sequence[tuple[int, int]]) -> list[Piece]:
+    """The text around all its hits, on one line; what is left out is an ellipsis."""
+    text = text.replace("\n", " ").replace("\u00a0", " ")
+    places = list(_merged(sorted(hits)))
+    pieces = [Piece(_end_of(text[: places[0][0]]), False)]
+    for (start, end), (following, _) in pairwise([*places, (len(text), len(text))]):
+        pieces.append(Piece(_ends_of(text[start:end], HIT_MAX), True))
+        last = following == len(text)
+        gap = text[end:following]
+        pieces.append(Piece(_beginning_of(gap) if last else _ends_of(gap, 2 * AROUND), False))
+    return [piece for piece in pieces if piece.text]
 
 
-def excerpts(thread: Thread, because: Iterable[Mapping[str, Any]]) -> list[Excerpt]:
-    """The words a decision names, each place once. It holds positions and no text; the text is ours."""
-    events = {event.id: event for event in thread.events}
-    found: dict[tuple[str, int], Excerpt] = {}
-    for reason in because:
-        event, start, end = events.get(reason["event_id"]), reason["start"], reason["end"]
-        if event is None or (event.id, start) in found:
-            continue
-        texts = texts_of(event)
-        text = texts[0] if len(texts) == 1 else _said_in(texts, start, end, str(reason["keyword"]))
-        if text is not None:
-            found[event.id, start] = excerpt(text, start, end)
-    return list(found.values())[:EXCERPTS_MAX]
+def _merged(hits: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Sorted places, those that overlap as one."""
+    begun: tuple[int, int] | None = None
+    for start, end in hits:
+        if begun and start < begun[1]:
+            begun = begun[0], max(begun[1], end)
+        else:
+            if begun:
+                yield begun
+            begun = start, end
+    if begun:
+        yield begun
 
 
-def line(played: Played, tags: Iterable[str], because: Iterable[Mapping[str, Any]]) -> Text:
-    """✓ Refund   can I get my [money back]?   — with a cross where the tags are not the expected ones."""
-    got = sorted(tags)
-    right = frozenset(got) == played.conversation.expected
-    text = Text(no_wrap=True, overflow="ellipsis")
-    text.append("✓ " if right else "✗ ", "green" if right else "bold red")
-    text.append(f"{', '.join(got) or 'no tag':<30}", "bold" if got else "dim")
-    text.append(f" {played.conversation.language:<9}", "dim")
-    for piece in excerpts(played.thread, because):
-        text.append(f" {piece.before}")
-        text.append(f"[{piece.hit}]", "bold black on yellow")
-        text.append(f"{piece.after} ")
-    if not right:
-        text.append(f" expected: {', '.join(sorted(played.conversation.expected)) or 'no tag'}", "red")
-    return text
+def _end_of(text: str) -> str:
+    return text if len(text) <= AROUND else "…" + text[-AROUND:].lstrip()
 
 
-def _said_in(texts: Iterable[str], start: int, end: int, keyword: str) -> str | None:
-    """Which text of a form or card a hit lies in: positions alone do not say, so compare the first letter."""
-    first = keyword.strip("*")[:1].casefold()
-    return next((text for text in texts if end <= len(text) and text[start].casefold() == first), None)
+def _beginning_of(text: str) -> str:
+    return text if len(text) <= AROUND else text[:AROUND].rstrip() + "…"
 
 
-def _one_line(text: str) -> str:
-    return text.replace("\n", " ").replace("\u00a0", " ")
+def _ends_of(text: str, characters: int) -> str:
+    half = characters // 2
+    return text if len(text) <= characters else f"{text[:half].rstrip()}…{text[-half:].lstrip()}"

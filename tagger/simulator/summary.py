@@ -31,7 +31,7 @@ class Summary:
             seconds = "no tag was set"
         return [
             ("webhooks", f"{self.webhooks_sent} sent, {self.webhooks_stored} stored"),
-            ("chats", f"{tags.chats} ended in {self.took_s:.0f} s"),
+            ("chats", f"{tags.chats} played in {self.took_s:.0f} s"),
             ("tags", f"{tags.set} set, {tags.expected} expected, {missing} missing, {wrong} wrong"),
             ("end to tag", seconds),
             ("consumer lag", "not known" if self.lag is None else f"{self.lag} records"),

@@ -107,7 +107,6 @@ class Member:
 
     def tick(self) -> None:
         self.seek(self.partition.tick(self.now_ms, len(self.world.log), self.fetch_offset))
-        self._check_limits()
 
     def take(self) -> None:
         for work in self.partition.work(UNDER_WAY_MAX - len(self.works)):

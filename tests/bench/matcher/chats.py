@@ -25,7 +25,9 @@ def vocabulary(size: int, seed: int = 1) -> list[str]:
     words: dict[str, None] = dict.fromkeys(FUNCTION_WORDS)
     while len(words) < size:
         syllables = min(3, 1 + int(3 * rng.random() * len(words) ** 0.5 / 150))
-        words["".join(rng.choice(ONSETS) + rng.choice(NUCLEI) + rng.choice(CODAS) for _ in range(syllables))] = None
+        words[
+            "".join(rng.choice(ONSETS) + rng.choice(NUCLEI) + rng.choice(CODAS) for _ in range(syllables))
+        ] = None
     return list(words)
 
 

@@ -1,5 +1,6 @@
 """What these tests share: a service in this process or as one of its own, and a session to send with."""
 
+import gc
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -71,6 +72,7 @@ async def serve(environment: Callable[..., None]) -> AsyncIterator[Services]:
     services = Services(environment)
     yield services
     await services.close_all()
+    gc.collect()  # what was left open is this test's doing, not that of a later one
 
 
 @pytest.fixture

@@ -19,15 +19,15 @@ class Process:
         self._errors = errors
         with errors.open("wb") as file:
             self._process = subprocess.Popen([sys.executable, "-m", "ingest"], stderr=file)
-        self.port = 0
+        self.port = self.admin_port = 0
 
     def wait_until_it_listens(self) -> None:
         end = time.monotonic() + START_S_MAX
         while time.monotonic() < end and self._process.poll() is None:
-            for line in self.log():
-                if line["event"] == "listening":
-                    self.port = int(line["port"])
-                    return
+            ports = {line["event"]: int(line["port"]) for line in self.log() if "port" in line}
+            if "listening" in ports:
+                self.port, self.admin_port = ports["listening"], ports["health and metrics"]
+                return
             time.sleep(0.02)
         raise AssertionError(f"it does not listen: {self._errors.read_text()}")
 

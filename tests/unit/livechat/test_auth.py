@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+import aiohttp
 import orjson
 import pytest
 from aiohttp import web
@@ -124,6 +125,16 @@ async def test_a_refresh_that_fails_for_two_minutes_parks_nothing(
     calls = [client.perform("org", TAG) for _ in range(100)]
     assert await asyncio.gather(*calls) == [Done()] * 100
     assert len(livechat.refresh_tokens) < 60  # not one for each call that waits
+
+
+async def test_a_refresh_that_failed_is_not_repeated_by_everybody_who_comes(
+    livechat: LiveChat, oauth: OAuth, time: Time
+) -> None:
+    livechat.refreshing = lambda: web.Response(status=503)
+    async with aiohttp.ClientSession() as session:
+        for _ in range(50):
+            await oauth.authorization(session)
+    assert len(livechat.refresh_tokens) == 1
 
 
 async def test_while_a_refresh_fails_the_token_is_used_to_its_end(

@@ -163,17 +163,54 @@ async def test_a_misdirected_call_goes_to_its_region_and_so_does_every_later_one
     assert [asked.headers.get("X-Region") for asked in server.asked] == [None, "fra", "fra"]
 
 
-async def test_regions_that_point_at_each_other_are_trouble_like_any_other(
+async def test_regions_that_point_at_each_other_are_asked_ever_more_seldom(
     server: Server, client: Client, time: Time
 ) -> None:
     began = time.now
-    server.answer = lambda _: (
-        error("misdirected_request", 421, region="fra") if len(server.asked) < 20 else web.Response()
-    )
+
+    def elsewhere(_: Asked) -> web.Response:
+        wrong = error("misdirected_request", 421, region="fra" if len(server.asked) % 2 else "dal")
+        return wrong if time.now - began < 120 else web.Response()
+
+    server.answer = elsewhere
     assert await client.perform("org", TAG) == Done()
-    assert time.now > began
-    assert len(server.asked) == 20
-    assert REDIRECTS_MAX < 20
+    assert len(server.asked) < REDIRECTS_MAX + 60
+
+
+async def test_a_call_that_fails_beside_others_is_tried_ever_more_seldom(
+    server: Server, client: Client, time: Time
+) -> None:
+    began = time.now
+
+    def one_fails(asked: Asked) -> web.Response:
+        fails = asked.body["tag"] == "odd" and time.now - began < 300
+        return error("internal", 500) if fails else web.Response()
+
+    server.answer = one_fails
+    odd = asyncio.create_task(client.perform("org", tag_thread("c", "t", "odd")))
+    while not odd.done():
+        assert await client.perform("org", TAG) == Done()
+        await time.sleep(1.0)
+    assert odd.result() == Done()
+    assert 30 < [asked.body["tag"] for asked in server.asked].count("odd") < 100  # every 5 s in the mean
+
+
+@pytest.mark.parametrize(("status", "done"), [(200, True), (500, False)])
+async def test_a_body_that_breaks_off_leaves_the_status_of_a_success(
+    server: Server, client: Client, status: int, done: bool
+) -> None:
+    async def breaks_off(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=status, headers={"Content-Length": "1000"})
+        await response.prepare(request)
+        await response.write(b"{")
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+    server.stream = breaks_off
+    answer = await client.ask("org", TAG, tries=1)
+    assert (answer == Done()) is done
+    assert done or answer == Wait("LiveChat could not be reached", "network")
 
 
 async def test_retry_after_holds_the_whole_organization(server: Server, client: Client, time: Time) -> None:
@@ -266,6 +303,11 @@ async def test_one_organization_out_holds_back_nobody_and_is_parked_after_a_quar
         await time.sleep(1.0)
     assert {task.result().error_type for task in waiting} == {"organization_unavailable"}
     assert 900 <= time.now - began < 960
+    already, now = len(server.asked), time.now
+    later = await asyncio.gather(*(client.perform("revoked", TAG) for _ in range(500)))
+    assert {answer.error_type for answer in later} == {"organization_unavailable"}
+    assert len(server.asked) - already <= 2  # nothing but a probe or two
+    assert time.now - now < 1
 
 
 async def test_a_single_organization_waits_for_ever(server: Server, client: Client, time: Time) -> None:

@@ -109,6 +109,16 @@ def test_fifty_refusals_in_a_row_stop_the_parking_until_something_succeeds(evide
     assert evidence.failed("org", waiting, INVALID, 7200.0) is not None
 
 
+def test_refused_work_that_waited_is_counted_anew_after_a_success(evidence: Evidence) -> None:
+    """A single success must not let all that waits be parked at once."""
+    waiting = [Trial() for _ in range(2 * REFUSALS_IN_A_ROW)]
+    for trial in waiting:
+        evidence.failed("org", trial, INVALID, 0.0)
+    evidence.succeeded("org")
+    given_up = [evidence.failed("org", trial, INVALID, 10.0) for trial in waiting]
+    assert given_up[REFUSALS_IN_A_ROW:] == [None] * REFUSALS_IN_A_ROW
+
+
 def test_one_call_refused_often_counts_once(evidence: Evidence) -> None:
     """One missing chat, asked for ten times in its minute, is not ten chats."""
     for number in range(REFUSALS_IN_A_ROW - 1):
@@ -178,6 +188,16 @@ def test_the_success_of_another_just_before_a_general_outage_is_no_evidence(evid
     evidence.succeeded("two")
     for now in range(10, 7200, 10):
         assert evidence.failed("one", trial, DOWN, float(now)) is None
+
+
+def test_an_outage_that_becomes_general_is_held_against_nobody(evidence: Evidence) -> None:
+    one, two = Trial(), Trial()
+    for now in range(0, 600, 10):
+        evidence.succeeded("two")
+        evidence.failed("one", one, DOWN, float(now))
+    for now in range(600, 7200, 10):
+        assert evidence.failed("two", two, DOWN, float(now)) is None
+        assert evidence.failed("one", one, DOWN, float(now)) is None
 
 
 def test_an_organization_out_stays_out_while_the_other_is_silent(evidence: Evidence) -> None:

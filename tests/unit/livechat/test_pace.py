@@ -89,7 +89,7 @@ def simulate(limit: Limit, calls: int, latency_s: tuple[float, float], seed: int
             what = "done" if passed else "429"
             heapq.heappush(coming, (now + rng.uniform(*latency_s) / 2, next(numbers), what, sent_at))
         elif what == "done":
-            pace.succeeded(now)
+            pace.succeeded(sent_at)
             done += 1
         elif what == "429":
             pace.limited(sent_at, now, None)
@@ -144,6 +144,29 @@ def test_a_429_halves_the_rate_once_for_all_calls_sent_before_it() -> None:
     assert pace.rate == RATE_START / 4
 
 
+def test_after_a_429_nothing_is_sent_until_the_calls_in_flight_are_answered() -> None:
+    pace = Pace(Random(1))
+    now = admitted(pace, admitted(pace, 0.0))
+    pace.limited(now, now + 0.1, None)
+    assert pace.admit(now + 0.5) > 0
+    pace.succeeded(now)  # sent before: it says nothing of the rate since
+    assert pace.admit(now + 0.5) == 0
+
+
+def test_a_call_that_hangs_does_not_hold_back_the_others_for_long() -> None:
+    pace = Pace(Random(1))
+    now = admitted(pace, admitted(pace, 0.0))
+    pace.limited(now, now + 0.1, None)
+    assert pace.admit(now + 1.2) == 0
+
+
+def test_a_limit_that_was_raised_is_noticed() -> None:
+    """From 10 calls/s to 200: a hundred times as many waiting calls do not take a hundred times as long."""
+    low, high = bucket(10, 10), bucket(200, 50)
+    rate, _ = simulate(lambda now: (low if now < 60 else high)(now), 20_000, (0.02, 0.1))
+    assert 20_000 / rate < 300  # of which the first 600 calls take a minute
+
+
 def test_the_rate_never_falls_to_nothing() -> None:
     pace = Pace(Random(1))
     for second in range(100):
@@ -165,7 +188,7 @@ def test_a_rate_that_is_not_used_up_does_not_grow() -> None:
     pace = Pace(Random(1))
     for second in range(1000):
         assert pace.admit(float(second)) == 0
-        pace.succeeded(second + 0.1)
+        pace.succeeded(float(second))
     assert pace.rate == RATE_START
 
 
@@ -201,9 +224,9 @@ def test_a_few_failures_do_not_open_the_circuit_and_a_success_forgets_them() -> 
         for _ in range(FAILURES_TO_OPEN - 1):
             pace.in_flight += 1
             pace.failed(0.0, None)
+        assert not pace.open
         pace.in_flight += 1
         pace.answered()
-    assert not pace.open
 
 
 def test_an_open_circuit_lets_one_call_at_a_time_ask_and_ever_more_seldom() -> None:

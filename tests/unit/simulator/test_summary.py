@@ -27,7 +27,7 @@ def test_a_right_play_says_so_line_by_line() -> None:
     assert summary.right
     assert dict(summary.lines()) == {
         "webhooks": "19 sent, 18 stored",
-        "chats": "2 ended in 12 s",
+        "chats": "2 played in 12 s",
         "tags": "3 set, 3 expected, 0 missing, 0 wrong",
         "end to tag": "median 0.20 s, p99 0.90 s",
         "consumer lag": "0 records",

@@ -1,0 +1,189 @@
+"""`tagger explain`: why a text or a chat gets its tags, or does not."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import orjson
+
+from tagger.core.chat import conversation_of
+from tagger.core.conversation import Author, Conversation, Said, ThreadKey
+from tagger.core.decision import Judge
+from tagger.core.event import ChatStarted, Restricted, chat_of
+from tagger.core.explain import Kind, Line, as_json, as_lines
+from tagger.offline import config_option, load, placeholder_option, stop
+
+# A chat of LiveChat's longest thread, as JSON; a longer line is no chat.
+CHAT_BYTES_MAX: Final = 64 << 20
+
+_STYLES: Final[dict[Kind, dict[str, Any]]] = {
+    "title": {"bold": True},
+    "said": {},
+    "hit": {"fg": "green"},
+    "rejected": {"fg": "yellow"},
+    "note": {"dim": True},
+}
+
+
+@click.command("explain")
+@click.argument("text", nargs=-1)
+@click.option(
+    "--file", "chats", type=click.File("rb"), help="Chats as get_chat returns them, one JSON object a line."
+)
+@click.option(
+    "--chat", "chat_id", metavar="ID", help="The newest thread of this chat, asked from LiveChat's API."
+)
+@click.option("--organization", metavar="ID", help="With --chat: whose credentials, where there are several.")
+@click.option(
+    "--by",
+    "author",
+    type=click.Choice(["customer", "agent"]),
+    default="customer",
+    show_default=True,
+    help="Who says TEXT.",
+)
+@config_option
+@placeholder_option
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(  # noqa: PLR0913, PLR0917 - one argument an option
+    text: tuple[str, ...],
+    chats: Any,
+    chat_id: str | None,
+    organization: str | None,
+    author: Author,
+    path: Path,
+    placeholder: str,
+    form: str,
+) -> None:
+    """Show why TEXT, or a chat, gets its tags, or does not.
+
+    Under each message stand the keywords that were found in it; then what nearly counted, with the reason
+    why it did not. A rule that expires is judged by the beginning of a chat, and for TEXT by today.
+
+    \b
+    Exit code: 0 explained; 1 the keyword files have mistakes; 2 a chat could not be read.
+    \b
+    Examples:
+      tagger explain "I want a refund"
+      tagger explain --by agent "Hi Ann, your refund is on its way."
+      tagger explain --file chats.ndjson --format json
+      tagger explain --chat PJ0MRSHTDG
+    """
+    if sum((bool(text), chats is not None, chat_id is not None)) != 1:
+        raise click.UsageError("Give one of: a TEXT, --file or --chat.")
+    judge = Judge.compile(load(path), placeholder)
+    unread = 0
+    for number, (conversation, judged_ms) in enumerate(_asked(text, author, chats, chat_id, organization)):
+        if isinstance(conversation, str):
+            unread += 1
+            click.echo(conversation, err=True)
+            continue
+        decision = judge.decide(conversation, judged_ms, explain=True)
+        if form == "json":
+            click.echo(orjson.dumps(as_json(conversation, decision)))
+            continue
+        if number:
+            click.echo()
+        for line in as_lines(conversation, decision):
+            click.echo(_styled(line))
+    raise SystemExit(2 if unread else 0)
+
+
+def _styled(line: Line) -> str:
+    return click.style(line.text, **_STYLES[line.kind])
+
+
+_Asked = Iterator[
+    tuple[Conversation | str, int]
+]  # what to explain, or why it cannot be; the time to judge it by
+
+
+def _asked(
+    text: tuple[str, ...], author: Author, chats: Any, chat_id: str | None, organization: str | None
+) -> _Asked:
+    if chats is not None:
+        yield from _of_file(chats)
+    elif chat_id is not None:
+        yield _of_chat(_from_api(chat_id, organization), f"chat {chat_id}")
+    else:
+        said = Said("1", author, (" ".join(text),))
+        yield Conversation(ThreadKey("", "", ""), (said,)), _now_ms()
+
+
+def _of_file(chats: Any) -> _Asked:
+    """The chats of a file, one a line; also of a file that is one chat, indented."""
+    name = getattr(chats, "name", "input")
+    content = chats.read(CHAT_BYTES_MAX + 1)
+    if len(content) > CHAT_BYTES_MAX:
+        stop(f"{name}: more than {CHAT_BYTES_MAX >> 20} MiB. Split it by lines.", 2)
+    lines = [(number, line) for number, line in enumerate(content.splitlines(), 1) if line.strip()]
+    if not lines:
+        stop(f"{name}: there is no chat in it.", 2)
+    if _read(lines[0][1]) is None:
+        whole = _read(content)
+        if whole is None:
+            stop(f"{name}:{lines[0][0]}: not a JSON object on one line.", 2)
+        yield _of_chat(whole, name)
+        return
+    for number, line in lines:
+        chat = _read(line)
+        where = f"{name}:{number}"
+        yield (f"{where}: not a JSON object on one line.", 0) if chat is None else _of_chat(chat, where)
+
+
+def _read(content: bytes) -> dict[str, Any] | None:
+    try:
+        value = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _of_chat(chat: Any, where: str) -> tuple[Conversation | str, int]:
+    started = chat_of("", chat)
+    if isinstance(started, ChatStarted):
+        return conversation_of(started), started.created_at_ms or _now_ms()
+    if isinstance(started, Restricted):
+        return f"{where}: LiveChat keeps its messages back, because of the plan.", 0
+    return f"{where}: not a chat as get_chat returns it ({started.reason}).", 0
+
+
+def _from_api(chat_id: str, organization: str | None) -> Any:
+    """The chat with its newest thread, as get_chat returns it; exits 2 where LiveChat does not give it."""
+    # Here, because an explanation that needs no API should not wait for its client to be imported.
+    import asyncio
+    from random import SystemRandom
+
+    from ingest.runtime import load as load_settings
+    from tagger.livechat.calls import get_chat, list_threads
+    from tagger.livechat.client import Client
+    from tagger.livechat.credentials import credentials
+    from tagger.livechat.desk import Desk, NoAnswerError, organization_of
+    from tagger.settings import LiveChatSettings
+
+    settings = load_settings(LiveChatSettings)
+    who = credentials(settings, time.monotonic, SystemRandom())
+    if isinstance(who, list):
+        stop("\n".join(who), 2)
+
+    async def fetched() -> Any:
+        client = Client(who, settings.livechat_api_url)
+        try:
+            desk = Desk(client, organization_of(who, organization), settings.livechat_api_url)
+            threads = (await desk.call(list_threads(chat_id, limit=1)))["threads"]
+            if not threads:
+                raise NoAnswerError(f"chat {chat_id} has no thread")
+            return await desk.call(get_chat(chat_id, threads[0]["id"]))
+        finally:
+            await client.close()
+
+    try:
+        return asyncio.run(fetched())
+    except NoAnswerError as error:
+        stop(str(error), 2)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,265 @@
+"""Every alert fires when it should and is silent when it should not be, says `promtool test rules`.
+
+A row: the series that make the alert fire at the minute that is named, and what of them is different where
+nothing is wrong; None: that series is not there. Values are promtool's: `0x60 1+1x60` are 61 times 0, then 1, 2, …
+"""
+
+import subprocess
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pytest
+import yaml
+
+RULES: Final = Path(__file__).parents[2] / "deploy" / "prometheus" / "rules.yml"
+ALERTS: Final[list[dict[str, Any]]] = [
+    rule
+    for group in yaml.safe_load(RULES.read_text("utf-8"))["groups"]
+    for rule in group["rules"]
+    if "alert" in rule
+]
+WEEK: Final = 7 * 24 * 60
+Series = dict[str, str]
+
+UP_TAGGER: Final = 'up{job="tagger",instance="t"}'
+UP_INGEST: Final = 'up{job="ingest",instance="i"}'
+AGE: Final = "tagger_oldest_unsettled_age_seconds"
+LAG: Final = "tagger_lag_records"
+COMMIT: Final = 'tagger_last_commit_timestamp_seconds{instance="t"}'
+REPLAYING: Final = 'tagger_replaying{instance="t",partition="0"}'
+LAST: Final = "ingest_last_webhook_timestamp_seconds"
+SECRET: Final = 'ingest_refusals_total{reason="secret"}'
+
+
+def webhooks(action: str = "incoming_event", result: str = "kafka") -> str:
+    return f'ingest_webhooks_total{{action="{action}",result="{result}"}}'
+
+
+def requests(result: str) -> str:
+    return f'tagger_livechat_requests_total{{method="tag_thread",result="{result}"}}'
+
+
+def failing(error_type: str) -> str:
+    return f'tagger_livechat_failing_organizations{{error_type="{error_type}"}}'
+
+
+class Row(NamedTuple):
+    alert: str
+    at_min: int
+    fires: Series
+    silent: dict[str, str | None]
+
+
+# One value a minute.
+ROWS: Final = [
+    Row("IngestDown", 5, {UP_INGEST: "1 0x9"}, {UP_INGEST: "1x10"}),
+    Row("IngestDown", 5, {UP_TAGGER: "1x10"}, {UP_INGEST: "1x10"}),
+    Row(
+        "WebhooksNotStored",
+        4,
+        {webhooks(result="not_stored"): "0 0 0 1 1"},
+        {webhooks(result="not_stored"): "1x9"},
+    ),
+    Row("IngestKafkaAway", 3, {"ingest_kafka_up": "1 0x9"}, {"ingest_kafka_up": "1 1 0 1 1"}),
+    Row("SpoolInUse", 4, {"ingest_spooling": "0 1x9"}, {"ingest_spooling": "0 0 1 1 0"}),
+    Row(
+        "SpoolFailing",
+        4,
+        {'ingest_spool_failures_total{reason="full"}': "0 0 0 1 1"},
+        {'ingest_spool_failures_total{reason="full"}': "1x9"},
+    ),
+    Row(
+        "RecordsSetAside",
+        4,
+        {"ingest_records_set_aside_total": "0 0 1 1 1"},
+        {"ingest_records_set_aside_total": "0x9"},
+    ),
+    Row(
+        "SecretRefused",
+        12,
+        {SECRET: "0+2x20", webhooks(): "0x20"},
+        {SECRET: "0+2x20", webhooks(): "0+100x20"},
+    ),
+    Row("SecretRefused", 12, {SECRET: "0+2x20", webhooks(): "0x20"}, {SECRET: "0 1x20"}),
+    Row("WebhooksNeverCame", 31, {LAST: "0x60"}, {LAST: "0x10 600x60"}),
+    # Restarted in a quiet night: nothing came since, but something came that day.
+    Row("WebhooksNeverCame", 90, {LAST: "0x100"}, {LAST: "60x10 0x100"}),
+    Row(
+        "WebhooksSilent",
+        WEEK + 40,
+        {LAST: f"{WEEK * 60}x{WEEK + 60}", webhooks(): f"0+1x{WEEK} {WEEK}x60"},
+        {LAST: f"{(WEEK + 30) * 60}x{WEEK + 60}"},  # the last came 10 minutes ago
+    ),
+    Row(
+        "WebhooksSilent",
+        WEEK + 40,
+        {LAST: f"{WEEK * 60}x{WEEK + 60}", webhooks(): f"0+1x{WEEK} {WEEK}x60"},
+        {webhooks(): f"0x400 0+1x{WEEK - 401} {WEEK}x60"},  # a week ago it was as quiet
+    ),
+    Row(
+        "ActionMissing",
+        400,
+        {webhooks("chat_deactivated"): "0x500", webhooks("incoming_chat"): "0+1x500"},
+        {webhooks("chat_deactivated"): "0+1x500"},
+    ),
+    Row(
+        "ActionMissing",
+        400,
+        {webhooks("chat_deactivated"): "0x500", webhooks("incoming_chat"): "0+1x500"},
+        {webhooks("incoming_chat"): "0x390 1+1x100"},  # too few to tell
+    ),
+    Row("TaggerDown", 5, {UP_TAGGER: "1 0x9"}, {UP_TAGGER: "1x10"}),
+    # One of two is enough.
+    Row("TaggerDown", 5, {UP_TAGGER: "1 0x9"}, {'up{job="tagger",instance="other"}': "1x10"}),
+    Row("PartitionsUnassigned", 5, {UP_TAGGER: "1x10"}, {'tagger_log_end_offset{partition="0"}': "9x10"}),
+    Row("PartitionsUnassigned", 5, {UP_TAGGER: "1x10"}, {UP_TAGGER: "0x10"}),  # TaggerDown tells that
+    Row("CommitsStopped", 5, {COMMIT: "0x10", REPLAYING: "0x10"}, {COMMIT: "0+60x10"}),
+    Row("CommitsStopped", 5, {COMMIT: "0x10", REPLAYING: "0x10"}, {REPLAYING: "1x10"}),
+    Row("CommitsStopped", 5, {COMMIT: "0x10", REPLAYING: "0x10"}, {REPLAYING: None}),  # a member too many
+    Row("ObjectiveMissed", 10, {AGE: "0+60x20"}, {AGE: "0+60x6 0x20"}),
+    Row("ObjectiveMissed", 10, {AGE: "0+60x20"}, {AGE: "299x20"}),
+    Row(
+        "LagGrowsAndLiveChatFails",
+        10,
+        {LAG: "0+50x20", requests("timeout"): "0+9x20", requests("done"): "0+1x20"},
+        {requests("done"): "0+99x20"},
+    ),
+    Row(
+        "LagGrowsAndLiveChatFails",
+        10,
+        {LAG: "0+50x20", "tagger_livechat_circuits_open": "1x20"},
+        {LAG: "0x20"},
+    ),
+    Row(
+        "LagGrows",
+        25,
+        {LAG: "0+50x30", AGE: "0+30x30", requests("done"): "0+9x30"},
+        {requests("timeout"): "0+9x30"},
+    ),
+    Row("LagGrows", 25, {LAG: "0+50x30", AGE: "0+30x30", requests("done"): "0+9x30"}, {AGE: "9x30"}),
+    Row(
+        "TokenRefused",
+        3,
+        {failing("authentication"): "0 1x9"},
+        {failing("authentication"): None, failing("timeout"): "1x9"},
+    ),
+    Row("TokenRefused", 3, {failing("token_refresh"): "0 1x9"}, {failing("token_refresh"): "0 1 0 0"}),
+    Row(
+        "LiveChatLimits",
+        10,
+        {requests("too_many_requests"): "0+9x20", AGE: "90x20"},
+        {AGE: "10x20"},  # the rate is sought by trying, so a 429 now and then is nothing
+    ),
+    Row(
+        "EverythingRefused",
+        3,
+        {"tagger_livechat_refusing_organizations": "1x9"},
+        {"tagger_livechat_refusing_organizations": "0x9"},
+    ),
+    Row(
+        "ParkedGrows",
+        5,
+        {'tagger_parked_total{error_type="not_found"}': "0 0 0 1 1 1"},
+        {'tagger_parked_total{error_type="not_found"}': "7x9"},
+    ),
+    Row(
+        "NoCredentials",
+        5,
+        {'tagger_decisions_total{outcome="no_credentials"}': "0 0 1 2 3 4"},
+        {'tagger_decisions_total{outcome="no_credentials"}': "0x9"},
+    ),
+    Row(
+        "TaggerFaults",
+        5,
+        {'tagger_faults_total{error_type="KeyError"}': "_ _ _ 1 1 1"},
+        {'tagger_faults_total{error_type="KeyError"}': None, AGE: "0x9"},
+    ),
+    Row(
+        "TaggerFaults",
+        30,
+        {'tagger_faults_total{error_type="KeyError"}': "1x20 2x20"},
+        {'tagger_faults_total{error_type="KeyError"}': "1x40"},
+    ),
+    Row(
+        "KeywordsRefused",
+        3,
+        {'tagger_keywords_reload_success{instance="t"}': "1 0x9"},
+        {'tagger_keywords_reload_success{instance="t"}': "1 0 1x9"},
+    ),
+    Row(
+        "KeywordsDiffer",
+        12,
+        {
+            'tagger_keywords_info{instance="t",hash="a"}': "1x20",
+            'tagger_keywords_info{instance="u",hash="b"}': "1x20",
+        },
+        {
+            'tagger_keywords_info{instance="u",hash="b"}': None,
+            'tagger_keywords_info{instance="u",hash="a"}': "1x20",
+        },
+    ),
+    Row("ReplayLong", 8, {REPLAYING: "1x20"}, {REPLAYING: "1x3 0x20"}),
+    Row(
+        "MemoryLimitBites",
+        5,
+        {"tagger_evicted_total": "0 0 0 5 5 5", "tagger_forgotten_total": "0x9"},
+        {"tagger_evicted_total": "5x9"},
+    ),
+    Row(
+        "RecordsLost",
+        5,
+        {"tagger_lost_range_total": "_ _ 1 1 1 1"},
+        {"tagger_lost_range_total": "_ _ 0 0 0 0"},
+    ),
+    Row("RecordsLost", 90, {"tagger_recreated_total": "0x80 1x20"}, {"tagger_recreated_total": "1x100"}),
+]
+
+
+def fires(promtool: str, folder: Path, row: Row, series: Series) -> bool:
+    """Whether the alert fires at its time; promtool is asked for both answers, so that an error is neither."""
+    query = f'count(ALERTS{{alertname="{row.alert}",alertstate="firing"}}) >= bool 1'
+    results = []
+    for expected in ([{"labels": "{}", "value": 1}], []):
+        test = {
+            "rule_files": [str(RULES)],
+            "evaluation_interval": "1m",
+            "tests": [
+                {
+                    "interval": "1m",
+                    "input_series": [{"series": name, "values": values} for name, values in series.items()],
+                    "promql_expr_test": [
+                        {"expr": query, "eval_time": f"{row.at_min}m", "exp_samples": expected}
+                    ],
+                }
+            ],
+        }
+        file = folder / "rules_test.yml"
+        file.write_text(yaml.safe_dump(test), "utf-8")
+        run = subprocess.run(
+            [promtool, "test", "rules", str(file)], capture_output=True, text=True, timeout=60, check=False
+        )
+        results.append((run.returncode == 0, run.stdout + run.stderr))
+    assert results[0][0] != results[1][0], results
+    return results[0][0]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.alert)
+def test_an_alert_fires_when_it_should_and_is_silent_when_it_should_not(
+    promtool: str, tmp_path: Path, row: Row
+) -> None:
+    assert fires(promtool, tmp_path, row, row.fires)
+    right = {name: values for name, values in {**row.fires, **row.silent}.items() if values is not None}
+    assert not fires(promtool, tmp_path, row, right)
+
+
+def test_every_alert_has_a_row() -> None:
+    assert {row.alert for row in ROWS} == {rule["alert"] for rule in ALERTS}
+
+
+def test_promtool_finds_nothing_wrong_with_the_files(promtool: str) -> None:
+    """The configuration names the rules, so both are looked at."""
+    config = str(RULES.with_name("prometheus.yml"))
+    run = subprocess.run(
+        [promtool, "check", "config", config], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr

@@ -1,0 +1,132 @@
+"""`tagger demo` as people start it: a right play, a wrong one, one that cannot start, one that is stopped."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tagger.commands.demo import command
+
+DEMO = (sys.executable, "-m", "tagger", "demo")
+READY_S = 40.0  # the machine may be busy with other tests
+STOPPED_S = 35.0  # ingest listens on for 5 s after SIGTERM
+
+
+def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*DEMO, *arguments], capture_output=True, text=True, timeout=90, check=False)
+
+
+@pytest.fixture
+def keyword_file(tmp_path: Path) -> Path:
+    return tmp_path / "rules.yaml"
+
+
+@pytest.fixture
+def endless() -> Iterator[subprocess.Popen[str]]:
+    """A demo that would play for hours; killed if a test leaves it running."""
+    process = subprocess.Popen(
+        [*DEMO, "--chats", "100000"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    yield process
+    for pid in (*children(process.pid), process.pid):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    process.communicate()
+
+
+def children(pid: int) -> list[int]:
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        found += [int(child) for child in task.read_text().split()]
+    return found
+
+
+def runs(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_help_has_examples() -> None:
+    shown = CliRunner().invoke(command, ["--help"]).output
+    for option in ("--chats", "--rate", "--seed", "--config", "--kafka", "--keep-running"):
+        assert option in shown
+    assert "tagger demo --chats 1000 --rate 50" in shown
+
+
+def test_a_play_shows_every_chat_with_its_words_and_ends_with_figures() -> None:
+    done = demo("--chats", "20", "--rate", "20", "--seed", "3")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(re.findall(r"^✓ ", done.stdout, re.MULTILINE)) == 20
+    assert re.search(r"✓ Refund .*\[.+\]", done.stdout)
+    assert re.search(r"webhooks +(\d+) sent, \1 stored", done.stdout)
+    assert re.search(r"tags +(\d+) set, \1 expected, 0 missing, 0 wrong", done.stdout)
+    assert re.search(r"consumer lag +0 records", done.stdout)
+    assert done.stderr == ""
+    assert "\x1b" not in done.stdout  # no colours where nobody sees them
+
+
+def test_other_keyword_files_are_used_and_their_tags_judged(keyword_file: Path) -> None:
+    keyword_file.write_text(
+        "version: 1\nrules:\n  - id: hello\n    tag: Greeting\n    any: [hi, hello, hey]\n"
+    )
+    done = demo("--chats", "12", "--rate", "20", "--config", str(keyword_file.parent))
+    assert done.returncode == 1
+    assert "✗ Greeting" in done.stdout
+    assert "wrong: Greeting on thread" in done.stdout
+    assert "missing: " in done.stdout
+
+
+def test_a_service_that_cannot_start_is_named_with_its_last_words(keyword_file: Path) -> None:
+    keyword_file.write_text("version: 1\nrules:\n  - id: refund\n    tag: Refund\n")
+    done = demo("--config", str(keyword_file.parent))
+    assert done.returncode == 2
+    assert "`tagger run` ended before it was ready" in done.stderr
+    assert "rules.yaml:3" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_kafka_that_is_not_there_is_told_in_one_line() -> None:
+    done = demo("--kafka", "127.0.0.1:1")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "127.0.0.1" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="children are found in /proc")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_demo_and_everything_it_started(
+    endless: subprocess.Popen[str], how: signal.Signals
+) -> None:
+    assert endless.stdout is not None
+    deadline = time.monotonic() + READY_S
+    for line in endless.stdout:
+        if line.startswith("✓"):
+            break
+        assert time.monotonic() < deadline, line
+    started = children(endless.pid)
+    assert len(started) == 2
+    endless.send_signal(how)
+    endless.send_signal(how)  # impatience cuts nothing short
+    assert endless.wait(STOPPED_S) == 130
+    assert not any(runs(pid) for pid in started)
+    assert "nothing is left running" in endless.stdout.read()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="children are found in /proc")
+def test_a_signal_during_the_start_leaves_nothing_running(endless: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + READY_S
+    while len(started := children(endless.pid)) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    endless.send_signal(signal.SIGTERM)
+    assert endless.wait(STOPPED_S) == 130
+    assert not any(runs(pid) for pid in started)

@@ -1,0 +1,111 @@
+"""From a webhook to a tag: both services as processes, a simulated LiveChat, on both brokers."""
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import orjson
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from tagger.simulator.faults import Fault
+from tagger.simulator.stage import PARTITIONS, Names, Stage
+from tagger.simulator.visitors import visits
+from tests.kafka.kafka import AnyKafka, Kafka
+
+CHATS = 60
+SETTLED_S = 60.0
+# A second member on the embedded broker waits for its rebalance window of the session time-out.
+QUICK = {"KAFKA_SESSION_TIMEOUT_S": "6"}
+
+
+@asynccontextmanager
+async def a_stage(kafka: AnyKafka, unique: str, folder: Path, **settings: str) -> AsyncIterator[Stage]:
+    names = Names(f"{unique}.webhooks", f"{unique}.decisions", f"{unique}.parked", unique)
+    for topic in names.topics:
+        kafka.create_topic(topic, PARTITIONS)
+    async with Stage(folder, 7, kafka.bootstrap, names, settings={**QUICK, **settings}) as stage:
+        yield stage
+
+
+async def settled_rightly(stage: Stage) -> None:
+    result = await stage.settled(SETTLED_S)
+    assert result.missing == ()
+    assert result.wrong == ()
+    assert result.set == result.expected > 0
+
+
+async def decisions_of(stage: Stage) -> list[dict[str, object]]:
+    """Everything on the decisions topic."""
+    reader = AIOKafkaConsumer(bootstrap_servers=stage.bootstrap, enable_auto_commit=False)
+    await reader.start()
+    try:
+        tps = [TopicPartition(stage.names.decisions, number) for number in range(PARTITIONS)]
+        reader.assign(tps)
+        ends = await reader.end_offsets(tps)
+        for tp in tps:
+            reader.seek(tp, 0)
+        found: list[dict[str, object]] = []
+        while len(found) < sum(ends.values()):
+            for batch in (await reader.getmany(timeout_ms=500)).values():
+                found += [orjson.loads(record.value) for record in batch]
+        return found
+    finally:
+        await reader.stop()
+
+
+async def test_every_chat_gets_the_tags_its_conversation_calls_for_and_no_other(
+    kafka: AnyKafka, unique: str, tmp_path: Path
+) -> None:
+    async with a_stage(kafka, unique, tmp_path) as stage:
+        await stage.play(visits(7, CHATS))
+        await settled_rightly(stage)
+        assert await stage.tagger.stop() == 0
+        assert await stage.ingest.stop() == 0
+        decisions = await decisions_of(stage)
+        ended = [played for played in stage.player.played.values() if not played.thread.active]
+        assert {d["thread_id"] for d in decisions} == {played.thread.id for played in ended}
+        assert {d["outcome"] for d in decisions} == {"tagged", "no_match"}
+
+
+async def test_a_tagger_that_is_killed_again_and_again_misses_no_tag(
+    kafka: AnyKafka, unique: str, tmp_path: Path
+) -> None:
+    chance = random.Random(7)
+    async with a_stage(kafka, unique, tmp_path) as stage:
+        playing = asyncio.create_task(stage.play(visits(8, CHATS), 6.0))
+        for _ in range(2):
+            await asyncio.sleep(chance.uniform(0.5, 2.5))  # any moment will do
+            await stage.tagger.kill()
+            await stage.tagger.start()
+        await playing
+        await settled_rightly(stage)
+
+
+async def test_a_tagger_that_stood_still_beyond_its_session_misses_no_tag(
+    kafka_real: Kafka, unique: str, tmp_path: Path
+) -> None:
+    async with a_stage(kafka_real, unique, tmp_path) as stage:
+        playing = asyncio.create_task(stage.play(visits(9, CHATS), 6.0))
+        await asyncio.sleep(2)
+        assert stage.tagger.pid
+        os.kill(stage.tagger.pid, signal.SIGSTOP)
+        await asyncio.sleep(9)  # the session is 6 s
+        os.kill(stage.tagger.pid, signal.SIGCONT)
+        await playing
+        await settled_rightly(stage)
+
+
+async def test_duplicates_disorder_and_lost_answers_change_no_tag(
+    kafka: AnyKafka, unique: str, tmp_path: Path
+) -> None:
+    async with a_stage(kafka, unique, tmp_path) as stage:
+        stage.livechat.sender.sending.duplicate_share = 0.3
+        stage.livechat.sender.sending.in_order = False
+        stage.livechat.sender.sending.held_back_s_max = 1.0
+        stage.livechat.faults.append(Fault("lost", method="tag_thread", share=0.2))
+        await stage.play(visits(11, CHATS))
+        await settled_rightly(stage)
