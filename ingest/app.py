@@ -58,6 +58,7 @@ class App:
         self.in_hand = 0
         self.bytes_in_hand = 0
         self.stopping = False
+        metrics.in_hand.set_function(lambda: self.in_hand)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self.in_hand += 1

@@ -7,6 +7,7 @@ HTTP is answered 400 with nothing of it quoted. It never looks into a body.
 import asyncio
 import ctypes
 import email.utils
+import resource
 import socket
 import struct
 import sys
@@ -22,6 +23,7 @@ from aiohttp.abc import AbstractStreamWriter
 from ingest.metrics import Metrics
 
 CONNECTIONS_MAX: Final = 4_000  # LiveChat comes through a proxy over some dozens; each costs about 30 kB
+FILES_OF_OUR_OWN: Final = 100  # the spool, Kafka's connections, libraries
 HEAD_S_MAX: Final = (
     5.0  # for a whole request head since its first byte, and for the first byte of a connection
 )
@@ -91,7 +93,7 @@ class Connection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         door = self._manager
         assert isinstance(door, Door)
-        if door.count >= CONNECTIONS_MAX:
+        if door.count >= door.count_max:
             door.metrics.connections_closed.labels("too_many").inc()
             assert isinstance(transport, asyncio.Transport)
             transport.abort()
@@ -147,7 +149,8 @@ class Door(web.Server):
     ) -> None:
         super().__init__(handler)
         self.loop, self.on_error, self.metrics = asyncio.get_running_loop(), on_error, metrics
-        self.count = 0  # open connections
+        self.count = self.count_max = 0  # open connections
+        metrics.connections.set_function(lambda: self.count)
         self._socket: socket.socket | None = None
         self._listening: asyncio.Server | None = None
 
@@ -165,6 +168,7 @@ class Door(web.Server):
 
     async def open(self, host: str, port: int) -> int:
         """Listen, and tell the port. Raises OSError where the address is taken."""
+        self.count_max = min(CONNECTIONS_MAX, _files_allowed() - FILES_OF_OUR_OWN)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=True)
         self._socket.setblocking(False)
@@ -178,7 +182,6 @@ class Door(web.Server):
             now = self.loop.time()
             slow = sum(connection.close_if_slow(now) for connection in self.connections)  # type: ignore[attr-defined]
             self.metrics.connections_closed.labels("slow").inc(slow)
-            self.metrics.connections.set(self.count)
 
     async def stop_listening(self) -> None:
         """Stop so that nobody is cut off: closing a listening socket resets the connections in its queue."""
@@ -203,11 +206,21 @@ class Door(web.Server):
         await self.shutdown(timeout=1.0)
 
 
+def _files_allowed() -> int:
+    """How many files this process may open, raised as far as it is allowed to: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS_MAX + FILES_OF_OUR_OWN
+    if soft < wanted:
+        soft = min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return soft
+
+
 def _let_nobody_in(listening: socket.socket) -> None:
-    """Have the kernel drop what comes for the socket: senders try again a second later, and find it closed."""
+    """Have the kernel drop what comes for the socket: senders try again a second later and find it closed."""
     if sys.platform == "linux":
         program = ctypes.create_string_buffer(
             struct.pack("HBBI", 0x06, 0, 0, 0)
         )  # BPF: return 0 bytes, always
-        filter_ = struct.pack("HP", 1, ctypes.addressof(program))  # struct sock_fprog: one instruction, there
+        filter_ = struct.pack("HP", 1, ctypes.addressof(program))  # struct sock_fprog of one instruction
         listening.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filter_)

@@ -48,6 +48,11 @@ log = structlog.get_logger()
 key_hash = lru_cache(KEYS_REMEMBERED)(murmur2)
 
 
+def partition_of(key: bytes, partitions: int) -> int:
+    """As Kafka's own default partitioner chooses, so that other producers of the topic agree."""
+    return int(key_hash(key) & 0x7FFFFFFF) % partitions
+
+
 class Producer:
     """`give_back` takes what a failed producer left unacknowledged, in order; else the next one tries."""
 
@@ -87,13 +92,9 @@ class Producer:
         if self._kafka is None:
             self._unplaced.append(waiting)
         else:
-            self._queues[self._partition(waiting)].append(waiting)
+            self._queues[partition_of(waiting.record.key, self._partitions)].append(waiting)
             if self._timer is None:
                 self._arm()
-
-    def _partition(self, waiting: Waiting) -> int:
-        """As Kafka's own default partitioner, so that other producers of the topic agree."""
-        return int(key_hash(waiting.record.key) & 0x7FFFFFFF) % self._partitions
 
     def _arm(self) -> None:
         at = max(self._loop.time() + LINGER_S, self._flushed_at + FLUSH_EVERY_S)

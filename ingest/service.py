@@ -61,22 +61,27 @@ class Service:
 
     async def open(self) -> str | None:
         """Start everything; where it cannot be, tell why and what to do."""
+        settings = self._settings
+        self._background = asyncio.create_task(self._run())
+        tried = asyncio.create_task(self.store.producer.tried.wait())
+        await asyncio.wait(
+            [tried, self._background], timeout=FIRST_TRY_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        tried.cancel()
+        if self.store.producer.topic_missing:
+            topic, brokers = settings.kafka_webhooks_topic, settings.kafka_bootstrap_servers
+            command = create_topic_command(topic, brokers, PARTITIONS, RETENTION_MS)
+            return f"Kafka has no topic {topic}. Create it:\n  {command}"
         try:
+            name, host, port = "INGEST_ADMIN", settings.ingest_admin_host, settings.ingest_admin_port
             await self._admin.start()
             self.admin_port = self._admin.port
-            self._background = asyncio.create_task(self._run())
-            await asyncio.wait([asyncio.create_task(self.store.producer.tried.wait())], timeout=FIRST_TRY_S)
-            if self.store.producer.topic_missing:
-                settings = self._settings
-                command = create_topic_command(
-                    settings.kafka_webhooks_topic, settings.kafka_bootstrap_servers, PARTITIONS, RETENTION_MS
-                )
-                return f"Kafka has no topic {settings.kafka_webhooks_topic}. Create it:\n  {command}"
-            self.port = await self._door.open(self._settings.ingest_host, self._settings.ingest_port)
+            log.info("health and metrics", host=host, port=self.admin_port)
+            name, host, port = "INGEST", settings.ingest_host, settings.ingest_port
+            self.port = await self._door.open(host, port)
+            log.info("listening", host=host, port=self.port)
         except OSError as error:
-            return f"An address cannot be listened on: {error.strerror}."
-        log.info("health and metrics", host=self._settings.ingest_admin_host, port=self.admin_port)
-        log.info("listening", host=self._settings.ingest_host, port=self.port)
+            return f"Cannot listen on {host}:{port} ({name}_HOST, {name}_PORT): {error.strerror}."
         return None
 
     async def _run(self) -> None:

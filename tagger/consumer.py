@@ -53,6 +53,8 @@ STOP_DRAIN_S: Final = 8.0
 REBALANCE_TIMEOUT_MS: Final = 60_000
 # Longer than the rebalance time-out, or a member that joins after a kill gives up before it is let in.
 REQUEST_TIMEOUT_MS: Final = 70_000
+# How long the broker holds a fetch open when there is nothing to read: ten small requests a second when idle.
+FETCH_WAIT_MS: Final = 100
 # A record is at most 1 MiB (the topic's max.message.bytes); a fetch must be able to hold one.
 FETCH_BYTES_MAX: Final = 2 << 20
 
@@ -119,6 +121,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             max_partition_fetch_bytes=FETCH_BYTES_MAX,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
         )
 
     async def start(self) -> None:

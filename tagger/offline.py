@@ -4,7 +4,6 @@ What is wrong is printed with its cure, and ends the command: 2 where nothing co
 are mistakes.
 """
 
-import gc
 import re
 from pathlib import Path
 from typing import NoReturn
@@ -54,7 +53,6 @@ placeholder_option = click.option(
 
 def read(path: Path) -> dict[str, bytes]:
     """The bytes of the keyword files, by name; exits 2 where there are none."""
-    gc.disable()  # the process ends soon; going through all that was read again and again costs a fifth
     files = read_files(path)
     if isinstance(files, str):
         stop(files, 2)

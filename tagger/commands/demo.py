@@ -8,6 +8,7 @@ import contextlib
 import logging
 import math
 import signal
+import sys
 import tempfile
 import time
 import uuid
@@ -21,7 +22,7 @@ import click
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
@@ -36,6 +37,7 @@ from tagger.simulator.visitors import visits
 PAUSE_S: Final = 0.3  # between two events of a chat: quicker than life, slow enough to be concurrent
 DECIDED_DEADLINE_S: Final = 30.0  # for the decisions of the last chats
 LAG_DEADLINE_S: Final = 10.0  # the tagger commits every second
+ADMIN_DEADLINE_S: Final = 10.0  # for one answer of the broker
 POLL_MS: Final = 200
 INTERRUPTED: Final = 130  # the shell's exit code for Ctrl-C
 LISTED_MAX: Final = 20  # of the missing or wrong tags
@@ -84,7 +86,11 @@ def command(**options: Any) -> None:
       tagger demo --kafka localhost:9092 --keep-running
     """
     try:
-        raise SystemExit(asyncio.run(_until_signalled(Wish(**options), Console(highlight=False))))
+        raise SystemExit(
+            asyncio.run(
+                _until_signalled(Wish(**options), Console(highlight=False, soft_wrap=not sys.stdout.isatty()))
+            )
+        )
     except (BrokerUnavailableError, ServiceError, KafkaError) as error:
         click.echo(f"The demo could not be set up: {error}", err=True)
         raise SystemExit(2) from None
@@ -143,7 +149,7 @@ async def _play(stage: Stage, wish: Wish, console: Console, decisions: AIOKafkaC
         task = bar.add_task("", total=wish.chats)
 
         def show(text: Text) -> None:
-            console.print(text, soft_wrap=not console.is_terminal)
+            console.print(text)
             bar.advance(task)
 
         playing = stage.play(visits(wish.seed, wish.chats), wish.rate)
@@ -212,20 +218,14 @@ async def _decisions_of(stage: Stage) -> AsyncIterator[AIOKafkaConsumer]:
 async def _lag_when_settled(stage: Stage, reader: AIOKafkaConsumer) -> int | None:
     """Records of the webhooks topic above the committed offsets; waits a little for it to become 0."""
     partitions = [TopicPartition(stage.names.webhooks, number) for number in range(PARTITIONS)]
-    admin = AIOKafkaAdminClient(bootstrap_servers=stage.bootstrap)
     lag = None
-    try:
-        await admin.start()
-        async with asyncio.timeout(LAG_DEADLINE_S):
+    with contextlib.suppress(TimeoutError, KafkaError):
+        async with _admin(stage.bootstrap) as admin, asyncio.timeout(LAG_DEADLINE_S):
             while lag != 0:
                 ends = await reader.end_offsets(partitions)
                 committed = await admin.list_consumer_group_offsets(stage.names.group, partitions=partitions)
                 lag = sum(end - max(0, committed[partition].offset) for partition, end in ends.items())
                 await asyncio.sleep(POLL_MS / 1000)
-    except (TimeoutError, KafkaError):
-        pass
-    finally:
-        await admin.close()
     return lag
 
 
@@ -241,14 +241,28 @@ async def _topics(kafka: str | None, names: Names) -> AsyncIterator[None]:
     if kafka is None:  # the stage's own broker has them
         yield
         return
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    try:
-        await admin.start()
+    async with _admin(kafka) as admin:
         await admin.create_topics([NewTopic(topic, PARTITIONS, 1) for topic in names.topics])
-        yield
+        try:
+            yield
+        finally:
+            with contextlib.suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(ADMIN_DEADLINE_S):
+                    await admin.delete_topics(list(names.topics))
+
+
+@asynccontextmanager
+async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Raises KafkaError where no broker answers there in time."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        async with asyncio.timeout(ADMIN_DEADLINE_S):
+            await admin.start()
+    except TimeoutError:
+        raise KafkaConnectionError(f"no Kafka answers at {bootstrap}") from None
+    try:
+        yield admin
     finally:
-        with contextlib.suppress(KafkaError):
-            await admin.delete_topics(list(names.topics))
         await admin.close()
 
 

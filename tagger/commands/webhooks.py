@@ -88,7 +88,7 @@ def _with_api(function: Callable[..., Any]) -> Callable[..., Any]:
     return organization(verbose(function))
 
 
-@command.command()
+@command.command(short_help="Have LiveChat send the three webhooks to URL.")
 @URL
 @_with_api
 def register(url: str, **api: Any) -> None:
@@ -136,7 +136,7 @@ def list_(form: str, **api: Any) -> None:
     _run(main, **api)
 
 
-@command.command()
+@command.command(short_help="Let LiveChat send the registered webhooks.")
 @_with_api
 def enable(**api: Any) -> None:
     """Let LiveChat send the registered webhooks of this license.
@@ -153,7 +153,7 @@ def enable(**api: Any) -> None:
     _run(main, **api)
 
 
-@command.command()
+@command.command(short_help="Have LiveChat send no webhooks.")
 @_with_api
 @YES
 def disable(yes: bool, **api: Any) -> None:
@@ -173,7 +173,7 @@ def disable(yes: bool, **api: Any) -> None:
     _run(main, **api)
 
 
-@command.command()
+@command.command(short_help="Say whether webhooks flow.")
 @_with_api
 @FORMAT
 def status(form: str, **api: Any) -> None:
@@ -220,7 +220,7 @@ def unregister(url: str | None, everything: bool, yes: bool, **api: Any) -> None
     _run(main, **api)
 
 
-@command.command("rotate-secret")
+@command.command("rotate-secret", short_help="Put a new secret in the place of the old.")
 @URL
 @_with_api
 @YES

@@ -38,7 +38,7 @@ class NoTopicError(Exception):
     """The topic of webhooks does not exist; the text says how to create it."""
 
 
-@click.command()
+@click.command(short_help="Post samples to ingest, and see them arrive.")
 @click.argument("url")
 def send(url: str) -> None:
     """Post a sample of each action to ingest at URL, and see it arrive on the topic; else exit 1.
@@ -70,7 +70,7 @@ def send(url: str) -> None:
     raise SystemExit(_run(settings, main))
 
 
-@click.command()
+@click.command(short_help="Show webhooks as they arrive on the topic.")
 @click.option("--content", is_flag=True, help="Show what the webhooks say, chat text included.")
 def tail(content: bool) -> None:
     """Show webhooks as they arrive on the topic, until Ctrl-C; what they say stays hidden.

@@ -7,7 +7,7 @@ the response, which are searched for like keywords, so the cost does not grow wi
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -20,6 +20,11 @@ PLACEHOLDER_WORDS_MAX: Final = 8
 # Words that an editor may have put between two neighbouring words of the response: "is on its way" and
 # "is now already on its way". In place of a missing word one more may stand, whatever is beside it.
 INSERTED_WORDS_MAX: Final = 3
+
+# How many of the words by which a response is looked for must be there: one alone is in many other messages.
+ANCHORS_NEEDED: Final = 3
+# Shorter words are in too many messages, and in longer words; they are taken last.
+ANCHOR_CHARS: Final = 4
 
 _ASCII_WORD: Final = re.compile(r"\w+")
 
@@ -77,18 +82,35 @@ def missing_max(words: int) -> int:
     return words // 10 if words >= 10 else min(1, max(0, words - 3))
 
 
-def anchors(templates: Sequence[Template]) -> list[tuple[str, ...]]:
-    """For each template the words of which at least one is in every message that it is recognised in.
+class Anchors:
+    """Rare words of each template, by which messages are found that may be it.
 
-    As many words may be missing as `missing_max` says, so one word more than that cannot all be missing.
-    Those are taken that the fewest templates have; among equals the longest.
+    As many words may be missing as `missing_max` says, so of those chosen all but that many are in every
+    message that the template is recognised in. Few messages have these by chance.
     """
-    owners = Counter(word for template in templates for word in set(template.words))
-    chosen = []
-    for template in templates:
-        rarest = sorted(template.words, key=lambda word: (owners[word], -len(word), word))
-        chosen.append(tuple(dict.fromkeys(rarest[: template.missing_max + 1])))
-    return chosen
+
+    def __init__(self, templates: Sequence[Template]) -> None:
+        owners = Counter(word for template in templates for word in set(template.words))
+        of: dict[str, dict[int, int]] = defaultdict(dict)
+        self._needed: list[int] = []
+        for at, template in enumerate(templates):
+            rarest = sorted(
+                template.words, key=lambda word: (len(word) < ANCHOR_CHARS, owners[word], -len(word), word)
+            )
+            chosen = Counter(rarest[: template.missing_max + ANCHORS_NEEDED])
+            for word, times in chosen.items():
+                of[word][at] = times
+            self._needed.append(chosen.total() - template.missing_max)
+        self.words = list(of)
+        self._of = list(of.values())  # per word: template → how many of the chosen words it is
+
+    def candidates(self, heard: Iterable[int]) -> list[int]:
+        """The templates that may be in a message with these of `words`, by number."""
+        there: Counter[int] = Counter()
+        for word in set(heard):
+            for template, times in self._of[word].items():
+                there[template] += times
+        return sorted(template for template, times in there.items() if times >= self._needed[template])
 
 
 class Likeness(NamedTuple):

@@ -9,7 +9,16 @@ from itertools import accumulate, chain
 from typing import Final
 from unicodedata import decomposition, normalize
 
-from tagger.core.characters import BARE, INVISIBLE, JOINERS, SIGNS, TABLE_ENTRIES_MAX, is_mark, is_space
+from tagger.core.characters import (
+    BARE,
+    CONTINUES,
+    INVISIBLE,
+    JOINERS,
+    SIGNS,
+    TABLE_ENTRIES_MAX,
+    is_mark,
+    is_space,
+)
 
 # The four ways to fold, as bits, so that a way is also an index.
 LOOSE: Final = 0
@@ -107,7 +116,10 @@ class _Table(dict[int, str]):
     def __init__(self, variant: int) -> None:
         super().__init__()
         self._variant = variant
-        self.uneven: set[str] = set()  # those met that do not fold to exactly one; Unicode has some thousands
+        # Characters met that do not fold to exactly one, and those that are of a word where their fold is not,
+        # or the other way. Unicode has some thousands of both.
+        self.uneven: set[str] = set()
+        self.other_edges: set[str] = set()
 
     def __missing__(self, point: int) -> str:
         if len(self) >= TABLE_ENTRIES_MAX:
@@ -116,6 +128,8 @@ class _Table(dict[int, str]):
         self[point] = folded = self._fold(ch)
         if len(folded) != 1:
             self.uneven.add(ch)
+        if any(CONTINUES[one] != CONTINUES[ch] for one in folded):
+            self.other_edges.add(ch)
         return folded
 
     def _fold(self, ch: str) -> str:
@@ -142,6 +156,7 @@ def _is_regular(ch: str) -> bool:
 
 TABLES: Final = tuple(_Table(variant) for variant in VARIANTS)
 _ASCII: Final = tuple("".join(map(table.__getitem__, range(128))).encode().ljust(256) for table in TABLES)
+_ASCII_CONTINUES: Final = bytes(CONTINUES[chr(point)] for point in range(128)).ljust(256)
 
 
 def fold_regular(text: str, variant: int = LOOSE) -> str | None:
@@ -158,3 +173,29 @@ def fold_regular(text: str, variant: int = LOOSE) -> str | None:
 def is_even(text: str, folded: str, variant: int = LOOSE) -> bool:
     """Whether each code point of `text` became one of `folded`, its `fold_regular`: same positions."""
     return len(text) == len(folded) and (text.isascii() or TABLES[variant].uneven.isdisjoint(text))
+
+
+def keeps_edges(text: str) -> bool:
+    """Whether the loosest fold of a regular text has word edges where the text has them, and nowhere else.
+
+    "Acme™" does not: it folds to "acmetm".
+    """
+    return text.isascii() or TABLES[LOOSE].other_edges.isdisjoint(text)
+
+
+def inside_words(folded: str) -> "bytes | InsideWords":
+    """Item n + 1 says whether code point n continues a word beside it; one more is before and after all."""
+    beside = f" {folded} "
+    return beside.encode().translate(_ASCII_CONTINUES) if folded.isascii() else InsideWords(beside)
+
+
+class InsideWords:
+    """The same for any text; looked up when it is asked for."""
+
+    __slots__ = ("_beside",)
+
+    def __init__(self, beside: str) -> None:
+        self._beside = beside
+
+    def __getitem__(self, at: int) -> bool:
+        return CONTINUES[self._beside[at]]

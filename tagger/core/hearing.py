@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final, NamedTuple
 
-from tagger.core.canned import Likeness, Template, anchors, find, words_of
+from tagger.core.canned import Anchors, Likeness, Template, find, words_of
 from tagger.core.conversation import Author, Conversation
 from tagger.core.matcher import Hit, Matcher
 from tagger.core.rule import Keyword, Rule
@@ -86,12 +86,8 @@ class Rulebook:
                 texts[canned.text].append(at)
         self.canned = list(texts.items())  # by number of the template: its text, the rules that have it
         self.templates = [Template.read(text, placeholder) for text in texts]
-        self._of_anchor: dict[str, list[int]] = defaultdict(list)
-        for at, words in enumerate(anchors(self.templates)):
-            for anchor in words:
-                self._of_anchor[anchor].append(at)
-        self._anchors = list(self._of_anchor)
-        self.matcher = Matcher([owners[0].keyword for owners in self.wanted], self._anchors)
+        self._anchors = Anchors(self.templates)
+        self.matcher = Matcher([owners[0].keyword for owners in self.wanted], self._anchors.words)
         self._listens = {author: any(owners) for author, owners in self._heard_of.items()}
         self._listens["agent"] |= bool(self.templates)
 
@@ -156,8 +152,7 @@ class Rulebook:
     def recognised(self, text: str, hits: Sequence[Hit]) -> Iterator[tuple[int, Likeness]]:
         """The canned responses in a text, by number, with the place in the original text."""
         first = len(self.wanted)
-        anchored = {self._anchors[hit.keyword - first] for hit in hits if hit.keyword >= first}
-        candidates = {template for anchor in anchored for template in self._of_anchor[anchor]}
+        candidates = self._anchors.candidates(hit.keyword - first for hit in hits if hit.keyword >= first)
         if candidates:
             yield from self.compared(text, {at: self.templates[at].missing_max for at in candidates})
 

@@ -5,10 +5,12 @@ finds too much and misses nothing. Every find is then judged exactly: the whole 
 its word edges. Time grows with the text and the finds in it, not with the number of keywords.
 """
 
+from array import array
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import product
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -19,8 +21,11 @@ from tagger.core.foldtable import (
     ACCENTS_EXACT,
     CASE_SENSITIVE,
     LOOSE,
+    VARIANTS,
     fold_regular,
+    inside_words,
     is_even,
+    keeps_edges,
     loosen,
     loosened_at,
 )
@@ -53,14 +58,17 @@ class Candidate(NamedTuple):
     reason: str | None  # for people: why it is no hit; None: it is one
 
 
-# One keyword as it is judged: index, folded text, variant, whether it asks for an edge on the left, on the
-# right. Plain tuples: the innermost loops take them apart.
-_Entry = tuple[int, str, int, bool, bool]
+# What a keyword asks for: the variant of folding, an edge on the left, an edge on the right.
+_Asks = tuple[int, bool, bool]
 
-# Keywords that the automaton cannot tell apart: how far in front of its last code point a find begins;
-# whether the find is all of their text, as the loosest fold has it; whether all of them ask for an edge on
-# its left; on its right; the keywords.
-_Group = tuple[int, bool, bool, bool, tuple[_Entry, ...]]
+# Keywords that the automaton cannot tell apart: how far in front of its last code point a find of them begins;
+# whether the find is all of their text, as the loosest fold has it; whether all of them ask for an edge on its
+# left; on its right.
+_Kind = tuple[int, bool, bool, bool]
+
+# Each once, so that keywords share them.
+_ASKS: Final[dict[_Asks, _Asks]] = {asks: asks for asks in product(VARIANTS, (False, True), (False, True))}
+_ANYWHERE: Final = _ASKS[LOOSE, False, False]
 
 _in_order = itemgetter(1, 2, 0)
 
@@ -71,23 +79,40 @@ class Matcher:
     def __init__(self, keywords: Sequence[Keyword], words: Sequence[str] = ()) -> None:
         """`words` are folded already and found anywhere; they are numbered after the keywords."""
         self._keywords = keywords
-        self._groups: list[_Group] = []
-        self._variants: set[int] = {_variant(keyword) for keyword in keywords}
-        if words:
-            self._variants.add(LOOSE)
-        entries = [_entry(at, keyword) for at, keyword in enumerate(keywords)]
-        entries += [(at, word, LOOSE, False, False) for at, word in enumerate(words, start=len(keywords))]
-        self._search = self._compile(entries)
+        # Columns with a row for each keyword, those of one group together; few objects are quickly freed.
+        self._numbers = array("L")
+        self._words: list[str] = []
+        self._asks: list[_Asks] = []
+        # Columns with a row for each group, and `_firsts` with one more.
+        self._kinds: list[_Kind] = []
+        self._firsts = array("L", [0])
+        self._search = self._compile(
+            [_wanted(keyword) for keyword in keywords] + [(w, _ANYWHERE) for w in words]
+        )
+        self._variants: set[int] = {variant for variant, _, _ in self._asks}
 
-    def _compile(self, entries: Sequence[_Entry]) -> Callable[[str], Iterable[tuple[int, int]]]:
+    def _compile(self, wanted: Sequence[tuple[str, _Asks]]) -> Callable[[str], Iterable[tuple[int, int]]]:
         automaton = ahocorasick.Automaton(ahocorasick.STORE_INTS)
-        for prefix, members in _by_prefix([loosen(entry[1]) for entry in entries]):
-            alike = tuple(entries[at] for at in members)
-            found = all(entry[2] == LOOSE and entry[1] == prefix for entry in alike)
-            left, right = all(entry[3] for entry in alike), found and all(entry[4] for entry in alike)
-            self._groups.append((len(prefix) - 1, found, left, right, alike))
-            automaton.add_word(prefix, len(self._groups) - 1)
-        if not self._groups:
+        kinds: dict[_Kind, _Kind] = {}
+        for prefix, members in _by_prefix([loosen(word) for word, _ in wanted]):
+            asks = [wanted[number][1] for number in members]
+            found = all(
+                wanted[number] == (prefix, (LOOSE, *edges))
+                for number, (_, *edges) in zip(members, asks, strict=True)
+            )
+            kind = (
+                len(prefix) - 1,
+                found,
+                all(left for _, left, _ in asks),
+                found and all(right for _, _, right in asks),
+            )
+            automaton.add_word(prefix, len(self._kinds))
+            self._kinds.append(kinds.setdefault(kind, kind))
+            self._numbers.extend(members)
+            self._words += [wanted[number][0] for number in members]
+            self._asks += asks
+            self._firsts.append(len(self._words))
+        if not self._kinds:
             return lambda _text: ()
         automaton.make_automaton()
         search: Callable[[str], Iterable[tuple[int, int]]] = automaton.iter
@@ -104,33 +129,45 @@ class Matcher:
         finds = list(self._search(loose))
         if not finds:
             return []
-        if is_even(text, loose):
-            return self._find_even(text, loose, finds)
+        if keeps_edges(text):
+            return self._find_in(loose, text, finds)
         return self._find_by_variant(
-            text, {entry[2] for _, group in finds for entry in self._groups[group][-1]}
+            text, {self._asks[row][0] for _, group in finds for row in self._rows(group)}
         )
 
-    def _find_even(self, text: str, loose: str, finds: list[tuple[int, int]]) -> list[Hit]:
-        """The usual case: a position in the text is the same in each of its folds."""
+    def _rows(self, group: int) -> range:
+        return range(self._firsts[group], self._firsts[group + 1])
+
+    def _find_in(self, loose: str, text: str, finds: list[tuple[int, int]]) -> list[Hit]:
+        """The usual case: edges may be judged on the folded text."""
         hits: list[Hit] = []
+        is_same = is_even(text, loose)  # then a position is the same in the text and in each of its folds
         folds = {LOOSE: loose}
-        groups, continues = self._groups, CONTINUES
-        beside = f" {text} "  # so that there is a character on either side of every find
+        stricter: set[int] = set()
+        inside, kinds = inside_words(loose), self._kinds
         for last, group in finds:
-            reach, found, left, right, entries = groups[group]
+            reach, found, left, right = kinds[group]
             start = last - reach
-            if (left and continues[beside[start]]) or (right and continues[beside[last + 2]]):
+            if (left and inside[start]) or (right and inside[last + 2]):
                 continue
-            for keyword, word, variant, left, right in entries:
-                end = start + len(word)
-                if not found:
-                    if variant not in folds:
-                        folds[variant] = fold_regular(text, variant) or ""
-                    if not folds[variant].startswith(word, start):
-                        continue
-                if (left and continues[beside[start]]) or (right and continues[beside[end + 1]]):
+            for row in self._rows(group):
+                variant, left, right = self._asks[row]
+                if variant and not is_same:
+                    stricter.add(variant)
                     continue
-                hits.append(Hit(keyword, start, end))
+                if variant not in folds:
+                    folds[variant] = fold_regular(text, variant) or ""
+                word = self._words[row]
+                end = start + len(word)
+                if not found and not folds[variant].startswith(word, start):
+                    continue
+                if not (left and inside[start]) and not (right and inside[end + 1]):
+                    hits.append(Hit(self._numbers[row], start, end))
+        if hits and not is_same:
+            folded = Folded(text)
+            hits = list({Hit(hit.keyword, *folded.span(hit.start, hit.end)) for hit in hits})
+        if stricter:
+            hits += self._find_by_variant(text, stricter)
         if len(hits) > 1:
             hits.sort(key=_in_order)
         return hits
@@ -140,34 +177,34 @@ class Matcher:
         hits: set[Hit] = set()
         for variant in variants:
             folded = Folded(text, variant)
-            for entry, start, end in self._places(folded, variant):
-                if _has_edges(folded, entry, start, end):
-                    hits.add(Hit(entry[0], *folded.span(start, end)))
+            for row, start, end in self._places(folded, variant):
+                if _has_edges(folded, self._asks[row], start, end):
+                    hits.add(Hit(self._numbers[row], *folded.span(start, end)))
         return sorted(hits, key=_in_order)
 
-    def _places(self, folded: Folded, variant: int) -> Iterator[tuple[_Entry, int, int]]:
-        """Where the keywords of a variant stand in a text folded likewise, whatever is beside them."""
+    def _places(self, folded: Folded, variant: int) -> Iterator[tuple[int, int, int]]:
+        """Where the keywords of a variant (their rows) stand in a text folded likewise, whatever is beside them."""
         text = folded.text
         needs_loosening = variant != LOOSE or not folded.regular
         loose = loosen(text) if needs_loosening else text
         origin = None if len(loose) == len(text) else {at: i for i, at in enumerate(loosened_at(text))}
         for last, group in self._search(loose):
-            reach, *_, entries = self._groups[group]
-            start = last - reach if origin is None else origin.get(last - reach)
+            begin = last - self._kinds[group][0]
+            start = begin if origin is None else origin.get(begin)
             if start is None:
                 continue
-            for entry in entries:
-                if entry[2] == variant and text.startswith(entry[1], start):
-                    yield entry, start, start + len(entry[1])
+            for row in self._rows(group):
+                if self._asks[row][0] == variant and text.startswith(self._words[row], start):
+                    yield row, start, start + len(self._words[row])
 
     def candidates(self, text: str) -> list[Candidate]:
         """All hits, and what nearly is one with the reason why it is not. For people who ask; slow."""
         found: dict[Hit, str | None] = {}
         for variant in self._variants:
             folded = Folded(text, variant)
-            for entry, start, end in self._places(folded, variant):
-                hit = Hit(entry[0], *folded.span(start, end))
-                if _has_edges(folded, entry, start, end):
+            for row, start, end in self._places(folded, variant):
+                hit = Hit(self._numbers[row], *folded.span(start, end))
+                if _has_edges(folded, self._asks[row], start, end):
                     found[hit] = None
                 else:
                     found.setdefault(hit, self._why_inside(text, hit))
@@ -206,10 +243,11 @@ def _same(said: str, wanted: str, variant: int) -> bool:
     return Folded(said, variant).text.strip(" ") == Folded(wanted, variant).text.strip(" ")
 
 
-def _has_edges(folded: Folded, entry: _Entry, start: int, end: int) -> bool:
+def _has_edges(folded: Folded, asks: _Asks, start: int, end: int) -> bool:
     """Whether the keyword stands free on the sides where it asks for that. No edge is inside a character."""
-    before = folded.before(start) if entry[3] else ""
-    after = folded.after(end) if entry[4] else ""
+    _, left, right = asks
+    before = folded.before(start) if left else ""
+    after = folded.after(end) if right else ""
     return before is not None and after is not None and not CONTINUES[before] and not CONTINUES[after]
 
 
@@ -217,8 +255,8 @@ def _variant(keyword: Keyword) -> int:
     return CASE_SENSITIVE * keyword.case_sensitive | ACCENTS_EXACT * keyword.accents_exact
 
 
-def _entry(at: int, keyword: Keyword) -> _Entry:
-    """An edge is asked for where the keyword is closed and its own character is one of a word."""
+def _wanted(keyword: Keyword) -> tuple[str, _Asks]:
+    """The folded text, and what is asked for: edges where the keyword is closed and its own character is a word's."""
     variant = _variant(keyword)
     folded = Folded(keyword.text, variant)
     shown = folded.shown
@@ -229,7 +267,8 @@ def _entry(at: int, keyword: Keyword) -> _Entry:
         last -= 1
     left = keyword.match in {"word", "prefix"} and CONTINUES[shown[first : first + 1]]
     right = keyword.match in {"word", "suffix"} and CONTINUES[shown[last : last + 1]]
-    return at, folded.text.strip(" "), variant, left, right
+    word = folded.text.strip(" ")
+    return keyword.text if word == keyword.text else word, _ASKS[variant, left, right]
 
 
 def _by_prefix(needles: Sequence[str]) -> Iterator[tuple[str, list[int]]]:

@@ -5,7 +5,6 @@ All problems of all files are collected and told together; the wording is for pe
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final, Literal, Protocol
 
 # More than anybody mends in one go; a binary file would otherwise yield one problem a byte.
@@ -71,6 +70,8 @@ def shown(text: str) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only who made a mistake waits for the import
+
     lowered = word.strip().lower()
     close = get_close_matches(lowered, list(known), n=1, cutoff=0.6)
     return close[0] if close else None

@@ -54,14 +54,17 @@ class Fixed:
     def __init__(self, token: Source, account_id: str | None = None) -> None:
         self._token, self._account_id = token, account_id
 
-    async def authorization(self, session: ClientSession) -> Authorization:
-        return self._present()
+    async def authorization(self, session: ClientSession) -> Authorization | Wait:
+        return failed("authentication") if self.problem() else self._present()
 
     def refused(self, used: Authorization) -> bool:
         return self._present() != used  # the file behind it was changed meanwhile
 
     def problem(self) -> str | None:
-        return None
+        token = self._token()
+        if token and token.isascii() and token.isprintable():
+            return None
+        return "LiveChat's token is empty or has characters that no token has: look for a line break in it"
 
     async def close(self) -> None:
         pass

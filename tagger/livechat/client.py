@@ -26,9 +26,7 @@ from tagger.livechat.gate import Gate, Place, Standing
 from tagger.livechat.pace import Pace, back_off_s
 
 API_URL: Final = "https://api.livechatinc.com/v3.6"
-TRY_TIMEOUT_S: Final = (
-    20.0  # LiveChat itself gives up after 15 s (`request_timeout`), and its answer is to be seen
-)
+TRY_TIMEOUT_S: Final = 20.0  # LiveChat itself gives up after 15 s, and its `request_timeout` is to be seen
 CONNECT_TIMEOUT_S: Final = 5.0
 DNS_CACHE_S: Final = 5  # how long a changed address of LiveChat may go unnoticed
 CONNECTIONS_MAX: Final = 256  # open to LiveChat, of all organizations: 8 that fill their 32 calls in flight

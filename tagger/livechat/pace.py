@@ -17,9 +17,7 @@ RATE_MIN: Final = 0.1  # calls/s; a blocked organization asks every 10 s whether
 DRAIN_S: Final = 1.0  # for so long nothing is sent after a 429 while older calls are in flight
 NEAR: Final = 0.9  # of the ceiling: up to here the rate returns within RETURN_S, from here on it creeps
 RETURN_S: Final = 1.5
-CREEP: Final = (
-    0.01  # of the ceiling, gained each second near it: about 10 s to the limit, one or two 429 there
-)
+CREEP: Final = 0.01  # of the ceiling, gained each second near it: 10 s to the limit, one or two 429 there
 CREEP_CALL: Final = 0.0025  # of the ceiling, gained with each call at most: a low limit is met as seldom
 PAST: Final = 1.2  # of the ceiling: a rate above it shows that the limit was raised, and is forgotten
 BURST_S: Final = 0.05  # calls not made for so long may be made up for: timers of the event loop are late
@@ -34,8 +32,10 @@ def back_off_s(failures: int, rng: Random) -> float:
 
 
 class Pace:
-    """One organization's. Every call that `admit` lets in ends with exactly one of `succeeded`, `limited`,
-    `failed`, `answered`, `left`."""
+    """One organization's.
+
+    Every call that `admit` lets in ends with exactly one of succeeded, limited, failed, answered, left.
+    """
 
     def __init__(self, rng: Random) -> None:
         self._rng = rng

@@ -82,7 +82,7 @@ class SimulatedLiveChat:
         return f"{self._address}/accounts"
 
     async def __aenter__(self) -> "SimulatedLiveChat":
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=100))
+        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         app = web.Application(client_max_size=REQUEST_BYTES_MAX)
         app.router.add_post("/{version}/{kind}/action/{method}", self._serve_call)
         app.router.add_get("/accounts/", self._serve_consent)

@@ -39,6 +39,7 @@ def line(played: Played, tags: Iterable[str], because: Iterable[Because]) -> Tex
             )
     if got != expected:
         text.append(f"  expected: {', '.join(expected) or 'no tag'}", "red")
+    text.rstrip()
     return text
 
 

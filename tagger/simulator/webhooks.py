@@ -20,6 +20,7 @@ from tagger.simulator.account import CHATS_MAX
 ATTEMPTS_LOGGED_MAX: Final = 100_000
 # Webhooks on their way at once, about 2 kB each; above it new ones are lost, as they are after a minute.
 PENDING_MAX: Final = 50_000
+POSTS_MAX: Final = 200  # at once; one that waits for its turn has not used its receiver's patience
 
 # (url, body, time-out in seconds) → HTTP status; None where no answer came in time.
 Post = Callable[[str, bytes, float], Awaitable[int | None]]
@@ -72,6 +73,7 @@ class Sender:
     attempts: deque[Attempt] = field(default_factory=lambda: deque(maxlen=ATTEMPTS_LOGGED_MAX))
     # thread id → when its chat_deactivated was answered 200; the oldest are forgotten
     ended_at: dict[str, float] = field(default_factory=dict)
+    _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(POSTS_MAX))
     _pending: set[asyncio.Task[None]] = field(default_factory=set)
     _last_of_chat: dict[str, asyncio.Event] = field(default_factory=dict)
 
@@ -132,7 +134,8 @@ class Sender:
         return 0
 
     async def _attempt(self, delivery: Delivery, number: int) -> bool:
-        status = await self.post(delivery.url, delivery.body, self.sending.patience_s)
+        async with self._turns:
+            status = await self.post(delivery.url, delivery.body, self.sending.patience_s)
         self.counts["attempts"] += 1
         self.attempts.append(
             Attempt(self.clock(), delivery.action, delivery.chat_id, delivery.thread_id, number, status)

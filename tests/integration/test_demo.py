@@ -1,18 +1,22 @@
 """`tagger demo` as people start it: a right play, a wrong one, one that cannot start, one that is stopped."""
 
+import asyncio
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 from click.testing import CliRunner
 
 from tagger.commands.demo import command
+from tests.kafka.kafka import Kafka
 
 DEMO = (sys.executable, "-m", "tagger", "demo")
 READY_S = 40.0  # the machine may be busy with other tests
@@ -94,6 +98,16 @@ def test_a_service_that_cannot_start_is_named_with_its_last_words(keyword_file: 
     assert "Traceback" not in done.stderr
 
 
+async def test_a_kafka_of_the_user_is_played_on_and_left_as_it_was(kafka_real: Kafka) -> None:
+    done = await asyncio.to_thread(demo, "--chats", "12", "--rate", "20", "--kafka", kafka_real.bootstrap)
+    assert done.returncode == 0, done.stdout + done.stderr
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_real.bootstrap)
+    await admin.start()
+    topics = await admin.list_topics()
+    await admin.close()
+    assert not [topic for topic in topics if topic.startswith("livechat-tagger-demo")]
+
+
 def test_a_kafka_that_is_not_there_is_told_in_one_line() -> None:
     done = demo("--kafka", "127.0.0.1:1")
     assert done.returncode == 2
@@ -102,10 +116,7 @@ def test_a_kafka_that_is_not_there_is_told_in_one_line() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="children are found in /proc")
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_the_demo_and_everything_it_started(
-    endless: subprocess.Popen[str], how: signal.Signals
-) -> None:
+def test_ctrl_c_ends_the_demo_and_everything_it_started(endless: subprocess.Popen[str]) -> None:
     assert endless.stdout is not None
     deadline = time.monotonic() + READY_S
     for line in endless.stdout:
@@ -114,15 +125,34 @@ def test_a_signal_ends_the_demo_and_everything_it_started(
         assert time.monotonic() < deadline, line
     started = children(endless.pid)
     assert len(started) == 2
-    endless.send_signal(how)
-    endless.send_signal(how)  # impatience cuts nothing short
+    endless.send_signal(signal.SIGINT)
+    endless.send_signal(signal.SIGINT)  # impatience cuts nothing short
     assert endless.wait(STOPPED_S) == 130
     assert not any(runs(pid) for pid in started)
     assert "nothing is left running" in endless.stdout.read()
 
 
+def test_kept_running_it_tells_its_addresses_and_ends_rightly_by_ctrl_c() -> None:
+    process = subprocess.Popen(
+        [*DEMO, "--chats", "3", "--rate", "20", "--keep-running"], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    pages, played_on = [], False
+    for line in process.stdout:  # ends with the process, at the latest
+        if page := re.search(r"http://127\.0\.0\.1:\d+/\S+", line):
+            with urllib.request.urlopen(page[0], timeout=5) as answer:
+                pages.append(answer.status)
+        elif pages and line.startswith("✓"):
+            played_on = True
+            process.send_signal(signal.SIGINT)
+    assert process.wait(STOPPED_S) == 0
+    assert played_on
+    assert pages == [200] * 4
+    process.stdout.close()
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="children are found in /proc")
-def test_a_signal_during_the_start_leaves_nothing_running(endless: subprocess.Popen[str]) -> None:
+def test_sigterm_during_the_start_leaves_nothing_running(endless: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + READY_S
     while len(started := children(endless.pid)) < 2:
         assert time.monotonic() < deadline

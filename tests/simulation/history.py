@@ -27,7 +27,7 @@ PLAIN: Final = {
     "ends": 9,
     "again": 3,
     "wait": 12,
-    "late": 3,
+    "late": 4,
     "poll": 30,
     "act": 24,
     "commit": 10,
@@ -35,7 +35,7 @@ PLAIN: Final = {
 }
 # Faults that a history may have, and how often they then come.
 FAULTS: Final = {
-    "crash": 4,
+    "crash": 6,
     "rebalance": 4,
     "zombie": 8,
     "disorder": 0,  # changes how webhooks are delivered
@@ -48,7 +48,7 @@ FAULTS: Final = {
     "recreate": 1,
     "truncate": 1,
     "clocks": 3,
-    "silence": 2,
+    "silence": 3,
     "lost_seek": 3,
     "window": 0,  # a short replay window
     "memory": 0,  # little of it
@@ -64,8 +64,11 @@ LOSSY: Final = frozenset({"retention", "reset", "recreate", "truncate", "window"
 # A history has few kinds of faults: with all at once, each hides what the others do. How likely each of them is.
 KINDS: Final = (
     (sorted(FAULTS.keys() - UNTRUE), 0.5),
-    (["window", "metadata", "retention", "api"], 0.6),
-    (["silence", "strangers", "poison", "memory", "long_threads"], 0.3),
+    (["window"], 1.0),
+    (["window", "metadata", "retention", "api"], 0.5),
+    (["silence"], 1.0),
+    (["silence", "strangers", "poison", "long_threads"], 0.4),
+    (["memory", "silence", "api"], 0.7),
     (sorted(FAULTS), 0.15),
     (sorted(FAULTS), 0.4),
 )
@@ -117,6 +120,7 @@ class History:
         self.setting = setting
         self.world = World()
         self.world.untrue = bool(setting.faults & UNTRUE)
+        self.world.log_is_whole = setting.faults & UNTRUE <= {"poison", "strangers"}
         self.zombies: list[Member] = []
         self.stashed: list[Member] = []
         self.seen: Counter[str] = Counter()  # what happened, for the coverage that is asserted
@@ -139,8 +143,9 @@ class History:
         if "api" in self.setting.faults:
             thread.refuses = b % 7 == 0
             thread.stale = (0, 0, 1, 2, 50)[(b >> 5) % 5]
+            thread.lags = (b >> 9) % 3
         # Its webhook may come after its first events: then a cut can fall between them.
-        self._send(thread, "incoming_chat", None, b >> 8 & ~(a & 2))
+        self._send(thread, "incoming_chat", None, b >> 8 & ~2)
 
     def says(self, a: int, b: int) -> None:
         thread = self._pick([t for t in self.world.threads.values() if t.active][-4:], a)
@@ -163,11 +168,16 @@ class History:
             self._send(thread, "chat_deactivated", None, b)
 
     def again(self, a: int, b: int) -> None:
-        """LiveChat repeats a webhook that it had no answer for."""
+        """LiveChat repeats a webhook that it had no answer for: one of the last, or how a thread began."""
         world = self.world
+        young_threads = [t for t in world.threads.values() if t.begun and world.now_ms - t.created_ms < 30_000]
+        thread = self._pick(young_threads, a)
+        if thread is not None and b % 3 == 0:
+            world.send(thread, "incoming_chat", None)
+            return
         record = self._pick(world.log[world.log_start :][-6:], a)
         young = record is not None and world.now_ms - self._true_ms(record.timestamp) < 30_000
-        if record is not None and young and not any(offset == record.offset for _, offset in world.poisoned):
+        if record is not None and young and record.offset not in world.poisoned:
             world.append(record.key, record.value)
 
     def poison(self, a: int, b: int) -> None:
@@ -193,8 +203,7 @@ class History:
 
     def _pass(self, ms: int) -> None:
         world, limits = self.world, self.setting.limits
-        world.now_ms += ms
-        world.deliver()
+        world.passes(ms)
         if world.now_ms - START_MS > (min(limits.chat_idle_s_max, limits.chat_age_s_max) - 60) * 1000:
             world.untrue = True
 
@@ -257,8 +266,8 @@ class History:
         """The partition is taken from its member, and given back or to another."""
         if a & 1:
             self.member.commit()
-        self.member.partition.suspended()
-        self.member.works.clear()
+        self.member.suspend()
+        self.member.answer_late(b)
         if a & 2:
             self._replace(self.member)
             return
@@ -328,9 +337,13 @@ class History:
         self.member.begin()
 
     def truncate(self, a: int, b: int) -> None:
-        """A broker without the last records became leader."""
+        """A broker without the last records became leader; others may come before the member is assigned again."""
         world = self.world
         self._cut_tail(max(world.log_start, len(world.log) - 1 - b % 5))
+        if a & 1:
+            self.member.suspend()
+            for number in range(b % 7):
+                self.says(a >> 2, (a + number * 977) ^ b)
         self.member.begin()
 
     def _cut_tail(self, length: int) -> None:
@@ -396,6 +409,9 @@ class History:
             missing = world.wants(thread, self._counts_late) - thread.tags
             if missing:
                 raise Violation(f"P4: {thread.thread_id} lacks {missing}")
+        untold = set(world.poisoned.values()) - world.parked
+        if untold and not self.setting.faults & LOSSY:
+            raise Violation(f"nobody was told of what is unreadable in {sorted(untold)}")
         if world.gets and not world.untrue:
             raise Violation(f"P6: LiveChat was asked {world.gets} times, and nothing was missing")
 

@@ -10,7 +10,7 @@ from tagger.core.conversation import Conversation
 from tagger.core.limits import Limits
 from tagger.core.partition import Partition
 from tagger.core.work import FindTime, Refused, Seek, Wait, Work
-from tests.simulation.world import World
+from tests.simulation.world import Thread, World
 
 UNDER_WAY_MAX: Final = 4
 
@@ -46,9 +46,8 @@ class Member:
     fetch_offset: int = 0
     assigned_at: int = 0  # committed when it was assigned
     works: dict[int, Work] = field(default_factory=dict)
-    refused: set[int] = field(default_factory=set)
     lose_seek: bool = False  # the next seek will have no effect
-    settles: dict[str, int] = field(default_factory=dict)  # works settled by thread id
+    orphans: list[Work] = field(default_factory=list)  # work of an assignment that is over
 
     def __post_init__(self) -> None:
         self.partition = Partition(self.limits)
@@ -67,7 +66,7 @@ class Member:
     def begin(self) -> None:
         world = self.world
         committed, metadata = world.committed, world.metadata
-        self.works.clear()
+        self.suspend()
         self.fetch_offset = world.log_start if committed is None else committed  # where a client would go on
         self.assigned_at = world.log_start if committed is None else committed
         if not world.log_start <= self.assigned_at <= len(world.log):
@@ -126,6 +125,7 @@ class Member:
             return
         if work.kind == "unreadable":
             if outcome == "ok":
+                self.world.parked.add((work.thread.organization, work.thread.chat_id))
                 self._settle(work, frozenset())
             return
         if work.incomplete is not None:
@@ -133,15 +133,15 @@ class Member:
             return
         tags = judged(work.conversation)
         self._check_work(work)
-        self.world.threads[work.thread.thread_id].tags |= tags
+        self._thread(work).tags |= tags
         if outcome == "ok":  # else it was done, and the answer was lost
             self._settle(work, tags)
 
     def _ask(self, work: Work) -> None:
-        chat = self.world.get_chat(work.thread.thread_id)
+        chat = self.world.get_chat(work.thread.organization, work.thread.thread_id)
         answer = Refused("forbidden") if chat is None else chat
         result = self.partition.completed(work.id, answer, self.now_ms)
-        thread = self.world.threads[work.thread.thread_id]
+        thread = self._thread(work)
         if isinstance(result, Work):
             self.works[work.id] = result
             thread.kept_stale |= chat is not None and not result.conversation.complete
@@ -152,12 +152,24 @@ class Member:
     def _settle(self, work: Work, tags: frozenset[str]) -> None:
         self.partition.settled(work.id, tags)
         self.works.pop(work.id, None)
-        thread_id = work.thread.thread_id
-        self.settles[thread_id] = self.settles.get(thread_id, 0) + 1
+
+    def _thread(self, work: Work) -> Thread:
+        return self.world.threads[work.thread.organization, work.thread.thread_id]
+
+    def suspend(self) -> None:
+        """The partition is taken away; answers for its work may still come."""
+        self.partition.suspended()
+        self.orphans = [*self.works.values()]
+        self.works.clear()
+
+    def answer_late(self, a: int) -> None:
+        """An answer comes for work of an assignment that is over. Its tags are set; nobody may count on that."""
+        if self.orphans:
+            self.partition.settled(self.orphans[a % len(self.orphans)].id, frozenset())
 
     def _check_work(self, work: Work) -> None:
-        thread = self.world.threads[work.thread.thread_id]
-        if (work.thread.organization, work.thread.chat_id) != (thread.organization, thread.chat_id):
+        thread = self._thread(work)
+        if work.thread.chat_id != thread.chat_id:
             raise Violation(f"thread {thread.thread_id} is taken for one of {work.thread}")
         ids = [said.event_id for said in work.conversation.said]
         if len(ids) != len(set(ids)):

@@ -17,7 +17,7 @@ from tagger.core.start import Start
 from tagger.core.state import State
 from tagger.core.threads import Threads
 from tagger.core.work import Committable
-from tests.simulation.world import World
+from tests.simulation.world import ORGANIZATIONS, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +138,100 @@ def _late_is_open_for_ever(original: Any) -> Any:
     return expire
 
 
+def _commit_unfenced(self: World, generation: int, offset: int, metadata: str) -> bool:
+    self.committed, self.metadata = offset, metadata
+    return True
+
+
 def _add_repeats(original: Any) -> Any:
     def add(self: Thread, event_id: str, author_id: str, fields: tuple[str, ...]) -> int:
+        known, self.ids = self.ids, bytearray()
         grown: int = original(self, event_id, author_id, fields)
-        if not grown:
-            self.ids += self._entry(event_id)
-            self.text += bytes(self.text).rpartition(b"\xff")[1] + b"\x00\xfd" + fields[0].encode()
-            return 1
+        self.ids = known + self.ids
         return grown
 
     return add
 
 
-def _commit_unfenced(self: World, generation: int, offset: int, metadata: str) -> bool:
-    self.committed, self.metadata = offset, metadata
-    return True
+def _new_without_hole(original: Any) -> Any:
+    def new(self: State, *arguments: Any) -> Thread:
+        thread: Thread = original(self, *arguments)
+        thread.incomplete = None
+        return thread
+
+    return new
+
+
+def _resume_unseen(original: Any) -> Any:
+    def first(self: Start, record: Any, now_ms: int) -> Any:
+        if self.stage != "resume":
+            return original(self, record, now_ms)
+        self.stage = "whole"
+        return None
+
+    return first
+
+
+def _replace_text(original: Any) -> Any:
+    def unite(self: Thread, chat: Any) -> Any:
+        self.ids, self.text, self.events = bytearray(), bytearray(), 0
+        return original(self, chat)
+
+    return unite
+
+
+def _always_whole(original: Any) -> Any:
+    def conversation(self: Thread, *, complete: bool, more: Any = ()) -> Any:
+        return original(self, complete=True, more=more)
+
+    return conversation
+
+
+def _believe_jumps(original: Any) -> Any:
+    def advance(self: State, ms: int, offset: int) -> None:
+        self.clock_ms += max(0, ms - self.limits.skew_s * 1000)
+        original(self, ms, offset)
+
+    return advance
+
+
+def _late_unjudged(original: Any) -> Any:
+    def due(self: State, thread: Thread, offset: int, at_ms: int) -> None:
+        if thread.ending is None or not thread.ending.judged:
+            original(self, thread, offset, at_ms)
+
+    return due
+
+
+def _forget_backlog(self: State, *_: Any) -> None:
+    self.backlog = Backlog()
+
+
+def _any_organization(original: Any) -> Any:
+    def get(self: Threads, organization: str, chat_id: str, thread_id: str) -> Thread | None:
+        for other in ORGANIZATIONS:
+            thread: Thread | None = original(self, other, chat_id, thread_id)
+            if thread is not None:
+                return thread
+        return None
+
+    return get
+
+
+def _author_needless(original: Any) -> Any:
+    def missing(self: Thread, trust_ms: int | None) -> str | None:
+        why: str | None = original(self, trust_ms)
+        return None if why == "no_author" else why
+
+    return missing
+
+
+def _unknown_end_dropped(original: Any) -> Any:
+    def chat_ended(self: State, fact: Any, offset: int, at_ms: int) -> None:
+        if self.threads.get(*fact) is not None:
+            original(self, fact, offset, at_ms)
+
+    return chat_ended
 
 
 MUTANTS: Final = (
@@ -174,4 +253,19 @@ MUTANTS: Final = (
         _only(lambda t: t.ending is None or t.ending.unfinished),
     ),
     Mutant("a late event of a forgotten thread is open for ever", State, "_expire", _late_is_open_for_ever),
+    Mutant("repeats are not recognised", Thread, "add", _add_repeats),
+    Mutant("answers of an earlier assignment count", Backlog, "close", _instead(lambda self: None)),
+    Mutant("a hole is forgotten before its thread begins", State, "_new", _new_without_hole),
+    Mutant("what was forgotten is trusted later", State, "_distrust", _instead(lambda self, thread: None)),
+    Mutant("kept state is not held against the log", Start, "first", _resume_unseen),
+    Mutant("LiveChat's answer replaces what was seen", Thread, "unite", _replace_text),
+    Mutant("half a conversation is taken for whole", Thread, "conversation", _always_whole),
+    Mutant("a clock's jump is believed", State, "advance", _believe_jumps),
+    Mutant("what comes late is not judged", State, "_due", _late_unjudged),
+    Mutant("kept state forgets what was due", State, "keep", _after(_forget_backlog)),
+    Mutant("two organizations share a chat", Threads, "get", _any_organization),
+    Mutant("an unknown author is an agent", Thread, "missing", _author_needless),
+    Mutant("the end of an unknown thread is dropped", State, "_chat_ended", _unknown_end_dropped),
+    Mutant("nothing is paused", Partition, "_balance", _instead(lambda self: None)),
+    Mutant("nothing is evicted", State, "evict", _instead(lambda self, bytes_max: None)),
 )

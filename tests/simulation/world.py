@@ -40,6 +40,7 @@ class Event:
     readable: bool = False  # there, or at a later offset
     record_ms: int = 0
     created_ms: int = START_MS
+    withheld: bool = False  # LiveChat was asked for the chat, and did not have it yet
 
 
 @dataclass(slots=True)
@@ -63,6 +64,7 @@ class Thread:
     refused: bool = False  # get_chat was refused at least once
     refuses: bool = False  # get_chat is refused for ever
     stale: int = 0  # get_chat calls that still say active after the end
+    lags: int = 0  # get_chat calls that do not have the last event yet
     kept_stale: bool = False  # it was called active until the tagger gave up
     waived: bool = False  # no tag can be demanded: its end was lost, or skipped by hand
 
@@ -82,17 +84,20 @@ class World:
         self.committed: int | None = None
         self.metadata = ""
         self.generation = 0
-        self.threads: dict[str, Thread] = {}
+        self.threads: dict[tuple[str, str], Thread] = {}  # by organization and thread id
         self.later: list[tuple[int, Thread, str, Event | None]] = []  # webhooks that are still on their way
-        self.poisoned: list[tuple[str, int]] = []  # (chat id, offset) of records nobody can read
+        self.poisoned: dict[int, tuple[str, str]] = {}  # offset of a record nobody can read → its chat
+        self.parked: set[tuple[str, str]] = set()  # chats with such a record that a person was told of
         self.gets = 0  # get_chat calls
         self.untrue = False  # something happened that makes asking LiveChat right
+        self.log_is_whole = True  # whatever is in the log reaches the tagger
 
     def thread_begins(self, chat: int, organization: int, words: list[str], customer_known: bool) -> Thread:
-        thread_id = f"T{len(self.threads)}"
         owner = ORGANIZATIONS[organization]
+        # Two organizations may have the same chat and thread ids.
+        thread_id = f"T{sum(1 for other, _ in self.threads if other == owner)}"
         thread = Thread(owner, f"C{chat}", thread_id, self.now_ms, customer_known, len(words), said_ms=self.now_ms)
-        self.threads[thread_id] = thread
+        self.threads[owner, thread_id] = thread
         for word in words:
             event_id = f"{thread_id}_{len(thread.events)}"
             thread.events.append(Event(event_id, word, by_customer=True, created_ms=self.now_ms))
@@ -116,19 +121,22 @@ class World:
         else:
             self._append(thread, action, event)
 
-    def deliver(self) -> None:
-        """What was on its way until now arrives, in the order of its times."""
-        due = [item for item in self.later if item[0] <= self.now_ms]
+    def passes(self, ms: int) -> None:
+        """Time goes on, and what is on its way arrives when it should."""
+        until_ms = self.now_ms + ms
+        due = [item for item in self.later if item[0] <= until_ms]
         if due:
-            self.later = [item for item in self.later if item[0] > self.now_ms]
-            for _, thread, action, event in sorted(due, key=lambda item: item[0]):
+            self.later = [item for item in self.later if item[0] > until_ms]
+            for at_ms, thread, action, event in sorted(due, key=lambda item: item[0]):
+                self.now_ms = at_ms
                 self._append(thread, action, event)
+        self.now_ms = until_ms
 
     def poison(self, thread: Thread, event: Event | None, junk: bytes) -> None:
         """A record of the thread that nobody can read; `event` is what it should have said."""
         self.untrue = True
         offset = len(self.log)
-        self.poisoned.append((thread.chat_id, offset))
+        self.poisoned[offset] = (thread.organization, thread.chat_id)
         if event is not None:
             self._seen(event, offset, readable=False)
         self.append(thread.key, junk)
@@ -154,9 +162,9 @@ class World:
             event.first_offset, event.record_ms = offset, self.now_ms + self.ingest_offset_ms
         event.readable |= readable
 
-    def get_chat(self, thread_id: str) -> dict[str, Any] | None:
+    def get_chat(self, organization: str, thread_id: str) -> dict[str, Any] | None:
         """LiveChat's answer, None where it refuses."""
-        thread = self.threads[thread_id]
+        thread = self.threads[organization, thread_id]
         self.gets += 1
         if thread.refuses:
             thread.refused = True
@@ -166,7 +174,13 @@ class World:
         if not active and thread.stale > 0:
             thread.stale -= 1
             active = True
-        return _chat(thread, thread.events, active=active, users=_users(thread))
+        events = thread.events
+        if thread.lags > 0:
+            thread.lags -= 1
+            for event in events[-1:]:
+                event.withheld = True
+            events = events[:-1]
+        return _chat(thread, events, active=active, users=_users(thread))
 
     def commit(self, generation: int, offset: int, metadata: str) -> bool:
         """False: a newer member has the partition."""
@@ -180,12 +194,17 @@ class World:
         if thread.end_offset is None or thread.waived:
             return set()
         before = self.before_end(thread)
-        tags = said(before)
+        tags = said(event for event in before if self._can_be_known(event))
         if any(event.word == "n" for event in thread.events):
             tags.discard("z")
         if late is not None:
-            tags |= said(e for e in thread.events if e.first_offset is not None and late(e)) - {"z"}
+            after = (e for e in thread.events if e.first_offset is not None and self._can_be_known(e))
+            tags |= said(event for event in after if late(event)) - {"z"}
         return tags
+
+    def _can_be_known(self, event: Event) -> bool:
+        """Not so where LiveChat did not have the event yet when it was asked, and the log did not either."""
+        return not event.withheld or (event.readable and self.log_is_whole)
 
     def before_end(self, thread: Thread) -> list[Event]:
         end = thread.end_offset
@@ -195,8 +214,10 @@ class World:
     def allows(self, thread: Thread) -> set[str]:
         """Tags that may be on the thread."""
         tags = said(thread.events)
-        if thread.end_offset is not None and any(event.word == "n" for event in self.before_end(thread)):
-            tags.discard("z")
+        if thread.end_offset is not None:
+            before = self.before_end(thread)
+            if any(event.word == "n" and self._can_be_known(event) for event in before):
+                tags.discard("z")
         return tags
 
 

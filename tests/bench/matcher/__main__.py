@@ -2,9 +2,9 @@
 
     python -m tests.bench.matcher [--counts 10,100,1000,10000,100000] [--messages 4000] [--rounds 7]
 
-CPU time, so that other work on the machine counts little. All engines run in turn, round by round, over the same
-messages in one process; figures are medians over the rounds, ratios are medians of the ratios of each round.
-After that the matcher is built in a process of its own, and beside a running event loop.
+CPU time, so that other work on the machine counts little. All engines run in turn, round by round, over the
+same messages in one process; figures are medians over the rounds, ratios are medians of the ratios of each
+round. After that the matcher is built in a process of its own, and beside a running event loop.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from statistics import median
 
 from tagger.core.conversation import Conversation, Said, ThreadKey
@@ -81,8 +82,9 @@ def compared(count: int, messages: list[str], words: list[str], rounds: int) -> 
 
 
 def judged_canned(count: int, messages: list[str], words: list[str], rounds: int) -> Row:
-    """Whole decisions on agents' messages, with so many canned responses of 20 words; a tenth of them is sent."""
-    texts = [" ".join(words[(at * 37 + n * n) % len(words)] for n in range(20)) for at in range(count)]
+    """Whole decisions on agents' messages, a tenth of them one of so many canned responses of 20 words."""
+    rng = Random(4)
+    texts = [chats.sentence(rng, words, 20) for _ in range(count)]
     rule = Rule("r", "T", canned=tuple(Canned(f"Hi %name%, {text}.") for text in texts))
     begin = time.process_time()
     judge = Judge.compile(RuleSet((rule,), ""))
@@ -98,27 +100,25 @@ def judged_canned(count: int, messages: list[str], words: list[str], rounds: int
 
 
 def in_a_fresh_process(count: int) -> Row:
-    """Ready time and memory of the matcher alone."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.matcher", "--build", str(count)],
-        check=True,
-        capture_output=True,
-        timeout=120,
-    )
+    """Ready time and memory of the matcher and its keywords."""
+    command = [sys.executable, "-m", "tests.bench.matcher", "--build", str(count)]
+    done = subprocess.run(command, check=True, capture_output=True, timeout=120)
     figures = json.loads(done.stdout)
     return [f"fresh process, {figures['mb']:.0f} MB", count, "", "", "", round(figures["cpu_s"], 3)]
 
 
 def build(count: int) -> None:
-    keywords = [Keyword(word, word) for word in chats.keywords(chats.vocabulary(120_000), count)]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    written = chats.keywords(chats.vocabulary(120_000), count)
+    before = resident_mb()
+    keywords = [Keyword(word, word) for word in written]
     made: list[Matcher] = []
     cpu_s = cpu_of(lambda: made.append(Matcher(keywords)))
-    print(
-        json.dumps(
-            {"cpu_s": cpu_s, "mb": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024}
-        )
-    )
+    print(json.dumps({"cpu_s": cpu_s, "mb": resident_mb() - before}))
+
+
+def resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
 
 
 async def longest_pause_ms(keywords: list[Keyword]) -> float:

@@ -4,16 +4,18 @@ Word lengths and frequencies are those of chats: short words are common (Zipf), 
 characters, one in twelve holds a character outside ASCII.
 """
 
-from itertools import accumulate
 from random import Random
 
 FUNCTION_WORDS = (
-    "the i to you a it and is of for my in that have on not me be this can with was are but do your if so at we "
-    "or just will get no from what there when please like would as all had they by been out an how about up any "
-    "has one now did then still know order thanks time could back which them more am want need only why who he "
-    "she her his our us than some after before again here where also very much yes hello hi ok sure okay"
+    "the i to you a it and is of for my in that have on not me be this can with was are but do your "
+    "if so at we or just will get no from what there when please like would as all had they by been "
+    "out an how about up any has one now did then still know order thanks time could back which them "
+    "more am want need only why who he she her his our us than some after before again here where "
+    "also very much yes hello hi ok sure okay"
 ).split()
-ONSETS = "b c d f g h j k l m n p r s t v w bl br ch cl cr dr fl fr gl gr pl pr qu sc sh sk sl sp st str th tr wh".split()
+ONSETS = (
+    "b c d f g h j k l m n p r s t v w bl br ch cl cr dr fl fr gl gr pl pr qu sc sh sk sl sp st str th tr wh"
+).split()
 NUCLEI = "a e i o u ai ea ee ie oa oo ou".split()
 CODAS = ["", "", "", *"b d g k l m n p r s t x ck ld ll nd ng nt rd rk rm rn rt ss st".split()]
 OUTSIDE_ASCII = ("’", "é", "ü", "ł", "ñ", "…", "“ok”", "👍", "❤️", "–", "€", "ß")
@@ -21,7 +23,7 @@ OUTSIDE_ASCII = ("’", "é", "ü", "ł", "ñ", "…", "“ok”", "👍", "❤�
 
 def vocabulary(size: int, seed: int = 1) -> list[str]:
     """Distinct words of one to three syllables, shorter ones first as in any language."""
-    rng = Random(seed)  # noqa: S311 - a benchmark that can be run again
+    rng = Random(seed)
     words: dict[str, None] = dict.fromkeys(FUNCTION_WORDS)
     while len(words) < size:
         syllables = min(3, 1 + int(3 * rng.random() * len(words) ** 0.5 / 150))
@@ -31,13 +33,17 @@ def vocabulary(size: int, seed: int = 1) -> list[str]:
     return list(words)
 
 
+def sentence(rng: Random, words: list[str], size: int) -> str:
+    """Words as often as they are used (Zipf)."""
+    # The distribution function of 1/rank, turned round.
+    return " ".join(words[int(len(words) ** rng.random()) - 1] for _ in range(size))
+
+
 def messages(words: list[str], count: int, seed: int = 2) -> list[str]:
-    rng = Random(seed)  # noqa: S311
-    weights = list(accumulate(1 / (rank + 3) for rank in range(len(words))))
+    rng = Random(seed)
     made = []
     for _ in range(count):
-        parts = rng.choices(words, cum_weights=weights, k=rng.randint(4, 26))
-        parts[0] = parts[0].capitalize()
+        parts = sentence(rng, words, rng.randint(4, 24)).capitalize().split(" ")
         if rng.random() < 0.08:
             parts[rng.randrange(len(parts))] += rng.choice(OUTSIDE_ASCII)
         if rng.random() < 0.3:
@@ -48,10 +54,11 @@ def messages(words: list[str], count: int, seed: int = 2) -> list[str]:
 
 def keywords(words: list[str], count: int, seed: int = 3) -> list[str]:
     """Half single words, the rest phrases of two and three; function words are in phrases only."""
-    rng = Random(seed)  # noqa: S311
+    rng = Random(seed)
     content = words[len(FUNCTION_WORDS) :]
     made: dict[str, None] = {}
     while len(made) < count:
         size = rng.choices((1, 2, 3), (50, 35, 15))[0]
-        made[" ".join(rng.choice(content if at == 0 else words) for at in range(size))] = None
+        first = content[int(len(content) * rng.random() ** 2)]
+        made[" ".join([first, *(sentence(rng, words, 1) for _ in range(size - 1))])] = None
     return list(made)

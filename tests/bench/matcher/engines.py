@@ -1,7 +1,7 @@
 """The matcher and its neighbours, each as one function over a message. Every one is given what it likes best.
 
-Only `verdict` answers the whole question: the neighbours are given text that was folded before, and all but `re`
-find parts of words too.
+Only `verdict` answers the whole question: the neighbours are given text that was folded before, and all but
+`re` find parts of words too.
 """
 
 import re

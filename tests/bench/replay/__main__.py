@@ -164,7 +164,9 @@ async def measure(records: int, rounds: int) -> None:
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--records", type=int, default=300_000)
     options.add_argument("--rounds", type=int, default=3)
     given = options.parse_args()

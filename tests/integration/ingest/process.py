@@ -21,6 +21,10 @@ class Process:
             self._process = subprocess.Popen([sys.executable, "-m", "ingest"], stderr=file)
         self.port = self.admin_port = 0
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def wait_until_it_listens(self) -> None:
         end = time.monotonic() + START_S_MAX
         while time.monotonic() < end and self._process.poll() is None:

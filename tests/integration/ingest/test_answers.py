@@ -9,25 +9,10 @@ import pytest
 from ingest import delivery
 from tests.integration.ingest.conftest import Services
 from tests.integration.ingest.sender import SECRET, Sender, event, records
+from tests.integration.ingest.wire import connected, exchange
 from tests.kafka.kafka import AnyKafka
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "webhooks"
-
-
-async def exchange(port: int, *parts: bytes) -> bytes:
-    """Send raw bytes, and read until the other side closes or has nothing to say for a moment."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    for part in parts:
-        writer.write(part)
-    await writer.drain()
-    answer = b""
-    try:
-        while part := await asyncio.wait_for(reader.read(65_536), 0.2 if answer else 5):
-            answer += part
-    except (TimeoutError, ConnectionResetError):
-        pass
-    writer.close()
-    return answer
 
 
 def head(length: int | None, *more: str, line: str = "POST /webhooks/livechat HTTP/1.1") -> bytes:
@@ -134,13 +119,12 @@ async def test_a_body_that_comes_in_pieces_is_put_together(
     kafka_embedded.create_topic(unique, 3)
     service = await serve(kafka_embedded.bootstrap)
     body = event(1, 1, note="x" * 200_000)
-    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
-    for piece in (head(len(body))[:40], head(len(body))[40:], body[:1], body[1:100_000], body[100_000:]):
-        writer.write(piece)
-        await writer.drain()
-        await asyncio.sleep(0.01)  # so that they are pieces
-    assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
-    writer.close()
+    async with connected(service.port) as (reader, writer):
+        for piece in (head(len(body))[:40], head(len(body))[40:], body[:1], body[1:100_000], body[100_000:]):
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.01)  # so that they are pieces
+        assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
 
 
 async def test_refusals_are_counted_by_reason_and_actions_by_name(

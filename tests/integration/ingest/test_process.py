@@ -17,6 +17,7 @@ from ingest.settings import IngestSettings
 from tagger.simulator.broker import EmbeddedBroker
 from tests.integration.ingest.process import Process
 from tests.integration.ingest.sender import SECRET, Sender, assert_nothing_lost, event, records, until
+from tests.integration.ingest.wire import exchange
 from tests.kafka.broker import Broker
 from tests.kafka.kafka import AnyKafka, Kafka
 
@@ -89,7 +90,9 @@ def test_where_a_port_is_taken_it_says_so(
     kafka_embedded.create_topic(unique, 1)
     environment(kafka_embedded.bootstrap, **{variable: str(taken_port)})
     ended = run_ingest()
-    assert (ended.returncode, "address already in use" in ended.stderr) == (2, True)
+    assert ended.returncode == 2
+    assert f"Cannot listen on 127.0.0.1:{taken_port}" in ended.stderr
+    assert variable in ended.stderr
 
 
 def test_a_spool_that_another_one_uses_is_refused(
@@ -165,7 +168,8 @@ async def test_sigterm_while_kafka_is_away_keeps_what_is_spooled(
 
 @pytest.mark.parametrize("moment", ["sending", "spooling", "draining"])
 async def test_kill_9_at_any_moment_loses_nothing_that_was_answered_200(
-    broker: EmbeddedBroker, unique: str, launch: Launch, session: aiohttp.ClientSession, tmp_path: Path, moment: str
+    broker: EmbeddedBroker, unique: str, launch: Launch, session: aiohttp.ClientSession, tmp_path: Path,
+    moment: str,
 ) -> None:  # fmt: skip
     if moment != "sending":
         broker.down()
@@ -226,10 +230,7 @@ async def test_no_line_of_the_log_holds_content(
     ]
     for body in (*bodies, event(1, 4, payload={"chat_id": [canary]}), event(1, 1, note=canary)[:-1]):
         await sender.send(body, **{"User-Agent": canary})
-    reader, writer = await asyncio.open_connection("127.0.0.1", process.port)
-    writer.write(f"POST /{canary} HTTP/9\r\n{canary}\r\n\r\n".encode())
-    await reader.read()
-    writer.close()
+    await exchange(process.port, f"POST /{canary} HTTP/9\r\n{canary}\r\n\r\n".encode())
     broker.down()
     await sender.chat(1, 3, first=5)
     log = str(process.log())

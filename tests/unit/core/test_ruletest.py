@@ -126,7 +126,7 @@ def test_all_failures_of_all_rules_are_told() -> None:
             id="none and ignore",
         ),
         pytest.param(
-            "any: [aa]\nnone: [nn]\nignore: [no aa]\ntests:\n  - match: aa\n  - absent: no aa\n  - absent: aa nn",
+            "any: [aa]\nnone: [nn]\nignore: [no aa]\ntests: [{match: aa}, {absent: no aa}, {absent: aa nn}]",
             [],
             id="none and ignore tested",
         ),

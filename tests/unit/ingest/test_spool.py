@@ -53,7 +53,7 @@ def failures(metrics: Metrics) -> dict[str, float]:
         sample.labels["reason"]: sample.value
         for metric in metrics.spool_failures.collect()
         for sample in metric.samples
-        if sample.name.endswith("_total")
+        if sample.name.endswith("_total") and sample.value
     }
 
 

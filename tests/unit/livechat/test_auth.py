@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from tagger.livechat.auth import App, Authorization, Fixed, OAuth
-from tagger.livechat.calls import Done, tag_thread
+from tagger.livechat.calls import Done, Wait, tag_thread
 from tagger.livechat.client import Client
 from tagger.livechat.credentials import ForAll, credentials
 from tests.unit.livechat.conftest import MakeClient
@@ -193,6 +193,18 @@ async def test_a_fixed_token_that_was_changed_is_used_at_once(
 
     server.answer = only_new
     assert await make_client(ForAll(fixed)).ask("org", TAG, tries=1) == Done()
+
+
+@pytest.mark.parametrize("token", ["", "two\nlines", "a\x00b", "tökén"])
+async def test_a_token_that_cannot_be_sent_is_told_and_not_shown(
+    server: Server, make_client: MakeClient, token: str
+) -> None:
+    client = make_client(ForAll(Fixed(lambda: token)))
+    assert isinstance(await client.ask("org", TAG), Wait)
+    (complaint,) = client.health()
+    assert "look for a line break" in complaint
+    assert not token or token not in complaint
+    assert server.asked == []
 
 
 class FakeSecret:

@@ -146,10 +146,12 @@ def test_a_429_halves_the_rate_once_for_all_calls_sent_before_it() -> None:
 
 def test_after_a_429_nothing_is_sent_until_the_calls_in_flight_are_answered() -> None:
     pace = Pace(Random(1))
-    now = admitted(pace, admitted(pace, 0.0))
+    now = admitted(pace, admitted(pace, admitted(pace, 0.0)))
     pace.limited(now, now + 0.1, None)
-    assert pace.admit(now + 0.5) > 0
-    pace.succeeded(now)  # sent before: it says nothing of the rate since
+    for _ in range(2):
+        assert pace.admit(now + 0.5) > 0
+        pace.succeeded(now)  # sent before: it says nothing of the rate since
+    assert pace.rate == RATE_START / 2
     assert pace.admit(now + 0.5) == 0
 
 
@@ -242,6 +244,18 @@ def test_an_open_circuit_lets_one_call_at_a_time_ask_and_ever_more_seldom() -> N
             now += wait
     assert 80 <= len(probes) <= 200  # every 5 s in the mean
     assert len([at for at in probes if at < 60]) < 40
+
+
+def test_every_outage_begins_with_quick_probes() -> None:
+    pace = opened(Random(1))
+    for second in range(20):
+        now = admitted(pace, 20.0 * second)
+        pace.failed(now, None)
+    pace.succeeded(admitted(pace, 1000.0))
+    for _ in range(FAILURES_TO_OPEN):
+        pace.in_flight += 1
+        pace.failed(2000.0, None)
+    assert pace.admit(2000.0) <= 0.5
 
 
 def test_a_probe_that_is_cancelled_leaves_the_next_to_ask() -> None:

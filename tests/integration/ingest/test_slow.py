@@ -1,0 +1,182 @@
+"""Senders who do not send: they hold a connection for a while, and cost nobody else anything."""
+
+import asyncio
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from ingest import app, connection
+from ingest.service import Service
+from tests.integration.ingest.conftest import Services
+from tests.integration.ingest.process import Process
+from tests.integration.ingest.sender import Sender, event
+from tests.integration.ingest.wire import PATIENCE_S, connected, exchange
+from tests.kafka.kafka import AnyKafka
+
+DEADLINE_S = 0.3
+HEAD = b"POST /webhooks/livechat HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+def whole(body: bytes) -> bytes:
+    return HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+@pytest.fixture
+async def service(
+    kafka_embedded: AnyKafka, unique: str, serve: Services, monkeypatch: pytest.MonkeyPatch
+) -> Service:
+    monkeypatch.setattr(connection, "HEAD_S_MAX", DEADLINE_S)
+    monkeypatch.setattr(connection, "LINGER_S", DEADLINE_S)
+    monkeypatch.setattr(connection, "LOOK_S", 0.05)
+    monkeypatch.setattr(app, "BODY_S_MAX", DEADLINE_S)
+    kafka_embedded.create_topic(unique, 3)
+    return await serve(kafka_embedded.bootstrap)
+
+
+async def drip(port: int, first: bytes, drops: bytes, every_s: float = 0.05) -> tuple[bytes, float]:
+    """Send something at once and the rest byte by byte; the answer, and how long the connection lasted."""
+    started, answer = time.monotonic(), bytearray()
+
+    async def listen(reader: asyncio.StreamReader) -> None:
+        with suppress(ConnectionError):
+            while part := await reader.read(65_536):
+                answer.extend(part)
+
+    async with connected(port) as (reader, writer):
+        writer.write(first)
+        listening = asyncio.create_task(listen(reader))
+        for drop in drops:
+            if listening.done():
+                break
+            writer.write(bytes([drop]))
+            await asyncio.wait([listening], timeout=every_s)
+        await asyncio.wait_for(listening, PATIENCE_S)
+    return bytes(answer), time.monotonic() - started
+
+
+@pytest.mark.parametrize(
+    ("first", "drops", "status"),
+    [
+        (b"", b"", b""),
+        (b"", HEAD, b""),
+        (HEAD[:30], b"", b""),
+        (HEAD, b"X-Slow: " + b"z" * 200, b""),
+        (whole(event(1, 1)) + HEAD, b"X-Slow: " + b"z" * 200, b"200"),
+        (HEAD + b"Content-Length: 500\r\n\r\n", b"{" * 200, b"408"),
+        (HEAD + b"Content-Length: 500\r\n\r\n{", b"", b"408"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n{\r\n" * 50, b"408"),
+    ],
+    ids=["silent", "slow", "stops", "header", "second head", "slow body", "no body", "slow chunks"],
+)
+async def test_a_head_and_a_body_have_to_come_in_time(
+    service: Service, first: bytes, drops: bytes, status: bytes
+) -> None:
+    answer, lasted_s = await drip(service.port, first, drops)
+    assert answer.removeprefix(b"HTTP/1.1 ")[:3] == status
+    assert answer.count(b"HTTP/1.1") == bool(status)
+    assert DEADLINE_S / 2 < lasted_s < 2 * DEADLINE_S + 2
+
+
+async def test_a_kept_connection_may_rest_between_two_requests(service: Service) -> None:
+    async with connected(service.port) as (reader, writer):
+        for _ in range(2):
+            writer.write(whole(event(1, 1)))
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+            await asyncio.sleep(3 * DEADLINE_S)  # the rest is what is tested
+
+
+async def test_a_connection_too_many_is_closed_and_one_that_ends_makes_room(
+    kafka_embedded: AnyKafka, unique: str, serve: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "CONNECTIONS_MAX", 3)
+    kafka_embedded.create_topic(unique, 3)
+    port = (await serve(kafka_embedded.bootstrap)).port
+    request = whole(event(1, 1)).replace(b"HTTP/1.1", b"HTTP/1.0")
+    async with connected(port) as first, connected(port) as second:
+        async with connected(port) as third:
+            for reader, writer in (first, second, third):
+                writer.write(whole(event(1, 1)))
+                await reader.readuntil(b"\r\n\r\n")
+            assert await exchange(port, request) == b""
+        async with asyncio.timeout(5):
+            while not (await exchange(port, request)).startswith(b"HTTP/1.1 200"):
+                pass
+
+
+async def test_bodies_in_hand_have_a_limit_in_bytes(
+    service: Service, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "IN_HAND_BYTES_MAX", 100_000)
+    part = HEAD + b"Content-Length: 200000\r\n\r\n" + b"x" * 90_000
+    async with connected(service.port) as (_, writer):
+        writer.write(part)
+        await writer.drain()
+        answer, _ = await drip(service.port, part, b"")
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert b"Retry-After: 5" in answer
+    assert await Sender(session, service.port).send(event(1, 1)) == 200
+
+
+async def test_requests_in_hand_have_a_limit(
+    service: Service, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender = Sender(session, service.port)
+    monkeypatch.setattr(app, "IN_HAND_MAX", 0)
+    assert await sender.send(event(1, 1)) == 503
+    monkeypatch.setattr(app, "IN_HAND_MAX", 1)
+    assert await sender.send(event(1, 1)) == 200
+
+
+async def dribble_for_ever(port: int) -> None:
+    while True:
+        with suppress(OSError):
+            async with connected(port) as (_, writer):
+                for byte in HEAD:
+                    writer.write(bytes([byte]))
+                    await asyncio.sleep(1)
+        await asyncio.sleep(0.1)
+
+
+async def flood_for_ever(port: int) -> None:
+    while True:
+        with suppress(OSError):
+            async with connected(port) as (_, writer):
+                writer.write(HEAD + b"Content-Length: 10000000\r\n\r\n")
+                for _ in range(100):
+                    writer.write(b"x" * 100_000)
+                    await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+def resident_bytes(process: Process) -> int:
+    return int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * 4096
+
+
+async def test_a_thousand_slow_connections_and_a_flood_of_large_bodies_hold_up_nobody(
+    kafka_embedded: AnyKafka, unique: str, launch: Callable[..., Process], session: aiohttp.ClientSession
+) -> None:
+    kafka_embedded.create_topic(unique, 3)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(4_000, hard)), hard))
+    process = launch(kafka_embedded.bootstrap)
+    sender, before = Sender(session, process.port), resident_bytes(process)
+    hostile = [asyncio.create_task(dribble_for_ever(process.port)) for _ in range(1_000)]
+    hostile += [asyncio.create_task(flood_for_ever(process.port)) for _ in range(4)]
+    took: list[float] = []
+    end = time.monotonic() + 8
+    while time.monotonic() < end:
+        started = time.monotonic()
+        assert await sender.send(event(1, len(took))) == 200
+        took.append(time.monotonic() - started)
+        await asyncio.sleep(0.01)
+    for task in hostile:
+        task.cancel()
+    await asyncio.gather(*hostile, return_exceptions=True)
+    assert statistics.quantiles(took, n=100)[98] < 1.0
+    assert resident_bytes(process) - before < 100 * 1024 * 1024

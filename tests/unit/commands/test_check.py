@@ -1,0 +1,122 @@
+"""`tagger check`: all mistakes in keyword files, then what looks doubtful."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tagger.__main__ import main
+
+FINE = "version: 1\nrules:\n  - {id: r, tag: R, any: [refund], tests: [absent: hello]}\n"
+DOUBTFUL = "version: 1\nrules:\n  - {id: r, tag: R, any: [refund]}\n"
+WRONG = "version: 1\nrules:\n  - id: r\n    tagg: R\n    any: [re*fund]\n"
+
+
+def check(folder: Path, content: str, *options: str, **env: str) -> Result:
+    (folder / "a.yaml").write_text(content)
+    return CliRunner().invoke(main, ["check", str(folder), *options], env=env)
+
+
+def test_it_tells_all_mistakes_with_place_and_cure(tmp_path: Path) -> None:
+    result = check(tmp_path, WRONG)
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        f"{tmp_path}/a.yaml:4:5: a rule has no `tagg`. Did you mean `tag`?",
+        f"{tmp_path}/a.yaml:5:11: `re*fund`: a star may stand only at the ends of a keyword, and not alone."
+        " Write each form as a keyword of its own; if the sign itself is meant,"
+        ' {keyword: "re*fund", match: word}.',
+        "2 mistakes.",
+    ]
+
+
+def test_warnings_alone_are_no_failure(tmp_path: Path) -> None:
+    result = check(tmp_path, DOUBTFUL)
+    assert result.exit_code == 0
+    warning, summary = result.output.splitlines()
+    assert warning.startswith(
+        f"{tmp_path}/a.yaml:3:5: warning: the rule `r` has no test with `absent`. Write"
+    )
+    assert summary.startswith("No mistakes, 1 warning: 1 rule, 1 keyword, 0 tests in 1 file. Config ")
+
+
+def test_a_fine_set_is_said_to_be_fine(tmp_path: Path) -> None:
+    result = check(tmp_path, FINE)
+    assert result.exit_code == 0
+    assert result.output.startswith("No mistakes, 0 warnings: 1 rule, 1 keyword, 1 test in 1 file. Config ")
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "errors", "warnings", "codes"),
+    [
+        (FINE, 0, 0, 0, []),
+        (DOUBTFUL, 0, 0, 1, [("warning", "no-absent-test")]),
+        (WRONG, 1, 2, 0, [("error", "unknown-key"), ("error", "star")]),
+    ],
+)
+def test_json_has_the_same_facts(
+    tmp_path: Path, content: str, code: int, errors: int, warnings: int, codes: list[tuple[str, str]]
+) -> None:
+    result = check(tmp_path, content, "--format", "json")
+    told = json.loads(result.output)
+    assert result.exit_code == code
+    assert (told["errors"], told["warnings"]) == (errors, warnings)
+    assert (told["config"] is None) == (errors > 0)
+    assert [(problem["severity"], problem["code"]) for problem in told["problems"]] == codes
+    keys = {"file", "line", "column", "severity", "code", "text", "advice"}
+    assert all(set(problem) == keys for problem in told["problems"])
+
+
+def test_github_makes_annotations_of_them(tmp_path: Path) -> None:
+    first, _ = check(tmp_path, WRONG, "--format", "github").output.splitlines()
+    place = f"file={tmp_path}/a.yaml,line=4,col=5,title=unknown-key"
+    assert first == f"::error {place}::a rule has no `tagg`. Did you mean `tag`?"
+    (only,) = check(tmp_path, DOUBTFUL, "--format", "github").output.splitlines()
+    assert only.startswith("::warning file=")
+
+
+def test_what_github_would_misread_is_escaped(tmp_path: Path) -> None:
+    folder = tmp_path / "a,b:c"
+    folder.mkdir()
+    shown = check(folder, "version: 1\nrules:\n  - 50% off\n", "--format", "github").output
+    assert "/a%2Cb%3Ac/a.yaml,line=3," in shown
+    assert "`50%25 off`" in shown
+
+
+def test_the_folder_may_come_from_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(FINE)
+    result = CliRunner().invoke(main, ["check"], env={"TAGGER_CONFIG": str(tmp_path)})
+    assert (result.exit_code, "1 rule," in result.output) == (0, True)
+
+
+def test_the_placeholder_may_come_from_the_environment(tmp_path: Path) -> None:
+    content = (
+        'version: 1\nrules: [{id: r, tag: R, canned: ["Hi {{name}}, it is sent"], tests: [absent: a]}]\n'
+    )
+    assert "odd-placeholder" in check(tmp_path, content, "--format", "json").output
+    env = {"TAGGER_CANNED_PLACEHOLDER": r"\{\{\w+\}\}"}
+    assert "odd-placeholder" not in check(tmp_path, content, "--format", "json", **env).output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["no/such/folder"], "no/such/folder: cannot be read (No such file or directory)"),
+        (["--format", "xml"], "'xml' is not one of"),
+        (["--placeholder", "(", "."], "( is no regular expression"),
+    ],
+)
+def test_what_cannot_be_read_is_exit_code_2(arguments: list[str], says: str) -> None:
+    result = CliRunner().invoke(main, ["check", *arguments])
+    assert result.exit_code == 2
+    assert says in result.output
+
+
+def test_an_empty_folder_is_exit_code_2(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["check", str(tmp_path)])
+    assert (result.exit_code, "there is no *.yaml in it" in result.output) == (2, True)
+
+
+def test_the_shipped_files_are_without_a_warning() -> None:
+    config = Path(__file__).parents[3] / "config"
+    assert "No mistakes, 0 warnings: " in CliRunner().invoke(main, ["check", str(config)]).output

@@ -1,0 +1,156 @@
+"""`tagger explain`: why a text or a chat gets its tags, or does not."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tagger.__main__ import main
+
+RULES = """\
+version: 1
+rules:
+  - {id: refund, tag: Refund, any: [refund, RMA]}
+  - {id: promised, tag: Promised, canned: ["Hi %name%, your refund is on its way"]}
+  - {id: old, tag: Old, any: [ancient], expires: 2026-01-31}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    folder = tmp_path / "config"
+    folder.mkdir()
+    (folder / "a.yaml").write_text(RULES)
+    return folder
+
+
+def explain(config: Path, *arguments: str, input: bytes = b"") -> Result:
+    return CliRunner().invoke(main, ["explain", "--config", str(config), *arguments], input=input)
+
+
+def chat(text: str = "my refund", **more: Any) -> dict[str, Any]:
+    """A chat as get_chat returns it."""
+    events = [
+        {"id": "e1", "type": "message", "author_id": "agent@example.com", "text": "Hello"},
+        {"id": "e2", "type": "message", "author_id": "c1", "text": text},
+        {"id": "e3", "type": "file", "author_id": "c1", "name": "refund.pdf"},
+    ]
+    thread = {"id": "T1", "active": False, "created_at": "2026-01-31T10:00:00Z", "events": events}
+    users = [{"id": "c1", "type": "customer"}, {"id": "agent@example.com", "type": "agent"}]
+    return {"id": "C1", "users": users, "thread": thread} | more
+
+
+def as_file(folder: Path, content: str) -> str:
+    (folder / "chats").write_text(content)
+    return str(folder / "chats")
+
+
+def test_a_text_is_explained(config: Path) -> None:
+    result = explain(config, "a refund, not refundable")
+    assert result.exit_code == 0
+    title, *rest = result.output.splitlines()
+    assert title.startswith("tags: Refund   (config ")
+    assert rest == [
+        "  1 customer  a refund, not refundable",
+        "                ^^^^^^ refund → Refund  [rule refund]",
+        "",
+        "Not counted:",
+        "  1 customer  a refund, not refundable",
+        "                            ^^^^^^ refund: inside a word  [rule refund]",
+    ]
+
+
+def test_words_without_quotes_are_one_text(config: Path) -> None:
+    assert explain(config, "a", "refund").output == explain(config, "a refund").output
+
+
+def test_a_text_may_be_an_agents(config: Path) -> None:
+    result = explain(config, "--by", "agent", "Hi Ann, your refund is on its way!")
+    assert result.output.startswith("tags: Promised ")
+    assert "refund: said by the agent" in result.output
+
+
+def test_json_is_one_object_with_the_agreed_keys(config: Path) -> None:
+    told = json.loads(explain(config, "my refund", "--format", "json").output)
+    assert set(told) == {"chat_id", "thread_id", "tags", "because", "rejected", "config"}
+    assert (told["chat_id"], told["thread_id"], told["tags"]) == (None, None, ["Refund"])
+    assert told["because"] == [
+        {"rule": "refund", "tag": "Refund", "keyword": "refund", "event_id": "1", "start": 3, "end": 9}
+    ]
+
+
+def test_a_file_of_chats_gives_an_object_for_each(config: Path, tmp_path: Path) -> None:
+    lines = [json.dumps(chat("my refund")), "", json.dumps(chat("nothing", id="C2"))]
+    result = explain(config, "--file", as_file(tmp_path, "\n".join(lines)), "--format", "json")
+    told = [json.loads(line) for line in result.output.splitlines()]
+    assert [(each["chat_id"], each["thread_id"], each["tags"]) for each in told] == [
+        ("C1", "T1", ["Refund"]),
+        ("C2", "T1", []),
+    ]
+    assert told[0]["because"][0]["event_id"] == "e2"
+
+
+def test_a_chat_is_shown_with_who_said_what(config: Path, tmp_path: Path) -> None:
+    shown = explain(config, "--file", as_file(tmp_path, json.dumps(chat()))).output
+    assert shown.splitlines()[0].startswith("Chat C1, thread T1: tags: Refund ")
+    assert "  1 agent     Hello\n  2 customer  my refund\n" in shown
+    assert "pdf" not in shown
+
+
+def test_an_indented_chat_and_standard_input_are_read_too(config: Path, tmp_path: Path) -> None:
+    indented = json.dumps(chat(), indent=2)
+    once = explain(config, "--file", as_file(tmp_path, json.dumps(chat()))).output
+    assert explain(config, "--file", as_file(tmp_path, indented)).output == once
+    assert explain(config, "--file", "-", input=indented.encode()).output == once
+
+
+def test_a_rule_that_expires_is_judged_by_the_time_of_the_chat(config: Path, tmp_path: Path) -> None:
+    then = explain(config, "--file", as_file(tmp_path, json.dumps(chat("ancient")))).output
+    assert "tags: Old" in then
+    assert "the rule expired on 2026-01-31" in explain(config, "ancient").output
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "there is no chat in it"),
+        ("nope", "chats:1: not a JSON object on one line"),
+        (json.dumps(chat()) + "\nnope", "chats:2: not a JSON object on one line"),
+        ("[1]", "chats:1: not a JSON object on one line"),
+        ("[" * 5000, "chats:1: not a JSON object on one line"),
+        ("{}", "chats:1: not a chat as get_chat returns it (no chat)"),
+        (json.dumps({"id": "C1"}), "not a chat as get_chat returns it (no thread)"),
+        (json.dumps(chat(thread={"id": "T", "restricted_access": "old"})), "keeps its messages back"),
+    ],
+)
+def test_what_is_no_chat_is_exit_code_2(config: Path, tmp_path: Path, content: str, says: str) -> None:
+    result = explain(config, "--file", as_file(tmp_path, content))
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
+def test_chats_before_and_after_a_bad_line_are_explained(config: Path, tmp_path: Path) -> None:
+    good = json.dumps(chat())
+    result = explain(config, "--file", as_file(tmp_path, f"{good}\nnope\n{good}"))
+    assert (result.exit_code, result.stdout.count("tags: Refund")) == (2, 2)
+
+
+@pytest.mark.parametrize("arguments", [[], ["text", "--chat", "C1"]])
+def test_one_thing_is_explained_at_a_time(config: Path, arguments: list[str]) -> None:
+    result = explain(config, *arguments)
+    assert (result.exit_code, "Give one of" in result.output) == (2, True)
+
+
+def test_a_chat_of_livechat_needs_credentials(config: Path) -> None:
+    result = explain(config, "--chat", "C1")
+    assert result.exit_code == 2
+    assert "LIVECHAT_PAT" in result.stderr
+
+
+def test_files_with_mistakes_explain_nothing(config: Path) -> None:
+    (config / "a.yaml").write_text("version: 1\nrules: [{id: r, tagg: R, any: [x1]}]\n")
+    result = explain(config, "hello")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "Did you mean `tag`?" in result.stderr

@@ -1,0 +1,96 @@
+"""`tagger <command>`: finds the command and hands over."""
+
+import os
+import pty
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tagger.__main__ import SUMMARIES, main
+
+# What the service needs and no offline command may wait for.
+HEAVY = ("aiohttp", "aiokafka", "asyncio", "pydantic", "prometheus_client", "rich", "structlog", "watchfiles")
+
+RULES = "version: 1\nrules:\n  - {id: r, tag: R, any: [refund], tests: [absent: hello]}\n"
+
+
+def tagger(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """The real command, as a process of its own."""
+    command = [sys.executable, "-m", "tagger", *arguments]
+    return subprocess.run(
+        command, env=os.environ | env, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_help_lists_the_commands_that_exist_with_a_line_each() -> None:
+    shown = tagger("--help")
+    assert shown.returncode == 0
+    for name in ("run", "check", "test", "explain", "schema"):
+        assert f"  {name} " in shown.stdout
+        assert SUMMARIES[name] in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("chek", "There is no command chek. Did you mean check?"),
+        ("explane", "Did you mean explain?"),
+        ("xyzzy", "There is no command xyzzy. There are run, check, test, explain, schema"),
+    ],
+)
+def test_an_unknown_command_is_answered_with_the_one_that_was_meant(typed: str, says: str) -> None:
+    result = CliRunner().invoke(main, [typed])
+    assert result.exit_code == 2
+    assert says in result.output
+
+
+def test_version_is_the_distributions() -> None:
+    assert CliRunner().invoke(main, ["--version"]).output == f"tagger {version('livechat-tagger')}\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["check"], ["test"], ["explain", "a refund"], ["schema"]])
+def test_no_offline_command_imports_what_only_the_service_needs(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(RULES)
+    program = (
+        "import sys\nfrom tagger.__main__ import main\n"
+        f"try: main({arguments!r})\n"
+        f"finally: print(*(name for name in {HEAVY!r} if name in sys.modules), file=sys.stderr)"
+    )
+    env = os.environ | {"TAGGER_CONFIG": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+
+
+def on_a_terminal(arguments: list[str], env: dict[str, str]) -> bytes:
+    """What a command prints when its output is a terminal."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([sys.executable, "-m", "tagger", *arguments], env=env, stdout=theirs) as process:
+        os.close(theirs)
+        printed = b""
+        while True:
+            try:
+                chunk = os.read(ours, 4096)
+            except OSError:  # the other side is closed
+                break
+            if not chunk:
+                break
+            printed += chunk
+        process.wait(timeout=60)
+    os.close(ours)
+    return printed
+
+
+def test_colours_are_for_terminals_and_for_those_who_want_them(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(RULES)
+    env = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    env |= {"TAGGER_CONFIG": str(tmp_path), "TERM": "xterm"}
+    arguments = ["explain", "a refund"]
+    assert b"\x1b[" in on_a_terminal(arguments, env)
+    assert b"\x1b[" not in on_a_terminal(arguments, env | {"NO_COLOR": "1"})
+    assert "\x1b[" not in tagger(*arguments, TAGGER_CONFIG=str(tmp_path)).stdout
