@@ -1,10 +1,8 @@
 """The command `ingest`: reads the environment, serves until SIGTERM, and says why where it cannot."""
 
 import asyncio
-import gc
 import sys
 from importlib.metadata import version
-from typing import Final
 
 import click
 
@@ -12,8 +10,6 @@ from ingest import runtime
 from ingest.service import Service
 from ingest.settings import IngestSettings
 from ingest.spool import SpoolError
-
-GARBAGE_OBJECTS_MAX: Final = 50_000  # new objects before cycles are looked for; about 10 MB at worst
 
 
 def _help() -> str:
@@ -42,13 +38,6 @@ def _help() -> str:
     )
 
 
-def _collect_garbage_seldom() -> None:
-    """What a request leaves is freed by counting; looking for cycles as well costs 7 µs a request."""
-    gc.collect()
-    gc.freeze()  # what was imported stays
-    gc.set_threshold(GARBAGE_OBJECTS_MAX, 20, 50)
-
-
 async def _main(settings: IngestSettings, stopping: asyncio.Event) -> int:
     try:
         service = Service(settings)
@@ -68,7 +57,7 @@ async def _main(settings: IngestSettings, stopping: asyncio.Event) -> int:
 def main() -> None:
     settings = runtime.load(IngestSettings)
     runtime.configure_logs(settings.log_level, settings.log_format)
-    _collect_garbage_seldom()
+    runtime.collect_garbage_seldom()
     sys.exit(runtime.run(lambda stopping: _main(settings, stopping)))
 
 

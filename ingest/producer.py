@@ -25,10 +25,10 @@ from aiokafka.partitioner import murmur2
 from ingest.metrics import Metrics
 from ingest.waiting import Outcome, Waiting
 
-# A flush costs 0.3 ms of CPU whatever it holds. So the first record of a burst waits for its neighbours, and
-# flushes keep a distance: at most a tenth of a core goes into them.
+# A flush costs up to half a millisecond of CPU whatever it holds, most of it by partition. So the first record of a
+# burst waits for its neighbours, and flushes keep a distance: at most a tenth of a core goes into them.
 LINGER_S: Final = 0.001
-FLUSH_EVERY_S: Final = 0.003
+FLUSH_EVERY_S: Final = 0.005
 BATCH_BYTES_MAX: Final = (
     900 * 1024
 )  # below the topic's max.message.bytes (1 MiB by default), above the largest record
@@ -78,8 +78,8 @@ class Producer:
         self._proven = False  # this producer has had an acknowledgement
         self._lost = asyncio.Event()
         self._hurry = asyncio.Event()  # retired producers have had their time
+        self._tasks: set[asyncio.Task[None]] = set()  # the loop alone would not keep them
         self._retiring: set[asyncio.Task[None]] = set()
-        self._flying: dict[AIOKafkaProducer, set[asyncio.Task[None]]] = {}  # waits for acknowledgements
         self.tried = asyncio.Event()  # the first try to connect is over
         self.topic_missing = False
 
@@ -101,15 +101,25 @@ class Producer:
         self._timer = self._loop.call_at(at, self._flush)
 
     def _flush(self) -> None:
+        """Send a batch for each partition that has records and none in flight."""
         self._timer, self._flushed_at = None, self._loop.time()
-        if self._kafka is not None:
-            for partition, queue in self._queues.items():
-                if queue and partition not in self._flights:
-                    self._launch(self._kafka, partition, queue)
+        kafka = self._kafka
+        if kafka is None:
+            return
+        batches = []
+        for partition, queue in self._queues.items():
+            if queue and partition not in self._flights:
+                batch, flight = self._fill(kafka.create_batch(), partition, queue)
+                if flight:
+                    self._flights[partition] = flight
+                    batches.append((partition, batch, flight))
+        if batches:
+            sending = self._loop.create_task(self._send(kafka, batches))
+            self._tasks.add(sending)
+            sending.add_done_callback(self._tasks.discard)
 
-    def _launch(self, kafka: AIOKafkaProducer, partition: int, queue: deque[Waiting]) -> None:
-        """Send what fits into one batch. The partition's next batch waits until this one is acknowledged."""
-        batch, flight = kafka.create_batch(), list[Waiting]()
+    def _fill(self, batch: Any, partition: int, queue: deque[Waiting]) -> tuple[Any, list[Waiting]]:
+        flight: list[Waiting] = []
         while queue and not (flight and self._singly.get(partition)):
             waiting = queue[0]
             if not waiting.future.done():  # else its sender was told that it is not stored
@@ -119,19 +129,24 @@ class Producer:
                 flight.append(waiting)
             queue.popleft()
         batch.close()  # nobody else adds to it
-        if flight:
-            self._flights[partition] = flight
-            task = self._loop.create_task(self._fly(kafka, partition, batch, flight))
-            self._flying[kafka].add(task)
-            task.add_done_callback(self._flying[kafka].discard)
+        return batch, flight
 
-    async def _fly(self, kafka: AIOKafkaProducer, partition: int, batch: Any, flight: list[Waiting]) -> None:
-        error = None
-        try:
-            await (await kafka.send_batch(batch, self._topic, partition=partition))
-        except Exception as caught:  # noqa: BLE001  # KafkaError, but also what aiokafka's internals raise when broken
-            error = caught
-        else:
+    async def _send(self, kafka: AIOKafkaProducer, batches: list[tuple[int, Any, list[Waiting]]]) -> None:
+        for partition, batch, flight in batches:
+            try:
+                sent = await kafka.send_batch(batch, self._topic, partition=partition)
+            except Exception as error:  # noqa: BLE001  # whatever a broken aiokafka raises, the next one tries
+                self._landed(kafka, partition, flight, error)
+                return
+            sent.add_done_callback(
+                lambda done, p=partition, f=flight: self._landed(kafka, p, f, done.exception())
+            )
+
+    def _landed(
+        self, kafka: AIOKafkaProducer, partition: int, flight: list[Waiting], error: BaseException | None
+    ) -> None:
+        """A batch was acknowledged, or was not."""
+        if error is None:
             for waiting in flight:
                 waiting.ends(Outcome.KAFKA)  # counts from a producer that was given up, too
         if kafka is not self._kafka:
@@ -148,7 +163,7 @@ class Producer:
         if self._queues[partition] and self._timer is None:
             self._arm()
 
-    def _failed(self, partition: int, flight: list[Waiting], error: Exception) -> None:
+    def _failed(self, partition: int, flight: list[Waiting], error: BaseException) -> None:
         """A batch was refused. The producer has counted its records all the same, and stays out of sequence.
 
         https://github.com/aio-libs/aiokafka/issues/1017
@@ -159,7 +174,7 @@ class Producer:
             self._singly[partition] = max(self._singly.get(partition, 0), len(flight)) - (len(flight) == 1)
         self.replace("a batch was refused", error)
 
-    def replace(self, reason: str, error: Exception | None = None) -> None:
+    def replace(self, reason: str, error: BaseException | None = None) -> None:
         """Give this producer up, and everything back that it has not got acknowledged."""
         kafka, self._kafka = self._kafka, None
         if kafka is None:
@@ -232,7 +247,6 @@ class Producer:
     def _use(self, kafka: AIOKafkaProducer, partitions: int) -> None:
         log.info("connected to Kafka", topic=self._topic, count=partitions)
         self._kafka, self._partitions, self._proven = kafka, partitions, False
-        self._flying[kafka] = set()
         self._since = self._loop.time()
         self._lost.clear()
         self._metrics.kafka_up.set(1)
@@ -274,8 +288,6 @@ class Producer:
             await kafka.client.close()
         elif error := stopping.exception():
             log.warning("a producer did not stop cleanly", error_type=type(error).__name__)
-        for flying in self._flying.pop(kafka, ()):
-            flying.cancel()  # its sender is gone and will tell nothing any more
 
     async def stop(self, timeout_s: float) -> None:
         """End for good. Nobody puts records any more; what is in flight gets the time that is given."""

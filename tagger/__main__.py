@@ -6,6 +6,7 @@ A command's module is imported when the command runs, not before, so that the of
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from io import TextIOWrapper
 from typing import Any, Final
 
 import click
@@ -81,6 +82,9 @@ def main(ctx: click.Context, no_color: str) -> None:
     """Tags LiveChat chats by the keywords and canned responses that were said in them."""
     if no_color:
         ctx.color = False
+    for stream in (sys.stdout, sys.stderr):  # a terminal of another encoding gets ? for what it cannot show
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 if __name__ == "__main__":

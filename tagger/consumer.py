@@ -101,6 +101,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         self.assigned: dict[int, Assigned] = {}
         self.retired: Counter[tuple[str, str]] = Counter()  # what partitions counted that are ours no more
         self.rebalanced_at: float | None = None  # monotonic; None before the first assignment
+        self.commits_fail_since: float | None = None  # monotonic; None: the last one succeeded
         self._group_id = group_id
         self._limits = limits
         self._open_bytes_max = open_bytes_max  # of all partitions together
@@ -167,6 +168,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             self._kafka.seek(tp, 0)  # any position: without one aiokafka looks for its own
         metrics.REBALANCES.inc()
         self.rebalanced_at = time.monotonic()
+        self.commits_fail_since = None
         self.assigned = {
             tp.partition: Assigned(tp, self._kept.get(tp.partition) or Partition(self._limits)) for tp in mine
         }
@@ -337,7 +339,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
                 return
             result = await self._send_commit(wanted)
             metrics.COMMITS.labels(result=result).inc()
+            if result == "failed":
+                self.commits_fail_since = self.commits_fail_since or time.monotonic()
             if result == "ok":
+                self.commits_fail_since = None
                 metrics.COMMIT_TIME.set_to_current_time()
                 for assigned, offer in offers:
                     if offer is not None:

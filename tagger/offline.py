@@ -4,7 +4,10 @@ What is wrong is printed with its cure, and ends the command: 2 where nothing co
 are mistakes.
 """
 
+import gc
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -61,12 +64,24 @@ def read(path: Path) -> dict[str, bytes]:
 
 def load(path: Path) -> RuleSet:
     """The rules; exits 1 and prints all problems where they cannot be read."""
-    rules = parse(read(path))
+    files = read(path)
+    with uncollected():
+        rules = parse(files)
     if isinstance(rules, RuleSet):
         return rules
     for problem in rules:
         click.echo(line_of(problem), err=True)
     stop(f"{counted(len(rules), 'mistake')} in the keyword files. Mend them first.", 1)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Do without garbage collection: rules that are being read are no garbage, and looking costs a tenth."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def stop(message: str, code: int) -> NoReturn:

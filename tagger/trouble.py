@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from tagger.livechat.errors import ALL, TO_DO
 from tagger.livechat.gate import Standing
 
-TELL_AFTER_S: Final = 5.0  # of failure without a success: what is shorter mends itself
+TELL_AFTER_S: Final = 15.0  # of failure without a success: a rate limit alone does not last so long
 TOLD_MAX: Final = 1_000  # organizations that are remembered as failing; of more, metrics tell the number
 
 

@@ -35,6 +35,9 @@ def health_of(consumer: Consumer, client: Client, keywords: Keywords, dog: Watch
         health.ready.append(
             "No partitions were assigned yet: check that Kafka can be reached and the group be joined."
         )
+    if consumer.commits_fail_since is not None:
+        seconds = f"{now - consumer.commits_fail_since:.0f} s"
+        health.ready.append(f"Kafka has taken no offsets for {seconds}: check that it can be reached.")
     unprepared = [a.tp.partition for a in mine if not a.ready]
     if unprepared:
         health.ready.append(f"Partitions {unprepared} are being prepared: if it stays so, the log says why.")

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from tagger.core.lint import lint
-from tagger.core.problem import Problem
+from tagger.core.problem import PROBLEMS_MAX, Problem
 from tagger.core.rules import RuleSet, keywords_of, parse
-from tagger.offline import counted, line_of, path_argument, placeholder_option, read
+from tagger.offline import counted, line_of, path_argument, placeholder_option, read, uncollected
 
 
 @click.command("check")
@@ -40,9 +40,10 @@ def command(path: Path, placeholder: str, form: str) -> None:
       tagger check --format github      in a GitHub workflow
     """
     files = read(path)
-    parsed = parse(files)
-    rules = parsed if isinstance(parsed, RuleSet) else None
-    found = lint(parsed, datetime.now(UTC).date(), placeholder) if isinstance(parsed, RuleSet) else parsed
+    with uncollected():
+        parsed = parse(files)
+        rules = parsed if isinstance(parsed, RuleSet) else None
+        found = lint(parsed, datetime.now(UTC).date(), placeholder) if isinstance(parsed, RuleSet) else parsed
     if form == "json":
         click.echo(json.dumps(_as_json(found, rules), indent=2, ensure_ascii=False))
     elif form == "github":
@@ -57,7 +58,8 @@ def command(path: Path, placeholder: str, form: str) -> None:
 
 def _summary(found: Sequence[Problem], rules: RuleSet | None, files: int) -> str:
     if rules is None:
-        return click.style(f"{counted(len(found), 'mistake')}.", fg="red")
+        more = " or more" if len(found) == PROBLEMS_MAX else ""
+        return click.style(f"{counted(len(found), 'mistake')}{more}.", fg="red")
     keywords = sum(1 for rule in rules.rules for _ in keywords_of(rule))
     tests = sum(len(rule.tests) for rule in rules.rules)
     size = f"{counted(len(rules.rules), 'rule')}, {counted(keywords, 'keyword')}, {counted(tests, 'test')}"

@@ -14,6 +14,7 @@ from ingest.runtime import (
     AdminServer,
     KafkaSettings,
     LogSettings,
+    collect_garbage_seldom,
     configure_logs,
     create_topic_command,
     load,
@@ -168,6 +169,7 @@ def announce(keywords: Keywords, took_over: bool) -> None:
     metrics.KEYWORDS_RELOAD_SUCCESS.set(took_over)
     metrics.KEYWORDS_RELOAD_TIME.set_to_current_time()
     if took_over:
+        collect_garbage_seldom()
         metrics.KEYWORDS_INFO.clear()
         metrics.KEYWORDS_INFO.labels(hash=keywords.judge.hash).set(1)
         log.info("keywords_in_force", config=keywords.judge.hash, count=len(keywords.judge.rules))

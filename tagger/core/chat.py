@@ -86,15 +86,16 @@ class Thread:
         self.holds = True  # must be read again after a restart: replay_from stays at or below `first`
         self.ending: Ending | None = None
 
-    def begin(self, started: ChatStarted) -> bool:
-        """Take what `incoming_chat` says of the thread beside its events; whether it was news."""
-        news = not self.begun and not self.completed
+    def begin(self, started: ChatStarted) -> tuple[bool, int]:
+        """Take what `incoming_chat` says of the thread beside its events; whether it was news, and its size."""
+        news, known = not self.begun and not self.completed, self.customers
         if not self.begun:
             self.begun = True
             self.created_at_ms = started.created_at_ms
             # A thread that begins inactive may never be deactivated; that is not documented.
             self.asks = self.incomplete is not None or not started.active
-        return self._learn(started) or news
+        grown = self._learn(started)
+        return news or self.customers != known, grown
 
     def unite(self, chat: ChatStarted) -> tuple[Event, ...]:
         """Take what `get_chat` says of the thread, beside its events; of these, the ones not known yet."""
@@ -106,32 +107,40 @@ class Thread:
                 fresh.setdefault(event.event_id, event)
         return tuple(fresh.values())
 
-    def _learn(self, chat: ChatStarted) -> bool:
-        known = self.customers
+    def _learn(self, chat: ChatStarted) -> int:
+        grown = 0
         for customer in chat.customers:
-            place = self._place(customer)
-            if place < AUTHORS_MAX:
-                self.customers |= 1 << place
+            grown += self._meet(customer)
+            if customer in self.authors:
+                self.customers |= 1 << self.authors.index(customer)
         if self.group_ids is None:
             self.group_ids = chat.group_ids
         if chat.tags and not self.tags:
             self.tags = chat.tags
-        return self.customers != known
+            grown += sum(NAME_BYTES + len(tag) for tag in chat.tags)
+        return grown
+
+    def _meet(self, author_id: str) -> int:
+        """Give the author a place, if one is left; by how much `size` grew."""
+        if author_id in self.authors or len(self.authors) == AUTHORS_MAX:
+            return 0
+        # An agent speaks in thousands of threads: their id is kept once.
+        self.authors += (sys.intern(author_id),)
+        return NAME_BYTES + len(author_id)
 
     def add(self, event_id: str, author_id: str, fields: tuple[str, ...]) -> int:
         """Add what an event says; by how much `size` grew, 0 where the event was known."""
         entry = self._entry(event_id)
         if entry in self.ids:
             return 0
-        authors = self.authors
         grown = len(entry)
-        if author_id in authors:
-            place = authors.index(author_id)
-        else:
-            place = self._place(author_id)
-            grown += NAME_BYTES + len(author_id)
-        self.ids += entry
+        try:
+            place = self.authors.index(author_id)
+        except ValueError:
+            grown += self._meet(author_id)
+            place = self.authors.index(author_id) if author_id in self.authors else AUTHORS_MAX
         said = _PLACES[place] + (fields[0].encode() if len(fields) == 1 else _joined(fields))
+        self.ids += entry
         self.text += said
         self.events += 1
         return grown + len(said)
@@ -143,26 +152,10 @@ class Thread:
             return b"\xff\xfc%b\xfe" % event_id.encode()
         return b"\xff%b\xfe" % own.encode()
 
-    def _place(self, author_id: str) -> int:
-        """The author's place; AUTHORS_MAX for everyone who comes after so many."""
-        if author_id in self.authors:
-            return self.authors.index(author_id)
-        if len(self.authors) == AUTHORS_MAX:
-            return AUTHORS_MAX
-        # An agent speaks in thousands of threads: their id is kept once.
-        self.authors += (sys.intern(author_id),)
-        return len(self.authors) - 1
-
     def size(self) -> int:
         """Bytes of what differs from thread to thread; the rest is THREAD_BYTES."""
-        names = (*self.authors, *self.tags)
-        return (
-            len(self.chat[1])
-            + len(self.thread_id)
-            + len(self.ids)
-            + len(self.text)
-            + sum([NAME_BYTES + len(name) for name in names])
-        )
+        names = sum([NAME_BYTES + len(name) for name in (*self.authors, *self.tags)])
+        return names + len(self.chat[1]) + len(self.thread_id) + len(self.ids) + len(self.text)
 
     def forget(self) -> None:
         """Keep nothing of what was said, and nothing of the log."""

@@ -116,20 +116,20 @@ class _Table(dict[int, str]):
     def __init__(self, variant: int) -> None:
         super().__init__()
         self._variant = variant
-        # Characters met that do not fold to exactly one, and those that are of a word where their fold is not,
-        # or the other way. Unicode has some thousands of both.
-        self.uneven: set[str] = set()
+        # Characters met that are of a word where their fold is not, or the other way; and these with all that
+        # do not fold to exactly one. Unicode has some thousands.
         self.other_edges: set[str] = set()
+        self.uneven: set[str] = set()
 
     def __missing__(self, point: int) -> str:
         if len(self) >= TABLE_ENTRIES_MAX:
             self.clear()
         ch = chr(point)
         self[point] = folded = self._fold(ch)
-        if len(folded) != 1:
-            self.uneven.add(ch)
         if any(CONTINUES[one] != CONTINUES[ch] for one in folded):
             self.other_edges.add(ch)
+        if len(folded) != 1 or ch in self.other_edges:
+            self.uneven.add(ch)
         return folded
 
     def _fold(self, ch: str) -> str:
@@ -171,14 +171,14 @@ def fold_regular(text: str, variant: int = LOOSE) -> str | None:
 
 
 def is_even(text: str, folded: str, variant: int = LOOSE) -> bool:
-    """Whether each code point of `text` became one of `folded`, its `fold_regular`: same positions."""
+    """Whether positions and word edges of a text are those of its `fold_regular`, `folded`."""
     return len(text) == len(folded) and (text.isascii() or TABLES[variant].uneven.isdisjoint(text))
 
 
 def keeps_edges(text: str) -> bool:
-    """Whether the loosest fold of a regular text has word edges where the text has them, and nowhere else.
+    """Whether at least the word edges of a regular text are those of its loosest fold.
 
-    "Acme™" does not: it folds to "acmetm".
+    They are not in "Acme™", which folds to "acmetm".
     """
     return text.isascii() or TABLES[LOOSE].other_edges.isdisjoint(text)
 

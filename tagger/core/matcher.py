@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import product
-from operator import itemgetter
 from typing import Final, NamedTuple
 
 import ahocorasick
@@ -61,16 +60,19 @@ class Candidate(NamedTuple):
 # What a keyword asks for: the variant of folding, an edge on the left, an edge on the right.
 _Asks = tuple[int, bool, bool]
 
-# Keywords that the automaton cannot tell apart: how far in front of its last code point a find of them begins;
-# whether the find is all of their text, as the loosest fold has it; whether all of them ask for an edge on its
-# left; on its right.
+# Keywords that the automaton cannot tell apart: how far in front of its last code point a find of them
+# begins; whether the find is all of their text, as the loosest fold has it; whether all of them ask for an
+# edge on its left; on its right.
 _Kind = tuple[int, bool, bool, bool]
 
 # Each once, so that keywords share them.
 _ASKS: Final[dict[_Asks, _Asks]] = {asks: asks for asks in product(VARIANTS, (False, True), (False, True))}
 _ANYWHERE: Final = _ASKS[LOOSE, False, False]
 
-_in_order = itemgetter(1, 2, 0)
+# Start, end and keyword of a hit: in this order they sort.
+_Spot = tuple[int, int, int]
+
+_new: Callable[[type[Hit], _Spot], Hit] = tuple.__new__
 
 
 class Matcher:
@@ -125,65 +127,69 @@ class Matcher:
         """
         loose = fold_regular(text)
         if loose is None:
-            return self._find_by_variant(text, self._variants)
+            return _hits(self._find_by_variant(text, self._variants))
         finds = list(self._search(loose))
         if not finds:
             return []
-        if keeps_edges(text):
-            return self._find_in(loose, text, finds)
-        return self._find_by_variant(
-            text, {self._asks[row][0] for _, group in finds for row in self._rows(group)}
-        )
+        is_same = is_even(text, loose)
+        if is_same or keeps_edges(text):
+            return _hits(self._find_in(text, loose, finds, is_same))
+        variants = {self._asks[row][0] for _, group in finds for row in self._rows(group)}
+        return _hits(self._find_by_variant(text, variants))
 
     def _rows(self, group: int) -> range:
         return range(self._firsts[group], self._firsts[group + 1])
 
-    def _find_in(self, loose: str, text: str, finds: list[tuple[int, int]]) -> list[Hit]:
-        """The usual case: edges may be judged on the folded text."""
-        hits: list[Hit] = []
-        is_same = is_even(text, loose)  # then a position is the same in the text and in each of its folds
+    def _find_in(
+        self, text: str, loose: str, finds: list[tuple[int, int]], is_same: bool
+    ) -> Collection[_Spot]:
+        """The usual case: edges may be judged on the folded text.
+
+        `is_same`: positions, too, are the same in the text and in each of its folds.
+        """
+        spots: list[_Spot] = []
+        kinds, firsts, numbers, words = self._kinds, self._firsts, self._numbers, self._words
+        inside = inside_words(loose)
         folds = {LOOSE: loose}
         stricter: set[int] = set()
-        inside, kinds = inside_words(loose), self._kinds
         for last, group in finds:
             reach, found, left, right = kinds[group]
             start = last - reach
             if (left and inside[start]) or (right and inside[last + 2]):
                 continue
-            for row in self._rows(group):
-                variant, left, right = self._asks[row]
+            for row in range(firsts[group], firsts[group + 1]):
+                if left and right:
+                    spots.append((start, last + 1, numbers[row]))
+                    continue
+                variant, edge_left, edge_right = self._asks[row]
                 if variant and not is_same:
                     stricter.add(variant)
                     continue
                 if variant not in folds:
                     folds[variant] = fold_regular(text, variant) or ""
-                word = self._words[row]
-                end = start + len(word)
+                word = words[row]
                 if not found and not folds[variant].startswith(word, start):
                     continue
-                if not (left and inside[start]) and not (right and inside[end + 1]):
-                    hits.append(Hit(self._numbers[row], start, end))
-        if hits and not is_same:
+                end = start + len(word)
+                if not (edge_left and inside[start]) and not (edge_right and inside[end + 1]):
+                    spots.append((start, end, numbers[row]))
+        if spots and not is_same:
             folded = Folded(text)
-            hits = list({Hit(hit.keyword, *folded.span(hit.start, hit.end)) for hit in hits})
-        if stricter:
-            hits += self._find_by_variant(text, stricter)
-        if len(hits) > 1:
-            hits.sort(key=_in_order)
-        return hits
+            spots = [(*folded.span(start, end), number) for start, end, number in spots]
+        return {*spots, *self._find_by_variant(text, stricter)} if not is_same else spots
 
-    def _find_by_variant(self, text: str, variants: Collection[int]) -> list[Hit]:
+    def _find_by_variant(self, text: str, variants: Iterable[int]) -> Collection[_Spot]:
         """Whatever the text is made of: each variant of folding is searched by itself."""
-        hits: set[Hit] = set()
+        spots: set[_Spot] = set()
         for variant in variants:
             folded = Folded(text, variant)
             for row, start, end in self._places(folded, variant):
                 if _has_edges(folded, self._asks[row], start, end):
-                    hits.add(Hit(self._numbers[row], *folded.span(start, end)))
-        return sorted(hits, key=_in_order)
+                    spots.add((*folded.span(start, end), self._numbers[row]))
+        return spots
 
     def _places(self, folded: Folded, variant: int) -> Iterator[tuple[int, int, int]]:
-        """Where the keywords of a variant (their rows) stand in a text folded likewise, whatever is beside them."""
+        """Where the keywords of a variant stand in a text folded likewise, whatever is beside: row, place."""
         text = folded.text
         needs_loosening = variant != LOOSE or not folded.regular
         loose = loosen(text) if needs_loosening else text
@@ -199,20 +205,20 @@ class Matcher:
 
     def candidates(self, text: str) -> list[Candidate]:
         """All hits, and what nearly is one with the reason why it is not. For people who ask; slow."""
-        found: dict[Hit, str | None] = {}
+        found: dict[_Spot, str | None] = {}
         for variant in self._variants:
             folded = Folded(text, variant)
             for row, start, end in self._places(folded, variant):
-                hit = Hit(self._numbers[row], *folded.span(start, end))
+                spot = *folded.span(start, end), self._numbers[row]
                 if _has_edges(folded, self._asks[row], start, end):
-                    found[hit] = None
+                    found[spot] = None
                 else:
-                    found.setdefault(hit, self._why_inside(text, hit))
+                    found.setdefault(spot, self._why_inside(text, *spot))
         strict, relaxed = self._relaxed
-        for alike in relaxed.find(text) if strict else ():
-            hit = alike._replace(keyword=strict[alike.keyword])
-            found.setdefault(hit, self._what_differs(text[hit.start : hit.end], hit.keyword))
-        return [Candidate(*hit, found[hit]) for hit in sorted(found, key=_in_order)]
+        for number, start, end in relaxed.find(text) if strict else ():
+            keyword = strict[number]
+            found.setdefault((start, end, keyword), self._what_differs(text[start:end], keyword))
+        return [Candidate(*hit, found[hit.start, hit.end, hit.keyword]) for hit in _hits(found)]
 
     @cached_property
     def _relaxed(self) -> tuple[list[int], "Matcher"]:
@@ -221,13 +227,13 @@ class Matcher:
         keywords = [replace(self._keywords[at], case_sensitive=False, accents_exact=False) for at in strict]
         return strict, Matcher(keywords)
 
-    def _why_inside(self, text: str, hit: Hit) -> str:
-        end = hit.end
-        while end < len(text) and (CONTINUES[text[end]] or text[end] in INVISIBLE):
-            end += 1
-        stands_open = hit.start == 0 or not CONTINUES[text[hit.start - 1]]
-        if stands_open and text[hit.end : end].casefold() in {"s", "es"}:
-            return f"plural: keyword {self._keywords[hit.keyword].written}, text {text[hit.start : end]}"
+    def _why_inside(self, text: str, start: int, end: int, keyword: int) -> str:
+        ends = end
+        while ends < len(text) and (CONTINUES[text[ends]] or text[ends] in INVISIBLE):
+            ends += 1
+        stands_open = start == 0 or not CONTINUES[text[start - 1]]
+        if stands_open and text[end:ends].casefold() in {"s", "es"}:
+            return f"plural: keyword {self._keywords[keyword].written}, text {text[start:ends]}"
         return "inside a word"
 
     def _what_differs(self, said: str, keyword: int) -> str:
@@ -237,6 +243,12 @@ class Matcher:
         if not wanted.case_sensitive or _same(said, wanted.text, CASE_SENSITIVE):
             return "accents differ"
         return "case and accents differ"
+
+
+def _hits(spots: Collection[_Spot]) -> list[Hit]:
+    in_order = sorted(spots) if len(spots) > 1 else spots
+    # Half the time of `Hit(...)`, which goes through a function in Python.
+    return [_new(Hit, (keyword, start, end)) for start, end, keyword in in_order]
 
 
 def _same(said: str, wanted: str, variant: int) -> bool:
@@ -256,7 +268,7 @@ def _variant(keyword: Keyword) -> int:
 
 
 def _wanted(keyword: Keyword) -> tuple[str, _Asks]:
-    """The folded text, and what is asked for: edges where the keyword is closed and its own character is a word's."""
+    """The folded text; an edge is asked for where it is closed and its own character is one of a word."""
     variant = _variant(keyword)
     folded = Folded(keyword.text, variant)
     shown = folded.shown

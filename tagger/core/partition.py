@@ -103,6 +103,7 @@ class Partition:
             self._count["dropped", "not_sought"] += len(records)
             return None
         self._idle = self._idle and not records
+        before = self._state.position
         latest_ms = now_ms + self._limits.skew_s * 1000
         for record in records:
             if not self._opened:
@@ -112,6 +113,7 @@ class Partition:
             if record.offset >= self._state.position:
                 self._state.fold(record, latest_ms)
         self._state.evict(self._bytes_max)
+        self._count["replayed", ""] += max(0, min(self._state.position, self._state.effects_from) - before)
         self._balance()
         return None
 

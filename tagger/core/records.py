@@ -1,7 +1,8 @@
 """What goes on the topics `livechat.decisions` and `livechat.parked`. Pure.
 
 Neither holds chat text or a person's address: a decision names the event and the position of a hit,
-the words stay in LiveChat. Readers of both topics de-duplicate by (topic, partition, offset).
+the words stay in LiveChat. Readers of both topics de-duplicate by (topic, partition, offset); where these are
+null, `reconcile` found the thread, no record of its end exists, and the record stands for itself.
 """
 
 from collections.abc import Iterable
@@ -45,7 +46,7 @@ def decision_record(  # noqa: PLR0913 - one argument a field of the record
     thread: ThreadKey,
     decision: Decision,
     outcome: Outcome,
-    source: Source,
+    source: Source | None,
     *,
     read_from: Literal["webhooks", "api"],
     messages: int,
@@ -72,7 +73,7 @@ def decision_record(  # noqa: PLR0913 - one argument a field of the record
         "config": decision.config,
         "source": read_from,
         "messages": messages,
-        **_source(source),
+        **source_fields(source),
         "ended_at": rfc3339(ended_at_ms),
         "settled_at": rfc3339(settled_at_ms),
     }
@@ -83,7 +84,7 @@ def decision_record(  # noqa: PLR0913 - one argument a field of the record
 
 def parked_record(  # noqa: PLR0913 - one argument a field of the record
     thread: ThreadKey,
-    source: Source,
+    source: Source | None,
     *,
     tag: str | None,
     reason: str,
@@ -98,7 +99,7 @@ def parked_record(  # noqa: PLR0913 - one argument a field of the record
         "reason": reason,
         "error_type": error_type,
         "attempts": attempts,
-        **_source(source),
+        **source_fields(source),
         "parked_at": rfc3339(parked_at_ms),
     }
 
@@ -126,5 +127,8 @@ def _thread(thread: ThreadKey) -> dict[str, str]:
     return {"organization": thread.organization, "chat_id": thread.chat_id, "thread_id": thread.thread_id}
 
 
-def _source(source: Source) -> dict[str, str | int]:
+def source_fields(source: Source | None) -> dict[str, str | int | None]:
+    """Where the work came from; all None for what no record of the topic stands for."""
+    if source is None:
+        return {"topic": None, "partition": None, "offset": None}
     return {"topic": source.topic, "partition": source.partition, "offset": source.offset}

@@ -29,6 +29,9 @@ class State:
     """The fold of a partition's records."""
 
     __slots__ = (
+        "_events_max",
+        "_step_ms_max",
+        "_thread_bytes_max",
         "backlog",
         "clock_ms",
         "count",
@@ -43,6 +46,8 @@ class State:
 
     def __init__(self, limits: Limits, count: Counter[tuple[str, str]]) -> None:
         self.limits, self.count = limits, count
+        self._step_ms_max = limits.skew_s * 1000
+        self._events_max, self._thread_bytes_max = limits.thread_events_max, limits.thread_bytes_max
         self.threads = Threads()
         self.backlog = Backlog()
         self.position = 0  # the next offset to fold
@@ -57,10 +62,8 @@ class State:
         offset, at_ms = record.offset, record.timestamp
         self.last_record_ms = at_ms
         if at_ms > self.newest_ms:
-            self._came(min(at_ms, latest_ms), offset)
+            self._pass_to(at_ms if at_ms < latest_ms else latest_ms, offset)
         self.position = offset + 1
-        if offset < self.effects_from:
-            self.count["replayed", ""] += 1
         fact = read(record.key, record.value)
         if isinstance(fact, EventReceived):
             self._event_received(fact, offset, at_ms)
@@ -76,28 +79,24 @@ class State:
     def _event_received(self, fact: EventReceived, offset: int, at_ms: int) -> None:
         organization, chat_id, thread_id, event_id, author_id, fields = fact
         thread = self.threads.get(organization, chat_id, thread_id)
+        if not fields:
+            if thread is not None and thread.holds:
+                thread.last_ms = self.clock_ms
+            return  # nothing was said; who knows no more than this of a thread looks it up when it ends
         if thread is None:
-            if not fields:
-                return  # nothing was said, and an end will be looked up anyway
             thread = self._new((organization, chat_id), thread_id, offset, at_ms)
         elif not thread.holds:
-            if not fields:
-                return
             thread = self._revived(thread, offset, at_ms)
         thread.last_ms = self.clock_ms
-        if fields and self._said(thread, event_id, author_id, fields) and thread.ending is not None:
+        if self._said(thread, event_id, author_id, fields) and thread.ending is not None:
             self._due(thread, offset, at_ms)
 
     def _chat_started(self, fact: ChatStarted, offset: int, at_ms: int) -> None:
         thread = self._known(fact.organization, fact.chat_id, fact.thread_id, offset, at_ms)
-        size = thread.size()
-        news = thread.begin(fact)
+        news, grown = thread.begin(fact)
         # Its end may be in what was cut off: then what comes now came late, and no end will follow.
         thread.asks |= not thread.trusted(self.trust_ms)
-        grown = thread.size() - size
-        self.threads.size += grown
-        if thread.ending is not None:
-            self.backlog.grew(thread.ending, grown)
+        self._grew(thread, grown)
         if fact.odd_events:
             news = True
             self._holed(thread)
@@ -170,7 +169,7 @@ class State:
 
     def _said(self, thread: Thread, event_id: str, author_id: str, fields: tuple[str, ...]) -> bool:
         """Add what an event says; whether it was news."""
-        if thread.events >= self.limits.thread_events_max or len(thread.text) >= self.limits.thread_bytes_max:
+        if thread.events >= self._events_max or len(thread.text) >= self._thread_bytes_max:
             self.count["events_over_limit", ""] += 1
             thread.incomplete, thread.completed = "limit", False
             return True
@@ -178,12 +177,15 @@ class State:
         if not grown:
             self.count["repeated_event", ""] += 1
             return False
-        self.threads.size += grown
-        if thread.ending is not None:
-            self.backlog.grew(thread.ending, grown)
+        self._grew(thread, grown)
         if grown > FIELD_CHARS_MAX and any(len(field) == FIELD_CHARS_MAX for field in fields):
             self.count["text_cut", ""] += 1
         return True
+
+    def _grew(self, thread: Thread, by: int) -> None:
+        self.threads.size += by
+        if thread.ending is not None:
+            self.backlog.grew(thread.ending, by)
 
     def _holed(self, thread: Thread) -> None:
         thread.incomplete, thread.completed = thread.incomplete or "unreadable", False
@@ -196,28 +198,23 @@ class State:
             if thread.ending is not None and thread.ending.judged:
                 self.count["late", ""] += 1
 
-    def _came(self, at_ms: int, offset: int) -> None:
-        """A record has this time. Silence in the log costs nothing, so it need not count for long."""
-        newest_ms = self.newest_ms or at_ms
-        self.newest_ms = max(newest_ms, at_ms)
-        self.advance(at_ms - newest_ms, offset)
+    def _pass_to(self, at_ms: int, offset: int) -> None:
+        """It is this late now, and what fell silent is let go of. `offset` is where that happens.
 
-    def advance(self, ms: int, offset: int) -> None:
-        """Time passes, and what fell silent is let go of. `offset` is where that happens."""
-        if ms <= 0:
-            return
-        self.clock_ms += min(ms, self.limits.skew_s * 1000)
-        deadlines = self.threads.deadlines
-        if self.clock_ms >= deadlines.next_ms:
-            for thread in deadlines.pop(self.clock_ms):
-                self._look_at(thread, offset)
+        Silence in the log costs nothing, so it need not count for long.
+        """
+        passed_ms = at_ms - self.newest_ms
+        if passed_ms > 0:
+            self.newest_ms = at_ms
+            self.clock_ms += passed_ms if passed_ms < self._step_ms_max else self._step_ms_max
+            if self.clock_ms >= self.threads.deadlines.next_ms:
+                for thread in self.threads.deadlines.pop(self.clock_ms):
+                    self._look_at(thread, offset)
 
     def idle(self, ms: int) -> None:
         """Time passes, and no record tells so."""
-        ms = min(ms, self.limits.skew_s * 1000)
-        if self.newest_ms and ms > 0:
-            self.newest_ms += ms
-            self.advance(ms, self.position)
+        if self.newest_ms:
+            self._pass_to(self.newest_ms + min(ms, self._step_ms_max), self.position)
 
     def _look_at(self, thread: Thread, offset: int) -> None:
         if self.threads.get(*thread.chat, thread.thread_id) is not thread:
@@ -325,10 +322,7 @@ class State:
             more = ()
         if chat.odd_events:
             thread.completed, thread.incomplete = False, "unreadable"
-        grown = thread.size() - size
-        self.threads.size += grown
-        if thread.ending is not None:
-            self.backlog.grew(thread.ending, grown)
+        self._grew(thread, thread.size() - size)
         return thread.conversation(complete=not chat.odd_events, more=more)
 
     def still_open(self, work_id: int, thread: Thread) -> None:

@@ -46,9 +46,7 @@ class Folded:
     text: str
     regular: bool  # it was folded code point by code point
     shown: str  # the original without what is invisible: edges are judged on these characters
-    _first: (
-        list[int] | None
-    )  # per code point of `text`: the unit it came from; None: everything is at its place
+    _first: list[int] | None  # per code point of `text`: the unit it came from; None: all at their places
     _last: list[int]  # the same, but for a run of white space, which came from several
     _at: Sequence[int]  # per unit: where in `shown` it begins, and one more for the end
     _starts: Sequence[int]  # per character of `shown`: where in the original it begins
@@ -61,8 +59,11 @@ class Folded:
             self.text, self.shown, self._first = folded, original, None
             return
         self.shown, self._starts, self._ends = _shown(original)
-        units, sizes = _units(self.shown, variant)
-        self._at = list(accumulate(sizes, initial=0))
+        by_table = list(map(TABLES[variant].__getitem__, map(ord, self.shown)))
+        if self.regular:
+            units, self._at = by_table, range(len(by_table) + 1)
+        else:
+            units, self._at = _units(self.shown, variant, by_table)
         self._first = self._last = [at for at, unit in enumerate(units) for _ in unit]
         self.text = "".join(units)
         if "  " in self.text:
@@ -138,9 +139,8 @@ def _joiners_beside_letters(text: str) -> Iterator[range]:
             yield range(run.start(), run.end())
 
 
-def _units(shown: str, variant: int) -> tuple[list[str], list[int]]:
-    """Steps 3 and 4: what the characters fold to, cut wherever possible, and how many are in each unit."""
-    by_table = list(map(TABLES[variant].__getitem__, map(ord, shown)))
+def _units(shown: str, variant: int, by_table: list[str]) -> tuple[list[str], list[int]]:
+    """Steps 3 and 4: what the characters fold to, cut wherever possible, and where each unit begins."""
     units: list[str] = []
     sizes: list[int] = []
     done = 0
@@ -159,7 +159,7 @@ def _units(shown: str, variant: int) -> tuple[list[str], list[int]]:
         done = end
     units += by_table[done:]
     sizes += [1] * (len(shown) - done)
-    return units, sizes
+    return units, list(accumulate(sizes, initial=0))
 
 
 @lru_cache(_SEGMENTS_MAX)

@@ -188,11 +188,12 @@ def _always_whole(original: Any) -> Any:
 
 
 def _believe_jumps(original: Any) -> Any:
-    def advance(self: State, ms: int, offset: int) -> None:
-        self.clock_ms += max(0, ms - self.limits.skew_s * 1000)
-        original(self, ms, offset)
+    def pass_to(self: State, at_ms: int, offset: int) -> None:
+        if self.newest_ms:
+            self.clock_ms += max(0, at_ms - self.newest_ms - self.limits.skew_s * 1000)
+        original(self, at_ms, offset)
 
-    return advance
+    return pass_to
 
 
 def _late_unjudged(original: Any) -> Any:
@@ -260,7 +261,7 @@ MUTANTS: Final = (
     Mutant("kept state is not held against the log", Start, "first", _resume_unseen),
     Mutant("LiveChat's answer replaces what was seen", Thread, "unite", _replace_text),
     Mutant("half a conversation is taken for whole", Thread, "conversation", _always_whole),
-    Mutant("a clock's jump is believed", State, "advance", _believe_jumps),
+    Mutant("a clock's jump is believed", State, "_pass_to", _believe_jumps),
     Mutant("what comes late is not judged", State, "_due", _late_unjudged),
     Mutant("kept state forgets what was due", State, "keep", _after(_forget_backlog)),
     Mutant("two organizations share a chat", Threads, "get", _any_organization),

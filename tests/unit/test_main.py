@@ -94,3 +94,10 @@ def test_colours_are_for_terminals_and_for_those_who_want_them(tmp_path: Path) -
     assert b"\x1b[" in on_a_terminal(arguments, env)
     assert b"\x1b[" not in on_a_terminal(arguments, env | {"NO_COLOR": "1"})
     assert "\x1b[" not in tagger(*arguments, TAGGER_CONFIG=str(tmp_path)).stdout
+
+
+def test_a_terminal_of_another_encoding_gets_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(RULES)
+    done = tagger("explain", "a refund 退款", TAGGER_CONFIG=str(tmp_path), PYTHONIOENCODING="iso-8859-1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "  1 customer  a refund ??" in done.stdout

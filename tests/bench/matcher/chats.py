@@ -53,9 +53,9 @@ def messages(words: list[str], count: int, seed: int = 2) -> list[str]:
 
 
 def keywords(words: list[str], count: int, seed: int = 3) -> list[str]:
-    """Half single words, the rest phrases of two and three; function words are in phrases only."""
+    """Half single words, the rest phrases of two and three; their first words have four letters or more."""
     rng = Random(seed)
-    content = words[len(FUNCTION_WORDS) :]
+    content = [word for word in words if len(word) >= 4 and word not in FUNCTION_WORDS]
     made: dict[str, None] = {}
     while len(made) < count:
         size = rng.choices((1, 2, 3), (50, 35, 15))[0]

@@ -48,7 +48,10 @@ def webhook(action: str, payload: object, customer: str) -> bytes:
         "additional_data": {
             "chat_properties": {
                 "routing": {"continuous": False, "email_follow_up": False, "pinned": True},
-                "source": {"client_id": "c5e4f61e1a6c3b1521b541bc5c5a2ac5", "customer_client_id": "f8ef1ae1b6b6c1"},
+                "source": {
+                    "client_id": "c5e4f61e1a6c3b1521b541bc5c5a2ac5",
+                    "customer_client_id": "f8ef1ae1b6b6c1",
+                },
             },
             "chat_presence_user_ids": [customer, "agent@example.com"],
         },
@@ -62,7 +65,13 @@ def of_thread(number: int) -> Iterator[bytes]:
     customer = f"{number:08x}-f8df-4364-8059-649c35c9ed0c"
     users = [
         {"id": customer, "type": "customer", "name": "Jo", "present": True, "statistics": {"chats_count": 1}},
-        {"id": "agent@example.com", "type": "agent", "name": "Sam", "email": "agent@example.com", "present": True},
+        {
+            "id": "agent@example.com",
+            "type": "agent",
+            "name": "Sam",
+            "email": "agent@example.com",
+            "present": True,
+        },
     ]
     thread = {"id": thread_id, "active": True, "created_at": "2023-11-14T22:13:20.000000Z", "events": []}
     chat = {"id": chat_id, "users": users, "thread": {**thread, "access": {"group_ids": [0]}}}
@@ -74,19 +83,25 @@ def of_thread(number: int) -> Iterator[bytes]:
             "created_at": "2023-11-14T22:13:20.000000Z",
             "visibility": "all",
             "type": "message",
-            "text": f"{number} {message} my order has not come, and I should like my money back".ljust(CHARACTERS, "."),
+            "text": f"{number} {message} my order has not come, and I should like my money back".ljust(
+                CHARACTERS, "."
+            ),
             "author_id": customer if message % 2 else "agent@example.com",
             "properties": {"0805e283233042b37f460ed8fbf22160": {"string_property": "string value"}},
         }
-        yield webhook("incoming_event", {"chat_id": chat_id, "thread_id": thread_id, "event": event}, customer)
-    yield webhook("chat_deactivated", {"chat_id": chat_id, "thread_id": thread_id, "user_id": customer}, customer)
+        yield webhook(
+            "incoming_event", {"chat_id": chat_id, "thread_id": thread_id, "event": event}, customer
+        )
+    yield webhook(
+        "chat_deactivated", {"chat_id": chat_id, "thread_id": thread_id, "user_id": customer}, customer
+    )
 
 
 def records(threads: int, *, ended: bool) -> list[Record]:
     """The log of so many threads, OPEN_AT_ONCE of them at a time, in a fixed random order."""
     rng = random.Random(1)
     waiting = iter(range(threads))
-    going = [of_thread(number) for number, _ in zip(waiting, range(OPEN_AT_ONCE), strict=False)]
+    going = [of_thread(number) for _, number in zip(range(OPEN_AT_ONCE), waiting, strict=False)]
     log: list[Record] = []
     while going:
         place = rng.randrange(len(going))
@@ -102,9 +117,7 @@ def records(threads: int, *, ended: bool) -> list[Record]:
 def replayed(log: list[Record]) -> Partition:
     """A partition that read the log again, from its start to the committed offset at its end."""
     partition = Partition(Limits(replay_records_max=len(log)))
-    partition.begin(
-        len(log), encode(Hint(0, log[0].timestamp, 0)), 0, len(log), bytes_max=1 << 40
-    )
+    partition.begin(len(log), encode(Hint(0, log[0].timestamp, 0)), 0, len(log), bytes_max=1 << 40)
     partition.sought()
     for start in range(0, len(log), BATCH):
         partition.receive(log[start : start + BATCH], log[-1].timestamp)
@@ -142,7 +155,9 @@ def memory(log: list[Record], threads: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--threads", type=int, default=3_000)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()

@@ -120,3 +120,9 @@ def test_an_empty_folder_is_exit_code_2(tmp_path: Path) -> None:
 def test_the_shipped_files_are_without_a_warning() -> None:
     config = Path(__file__).parents[3] / "config"
     assert "No mistakes, 0 warnings: " in CliRunner().invoke(main, ["check", str(config)]).output
+
+
+def test_more_mistakes_than_anybody_mends_are_cut(tmp_path: Path) -> None:
+    result = check(tmp_path, "version: 1\nrules:\n" + "  - x\n" * 1_001)
+    assert len(result.output.splitlines()) == 1_001
+    assert result.output.endswith("1,000 mistakes or more.\n")

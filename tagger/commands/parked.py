@@ -1,0 +1,232 @@
+"""`tagger parked`: what was given up on, why, and again.
+
+An item is done when a record with its identity and `resolved` follows it on the topic: `core.parked`.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import click
+import orjson
+
+from ingest.runtime import KafkaSettings, LogSettings, configure_logs, create_topic_command, load, stop
+from tagger.bar import bar
+from tagger.core.parked import Item, OpenItems
+from tagger.offline import counted
+from tagger.parked import Parked, Retry, Tried
+from tagger.producer import Producer
+from tagger.reader import NO_KAFKA, TopicMissingError, read_topic
+from tagger.repair import tools
+from tagger.settings import TaggerSettings
+
+AT_ONCE: Final = 8  # items tried at a time; each is a call, and live work needs its share of LiveChat's limit
+DAY_MS: Final = 86_400_000
+
+
+@click.group("parked")
+def command() -> None:
+    """Show what was given up on, and try it again.
+
+    A tag that LiveChat refuses for good, or a chat that it does not give, is parked on the topic
+    livechat.parked, so that it holds back no other chat. It stays open until it is retried with success or
+    dropped, which is recorded on the same topic.
+
+    \b
+    Examples:
+      tagger parked list
+      tagger parked show PJ0MRSHTDG
+      tagger parked retry --reason not_found
+      tagger parked drop PJ0MRSHTDG
+    """
+
+
+def _which(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which items are meant."""
+    organization = click.option("--organization", metavar="ID", help="Only those of this organization.")
+    reason = click.option("--reason", metavar="TYPE", help="Only those of this error type, as `list` shows.")
+    ids = click.argument("ids", metavar="[CHAT_OR_THREAD_ID]...", nargs=-1)
+    return ids(organization(reason(function)))
+
+
+FORMAT = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+
+
+@command.command("list", short_help="Show all that is open, a line each.")
+@_which
+@FORMAT
+def list_(form: str, **which: Any) -> None:
+    """Show all that is open, a line each. Exits 1 where there is something.
+
+    \b
+    Examples:
+      tagger parked list
+      tagger parked list --reason organization_unavailable --format json
+    """
+
+    async def main(kafka: KafkaSettings) -> int:
+        found = await _open_items(kafka, which)
+        if form == "json":
+            click.echo(orjson.dumps([item.json() for item in found]))
+        else:
+            for item in found:
+                click.echo(_line(item))
+            click.echo(_summary(found))
+        return 1 if found else 0
+
+    _run(main)
+
+
+@command.command(short_help="Show everything about open items.")
+@_which
+@FORMAT
+def show(form: str, **which: Any) -> None:
+    """Show everything about the open items of a chat or thread. Exits 1 where there is none.
+
+    \b
+    Example:
+      tagger parked show PJ0MRSHTDG
+    """
+
+    async def main(kafka: KafkaSettings) -> int:
+        found = await _open_items(kafka, which)
+        if form == "json":
+            click.echo(orjson.dumps([item.json() for item in found]))
+            return 0 if found else 1
+        for item in found:
+            for name, value in item.json().items():
+                click.echo(_printable(f"{name:<13}{'-' if value is None else value}"))
+            click.echo()
+        if not found:
+            click.echo("nothing is open there")
+        return 0 if found else 1
+
+    _run(main)
+
+
+@command.command(short_help="Try again what is open.")
+@_which
+@FORMAT
+def retry(form: str, **which: Any) -> None:
+    """Try again what is open: set the tag, or fetch and judge the chat. Exits 1 where some stays open.
+
+    What is refused again stays open with its new reason; where LiveChat cannot be reached, nothing changes.
+    Interrupted, run it again: what is done by then is closed.
+
+    \b
+    Examples:
+      tagger parked retry
+      tagger parked retry --organization 9a3d0a44-… --reason organization_unavailable
+    """
+    settings = load(TaggerSettings)
+
+    async def main(kafka: KafkaSettings) -> int:
+        found = await _open_items(kafka, which)
+        results = Counter[str]()
+        async with tools(kafka, settings) as equipped:
+            again = Retry(
+                equipped.client, equipped.repair, Parked(equipped.producer, kafka.kafka_parked_topic)
+            )
+            with bar("retrying") as moved:
+                for start in range(0, len(found), AT_ONCE):
+                    chunk = found[start : start + AT_ONCE]
+                    for tried in await asyncio.gather(*map(again.again, chunk)):
+                        results[tried.result] += 1
+                        _tell(tried, form)
+                    moved(start + len(chunk), len(found))
+        if form == "text":
+            left = results["refused"] + results["waits"]
+            click.echo(f"{results['done']} of {counted(len(found), 'item')} done, {left} still open")
+        return 0 if results["done"] == len(found) else 1
+
+    _run(main)
+
+
+@command.command(short_help="Close items without doing anything about them.")
+@_which
+@click.option("--all", "everything", is_flag=True, help="All that is open.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def drop(everything: bool, yes: bool, **which: Any) -> None:
+    """Close items without doing anything about them: their chats stay as they are.
+
+    \b
+    Examples:
+      tagger parked drop PJ0MRSHTDG
+      tagger parked drop --reason unreadable
+    """
+    if any(which.values()) is everything:
+        raise click.UsageError("say which (an id, --organization, --reason), or --all")
+
+    async def main(kafka: KafkaSettings) -> int:
+        found = await _open_items(kafka, which)
+        for item in found:
+            click.echo(_line(item))
+        if found and not yes and not click.confirm(f"Drop {counted(len(found), 'item')}?"):
+            stop("nothing was done")
+        producer = Producer(kafka.client_options())
+        parked = Parked(producer, kafka.kafka_parked_topic)
+        try:
+            with bar("dropping") as moved:
+                for number, item in enumerate(found, 1):
+                    await parked.close(item, "dropped")
+                    moved(number, len(found))
+        finally:
+            await producer.stop()
+        click.echo(f"dropped {len(found)}")
+        return 0
+
+    _run(main)
+
+
+async def _open_items(kafka: KafkaSettings, which: dict[str, Any]) -> list[Item]:
+    items = OpenItems()
+    await read_topic(kafka.client_options(), kafka.kafka_parked_topic, items.take)
+    if items.left_out:
+        click.echo(f"{items.left_out} older items are left out; close some of the newer first", err=True)
+    return items.matching(which["ids"], which["organization"], which["reason"])
+
+
+def _line(item: Item) -> str:
+    what = "the chat" if item.tag is None else f"tag {item.tag!r}"
+    chat = f"{item.thread.organization or '-'}  {item.thread.chat_id or '-'}  {item.thread.thread_id or '-'}"
+    return _printable(f"{item.parked_at}  {item.error_type}  {what}  {chat}")
+
+
+def _summary(items: list[Item]) -> str:
+    if not items:
+        return "nothing is open"
+    kinds = Counter(item.error_type for item in items)
+    return f"{len(items)} open: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+
+
+def _tell(tried: Tried, form: str) -> None:
+    if form == "json":
+        shown = {**tried.item.json(), "result": tried.result, "why": tried.text}
+        click.echo(orjson.dumps(shown))
+    elif tried.text:
+        click.echo(f"{_line(tried.item)}  still open: {tried.text}")
+
+
+def _printable(text: str) -> str:
+    """A terminal obeys control characters, and an id of a stranger may hold some."""
+    return "".join(char if char.isprintable() else "�" for char in text)
+
+
+def _run(main: Callable[[KafkaSettings], Awaitable[int]]) -> None:
+    kafka, logs = load(KafkaSettings), load(LogSettings)
+    configure_logs("warning", logs.log_format)
+
+    async def running() -> int:
+        return await main(kafka)
+
+    try:
+        code = asyncio.run(running())
+    except TopicMissingError as missing:
+        create = create_topic_command(str(missing), kafka.kafka_bootstrap_servers, 1, 30 * DAY_MS)
+        stop(f"The topic {missing} does not exist. Create it:\n  {create}")
+    except NO_KAFKA as error:
+        stop(f"Kafka cannot be reached ({type(error).__name__}): check KAFKA_BOOTSTRAP_SERVERS")
+    raise SystemExit(code)

@@ -1,0 +1,165 @@
+"""One ended thread as LiveChat has it: judged by the keyword files in force, tagged, recorded.
+
+What `reconcile` and `parked retry` do with a thread. As in live work, the decision is stored after the tag
+calls are answered, so that whoever is interrupted finds the thread undecided and does it again. Its calls
+come after all live calls of the organization.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from random import SystemRandom
+from typing import Final
+
+from ingest.runtime import KafkaSettings, stop
+from ingest.topic import record_key
+from tagger import metrics
+from tagger.core.conversation import Conversation, ThreadKey
+from tagger.core.decision import Decision, Judge
+from tagger.core.records import Outcome, Source, decision_record, outcome_of, parked_record
+from tagger.keywords import Keywords, Unloadable
+from tagger.livechat.calls import Call, Done, GivenUp, tag_thread
+from tagger.livechat.client import Client
+from tagger.livechat.credentials import Credentials, credentials
+from tagger.producer import Producer
+from tagger.settings import TaggerSettings
+
+# Longer than evidence needs for what one thread cannot get (60 s). What takes longer is an outage, and
+# whoever asked for a repair comes again.
+CALL_DEADLINE_S: Final = 120.0
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Repair:
+    """Judges and tags threads that the log did not bring."""
+
+    def __init__(  # noqa: PLR0913 - what the work needs
+        self,
+        judge: Callable[[], Judge],
+        client: Client,
+        producer: Producer,
+        *,
+        decisions_topic: str,
+        parked_topic: str,
+        dry_run: bool,
+    ) -> None:
+        self._judge, self._client, self._producer = judge, client, producer
+        self._decisions_topic, self._parked_topic = decisions_topic, parked_topic
+        self.dry_run = dry_run  # decided and recorded, not set
+
+    def decide(self, conversation: Conversation, ended_at_ms: int) -> Decision:
+        return self._judge().decide(conversation, ended_at_ms)
+
+    async def settle(
+        self, conversation: Conversation, ended_at_ms: int, source: Source | None = None
+    ) -> Outcome | None:
+        """Judge, tag, record. None: LiveChat did not answer in time, nothing is recorded, come again."""
+        await asyncio.sleep(0)  # one judgement at a time; live work gets its turn
+        thread, decision = conversation.thread, self.decide(conversation, ended_at_ms)
+        refused = 0
+        if not self.dry_run:
+            wanted = [tag for tag in decision.tags if tag not in conversation.tags]
+            answers = await asyncio.gather(*(self._perform(thread, tag) for tag in wanted))
+            for tag, answer in zip(wanted, answers, strict=True):
+                if answer is None:
+                    return None
+                if isinstance(answer, GivenUp):
+                    await self._park(thread, source, tag, answer)
+                    refused += 1
+        if not conversation.complete:
+            partly = GivenUp("LiveChat did not give the whole chat", "incomplete", 1)
+            await self._park(thread, source, None, partly)
+        outcome = self._outcome(decision, conversation, refused)
+        record = decision_record(
+            thread,
+            decision,
+            outcome,
+            source,
+            read_from="api",
+            messages=len(conversation.said),
+            ended_at_ms=ended_at_ms,
+            settled_at_ms=now_ms(),
+        )
+        await self._producer.send(self._decisions_topic, _key(thread), record)
+        metrics.DECISIONS.labels(outcome=outcome).inc()
+        return outcome
+
+    def _outcome(self, decision: Decision, conversation: Conversation, refused: int) -> Outcome:
+        if self.dry_run:
+            return "dry_run"
+        return outcome_of(
+            decision.tags, complete=conversation.complete, late=False, decided=frozenset(), refused=refused
+        )
+
+    async def _perform(self, thread: ThreadKey, tag: str) -> Done | GivenUp | None:
+        call = tag_thread(thread.chat_id, thread.thread_id, tag)
+        answer = await in_time(self._client, thread.organization, call)
+        if answer is not None:
+            metrics.TAGS.labels(result="set" if isinstance(answer, Done) else "refused").inc()
+        return answer
+
+    async def _park(self, thread: ThreadKey, source: Source | None, tag: str | None, why: GivenUp) -> None:
+        record = parked_record(
+            thread,
+            source,
+            tag=tag,
+            reason=why.reason,
+            error_type=why.error_type,
+            attempts=why.attempts,
+            parked_at_ms=now_ms(),
+        )
+        await self._producer.send(self._parked_topic, _key(thread), record)
+        metrics.PARKED.labels(error_type=why.error_type).inc()
+
+
+async def in_time(client: Client, organization: str, call: Call) -> Done | GivenUp | None:
+    """Perform a call behind all live ones; None where that takes longer than CALL_DEADLINE_S."""
+    try:
+        async with asyncio.timeout(CALL_DEADLINE_S):
+            return await client.perform(organization, call, background=True)
+    except TimeoutError:
+        return None
+
+
+def _key(thread: ThreadKey) -> bytes:
+    return record_key(thread.organization, thread.chat_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a command needs to repair."""
+
+    who: Credentials
+    client: Client
+    producer: Producer
+    repair: Repair
+
+
+@asynccontextmanager
+async def tools(kafka: KafkaSettings, settings: TaggerSettings) -> AsyncIterator[Tools]:
+    """For a command: made from its settings, taken apart at the end. Exits 2 where something lacks."""
+    who = credentials(settings, time.monotonic, SystemRandom())
+    if isinstance(who, list):
+        stop("\n".join(who))
+    keywords = Keywords.load(settings.tagger_config, settings.tagger_canned_placeholder)
+    if isinstance(keywords, Unloadable):
+        stop("\n".join([*keywords.problems, "Nothing was done: these keyword files are not valid."]))
+    client, producer = Client(who, settings.livechat_api_url), Producer(kafka.client_options())
+    repair = Repair(
+        lambda: keywords.judge,
+        client,
+        producer,
+        decisions_topic=kafka.kafka_decisions_topic,
+        parked_topic=kafka.kafka_parked_topic,
+        dry_run=settings.tagger_dry_run,
+    )
+    try:
+        yield Tools(who, client, producer, repair)
+    finally:
+        await client.close()
+        await producer.stop()
