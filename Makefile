@@ -10,13 +10,15 @@ JOBS ?= 2
 BIN = .venv/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 PYTEST = $(BIN)/pytest --numprocesses=$(JOBS) --dist=worksteal
+# What needs Debian's prometheus or the schemas of Kubernetes has a target of its own.
+WITHOUT_DEPLOY = --ignore=tests/deploy
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --universal --python-version=3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links
 LOCKED = --constraints=requirements-dev.txt
 
 BENCHES = $(patsubst tests/bench/%/__main__.py,bench-%,$(wildcard tests/bench/*/__main__.py))
 
-.PHONY: help demo test test-fast lint kafka $(BENCHES) lock clean
+.PHONY: help demo test test-fast test-deploy lint kafka $(BENCHES) lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -27,10 +29,16 @@ demo: .venv/ready  ## a simulated LiveChat, the real services: watch chats get t
 	$(BIN)/tagger demo
 
 test: .venv/ready  ## all tests; those on a real Kafka start one, or take KAFKA_BOOTSTRAP_SERVERS
-	$(PYTEST)
+	$(PYTEST) $(WITHOUT_DEPLOY)
 
 test-fast: .venv/ready  ## the tests that need no Java
-	$(PYTEST) -m "not real_kafka"
+	$(PYTEST) $(WITHOUT_DEPLOY) -m "not real_kafka"
+
+test-deploy: .venv/deploy  ## alert rules, dashboard and manifests; needs promtool and prometheus (Debian: prometheus)
+	@for program in promtool prometheus; do \
+		if ! command -v $$program >/dev/null; then echo "$$program is needed: apt-get install prometheus" >&2; exit 2; fi; \
+	done
+	$(PYTEST) tests/deploy
 
 lint: .venv/ready  ## ruff and mypy
 	$(BIN)/ruff check
@@ -48,6 +56,7 @@ lock:  ## pin the newest dependencies that pyproject.toml allows (needs uv)
 	$(COMPILE) $(LOCKED) pyproject.toml -o requirements.txt >/dev/null
 	$(COMPILE) $(LOCKED) --group=build -o requirements-build.txt >/dev/null
 	$(COMPILE) $(LOCKED) pyproject.toml --extra=bench -o requirements-bench.txt >/dev/null
+	$(COMPILE) $(LOCKED) pyproject.toml --extra=deploy -o requirements-deploy.txt >/dev/null
 
 clean:  ## remove all that was made: .venv, .kafka, caches
 	rm -rf .venv .kafka .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
@@ -66,6 +75,11 @@ clean:  ## remove all that was made: .venv, .kafka, caches
 	fi
 	@$(PIP) --require-hashes --requirement requirements-dev.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The schemas of Kubernetes' objects.
+.venv/deploy: .venv/ready requirements-deploy.txt
+	@$(PIP) --require-hashes --requirement requirements-deploy.txt
 	@touch $@
 
 # The neighbours that benchmarks measure against.

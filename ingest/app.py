@@ -20,7 +20,7 @@ from ingest.connection import Answer, Door
 from ingest.metrics import Metrics
 from ingest.settings import WebhookSecrets
 from ingest.store import Store
-from ingest.waiting import Outcome
+from ingest.waiting import STORED
 
 BODY_S_MAX: Final = 2.5  # for the rest of a body; with the 7 s of keeping it stays below LiveChat's 10 s
 IN_HAND_MAX: Final = 10_000  # requests at a time: 500 a second waiting for a dead Kafka are 3,500
@@ -58,7 +58,9 @@ class App:
         self.in_hand = 0
         self.bytes_in_hand = 0
         self.stopping = False
+        self.last_webhook_ms = 0
         metrics.in_hand.set_function(lambda: self.in_hand)
+        metrics.last_webhook.set_function(lambda: self.last_webhook_ms / 1000)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self.in_hand += 1
@@ -91,10 +93,11 @@ class App:
             body = await self._rest(request)
         if isinstance(body, delivery.Refuse):
             return self._refuse(body)
-        verdict = delivery.read(body, self._secrets(), time.time_ns() // 1_000_000)
+        received_at_ms = time.time_ns() // 1_000_000
+        verdict = delivery.read(body, self._secrets(), received_at_ms)
         if isinstance(verdict, delivery.Refuse):
             return self._refuse(verdict)
-        self._metrics.last_webhook.set_to_current_time()
+        self.last_webhook_ms = received_at_ms
         if isinstance(verdict, delivery.Ignore):
             self._metrics.webhook(verdict.action, "ignored").inc()
             return 200
@@ -109,10 +112,10 @@ class App:
             outcome = await self._store.keep(webhook.record)
         finally:
             self.bytes_in_hand -= size
-        self._metrics.webhook(webhook.action, outcome.value).inc()
-        if outcome is Outcome.KAFKA or outcome is Outcome.SPOOL:
+        self._metrics.webhook(webhook.action, outcome).inc()
+        if outcome in STORED:
             return 200
-        return self._refuse(delivery.Refuse(503, outcome.value))
+        return self._refuse(delivery.Refuse(503, outcome))
 
     async def _rest(self, request: web.BaseRequest) -> bytes | delivery.Refuse:
         """A body that did not come with its head: within a time, and never more of it than the limit."""

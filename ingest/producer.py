@@ -1,6 +1,6 @@
 """Records to Kafka: one aiokafka producer at a time, replaced when it is stuck.
 
-It promises that the outcome KAFKA means acknowledged by all in-sync replicas, and that a partition's records
+It promises that the outcome "kafka" means acknowledged by all in-sync replicas, and that a partition's records
 are sent in the order they came: a later one never leaves before an earlier one is acknowledged.
 It never waits for Kafka without an end, and it never drops what nobody was told about.
 """
@@ -23,9 +23,9 @@ from aiokafka.errors import (
 from aiokafka.partitioner import murmur2
 
 from ingest.metrics import Metrics
-from ingest.waiting import Outcome, Waiting
+from ingest.waiting import Waiting
 
-# A flush costs up to half a millisecond of CPU whatever it holds, most of it by partition. So the first record of a
+# A flush costs half a millisecond of CPU whatever it holds, most of it by partition. So the first record of a
 # burst waits for its neighbours, and flushes keep a distance: at most a tenth of a core goes into them.
 LINGER_S: Final = 0.001
 FLUSH_EVERY_S: Final = 0.005
@@ -148,7 +148,7 @@ class Producer:
         """A batch was acknowledged, or was not."""
         if error is None:
             for waiting in flight:
-                waiting.ends(Outcome.KAFKA)  # counts from a producer that was given up, too
+                waiting.ends("kafka")  # counts from a producer that was given up, too
         if kafka is not self._kafka:
             return
         if error is not None:
@@ -170,7 +170,7 @@ class Producer:
         """
         if isinstance(error, FOR_GOOD):
             if len(flight) == 1:
-                flight[0].ends(Outcome.REFUSED)
+                flight[0].ends("refused")
             self._singly[partition] = max(self._singly.get(partition, 0), len(flight)) - (len(flight) == 1)
         self.replace("a batch was refused", error)
 

@@ -1,6 +1,6 @@
 """Webhooks on the local disk while Kafka is away: one SQLite file in a folder that belongs to one process.
 
-It promises that an outcome SPOOL means synced to the disk, that records come out in the order they went in,
+It promises that the outcome "spool" means synced to disk, that records come out in the order they went in,
 and that a full disk or a broken file ends no process: what cannot be read is moved aside for a person.
 Only the owner can read its files, and they are emptied when drained.
 It never removes a record that its user has not named.
@@ -24,7 +24,7 @@ import structlog
 
 from ingest.metrics import Metrics
 from ingest.topic import Record
-from ingest.waiting import Outcome, Waiting
+from ingest.waiting import Waiting
 
 GROUP_RECORDS_MAX: Final = 500  # written with one sync; more would keep the first ones waiting
 PAGE_BYTES: Final = 4096  # SQLite's default
@@ -86,7 +86,7 @@ class Spool:
         return bool(self._arriving) or self._writing is not None
 
     def append(self, waiting: Waiting) -> None:
-        """Take a record; its future tells SPOOL once it is synced, or NOT_STORED."""
+        """Take a record; its future tells "spool" once it is synced, or "not_stored"."""
         self._arriving.append((self._next_id, waiting))
         self._next_id += 1
         if self._writing is None:
@@ -118,7 +118,7 @@ class Spool:
             group = [self._arriving.popleft() for _ in range(min(len(self._arriving), GROUP_RECORDS_MAX))]
             kept = await self._on_thread(self._insert, group, otherwise=False)
             for _, waiting in group:
-                waiting.ends(Outcome.SPOOL if kept else Outcome.NOT_STORED)
+                waiting.ends("spool" if kept else "not_stored")
         self._writing = None
 
     async def _on_thread(self, work: Callable[..., T], *args: Any, otherwise: T) -> T:

@@ -63,7 +63,7 @@ class Store:
             self._close_direct_way()  # also where all of them are in the spool already
         for waiting in unacknowledged:
             if waiting.spooled:
-                waiting.ends(Outcome.NOT_STORED)
+                waiting.ends("not_stored")
             else:
                 self.spool.append(waiting)
 
@@ -80,7 +80,7 @@ class Store:
             await asyncio.sleep(LOOK_S)
             now = self._loop.time() + LOOK_S  # rather a moment early than late
             while self._deadlines and (self._deadlines[0][1].future.done() or self._deadlines[0][0] <= now):
-                self._deadlines.popleft()[1].ends(Outcome.NOT_STORED)
+                self._deadlines.popleft()[1].ends("not_stored")
 
     async def _drain(self, spool: Spool) -> None:
         quick = False  # the last round was
@@ -116,8 +116,8 @@ class Store:
             self.producer.replace("a round of the spool was not acknowledged")
         took_s = self._loop.time() - started
         ended = [(row.id, waiting.future.result()) for row, waiting in zip(rows, handed, strict=True)]
-        stored = [row_id for row_id, outcome in ended if outcome is Outcome.KAFKA]
-        refused = [row_id for row_id, outcome in ended if outcome is Outcome.REFUSED]
+        stored = [row_id for row_id, outcome in ended if outcome == "kafka"]
+        refused = [row_id for row_id, outcome in ended if outcome == "refused"]
         if refused:
             self._metrics.set_aside.inc(len(refused))
             log.error("Kafka refuses records for good: they are set aside in the spool", count=len(refused))

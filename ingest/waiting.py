@@ -1,19 +1,17 @@
 """A record on its way, and whoever waits to hear where it ended."""
 
 import asyncio
-import enum
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from ingest.topic import Record
 
-
-class Outcome(enum.Enum):
-    """Where a record ended. The first two are answered 200."""
-
-    KAFKA = "kafka"  # acknowledged by all in-sync replicas
-    SPOOL = "spool"  # on the local disk, synced
-    NOT_STORED = "not_stored"  # neither, as far as is known: it may be on the topic all the same
-    REFUSED = "refused"  # Kafka will never take it: too large for the topic
+# kafka       acknowledged by all in-sync replicas
+# spool       on the local disk, synced
+# not_stored  neither, as far as is known: it may be on the topic all the same
+# refused     Kafka will never take it: too large for the topic
+Outcome = Literal["kafka", "spool", "not_stored", "refused"]
+STORED: Final[frozenset[Outcome]] = frozenset({"kafka", "spool"})  # answered 200
 
 
 @dataclass(slots=True, eq=False)

@@ -18,13 +18,11 @@ from tagger.core.problem import Problem
 from tagger.core.rule import RuleSet
 from tagger.core.rules import parse
 from tagger.core.ruletest import run_tests
+from tagger.folder import read_files
 
 # The folder is looked at this often even when no change was announced: some mounts (NFS, a ConfigMap
 # swapped by symbolic link) announce none. Half of the 10 s that people are promised.
 LOOK_EVERY_MS: Final = 5_000
-
-# Files above this are not read at all; the parser has its own, finer limits.
-FILE_BYTES_MAX: Final = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +30,6 @@ class Unloadable:
     """A set that cannot come into force, with everything that is wrong with it."""
 
     problems: tuple[str, ...]
-
-
-def read_files(folder: Path) -> dict[str, bytes] | Unloadable:
-    """The bytes of every `*.yaml` and `*.yml` in the folder, by its name as people see it."""
-    try:
-        yaml = (path for path in folder.iterdir() if path.suffix in {".yaml", ".yml"})
-        paths = sorted(path for path in yaml if not path.name.startswith("."))
-        oversize = [p for p in paths if p.stat().st_size > FILE_BYTES_MAX]
-        if oversize:
-            advice = f"larger than {FILE_BYTES_MAX >> 20} MiB. Split it."
-            return Unloadable(tuple(f"{path}: {advice}" for path in oversize))
-        files = {str(p): p.read_bytes() for p in paths}
-    except OSError as error:
-        return Unloadable((f"{folder}: {error.strerror}. Check TAGGER_CONFIG and the permissions.",))
-    if not files:
-        return Unloadable((f"{folder}: no *.yaml in it. Put keyword files there, or name another folder.",))
-    return files
 
 
 def build(files: dict[str, bytes], placeholder: str) -> Judge | Unloadable:
@@ -73,15 +54,15 @@ class Keywords:
         self.problems: tuple[str, ...] = ()  # of the newest set, where it was refused
         self._folder = folder
         self._placeholder = placeholder
-        self._seen: dict[str, bytes] | Unloadable = files
+        self._seen: dict[str, bytes] | str = files
         self._poke = asyncio.Event()
 
     @classmethod
     def load(cls, folder: Path, placeholder: str) -> "Keywords | Unloadable":
         """The set at the start; a bad one is the caller's reason not to start."""
         files = read_files(folder)
-        if isinstance(files, Unloadable):
-            return files
+        if isinstance(files, str):
+            return Unloadable((files,))
         judge = build(files, placeholder)
         return judge if isinstance(judge, Unloadable) else cls(folder, placeholder, judge, files)
 
@@ -98,8 +79,8 @@ class Keywords:
                 report(self, await self._take(files))
             await self._change()
 
-    async def _take(self, files: dict[str, bytes] | Unloadable) -> bool:
-        judge: Judge | Unloadable = files if isinstance(files, Unloadable) else await self._build(files)
+    async def _take(self, files: dict[str, bytes] | str) -> bool:
+        judge = Unloadable((files,)) if isinstance(files, str) else await self._build(files)
         if isinstance(judge, Unloadable):
             self.problems = judge.problems
             return False

@@ -83,6 +83,17 @@ FAULTS: Final = Counter(
     ["error_type"],
     registry=REGISTRY,
 )
+RECONCILED: Final = Counter(
+    "tagger_reconciled",
+    "Ended threads that the service's own reconcile found missed, or judged on less than LiveChat has.",
+    ["found"],
+    registry=REGISTRY,
+)
+RECONCILE_TIME: Final = Gauge(
+    "tagger_last_reconcile_timestamp_seconds",
+    "When the service last went through all archives.",
+    registry=REGISTRY,
+)
 
 # What `core.partition` counts, by its name there: (metric, meaning).
 STATE_COUNTERS: Final = {
@@ -162,6 +173,8 @@ FAILING: Final = (
 
 for _outcome in get_args(Outcome):
     DECISIONS.labels(outcome=_outcome)
+for _found in ("missed", "short"):
+    RECONCILED.labels(found=_found)
 for _result in ("set", "refused"):
     TAGS.labels(result=_result)
 for _result in ("ok", "rebalanced", "failed"):

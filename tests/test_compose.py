@@ -3,6 +3,7 @@
 import itertools
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,13 +49,13 @@ def test_a_service_restarts_has_limits_and_no_privileges(name: str) -> None:
     assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
 
 
-@pytest.mark.parametrize("name", ["kafka", "ingest", "tagger"])
+@pytest.mark.parametrize("name", ["kafka", "ingest", "tagger", "prometheus", "grafana"])
 def test_a_service_that_stays_tells_its_health(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"]
 
 
-@pytest.mark.parametrize("name", ["ingest", "tagger"])
-def test_a_service_of_ours_cannot_write_to_its_root_or_to_what_is_mounted_from_the_host(name: str) -> None:
+@pytest.mark.parametrize("name", ["ingest", "tagger", "prometheus", "grafana"])
+def test_all_but_kafka_cannot_write_to_its_root_or_to_what_is_mounted_from_the_host(name: str) -> None:
     assert SERVICES[name]["read_only"] is True
     for mount in SERVICES[name]["volumes"]:
         assert mount.split(":")[0] in COMPOSE["volumes"] or mount.endswith(":ro")
@@ -71,6 +72,27 @@ def test_a_service_is_given_only_settings_that_exist_and_its_secrets_as_files(na
         )
         if known[setting]:
             assert value.removeprefix("/run/secrets/") in SERVICES[name]["secrets"]
+
+
+def test_prometheus_scrapes_the_services_where_they_serve_their_metrics() -> None:
+    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text("utf-8"))
+    targets = [target for job in config["scrape_configs"] for target in job["static_configs"][0]["targets"]]
+    defaults = {name: dict(_defaults())[f"{name.upper()}_ADMIN_PORT"] for name in ("ingest", "tagger")}
+    assert targets == [f"{name}:{port}" for name, port in defaults.items()]
+    for name in defaults:
+        assert SERVICES[name]["environment"][f"{name.upper()}_ADMIN_HOST"] == "0.0.0.0"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_is_published_is_published_on_this_machine_only_and_is_no_admin_address(name: str) -> None:
+    for port in SERVICES[name].get("ports", []):
+        assert port.startswith("127.0.0.1:")
+        assert not port.endswith((":8081", ":8082"))
+
+
+def test_the_folders_mounted_from_the_repository_are_there() -> None:
+    mounts = [mount.split(":")[0] for service in SERVICES.values() for mount in service.get("volumes", [])]
+    assert [mount for mount in mounts if mount.startswith("./") and not (ROOT / mount).is_dir()] == []
 
 
 def test_the_broker_is_the_release_that_the_tests_run_on() -> None:
@@ -106,6 +128,16 @@ def _settings() -> dict[str, bool]:
         classes += settings.__subclasses__()
         found |= {name.upper(): name in settings.secret_names() for name in settings.model_fields}
     return found
+
+
+def _defaults() -> Iterator[tuple[str, str]]:
+    """Every setting there is, with its default."""
+    from ingest.settings import IngestSettings
+    from tagger.settings import TaggerSettings
+
+    for settings in (IngestSettings, TaggerSettings):
+        for name, default, _ in settings.describe():
+            yield name, default
 
 
 def _topic_calls(folder: Path) -> list[dict[str, Any]]:

@@ -81,7 +81,13 @@ PURE_OUTSIDE_CORE: Final = (
     "tagger.livechat.evidence",
     "tagger.livechat.pace",
 )
-SPEAK_KAFKA: Final = ("ingest.producer", "tagger.producer", "tagger.consumer", "tagger.commands")
+SPEAK_KAFKA: Final = (
+    "ingest.producer",
+    "tagger.producer",
+    "tagger.consumer",
+    "tagger.reader",  # decisions and parked items read back, for commands and for the service's reconcile
+    "tagger.commands",
+)
 ARE_HTTP_CLIENTS: Final = ("tagger.livechat.client", "tagger.livechat.auth", "tagger.simulator.livechat")
 READ_ENVIRONMENT: Final = (
     "ingest.runtime",

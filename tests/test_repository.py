@@ -22,6 +22,7 @@ LOCKS: Final = {
     "requirements.txt": PYPROJECT["project"]["dependencies"],
     "requirements-build.txt": PYPROJECT["dependency-groups"]["build"],
     "requirements-bench.txt": PYPROJECT["project"]["dependencies"] + EXTRAS["bench"],
+    "requirements-deploy.txt": PYPROJECT["project"]["dependencies"] + EXTRAS["deploy"],
     "requirements-dev.txt": PYPROJECT["project"]["dependencies"]
     + [each for extra in ("demo", "test", "lint") for each in EXTRAS[extra]]
     + PYPROJECT["dependency-groups"]["build"],

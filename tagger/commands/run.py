@@ -27,8 +27,10 @@ from tagger.core.limits import Limits
 from tagger.core.watchdog import Watchdog
 from tagger.keywords import Keywords, Unloadable
 from tagger.livechat.client import Client
-from tagger.livechat.credentials import credentials
+from tagger.livechat.credentials import Credentials, credentials
 from tagger.producer import Producer
+from tagger.reconcile import Reconcile, reconcile_regularly
+from tagger.repair import Repair
 from tagger.settings import TaggerSettings
 from tagger.trouble import Troubles
 from tagger.web import LiveChatFigures, PartitionFigures, health_of
@@ -68,7 +70,7 @@ def command(show_settings: bool) -> None:
     if isinstance(keywords, Unloadable):
         stop("\n".join([*keywords.problems, "Nothing was started: these keyword files are not valid."]))
     client = Client(who, settings.livechat_api_url, Requests())
-    raise SystemExit(run(lambda stopping: serve(stopping, kafka, settings, keywords, client)))
+    raise SystemExit(run(lambda stopping: serve(stopping, kafka, settings, keywords, client, who)))
 
 
 class Requests:
@@ -85,6 +87,7 @@ async def serve(
     settings: TaggerSettings,
     keywords: Keywords,
     client: Client,
+    who: Credentials,
 ) -> int:
     """Compose the parts, run until told to stop, take them apart. The exit code."""
     producer = Producer(kafka.client_options())
@@ -121,6 +124,20 @@ async def serve(
     log.info("started", host=settings.tagger_admin_host, port=admin.port, config=keywords.judge.hash)
     announce(keywords, True)
     watches = [asyncio.create_task(keywords.watch(announce)), asyncio.create_task(tell_troubles(client))]
+    if every_s := settings.tagger_reconcile_every_s:
+        repair = Repair(
+            lambda: keywords.judge,
+            client,
+            producer,
+            decisions_topic=kafka.kafka_decisions_topic,
+            parked_topic=kafka.kafka_parked_topic,
+            dry_run=settings.tagger_dry_run,
+        )
+        age_s = settings.tagger_chat_age_s_max
+        reconcile = Reconcile(kafka, group_of(kafka, settings), who, client, repair, chat_age_s=age_s)
+        # One member of the group is enough, and partition 0 has one owner.
+        whose = reconcile_regularly(reconcile, every_s, lambda: 0 in consumer.assigned)
+        watches.append(asyncio.create_task(whose))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, keywords.reload_soon)
     try:
         missing = await missing_topics(stopping, kafka)

@@ -121,17 +121,19 @@ class Likeness(NamedTuple):
     missing: int
 
 
-def find(template: Template, said: Sequence[str], missing_max: int | None = None) -> Likeness | None:
-    """The best place of a template in the words of a message, the first of equals; None if more is missing.
+def find(template: Template, said: Sequence[str], spare: int | None = None) -> Likeness | None:
+    """The best place of a template in the words of a message, the first of equals.
+
+    None if more words are missing than `spare`, or else than the template allows.
 
     Between two of its words that stand in the message there are at most `INSERTED_WORDS_MAX` others, or,
     where the template has placeholders, as many as they hold; and one for each word missing in between.
 
-    Costs O(words x missing x said / 64), where missing is that of the best place, or `missing_max` if there
+    Costs O(words x missing x said / 64), where missing is that of the best place, or what is allowed if there
     is none: sets of places are integers, and few missing words are tried before many. Most messages are told
     apart before, by the words that they do not have.
     """
-    spare = template.missing_max if missing_max is None else missing_max
+    spare = template.missing_max if spare is None else spare
     present = set(said)
     tried = sum(word not in present for word in template.words)
     if not template.words or tried > spare:
@@ -149,7 +151,7 @@ def find(template: Template, said: Sequence[str], missing_max: int | None = None
 
 
 def _align(
-    words: Sequence[str], fills: Sequence[int], said: Sequence[str], begin: int, missing_max: int
+    words: Sequence[str], fills: Sequence[int], said: Sequence[str], begin: int, spare: int
 ) -> tuple[int, int] | None:
     """(where the last of the words ends in `said`, how many are missing), or None if too many are.
 
@@ -166,9 +168,9 @@ def _align(
             found = ((_ahead(near, fill or INSERTED_WORDS_MAX) | _ahead(filled, fill)) & here) << 1
             left_out = grown.get(n, (0, 0))  # the word before this one was missing
             grown[n] = left_out[0] | found, left_out[1]
-            if n < missing_max and fill:
+            if n < spare and fill:
                 grown[n + 1] = 0, _ahead(near | filled, fill + 1) & inside
-            elif n < missing_max:
+            elif n < spare:
                 grown[n + 1] = _ahead(near, 1) & inside, _ahead(filled, 1) & inside
         read = _best(grown)
     for n, (near, filled) in read.items():

@@ -130,7 +130,8 @@ class Thread:
 
     def add(self, event_id: str, author_id: str, fields: tuple[str, ...]) -> int:
         """Add what an event says; by how much `size` grew, 0 where the event was known."""
-        entry = self._entry(event_id)
+        own = event_id.removeprefix(self.thread_id)
+        entry = b"\xff%b\xfe" % own.encode() if own is not event_id else self._entry(event_id)
         if entry in self.ids:
             return 0
         grown = len(entry)

@@ -125,11 +125,12 @@ class _Table(dict[int, str]):
         if len(self) >= TABLE_ENTRIES_MAX:
             self.clear()
         ch = chr(point)
-        self[point] = folded = self._fold(ch)
+        folded = self._fold(ch)
         if any(CONTINUES[one] != CONTINUES[ch] for one in folded):
             self.other_edges.add(ch)
         if len(folded) != 1 or ch in self.other_edges:
             self.uneven.add(ch)
+        self[point] = folded  # last: another thread that finds it here relies on the sets
         return folded
 
     def _fold(self, ch: str) -> str:

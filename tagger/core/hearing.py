@@ -76,10 +76,6 @@ class Rulebook:
             word = one.keyword
             wanted[word.text, word.match, word.case_sensitive, word.accents_exact].append(one)
         self.wanted = [tuple(owners) for owners in wanted.values()]  # by number of the keyword
-        self._heard_of: dict[Author, list[tuple[Wanted, ...]]] = {
-            "customer": [self._of_author(owners, "customer") for owners in self.wanted],
-            "agent": [self._of_author(owners, "agent") for owners in self.wanted],
-        }
         texts: dict[str, list[int]] = defaultdict(list)
         for at, rule in enumerate(rules):
             for canned in rule.canned:
@@ -88,12 +84,19 @@ class Rulebook:
         self.templates = [Template.read(text, placeholder) for text in texts]
         self._anchors = Anchors(self.templates)
         self.matcher = Matcher([owners[0].keyword for owners in self.wanted], self._anchors.words)
-        self._listens = {author: any(owners) for author, owners in self._heard_of.items()}
-        self._listens["agent"] |= bool(self.templates)
+        self._listens: dict[Author, bool] = {
+            "customer": self._has_ears("customer"),
+            "agent": self._has_ears("agent"),
+        }
 
-    def _of_author(self, owners: tuple[Wanted, ...], author: Author) -> tuple[Wanted, ...]:
-        heard = tuple(one for one in owners if self.is_heard(one, author))
-        return owners if len(heard) == len(owners) else heard
+    def _has_ears(self, author: Author) -> bool:
+        """Whether any rule looks at what this author says. Other texts are not even folded."""
+        for rule in self.rules:
+            if rule.none or (rule.canned and author == "agent"):
+                return True
+            if (rule.any or rule.all) and rule.from_ in {author, "any"}:
+                return True
+        return False
 
     def is_heard(self, wanted: Wanted, author: Author) -> bool:
         """`none` looks at everyone, everything else at those whom `from` names."""
@@ -127,11 +130,11 @@ class Rulebook:
     def by_rule(self, hits: Sequence[Hit], author: Author) -> dict[int, Found]:
         """The hits that count when this author says them, by rule and then by position."""
         found: dict[int, Found] = defaultdict(list)
-        owners = self._heard_of[author]
         for hit in hits:
-            if hit.keyword < len(owners):
-                for wanted in owners[hit.keyword]:
-                    found[wanted.rule].append((wanted, hit))
+            if hit.keyword < len(self.wanted):
+                for wanted in self.wanted[hit.keyword]:
+                    if self.is_heard(wanted, author):
+                        found[wanted.rule].append((wanted, hit))
         return found
 
     @staticmethod

@@ -19,6 +19,8 @@ ITEMS_MAX: Final = (
     100_000  # open items kept, about 1 KB each; beyond it the oldest are left for the next time
 )
 
+TEXTS: Final = ("organization", "chat_id", "thread_id", "reason", "error_type", "parked_at")
+
 Resolved = Literal["retried", "dropped"]
 
 
@@ -120,12 +122,20 @@ def _record(value: bytes | None) -> tuple[Item, bool] | None:
         return None  # the exception is dropped: it holds the whole document
     if not isinstance(record, dict):
         return None
-    texts = [record.get(name) for name in ("organization", "chat_id", "thread_id", "reason", "error_type")]
-    tag, parked_at, attempts = record.get("tag"), record.get("parked_at"), record.get("attempts")
-    if not all(isinstance(text, str) for text in (*texts, parked_at, tag or "")) or type(attempts) is not int:
+    tag, attempts = record.get("tag"), record.get("attempts")
+    if not all(isinstance(record.get(name), str) for name in TEXTS) or type(attempts) is not int:
         return None
-    identity = Identity(ThreadKey(*texts[:3]), _source(record), tag)
-    return Item(identity, texts[3], texts[4], attempts, parked_at), bool(record.get("resolved"))
+    if not isinstance(tag, str | None):
+        return None
+    thread = ThreadKey(record["organization"], record["chat_id"], record["thread_id"])
+    item = Item(
+        Identity(thread, _source(record), tag),
+        record["reason"],
+        record["error_type"],
+        attempts,
+        record["parked_at"],
+    )
+    return item, bool(record.get("resolved"))
 
 
 def _source(record: dict[str, Any]) -> Source | None:

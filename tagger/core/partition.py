@@ -103,17 +103,15 @@ class Partition:
             self._count["dropped", "not_sought"] += len(records)
             return None
         self._idle = self._idle and not records
-        before = self._state.position
-        latest_ms = now_ms + self._limits.skew_s * 1000
-        for record in records:
-            if not self._opened:
-                move = self._open(record, now_ms)
-                if move is not None:
-                    return move
-            if record.offset >= self._state.position:
-                self._state.fold(record, latest_ms)
-        self._state.evict(self._bytes_max)
-        self._count["replayed", ""] += max(0, min(self._state.position, self._state.effects_from) - before)
+        if records and not self._opened:
+            move = self._open(records[0], now_ms)
+            if move is not None:
+                return move
+        state = self._state
+        before = state.position
+        state.fold(records, now_ms + self._limits.skew_s * 1000)
+        self._count["replayed", ""] += max(0, min(state.position, state.effects_from) - before)
+        state.evict(self._bytes_max)
         self._balance()
         return None
 

@@ -15,7 +15,7 @@ import orjson
 
 from tagger.core.chat import conversation_of
 from tagger.core.conversation import Conversation, ThreadKey
-from tagger.core.event import ChatStarted, Restricted, chat_of, milliseconds
+from tagger.core.event import ChatStarted, Restricted, Unreadable, chat_of, milliseconds
 
 # LiveChat delivers within about a minute, clocks differ, and a decision takes its time: what ended later than
 # this before the oldest unfinished record may be on its way.
@@ -100,12 +100,9 @@ class Judged:
 def look(organization: str, listed: object, window: Window, judged: Judged) -> Look:
     """One element of an answer of `list_archives`."""
     chat = chat_of(organization, listed)
-    if isinstance(chat, ChatStarted) and not chat.active:
-        thread = ThreadKey(organization, chat.chat_id, chat.thread_id)
-    elif isinstance(chat, Restricted):
-        thread = ThreadKey(organization, chat.chat_id, chat.thread_id)
-    else:
+    if isinstance(chat, Unreadable) or (isinstance(chat, ChatStarted) and chat.active):
         return Look("unreadable")
+    thread = ThreadKey(organization, chat.chat_id, chat.thread_id)
     ended_at_ms = last_event_ms(listed)
     known = judged.messages(thread)
     if not window.since_ms <= ended_at_ms < window.until_ms:
@@ -127,12 +124,8 @@ def last_event_ms(chat: Any) -> int:
     """When the last thing happened in a chat's `thread`; 0 where nothing says when."""
     thread = chat["thread"]
     events = thread.get("events")
-    times = [milliseconds(thread.get("created_at"))]
-    times += (
-        [milliseconds(event.get("created_at")) for event in events or () if isinstance(event, dict)]
-        if isinstance(events, list)
-        else []
-    )
+    dated = [thread, *(events if isinstance(events, list) else ())]
+    times = [milliseconds(one.get("created_at")) for one in dated if isinstance(one, dict)]
     return max((time for time in times if time is not None), default=0)
 
 

@@ -22,7 +22,8 @@ VERSION: Final = "1"
 FILES_MAX: Final = 1_000
 BYTES_MAX: Final = 32 << 20  # of all files; four times one file's limit
 RULES_MAX: Final = 10_000
-KEYWORDS_MAX: Final = 100_000  # of all rules; measured with the matcher: under 2 s and 100 MB
+KEYWORDS_MAX: Final = 100_000  # of all rules: what the matcher is built and measured for
+CANNED_MAX: Final = 10_000  # of all rules; LiveChat's customers have hundreds
 
 _FROM: Final = get_args(From)
 _FILE_KEYS: Final = ("version", "rules")
@@ -173,12 +174,20 @@ def _too_many(rules: list[Rule]) -> Iterable[Problem]:
     if len(rules) > RULES_MAX:
         text = f"there are {len(rules):,} rules; the limit is {RULES_MAX:,}"
         yield Problem(rules[RULES_MAX].place, "too-many-rules", text, "Delete what is not needed.")
-    count = 0
+    yield from _above(rules, "keyword", KEYWORDS_MAX, lambda rule: sum(1 for _ in keywords_of(rule)))
+    yield from _above(rules, "canned response", CANNED_MAX, lambda rule: len(rule.canned))
+
+
+def _above(rules: Iterable[Rule], what: str, most: int, count: Callable[[Rule], int]) -> Iterable[Problem]:
+    """A problem at the rule with which a limit over all rules is passed."""
+    total = 0
     for rule in rules:
-        count += sum(1 for _ in keywords_of(rule))
-        if count > KEYWORDS_MAX:
-            text = f"there are more than {KEYWORDS_MAX:,} keywords"
-            yield Problem(rule.place, "too-many-keywords", text, "Delete what is not needed.")
+        total += count(rule)
+        if total > most:
+            text = f"there are more than {most:,} {what}s"
+            yield Problem(
+                rule.place, f"too-many-{what.replace(' ', '-')}s", text, "Delete what is not needed."
+            )
             return
 
 

@@ -32,7 +32,8 @@ def fields_of(event: dict[str, Any]) -> tuple[str, ...] | None:
         text = event.get("text")
         if type(text) is not str:
             return () if text is None else None
-        if "properties" in event and _is_greeting(event["properties"]):
+        properties = event.get("properties")
+        if properties and "lc2" in properties and _is_greeting(properties):
             return ()
         if len(text) > FIELD_CHARS_MAX:
             text = text[:FIELD_CHARS_MAX]

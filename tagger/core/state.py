@@ -14,7 +14,7 @@ from typing import Final
 from tagger.core.backlog import Backlog
 from tagger.core.chat import Ending, Thread
 from tagger.core.conversation import Conversation
-from tagger.core.event import ChatEnded, ChatStarted, EventReceived, Unreadable, read
+from tagger.core.event import ChatEnded, ChatStarted, EventReceived, Fact, Ignored, Unreadable, read
 from tagger.core.limits import Limits
 from tagger.core.said import FIELD_CHARS_MAX
 from tagger.core.start import CLOCK_JUMP_MS
@@ -57,39 +57,43 @@ class State:
         self.clock_ms = 0  # what passed since the first record
         self.trust_ms: int | None = None  # threads created before may be cut; None: not known yet
 
-    def fold(self, record: Record, latest_ms: int) -> None:
-        """Take one record. A record time later than `latest_ms` is taken for a clock that is wrong."""
-        offset, at_ms = record.offset, record.timestamp
-        self.last_record_ms = at_ms
-        if at_ms > self.newest_ms:
-            self._pass_to(at_ms if at_ms < latest_ms else latest_ms, offset)
-        self.position = offset + 1
-        fact = read(record.key, record.value)
-        if isinstance(fact, EventReceived):
-            self._event_received(fact, offset, at_ms)
-        elif isinstance(fact, ChatStarted):
+    def fold(self, records: Iterable[Record], latest_ms: int) -> None:
+        """Take records, those below the position aside. A time later than `latest_ms` is a clock that is wrong.
+
+        A restart takes hundreds of thousands of them, nearly all events of threads that are known: their way
+        through this loop has as few calls as can be.
+        """
+        known = self.threads.get
+        for record in records:
+            offset, at_ms = record.offset, record.timestamp
+            if offset < self.position:
+                continue
+            if at_ms > self.newest_ms:
+                self._pass_to(at_ms if at_ms < latest_ms else latest_ms, offset)
+            self.position, self.last_record_ms = offset + 1, at_ms
+            fact = read(record.key, record.value)
+            if not isinstance(fact, EventReceived):
+                self._other(fact, offset, at_ms)
+                continue
+            organization, chat_id, thread_id, event_id, author_id, fields = fact
+            thread = known(organization, chat_id, thread_id)
+            if thread is None or not thread.holds:
+                if not fields:
+                    continue  # nothing was said; who knows no more of a thread looks it up when it ends
+                thread = self._known(organization, chat_id, thread_id, offset, at_ms)
+            thread.last_ms = self.clock_ms
+            if fields and self._said(thread, event_id, author_id, fields) and thread.ending is not None:
+                self._due(thread, offset, at_ms)
+
+    def _other(self, fact: Fact, offset: int, at_ms: int) -> None:
+        if isinstance(fact, ChatStarted):
             self._chat_started(fact, offset, at_ms)
         elif isinstance(fact, ChatEnded):
             self._chat_ended(fact, offset, at_ms)
         elif isinstance(fact, Unreadable):
             self._unreadable(fact, offset, at_ms)
-        else:
+        elif isinstance(fact, Ignored):
             self.count["ignored", fact.reason] += 1
-
-    def _event_received(self, fact: EventReceived, offset: int, at_ms: int) -> None:
-        organization, chat_id, thread_id, event_id, author_id, fields = fact
-        thread = self.threads.get(organization, chat_id, thread_id)
-        if not fields:
-            if thread is not None and thread.holds:
-                thread.last_ms = self.clock_ms
-            return  # nothing was said; who knows no more than this of a thread looks it up when it ends
-        if thread is None:
-            thread = self._new((organization, chat_id), thread_id, offset, at_ms)
-        elif not thread.holds:
-            thread = self._revived(thread, offset, at_ms)
-        thread.last_ms = self.clock_ms
-        if self._said(thread, event_id, author_id, fields) and thread.ending is not None:
-            self._due(thread, offset, at_ms)
 
     def _chat_started(self, fact: ChatStarted, offset: int, at_ms: int) -> None:
         thread = self._known(fact.organization, fact.chat_id, fact.thread_id, offset, at_ms)
@@ -177,7 +181,9 @@ class State:
         if not grown:
             self.count["repeated_event", ""] += 1
             return False
-        self._grew(thread, grown)
+        self.threads.size += grown
+        if thread.ending is not None:
+            self.backlog.grew(thread.ending, grown)
         if grown > FIELD_CHARS_MAX and any(len(field) == FIELD_CHARS_MAX for field in fields):
             self.count["text_cut", ""] += 1
         return True

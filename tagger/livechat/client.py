@@ -108,14 +108,16 @@ class Client:
                 return given_up
             await self._sleep(back_off_s(trial.attempts, self._rng))
 
-    async def ask(self, organization: str, call: Call, *, tries: int = ASK_TRIES) -> Done | Wait | Refused:
-        """Send a few times at most, for a person who waits for the answer."""
+    async def ask(
+        self, organization: str, call: Call, *, tries: int = ASK_TRIES, background: bool = False
+    ) -> Done | Wait | Refused:
+        """Send a few times at most, for a person who waits for the answer. `background` goes last."""
         lane, answer = self._lane(organization), None
         for number in range(1, tries + 1):
             credential = self._credentials.of(organization)
             if credential is None:
                 return failed("no_credentials")
-            if not await lane.gate.enter(Place(False, next(self._numbers))):
+            if not await lane.gate.enter(Place(background, next(self._numbers))):
                 return failed(UNAVAILABLE)
             answer = await self._in_flight(lane, credential, call)
             if not isinstance(answer, Wait) or answer.error_type == "authentication":

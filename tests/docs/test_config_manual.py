@@ -128,7 +128,8 @@ def test_every_command_prints_what_the_manual_shows(tmp_path: Path, monkeypatch:
     ("what", "figures"),
     [
         ("keywords, in all files together", f"{rules.KEYWORDS_MAX:,}"),
-        ("rules", f"{rules.RULES_MAX:,}"),
+        ("rules; canned responses", f"{rules.RULES_MAX:,} each"),
+        ("rules; canned responses", f"{rules.CANNED_MAX:,} each"),
         ("characters of a keyword", f"{keyword_field.KEYWORD_CHARS_MAX}"),
         ("characters of a canned response or of a text in a test", f"{fields.TEXT_CHARS_MAX:,}"),
         ("characters of a tag, of an id", f"{fields.TAG_CHARS_MAX}, {fields.ID_CHARS_MAX}"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tagger.core.canned import DEFAULT_PLACEHOLDER
-from tagger.keywords import Keywords, Unloadable, read_files
+from tagger.keywords import Keywords, Unloadable
 
 SEEN_S = 10.0  # what operations people are promised
 REFUND = """\
@@ -72,14 +72,6 @@ def test_a_bad_set_is_refused_with_everything_that_is_wrong(
     assert isinstance(refused, Unloadable)
     for word in told:
         assert any(word in problem for problem in refused.problems)
-
-
-@pytest.mark.parametrize(("name", "told"), [("nowhere", "No such file"), ("empty", "no *.yaml")])
-def test_a_folder_without_files_is_said_to_be_one(tmp_path: Path, name: str, told: str) -> None:
-    (tmp_path / "empty").mkdir()
-    refused = read_files(tmp_path / name)
-    assert isinstance(refused, Unloadable)
-    assert told in refused.problems[0]
 
 
 async def test_a_saved_file_comes_into_force(tmp_path: Path) -> None:

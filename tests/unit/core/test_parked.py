@@ -68,7 +68,11 @@ def test_an_item_is_open_until_a_later_record_closes_it(
 def test_an_item_that_is_refused_again_stays_open_with_the_new_reason() -> None:
     (first,) = open_after(a_record())
     (again,) = open_after(a_record(), refused_again(first, "no access", "missing_access", 5_000))
-    assert again.identity == first.identity == Identity(first.thread, Source("livechat.webhooks", 0, 7), "Refund")
+    assert (
+        again.identity
+        == first.identity
+        == Identity(first.thread, Source("livechat.webhooks", 0, 7), "Refund")
+    )
     assert (again.reason, again.error_type, again.attempts) == ("no access", "missing_access", 4)
     assert again.parked_at == "1970-01-01T00:00:05.000Z"
 

@@ -352,14 +352,15 @@ def test_no_file_is_a_problem() -> None:
         ("FILES_MAX", 2, "too-many-files"),
         ("BYTES_MAX", 150, "too-large"),
         ("RULES_MAX", 2, "too-many-rules"),
-        ("KEYWORDS_MAX", 3, "too-many-keywords"),
+        ("KEYWORDS_MAX", 5, "too-many-keywords"),
+        ("CANNED_MAX", 2, "too-many-canned-responses"),
     ],
 )
 def test_limits_over_all_files_are_enforced(
     limit: str, most: int, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rules, limit, most)
-    rule = HEAD + "  - {{id: {0}, tag: T, any: [x1], none: [x2]}}\n"
+    rule = HEAD + "  - {{id: {0}, tag: T, any: [x1], none: [x2], canned: [c d e]}}\n"
     read = parse({f"{id}.yaml": rule.format(id).encode() for id in ("a", "b", "c")})
     assert isinstance(read, list)
     assert [problem.code for problem in read] == [code]

@@ -80,7 +80,7 @@ def open_spool(folder: Path) -> Iterator[Open]:
 
 async def test_records_come_out_as_they_went_in_and_in_that_order(folder: Path) -> None:
     spool = Spool(folder, 1 << 30, Metrics())
-    assert await keep(spool, *range(2_000)) == [Outcome.SPOOL] * 2_000
+    assert await keep(spool, *range(2_000)) == ["spool"] * 2_000
     rows = await spool.read(*ALL)
     assert numbers(rows) == list(range(2_000))
     assert rows[7].record == record(7)
@@ -163,14 +163,14 @@ async def test_beyond_its_size_nothing_is_stored_and_what_was_is_kept(folder: Pa
     metrics = Metrics()
     spool = Spool(folder, 1 << 20, metrics)
     outcomes = [outcome for n in range(30) for outcome in await keep(spool, n, value=b"x" * 50_000)]
-    stored = [n for n, outcome in enumerate(outcomes) if outcome is Outcome.SPOOL]
+    stored = [n for n, outcome in enumerate(outcomes) if outcome == "spool"]
     assert 10 < len(stored) < 21
     assert stored == list(range(len(stored)))
     assert failures(metrics)["full"] == 30 - len(stored)
     rows = await spool.read(*ALL)
     assert numbers(rows) == stored
     assert await spool.remove([row.id for row in rows])
-    assert await keep(spool, 99) == [Outcome.SPOOL]
+    assert await keep(spool, 99) == ["spool"]
     await spool.close()
 
 
@@ -191,7 +191,7 @@ def test_a_full_disk_stores_nothing_and_heals(folder: Path) -> None:
             full = await keep(spool, 2, value=b"x" * 200_000)
             resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))
             again = await keep(spool, 3)
-            print([o.value for o in first + full + again], numbers(await spool.read(*ALL)))
+            print(first + full + again, numbers(await spool.read(*ALL)))
             await spool.close()
 
         asyncio.run(main())
@@ -232,7 +232,7 @@ async def test_a_file_that_cannot_be_read_is_moved_aside_and_counted(
     assert [content for name, content in files(folder).items() if ".corrupt-" in name] == [broken]
     assert failures(metrics) == {"corrupt": 1}
     assert spool.count == 0
-    assert await keep(spool, 1) == [Outcome.SPOOL]
+    assert await keep(spool, 1) == ["spool"]
     assert numbers(await spool.read(*ALL)) == [1]
     await spool.close()
 
@@ -247,11 +247,11 @@ async def test_a_file_that_breaks_while_it_is_used_gives_no_false_answer(folder:
     (folder / "spool.sqlite3-wal").write_bytes(b"")
     kept = []
     for number in range(5_000, 5_020):
-        if await keep(spool, number) == [Outcome.SPOOL]:
+        if await keep(spool, number) == ["spool"]:
             kept.append(number)
         await spool.read(*ALL)
     assert set(kept) >= set(range(5_010, 5_020))
-    assert await keep(spool, 6_000) == [Outcome.SPOOL]
+    assert await keep(spool, 6_000) == ["spool"]
     assert 6_000 in numbers(await spool.read(*ALL))
     assert failures(metrics)["corrupt"] >= 1
     assert [name for name in files(folder) if ".corrupt-" in name]

@@ -1,0 +1,172 @@
+"""The manifests fit Kubernetes' own schemas, our settings and each other, and are closed as they say.
+
+The schemas come inside the package kubernetes-validate. That a cluster takes them is not tested.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from ingest.runtime import Settings
+from tagger.keywords import Keywords
+
+FOLDER: Final = Path(__file__).parents[2] / "deploy" / "kubernetes"
+KUSTOMIZATION: Final[dict[str, Any]] = yaml.safe_load((FOLDER / "kustomization.yaml").read_text("utf-8"))
+VERSIONS: Final = ("1.32", "1.37")  # the oldest that should do, and the newest whose schemas there are
+
+
+def objects(*files: str) -> list[dict[str, Any]]:
+    return [each for file in files for each in yaml.safe_load_all((FOLDER / file).read_text("utf-8"))]
+
+
+APPLIED: Final = objects(*KUSTOMIZATION["resources"])
+SECRETS: Final = {
+    each["metadata"]["name"]: each["stringData"].keys() for each in objects("secret.example.yaml")
+}
+CONFIG_MAPS: Final = {each["name"] for each in KUSTOMIZATION["configMapGenerator"]}
+WORKLOADS: Final = {
+    each["metadata"]["name"]: each for each in APPLIED if each["kind"] in ("StatefulSet", "Deployment")
+}
+PODS: Final[dict[str, dict[str, Any]]] = {
+    n: each["spec"]["template"]["spec"] for n, each in WORKLOADS.items()
+}
+CONTAINERS: Final[dict[str, dict[str, Any]]] = {name: pod["containers"][0] for name, pod in PODS.items()}
+BOTH: Final = pytest.mark.parametrize("name", ["ingest", "tagger"])
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    "manifest",
+    [*APPLIED, *objects("secret.example.yaml")],
+    ids=lambda m: f"{m['kind']}-{m['metadata']['name']}",
+)
+def test_an_object_fits_the_schema_of_its_kind(manifest: dict[str, Any], version: str) -> None:
+    kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def test_a_misspelt_field_would_not_fit() -> None:
+    wrong = {**WORKLOADS["tagger"], "spec": {**WORKLOADS["tagger"]["spec"], "replica": 2}}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, VERSIONS[-1], strict=True)
+
+
+def test_every_manifest_is_applied_but_the_example_of_a_secret() -> None:
+    there = {path.name for path in FOLDER.glob("*.yaml")} - {"kustomization.yaml", "secret.example.yaml"}
+    assert there == set(KUSTOMIZATION["resources"])
+
+
+@BOTH
+def test_a_container_has_no_privilege_and_writes_to_nothing_but_its_volumes(name: str) -> None:
+    pod, container = PODS[name], CONTAINERS[name]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert pod["automountServiceAccountToken"] is False
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert set(container["resources"]["requests"]) == {"cpu", "memory"}
+    assert "memory" in container["resources"]["limits"]
+
+
+@BOTH
+def test_probes_ask_the_admin_address(name: str) -> None:
+    container, ports = (
+        CONTAINERS[name],
+        {port["name"]: port["containerPort"] for port in CONTAINERS[name]["ports"]},
+    )
+    assert container["readinessProbe"]["httpGet"] == {"path": "/health/ready", "port": "admin"}
+    assert container["livenessProbe"]["httpGet"] == {"path": "/health/live", "port": "admin"}
+    assert ports["admin"] == settings_with_defaults()[f"{name.upper()}_ADMIN_PORT"]
+    assert {each["name"]: each.get("value") for each in container["env"]}[
+        f"{name.upper()}_ADMIN_HOST"
+    ] == "0.0.0.0"
+
+
+@BOTH
+def test_settings_exist_and_secrets_come_from_secrets(name: str) -> None:
+    known = settings_with_defaults()
+    for each in CONTAINERS[name]["env"]:
+        assert each["name"].removesuffix("_FILE") in known
+        if "valueFrom" in each:
+            source = each["valueFrom"]["secretKeyRef"]
+            assert source["key"] in SECRETS[source["name"]]
+    literals = next(each for each in KUSTOMIZATION["configMapGenerator"] if each["name"] == "kafka")[
+        "literals"
+    ]
+    assert {literal.split("=")[0] for literal in literals} <= known.keys()
+    assert {each["configMapRef"]["name"] for each in CONTAINERS[name]["envFrom"]} <= CONFIG_MAPS
+
+
+@BOTH
+def test_every_file_that_a_setting_names_is_mounted(name: str) -> None:
+    pod, container = PODS[name], CONTAINERS[name]
+    volumes = {each["name"]: each for each in pod.get("volumes", [])}
+    claims = {each["metadata"]["name"] for each in WORKLOADS[name]["spec"].get("volumeClaimTemplates", [])}
+    mounts = {each["mountPath"]: each["name"] for each in container["volumeMounts"]}
+    assert set(mounts.values()) <= volumes.keys() | claims
+    for each in container["env"]:
+        if each.get("value", "").startswith("/"):
+            path = Path(each["value"])
+            place = next(mount for mount in (str(path), str(path.parent)) if mount in mounts)
+            if each["name"].endswith("_FILE"):
+                assert path.name in SECRETS[volumes[mounts[place]]["secret"]["secretName"]]
+    assert {each["configMap"]["name"] for each in volumes.values() if "configMap" in each} <= CONFIG_MAPS
+
+
+def test_neither_service_has_the_others_secret() -> None:
+    assert secrets_of("ingest") == {"livechat-webhook"}
+    assert secrets_of("tagger") == {"livechat-api"}
+
+
+def secrets_of(name: str) -> set[str]:
+    mounted = {each["secret"]["secretName"] for each in PODS[name]["volumes"] if "secret" in each}
+    named = {e["valueFrom"]["secretKeyRef"]["name"] for e in CONTAINERS[name]["env"] if "valueFrom" in e}
+    return mounted | named
+
+
+@BOTH
+def test_selectors_of_all_objects_find_the_pods(name: str) -> None:
+    labels = WORKLOADS[name]["spec"]["template"]["metadata"]["labels"]
+    own = [each for each in APPLIED if each["metadata"]["name"] == name]
+    assert {each["kind"] for each in own} >= {"PodDisruptionBudget", "NetworkPolicy"}
+    for each in own:
+        spec = each["spec"]
+        selector = spec.get("podSelector") or spec["selector"]
+        assert selector.get("matchLabels", selector) == labels
+
+
+def test_the_example_of_keywords_is_valid() -> None:
+    generated = next(each for each in KUSTOMIZATION["configMapGenerator"] if each["name"] == "keywords")
+    assert generated["options"] == {
+        "disableNameSuffixHash": True
+    }  # or a change would not reach the mounted folder
+    assert {Path(file) for file in generated["files"]} == {
+        path.relative_to(FOLDER) for path in (FOLDER / "keywords").glob("*")
+    }
+    assert isinstance(Keywords.load(FOLDER / "keywords", "%[a-z]+%"), Keywords)
+
+
+def settings_with_defaults() -> dict[str, Any]:
+    return {
+        name.upper(): field.default
+        for each in settings_classes()
+        for name, field in each.model_fields.items()
+    }
+
+
+def settings_classes() -> Iterator[type[Settings]]:
+    import ingest.settings
+    import tagger.settings
+
+    assert ingest.settings, tagger.settings  # imported for the classes that they define
+    classes = [Settings]
+    while classes:
+        settings = classes.pop()
+        classes += settings.__subclasses__()
+        yield settings
