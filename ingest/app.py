@@ -16,7 +16,7 @@ import structlog
 from aiohttp import web
 
 from ingest import delivery
-from ingest.connection import Answer, Door
+from ingest.connection import Answer
 from ingest.metrics import Metrics
 from ingest.settings import WebhookSecrets
 from ingest.store import Store
@@ -69,11 +69,8 @@ class App:
         finally:
             self.in_hand -= 1
         whole = request.content.is_eof()  # else the rest of the body would be read as the next request
-        return (
-            self._keeping[status]
-            if whole and request.keep_alive and not self.stopping
-            else self._closing[status]
-        )
+        stays = whole and request.keep_alive and not self.stopping
+        return (self._keeping if stays else self._closing)[status]
 
     async def _answer(self, request: web.BaseRequest) -> int:
         content = request.content
@@ -142,7 +139,8 @@ class App:
             self.bytes_in_hand -= size
         return b"".join(parts)
 
-    def _refuse(self, refusal: delivery.Refuse) -> int:
+    def _refuse(self, refusal: delivery.Refuse, error: BaseException | None = None) -> int:
+        """Count it, and log the first of its reason in every second."""
         self._metrics.refusals.labels(refusal.reason).inc()
         now = asyncio.get_running_loop().time()
         last, suppressed = self._logged.get(refusal.reason, (-LOG_EVERY_S, 0))
@@ -150,16 +148,17 @@ class App:
             self._logged[refusal.reason] = (last, suppressed + 1)
         else:
             self._logged[refusal.reason] = (now, 0)
-            log.warning("refused", status=refusal.status, reason=refusal.reason, suppressed=suppressed)
+            log.warning(
+                "refused",
+                status=refusal.status,
+                reason=refusal.reason,
+                suppressed=suppressed,
+                **({"exc_info": error} if error else {}),
+            )
         return refusal.status
 
     def on_error(self, status: int, error: BaseException | None) -> web.StreamResponse:
-        """What never became a request, or a mistake of ours: the sender should try again after that."""
+        """What never became a request; or a mistake of ours, after which the sender should try again."""
         if status < 500:
             return self._closing[self._refuse(delivery.Refuse(400, "not_http"))]
-        log.error("a request failed", exc_info=error)
-        return self._closing[self._refuse(delivery.Refuse(503, "error"))]
-
-
-def door_for(app: App, metrics: Metrics) -> Door:
-    return Door(app.handle, app.on_error, metrics)
+        return self._closing[self._refuse(delivery.Refuse(503, "error"), error)]

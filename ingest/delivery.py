@@ -113,7 +113,9 @@ def read_head(method: str, target: str, content_type: str, length: int | None) -
 
 
 def read(body: bytes, secrets: Sequence[bytes], received_at_ms: int) -> Verdict:
-    """Judge a body of at most BODY_BYTES_MAX. `secrets` are all that are in force; none of them is empty."""
+    """Judge a whole body. `secrets` are all that are in force; none of them is empty."""
+    if len(body) > BODY_BYTES_MAX:
+        return Refuse(413, "body_too_large")
     envelope, mended = _parse(body)
     if envelope is _NOT_JSON:
         return Refuse(400, "not_json")

@@ -1,7 +1,7 @@
 """Records to Kafka: one aiokafka producer at a time, replaced when it is stuck.
 
-It promises that the outcome "kafka" means acknowledged by all in-sync replicas, and that a partition's records
-are sent in the order they came: a later one never leaves before an earlier one is acknowledged.
+It promises that the outcome "kafka" means acknowledged by all in-sync replicas, and that the records of a
+partition are sent in the order they came: none leaves before the one ahead of it is acknowledged.
 It never waits for Kafka without an end, and it never drops what nobody was told about.
 """
 
@@ -38,6 +38,7 @@ RETRY_S_MAX: Final = 1.0  # between tries to connect, doubling from a twentieth 
 RETIRE_S: Final = 10.0  # a producer that was given up may still deliver; after that it is cut off
 CUT_S: Final = 1.0  # for cutting it off
 REQUEST_S: Final = 10.0  # aiokafka's patience with one request
+TELL_EVERY_S: Final = 10.0  # that Kafka cannot be reached
 LOOK_S: Final = 0.25  # how often time is looked at
 KEYS_REMEMBERED: Final = 65_536  # a chat's key comes 20 times on average, and hashing it costs 9 µs; 10 MB
 
@@ -69,12 +70,11 @@ class Producer:
         self._partitions = 0  # how many the topic has
         self._unplaced: deque[Waiting] = deque()  # while no producer is connected
         self._queues: defaultdict[int, deque[Waiting]] = defaultdict(deque)  # by partition: not sent yet
-        self._flights: dict[
-            int, list[Waiting]
-        ] = {}  # by partition: sent and not acknowledged, one batch each
+        self._flights: dict[int, list[Waiting]] = {}  # by partition: the batch that is not acknowledged
         self._singly: dict[int, int] = {}  # by partition: how many records to send one by one
         self._timer: asyncio.TimerHandle | None = None
         self._flushed_at = self._since = 0.0
+        self._told_at = -TELL_EVERY_S
         self._proven = False  # this producer has had an acknowledgement
         self._lost = asyncio.Event()
         self._hurry = asyncio.Event()  # retired producers have had their time
@@ -212,26 +212,26 @@ class Producer:
                 self._unplaced.popleft()
 
     async def _connect(self) -> bool:
-        kafka = None
+        kafka = partitions = None
         try:
             kafka = self._new()
             async with asyncio.timeout(CONNECT_S):
                 await kafka.start()
                 # All topics are asked for: asking for one that is missing can create it, with one partition.
                 cluster = await kafka.client.fetch_all_metadata()
-                partitions = cluster.partitions_for_topic(self._topic)
-                self.topic_missing = not partitions
-                if partitions:
-                    await kafka.partitions_for(self._topic)
+                self.topic_missing = not cluster.partitions_for_topic(self._topic)
+                if not self.topic_missing:
+                    partitions = await kafka.partitions_for(self._topic)
         except (KafkaError, OSError) as error:  # TimeoutError and ssl.SSLError are OSErrors
-            log.warning("Kafka cannot be reached", error_type=type(error).__name__)
-            partitions = None
-        if kafka is None or not partitions:
-            if kafka is not None:
+            if self._loop.time() - self._told_at > TELL_EVERY_S:
+                self._told_at = self._loop.time()
+                log.warning("Kafka cannot be reached", error_type=type(error).__name__)
+        finally:
+            if kafka is not None and not partitions:
                 self._retire(kafka)
-            return False
-        self._use(kafka, len(partitions))
-        return True
+        if kafka is not None and partitions:
+            self._use(kafka, len(partitions))
+        return bool(partitions)
 
     def _new(self) -> AIOKafkaProducer:
         return AIOKafkaProducer(
@@ -260,9 +260,7 @@ class Producer:
             return
         now = self._loop.time()
         for some in [*self._flights.values(), *self._queues.values()]:
-            oldest = next(
-                (waiting for waiting in some if not waiting.spooled and not waiting.future.done()), None
-            )
+            oldest = next((one for one in some if not one.spooled and not one.future.done()), None)
             if oldest is not None and now - max(oldest.since, self._since) > STUCK_S:
                 self.replace("not acknowledged in time")
                 return

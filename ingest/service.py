@@ -57,6 +57,11 @@ class Service:
                 notes.append(f"{away} Webhooks are kept in the spool.")
         if store.spool is not None and store.spooling:
             notes.append(f"Spooling: {store.spool.count} records wait to be sent to Kafka.")
+            if store.spool.failing:
+                complaints.append(
+                    "The spool is full or its disk fails: webhooks are answered 503. Free space, or raise "
+                    "INGEST_SPOOL_BYTES_MAX."
+                )
         return Health(ready=complaints, notes=notes)
 
     async def open(self) -> str | None:

@@ -70,6 +70,7 @@ class Spool:
         self.last_id = 0  # of the newest record on the disk
         self._next_id = 1
         self._db: sqlite3.Connection | None = None
+        self.failing = False  # the last attempt
         self._told_at = -LOG_EVERY_S
         self._broken = False  # the open file was found corrupt while it was used
         self._lock = _lock(folder)
@@ -137,6 +138,7 @@ class Spool:
         except (sqlite3.Error, OSError) as error:
             self._failure(error)
             return None
+        self.failing = False
         return (result,)
 
     def _failure(self, error: Exception) -> None:
@@ -146,7 +148,7 @@ class Spool:
         if time.monotonic() - self._told_at > LOG_EVERY_S:
             self._told_at = time.monotonic()
             log.error("the spool failed", reason=reason, error_type=type(error).__name__)
-        self._broken = self._broken or reason == "corrupt"
+        self.failing, self._broken = True, self._broken or reason == "corrupt"
         if self._db is not None:
             with suppress(sqlite3.Error):
                 self._db.close()  # rolls back; the next attempt opens it anew

@@ -7,6 +7,7 @@ It never calls a record stored that is neither acknowledged nor synced.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
@@ -32,14 +33,15 @@ log = structlog.get_logger()
 class Store:
     """Composes the producer and, if there is one, the spool. `run()` has to run beside."""
 
-    def __init__(self, options: Any, topic: str, spool: Spool | None, metrics: Metrics) -> None:
+    def __init__(
+        self, options: Callable[[], dict[str, Any]], topic: str, spool: Spool | None, metrics: Metrics
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self.spool, self._metrics = spool, metrics
         self.producer = Producer(options, topic, metrics, self._given_back if spool else None)
-        self._deadlines: deque[tuple[float, Waiting]] = (
-            deque()
-        )  # in order of time; bounded by the requests in hand
+        self._deadlines: deque[tuple[float, Waiting]] = deque()  # by time; bounded by the requests in hand
         self._direct = spool is None or spool.count == 0
+        metrics.spooling.set_function(lambda: self.spooling)
 
     @property
     def spooling(self) -> bool:
@@ -85,18 +87,26 @@ class Store:
     async def _drain(self, spool: Spool) -> None:
         quick = False  # the last round was
         while True:
-            if self._direct or not self.producer.up:
-                quick = False
-                await asyncio.sleep(LOOK_S)
-                continue
-            rows = await spool.read(ROUND_RECORDS_MAX, ROUND_BYTES_MAX)
+            rows = []
+            if self.producer.up and (self.spooling or spool.count):
+                rows = await spool.read(ROUND_RECORDS_MAX, ROUND_BYTES_MAX)
             if rows:
                 quick = await self._round(spool, rows, quick)
-            elif spool.count == 0 and not spool.arriving:
-                self._open_direct_way()
-                await spool.shrink()
             else:
-                await asyncio.sleep(LOOK_S)  # the disk does not let us read
+                quick = False
+                await self._rest(spool)
+                await asyncio.sleep(LOOK_S)
+
+    async def _rest(self, spool: Spool) -> None:
+        """Nothing could be read: nothing is there, Kafka is away, or the disk fails."""
+        if not self.spooling or not self.producer.up:
+            return
+        if spool.count == 0 and not spool.arriving:
+            self._open_direct_way()
+            await spool.shrink()
+        elif spool.failing:  # worse than later records ahead of those on the disk would be to take in none
+            log.error("the spool cannot be read: webhooks go ahead of what it holds", records=spool.count)
+            self._open_direct_way()
 
     async def _round(self, spool: Spool, rows: list[Row], quick: bool) -> bool:
         """Hand rows to Kafka and remove what it acknowledged; tells whether that was quick.
@@ -122,9 +132,7 @@ class Store:
             self._metrics.set_aside.inc(len(refused))
             log.error("Kafka refuses records for good: they are set aside in the spool", count=len(refused))
         while (stored or refused) and not await spool.remove(stored, refused=refused):  # noqa: ASYNC110
-            await asyncio.sleep(
-                LOOK_S
-            )  # a disk tells no event; and a full one must not make us send for ever
+            await asyncio.sleep(LOOK_S)  # no event tells; and a full disk must not make us send for ever
         if self._direct and spool.count == 0 and not spool.arriving:
             await spool.shrink()
         return len(stored) == len(rows) and took_s < QUICK_ROUND_S
@@ -132,13 +140,12 @@ class Store:
     def _close_direct_way(self) -> None:
         if self._direct:
             self._direct = False
-            self._metrics.spooling.set(1)
-            log.warning("Kafka is away: webhooks go to the spool")
+            log.warning("webhooks go to the spool")
 
     def _open_direct_way(self) -> None:
-        self._direct = True
-        self._metrics.spooling.set(0)
-        log.info("the spool is drained: webhooks go to Kafka")
+        if not self._direct:
+            self._direct = True
+            log.info("webhooks go to Kafka")
 
     async def stop(self, timeout_s: float) -> None:
         """End after `run` was cancelled and nobody keeps records any more."""

@@ -8,7 +8,7 @@ A record of `livechat.webhooks` is one webhook of LiveChat:
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 
@@ -26,8 +26,9 @@ class Record:
     headers: tuple[tuple[str, bytes], ...]
 
 
-class Webhook(NamedTuple):
-    """One record as it is read back. A tuple: a restart makes hundreds of thousands of them."""
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """One record as it is read back."""
 
     action: str
     organization: str  # organization_id, or license_id as text (API 3.3), or "" (API 3.1)
@@ -59,14 +60,12 @@ def organization_of(envelope: Mapping[str, Any]) -> str | None:
     None: the field is there and is no id.
     """
     organization = envelope.get("organization_id")
-    if type(organization) is str and organization:
-        return organization
     if organization is None:
         license_id = envelope.get("license_id")
         if license_id is None:
             return ""
         return str(license_id) if type(license_id) is int else None
-    return None
+    return organization if isinstance(organization, str) and organization else None
 
 
 def encode(envelope: Mapping[str, Any], organization: str, chat_id: str, received_at_ms: int) -> Record:
@@ -79,19 +78,28 @@ def encode(envelope: Mapping[str, Any], organization: str, chat_id: str, receive
 
 def decode(value: bytes | None) -> Webhook | Unreadable:
     """A record's value as a webhook. Never raises for what a record can hold."""
+    envelope = parse(value)
+    return envelope if isinstance(envelope, Unreadable) else webhook_of(envelope)
+
+
+def parse(value: bytes | None) -> dict[str, Any] | Unreadable:
+    """The first half of `decode`: the envelope as it stands."""
     if value is None:
         return Unreadable("no value")
     try:
         envelope = orjson.loads(value)
     except orjson.JSONDecodeError:
         return Unreadable("not JSON")  # the exception is dropped: it holds the whole document
-    if not isinstance(envelope, dict):
-        return Unreadable("not an object")
+    return envelope if isinstance(envelope, dict) else Unreadable("not an object")
+
+
+def webhook_of(envelope: Mapping[str, Any]) -> Webhook | Unreadable:
+    """The second half of `decode`: what the envelope must hold."""
     action, payload, organization = envelope.get("action"), envelope.get("payload"), organization_of(envelope)
-    if type(action) is not str:
+    if not isinstance(action, str):
         return Unreadable("no action")
-    if type(payload) is not dict:
+    if not isinstance(payload, dict):
         return Unreadable("no payload")
     if organization is None:
         return Unreadable("organization is no id")
-    return tuple.__new__(Webhook, (action, organization, payload))  # half the price of calling the class
+    return Webhook(action, organization, payload)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from ingest.topic import record_key
+from tagger.consumer import now_ms
 from tagger.core.chat import conversation_of
 from tagger.core.event import ChatStarted, chat_of
 from tagger.core.parked import Item, Resolved, refused_again, resolved_record
@@ -16,7 +17,7 @@ from tagger.livechat.calls import Done, Refused, Wait, get_chat, tag_thread
 from tagger.livechat.client import Client
 from tagger.livechat.errors import TO_DO
 from tagger.producer import Producer
-from tagger.repair import Repair, now_ms
+from tagger.repair import Repair
 
 NO_THREAD: Final = "the record cannot be read, so there is nothing to try; look into it, and drop the item"
 
@@ -85,7 +86,7 @@ class Retry:
             )
         if chat.active:
             return Tried(item, "waits", "LiveChat still calls the thread active")
-        outcome = await self._repair.settle(
+        _, outcome = await self._repair.settle(
             conversation_of(chat), last_event_ms(answer.value), item.identity.source
         )
         return None if outcome else Tried(item, "waits", "LiveChat does not answer")

@@ -14,6 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 ANSWER_S: Final = 15.0  # for each answer of a broker
+RETRY_S: Final = 0.5
 POLL_MS: Final = 500
 POLL_RECORDS_MAX: Final = 2_000  # handed over in one go; a service that reads has other things to do, too
 
@@ -53,15 +54,27 @@ async def oldest_unfinished_ms(options: Mapping[str, Any], topic: str, group: st
     """The record time of the oldest record that the group has not finished; None where it finished all."""
     async with _connected(options, topic) as (consumer, partitions, admin):
         consumer.assign(partitions)
-        stored = await admin.list_consumer_group_offsets(group, partitions=partitions)
+        stored = await _committed(admin, group, partitions)
         starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         times = []
         for tp in partitions:
-            # A group that never committed, or whose coordinator is still loading, has finished nothing.
-            committed = stored[tp].offset if tp in stored else -1
-            if (first := max(committed, starts[tp])) < ends[tp]:
+            if (first := max(stored[tp], starts[tp])) < ends[tp]:
                 times.append(await _time_of(consumer, tp, first))
         return min(times, default=None)
+
+
+async def _committed(
+    admin: AIOKafkaAdminClient, group: str, partitions: list[TopicPartition]
+) -> dict[TopicPartition, int]:
+    """The committed offsets; -1 where there is none: such a group has finished nothing."""
+    async with asyncio.timeout(ANSWER_S):
+        while True:
+            try:
+                found = await admin.list_consumer_group_offsets(group, partitions=partitions)
+                # A coordinator that is still loading leaves partitions out; taken for -1, all would be late.
+                return {tp: found[tp].offset for tp in partitions}
+            except (KafkaError, KeyError, AttributeError):  # AttributeError: aiokafka 0.14, no connection
+                await asyncio.sleep(RETRY_S)
 
 
 @asynccontextmanager

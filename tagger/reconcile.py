@@ -13,21 +13,23 @@ import structlog
 
 from ingest.runtime import KafkaSettings
 from tagger import metrics
+from tagger.consumer import now_ms
 from tagger.core.decision import Decision
-from tagger.core.reconcile import DECISIONS_MAX, GRACE_MS, Judged, Look, Window, look
+from tagger.core.reconcile import DECISIONS_MAX, GRACE_MS, Judged, Look, Window, begin_ms, look
 from tagger.core.records import Outcome
 from tagger.livechat.calls import Done, list_archives
 from tagger.livechat.client import Client
 from tagger.livechat.credentials import Credentials
 from tagger.livechat.errors import TO_DO
 from tagger.reader import NO_KAFKA, TopicMissingError, oldest_unfinished_ms, read_topic
-from tagger.repair import Repair, now_ms
+from tagger.repair import Repair
 
 PAGES_MAX: Final = 40_000  # of one organization, 25 threads each: an answer that leads in circles ends
-# The service looks back this far when it begins: what was lost while nobody ran is found, too.
-LOOK_BACK_S: Final = 7_200
-# And this far behind where it came to: a thread that fell silent ends, in LiveChat's eyes, 30 minutes later.
-OVERLAP_S: Final = 1_800
+
+TOO_EARLY: Final = (
+    "nothing of this window can be told yet: what ended less than 5 minutes ago, or after the oldest end "
+    "that is still being worked on, is left for the next time"
+)
 
 log = structlog.get_logger()
 
@@ -115,6 +117,7 @@ class Reconcile:
             report.problems.append(f"more than {DECISIONS_MAX:,} decisions: choose a shorter window")
             return report
         if report.window.since_ms >= report.window.until_ms:
+            report.problems.append(TOO_EARLY)
             return report
         this = _Pass(listed_from_ms, judged, report, repairs, watch or Nobody())
         for organization in self._organizations(judged, report):
@@ -169,13 +172,13 @@ class Reconcile:
             return True
         report.missed += found.found == "missed"
         report.short += found.found == "short"
-        decision = self._repair.decide(found.conversation, found.ended_at_ms)
-        outcome = None
-        if this.repairs:
-            outcome = await self._repair.settle(found.conversation, found.ended_at_ms)
-            report.repaired += outcome is not None
+        if not this.repairs:
+            this.watch.on_chat(found, await self._repair.decide(found.conversation, found.ended_at_ms), None)
+            return True
+        decision, outcome = await self._repair.settle(found.conversation, found.ended_at_ms)
         this.watch.on_chat(found, decision, outcome)
-        return outcome is not None or not this.repairs
+        report.repaired += outcome is not None
+        return outcome is not None
 
 
 def _total(answer: Any) -> int:
@@ -192,7 +195,8 @@ async def reconcile_regularly(reconcile: Reconcile, every_s: int, is_ours: Calla
             came_to_ms = None
             continue
         now = now_ms()
-        since_ms = now - LOOK_BACK_S * 1_000 if came_to_ms is None else came_to_ms - OVERLAP_S * 1_000
+        since_ms = begin_ms(came_to_ms, now, every_s)
+        came_to_ms = came_to_ms or since_ms  # what could not be done this time is part of the next
         try:
             report = await reconcile.run(since_ms, now)
         except (TopicMissingError, *NO_KAFKA) as error:
@@ -205,7 +209,7 @@ async def reconcile_regularly(reconcile: Reconcile, every_s: int, is_ours: Calla
         for problem in report.problems:
             log.warning("reconcile_incomplete", reason=problem)
         if not report.problems:
-            came_to_ms = max(report.window.until_ms, since_ms)
+            came_to_ms = report.window.until_ms
             metrics.RECONCILE_TIME.set_to_current_time()
         metrics.RECONCILED.labels(found="missed").inc(report.missed)
         metrics.RECONCILED.labels(found="short").inc(report.short)

@@ -16,6 +16,7 @@ from typing import Final
 from ingest.runtime import KafkaSettings, stop
 from ingest.topic import record_key
 from tagger import metrics
+from tagger.consumer import now_ms
 from tagger.core.conversation import Conversation, ThreadKey
 from tagger.core.decision import Decision, Judge
 from tagger.core.records import Outcome, Source, decision_record, outcome_of, parked_record
@@ -29,10 +30,6 @@ from tagger.settings import TaggerSettings
 # Longer than evidence needs for what one thread cannot get (60 s). What takes longer is an outage, and
 # whoever asked for a repair comes again.
 CALL_DEADLINE_S: Final = 120.0
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class Repair:
@@ -51,23 +48,26 @@ class Repair:
         self._judge, self._client, self._producer = judge, client, producer
         self._decisions_topic, self._parked_topic = decisions_topic, parked_topic
         self.dry_run = dry_run  # decided and recorded, not set
+        self._judging = asyncio.Lock()
 
-    def decide(self, conversation: Conversation, ended_at_ms: int) -> Decision:
-        return self._judge().decide(conversation, ended_at_ms)
+    async def decide(self, conversation: Conversation, ended_at_ms: int) -> Decision:
+        """Judge one conversation at a time, so that many at once leave room for heartbeats in between."""
+        async with self._judging:
+            await asyncio.sleep(0)
+            return self._judge().decide(conversation, ended_at_ms)
 
     async def settle(
         self, conversation: Conversation, ended_at_ms: int, source: Source | None = None
-    ) -> Outcome | None:
+    ) -> tuple[Decision, Outcome | None]:
         """Judge, tag, record. None: LiveChat did not answer in time, nothing is recorded, come again."""
-        await asyncio.sleep(0)  # one judgement at a time; live work gets its turn
-        thread, decision = conversation.thread, self.decide(conversation, ended_at_ms)
+        thread, decision = conversation.thread, await self.decide(conversation, ended_at_ms)
         refused = 0
         if not self.dry_run:
             wanted = [tag for tag in decision.tags if tag not in conversation.tags]
             answers = await asyncio.gather(*(self._perform(thread, tag) for tag in wanted))
             for tag, answer in zip(wanted, answers, strict=True):
                 if answer is None:
-                    return None
+                    return decision, None
                 if isinstance(answer, GivenUp):
                     await self._park(thread, source, tag, answer)
                     refused += 1
@@ -87,7 +87,7 @@ class Repair:
         )
         await self._producer.send(self._decisions_topic, _key(thread), record)
         metrics.DECISIONS.labels(outcome=outcome).inc()
-        return outcome
+        return decision, outcome
 
     def _outcome(self, decision: Decision, conversation: Conversation, refused: int) -> Outcome:
         if self.dry_run:

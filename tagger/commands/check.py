@@ -24,12 +24,17 @@ from tagger.offline import counted, line_of, path_argument, placeholder_option, 
     show_default=True,
     help="github: annotations of a pull request.",
 )
-def command(path: Path, placeholder: str, form: str) -> None:
+@click.option("--online", is_flag=True, help="Ask LiveChat, too, whether it has the rules' tags.")
+@click.option("--create", is_flag=True, help="With --online: create the tags that are missing.")
+def command(path: Path, placeholder: str, form: str, online: bool, create: bool) -> None:
     """Look for mistakes in keyword files.
 
     PATH is the folder, or one file; without it TAGGER_CONFIG, or else `config`. Each line of the report says
     where, what is wrong, and what to do. Warnings tell of what is allowed and probably not meant; they are
     looked for when no mistakes are left.
+
+    --online needs credentials as `tagger run` does. It tells tags that LiveChat does not have, or has in
+    another spelling, and those whose groups the thread of a chat may not share.
 
     \b
     Exit code: 0 no mistakes, warnings or not; 1 mistakes; 2 nothing could be read.
@@ -38,12 +43,22 @@ def command(path: Path, placeholder: str, form: str) -> None:
       tagger check
       tagger check config/billing.yaml
       tagger check --format github      in a GitHub workflow
+      tagger check --online --create
     """
+    if create and not online:
+        raise click.UsageError("--create needs --online")
     files = read(path)
     with uncollected():
         parsed = parse(files)
         rules = parsed if isinstance(parsed, RuleSet) else None
         found = lint(parsed, datetime.now(UTC).date(), placeholder) if isinstance(parsed, RuleSet) else parsed
+    if rules is not None and online:
+        from tagger.online import problems_online
+
+        found = [
+            *found,
+            *problems_online(rules.rules, lambda text: click.echo(text, err=True), create=create),
+        ]
     if form == "json":
         click.echo(json.dumps(_as_json(found, rules), indent=2, ensure_ascii=False))
     elif form == "github":
@@ -53,13 +68,18 @@ def command(path: Path, placeholder: str, form: str) -> None:
         for problem in found:
             click.echo(line_of(problem))
         click.echo(_summary(found, rules, len(files)))
-    raise SystemExit(0 if rules else 1)
+    raise SystemExit(1 if _errors(found) else 0)
+
+
+def _errors(found: Sequence[Problem]) -> int:
+    return sum(problem.severity == "error" for problem in found)
 
 
 def _summary(found: Sequence[Problem], rules: RuleSet | None, files: int) -> str:
-    if rules is None:
+    errors = _errors(found)
+    if rules is None or errors:
         more = " or more" if len(found) == PROBLEMS_MAX else ""
-        return click.style(f"{counted(len(found), 'mistake')}{more}.", fg="red")
+        return click.style(f"{counted(errors, 'mistake')}{more}.", fg="red")
     keywords = sum(1 for rule in rules.rules for _ in keywords_of(rule))
     tests = sum(len(rule.tests) for rule in rules.rules)
     size = f"{counted(len(rules.rules), 'rule')}, {counted(keywords, 'keyword')}, {counted(tests, 'test')}"
@@ -70,8 +90,8 @@ def _summary(found: Sequence[Problem], rules: RuleSet | None, files: int) -> str
 
 def _as_json(found: Sequence[Problem], rules: RuleSet | None) -> dict[str, object]:
     return {
-        "errors": 0 if rules else len(found),
-        "warnings": len(found) if rules else 0,
+        "errors": _errors(found),
+        "warnings": len(found) - _errors(found),
         "config": rules.hash if rules else None,
         "problems": [
             {

@@ -122,6 +122,8 @@ def retry(form: str, **which: Any) -> None:
       tagger parked retry --organization 9a3d0a44-… --reason organization_unavailable
     """
     settings = load(TaggerSettings)
+    if settings.tagger_dry_run:
+        stop("TAGGER_DRY_RUN is set: nothing is tried again")
 
     async def main(kafka: KafkaSettings) -> int:
         found = await _open_items(kafka, which)

@@ -69,8 +69,7 @@ def command(show_settings: bool) -> None:
     keywords = Keywords.load(settings.tagger_config, settings.tagger_canned_placeholder)
     if isinstance(keywords, Unloadable):
         stop("\n".join([*keywords.problems, "Nothing was started: these keyword files are not valid."]))
-    client = Client(who, settings.livechat_api_url, Requests())
-    raise SystemExit(run(lambda stopping: serve(stopping, kafka, settings, keywords, client, who)))
+    raise SystemExit(run(lambda stopping: serve(stopping, kafka, settings, keywords, who)))
 
 
 class Requests:
@@ -86,11 +85,10 @@ async def serve(
     kafka: KafkaSettings,
     settings: TaggerSettings,
     keywords: Keywords,
-    client: Client,
     who: Credentials,
 ) -> int:
     """Compose the parts, run until told to stop, take them apart. The exit code."""
-    producer = Producer(kafka.client_options())
+    client, producer = Client(who, settings.livechat_api_url, Requests()), Producer(kafka.client_options())
     worker = Worker(
         keywords,
         client,
@@ -125,16 +123,7 @@ async def serve(
     announce(keywords, True)
     watches = [asyncio.create_task(keywords.watch(announce)), asyncio.create_task(tell_troubles(client))]
     if every_s := settings.tagger_reconcile_every_s:
-        repair = Repair(
-            lambda: keywords.judge,
-            client,
-            producer,
-            decisions_topic=kafka.kafka_decisions_topic,
-            parked_topic=kafka.kafka_parked_topic,
-            dry_run=settings.tagger_dry_run,
-        )
-        age_s = settings.tagger_chat_age_s_max
-        reconcile = Reconcile(kafka, group_of(kafka, settings), who, client, repair, chat_age_s=age_s)
+        reconcile = reconcile_of(kafka, settings, keywords, who, client, producer)
         # One member of the group is enough, and partition 0 has one owner.
         whose = reconcile_regularly(reconcile, every_s, lambda: 0 in consumer.assigned)
         watches.append(asyncio.create_task(whose))
@@ -149,12 +138,33 @@ async def serve(
     finally:
         for watch in watches:
             watch.cancel()
+        await asyncio.gather(*watches, return_exceptions=True)
         await consumer.close()
         await client.close()
         await producer.stop()
         await admin.stop()
     log.info("stopped")
     return 0
+
+
+def reconcile_of(  # noqa: PLR0913, PLR0917 - the parts it is made of
+    kafka: KafkaSettings,
+    settings: TaggerSettings,
+    keywords: Keywords,
+    who: Credentials,
+    client: Client,
+    producer: Producer,
+) -> Reconcile:
+    repair = Repair(
+        lambda: keywords.judge,
+        client,
+        producer,
+        decisions_topic=kafka.kafka_decisions_topic,
+        parked_topic=kafka.kafka_parked_topic,
+        dry_run=settings.tagger_dry_run,
+    )
+    age_s = settings.tagger_chat_age_s_max
+    return Reconcile(kafka, group_of(kafka, settings), who, client, repair, chat_age_s=age_s)
 
 
 async def tell_troubles(client: Client) -> None:

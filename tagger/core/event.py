@@ -100,23 +100,27 @@ Fact = ChatStarted | EventReceived | ChatEnded | Ignored | Unreadable
 
 def read(key: bytes | None, value: bytes | None) -> Fact:
     """What a record tells. The value is the truth; the key serves where the value does not name the chat."""
-    fact: Fact
-    webhook = topic.decode(value)
-    if isinstance(webhook, topic.Unreadable):
-        fact = Unreadable(webhook.reason, "", "")
-    else:
-        action, organization, payload = webhook
-        if action == "incoming_event":
-            fact = _event_received(organization, payload)
-        elif action == "incoming_chat":
-            fact = _chat_started(organization, payload)
-        elif action == "chat_deactivated":
-            fact = _chat_ended(organization, payload)
-        else:
-            return Ignored("action")
+    envelope = topic.parse(value)
+    fact = Unreadable(envelope.reason, "", "") if isinstance(envelope, topic.Unreadable) else _fact(envelope)
     if isinstance(fact, Unreadable) and not fact.chat_id and (known := topic.split_key(key)):
         return Unreadable(fact.reason, *known)
     return fact
+
+
+def _fact(envelope: dict[str, Any]) -> Fact:
+    organization, payload = envelope.get("organization_id"), envelope.get("payload")
+    if envelope.get("action") == "incoming_event" and type(payload) is dict and type(organization) is str:
+        return _event_received(organization, payload)  # nearly every record: what `webhook_of` would find
+    webhook = topic.webhook_of(envelope)
+    if isinstance(webhook, topic.Unreadable):
+        return Unreadable(webhook.reason, "", "")
+    if webhook.action == "incoming_event":
+        return _event_received(webhook.organization, webhook.payload)
+    if webhook.action == "incoming_chat":
+        return _chat_started(webhook.organization, webhook.payload)
+    if webhook.action == "chat_deactivated":
+        return _chat_ended(webhook.organization, webhook.payload)
+    return Ignored("action")
 
 
 def _chat_started(organization: str, payload: dict[str, Any]) -> Fact:

@@ -20,6 +20,12 @@ from tagger.core.event import ChatStarted, Restricted, Unreadable, chat_of, mill
 # LiveChat delivers within about a minute, clocks differ, and a decision takes its time: what ended later than
 # this before the oldest unfinished record may be on its way.
 GRACE_MS: Final = 300_000
+# The service looks back this far when its turn comes: what was lost while nobody ran is found, too.
+LOOK_BACK_MS: Final = 7_200_000
+# And this far behind where it came to: a thread that fell silent ends 30 minutes after its last event.
+OVERLAP_MS: Final = 1_800_000
+# However long it could not: a longer window is for a person to choose.
+WINDOW_MS_MAX: Final = 86_400_000
 DECISIONS_MAX: Final = 500_000  # threads whose decision is remembered, about 300 bytes each
 ORGANIZATIONS_MAX: Final = 1_000  # that decisions name and that are remembered
 
@@ -127,6 +133,13 @@ def last_event_ms(chat: Any) -> int:
     dated = [thread, *(events if isinstance(events, list) else ())]
     times = [milliseconds(one.get("created_at")) for one in dated if isinstance(one, dict)]
     return max((time for time in times if time is not None), default=0)
+
+
+def begin_ms(came_to_ms: int | None, now_ms: int, every_s: int) -> int:
+    """From when on the service looks, that does so every `every_s` and went through all to `came_to_ms`."""
+    every_ms = every_s * 1_000
+    wanted = now_ms - LOOK_BACK_MS - every_ms if came_to_ms is None else came_to_ms - OVERLAP_MS
+    return max(wanted, now_ms - max(WINDOW_MS_MAX, LOOK_BACK_MS + every_ms))
 
 
 def instant_ms(text: str, now_ms: int) -> int | None:

@@ -18,38 +18,26 @@ def rejections(book: Rulebook, conversation: Conversation) -> Iterator[tuple[Spo
             yield from _of_keywords(book, at, field, said.author, candidates)
             for rule, found in book.by_rule(hits, said.author).items():
                 for wanted, hit in split_ignored(found)[1]:
-                    yield (
-                        Spot(rule, at, field, hit.start, hit.end, wanted.keyword.written),
-                        "removed by ignore",
-                    )
+                    spot = Spot(rule, at, field, hit.start, hit.end, wanted.keyword.written)
+                    yield spot, "removed by ignore"
             yield from _of_canned(book, at, field, said.author, text)
 
 
 def _of_keywords(
     book: Rulebook, at: int, field: int, author: Author, candidates: list[Candidate]
 ) -> Iterator[tuple[Spot, str]]:
-    """What is no hit, and hits in the words of somebody else."""
-    for candidate in candidates:
-        if candidate.keyword >= len(book.wanted):
-            continue
-        for wanted in book.wanted[candidate.keyword]:
-            if wanted.part not in _COUNTING:
-                continue
-            reason = (
-                candidate.reason
-                if book.is_heard(wanted, author)
-                else candidate.reason or f"said by the {author}"
-            )
-            if reason:
-                yield (
-                    Spot(wanted.rule, at, field, candidate.start, candidate.end, wanted.keyword.written),
-                    reason,
-                )
+    """What is no hit, and hits in the words of somebody else. What is neither is not near."""
+    for number, start, end, reason in candidates:
+        for wanted in book.wanted[number] if number < len(book.wanted) else ():
+            heard = book.is_heard(wanted, author)
+            if wanted.part in _COUNTING and heard != (reason is None):
+                spot = Spot(wanted.rule, at, field, start, end, wanted.keyword.written)
+                yield spot, reason or f"said by the {author}"
 
 
 def _of_canned(book: Rulebook, at: int, field: int, author: Author, text: str) -> Iterator[tuple[Spot, str]]:
     """Canned responses of which at least half was said, but not enough or not by an agent."""
-    half = {at: len(template.words) // 2 for at, template in enumerate(book.templates)}
+    half = {number: len(template.words) // 2 for number, template in enumerate(book.templates)}
     for number, likeness in book.compared(text, half) if half else ():
         template = book.templates[number]
         total, wanted = len(template.words), len(template.words) - template.missing_max

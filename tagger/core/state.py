@@ -24,6 +24,9 @@ from tagger.core.work import Record
 # Threads are looked at this often, if not sooner: who is long gone must not fill the list of who is due.
 _LOOK_EVERY_MS: Final = 600_000
 
+# Time moves on in steps of at least this: every limit is of many seconds.
+_MOMENT_MS: Final = 100
+
 
 class State:
     """The fold of a partition's records."""
@@ -63,12 +66,12 @@ class State:
         A restart takes hundreds of thousands of them, nearly all events of threads that are known: their way
         through this loop has as few calls as can be.
         """
-        known = self.threads.get
+        newest = self.threads.chats.get
         for record in records:
             offset, at_ms = record.offset, record.timestamp
             if offset < self.position:
                 continue
-            if at_ms > self.newest_ms:
+            if at_ms - self.newest_ms >= _MOMENT_MS:
                 self._pass_to(at_ms if at_ms < latest_ms else latest_ms, offset)
             self.position, self.last_record_ms = offset + 1, at_ms
             fact = read(record.key, record.value)
@@ -76,7 +79,9 @@ class State:
                 self._other(fact, offset, at_ms)
                 continue
             organization, chat_id, thread_id, event_id, author_id, fields = fact
-            thread = known(organization, chat_id, thread_id)
+            thread = newest((organization, chat_id))
+            if thread is None or thread.thread_id != thread_id:
+                thread = self.threads.get(organization, chat_id, thread_id)
             if thread is None or not thread.holds:
                 if not fields:
                     continue  # nothing was said; who knows no more of a thread looks it up when it ends

@@ -13,12 +13,10 @@ from tagger.core.deadlines import Deadlines
 class Threads:
     """The threads of one partition."""
 
-    __slots__ = ("_by_age", "_chats", "count", "deadlines", "size")
+    __slots__ = ("_by_age", "chats", "count", "deadlines", "size")
 
     def __init__(self) -> None:
-        self._chats: dict[
-            tuple[str, str], Thread
-        ] = {}  # the newest thread of a chat; others are its siblings
+        self.chats: dict[tuple[str, str], Thread] = {}  # the newest thread of a chat; others are its siblings
         self._by_age: deque[Thread] = deque()  # by `first`; those that hold nothing any more go late
         self.count = 0
         self.size = 0  # sum of the threads' sizes
@@ -30,25 +28,25 @@ class Threads:
         return self.count * THREAD_BYTES + self.size + (self.size >> 3)
 
     def get(self, organization: str, chat_id: str, thread_id: str) -> Thread | None:
-        thread = self._chats.get((organization, chat_id))
+        thread = self.chats.get((organization, chat_id))
         while thread is not None and thread.thread_id != thread_id:
             thread = thread.sibling
         return thread
 
     def of_chat(self, chat: tuple[str, str]) -> Iterator[Thread]:
-        thread = self._chats.get(chat)
+        thread = self.chats.get(chat)
         while thread is not None:
             yield thread
             thread = thread.sibling
 
     def __iter__(self) -> Iterator[Thread]:
         """Every thread, by chat; the chats in the order in which they came."""
-        for thread in self._chats.values():
+        for thread in self.chats.values():
             yield from self.of_chat(thread.chat)
 
     def add(self, thread: Thread) -> None:
-        thread.sibling = self._chats.get(thread.chat)
-        self._chats[thread.chat] = thread
+        thread.sibling = self.chats.get(thread.chat)
+        self.chats[thread.chat] = thread
         self._by_age.append(thread)
         self.count += 1
         self.size += thread.size()
@@ -61,12 +59,12 @@ class Threads:
     def remove(self, thread: Thread) -> None:
         self.strip(thread)
         self.count -= 1
-        newest = self._chats[thread.chat]
+        newest = self.chats[thread.chat]
         if newest is thread:
             if thread.sibling is None:
-                del self._chats[thread.chat]
+                del self.chats[thread.chat]
             else:
-                self._chats[thread.chat] = thread.sibling
+                self.chats[thread.chat] = thread.sibling
         else:
             while newest.sibling is not thread:
                 assert newest.sibling is not None, "a thread that is not in its chat"

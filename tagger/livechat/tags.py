@@ -43,11 +43,15 @@ def known_of(answer: Any) -> Known:
     return {tag["name"]: frozenset(tag.get("group_ids", ())) for tag in answer}
 
 
-def findings(known: Known, wanted: Iterable[Wanted]) -> list[Finding]:
-    """What is wrong with each wanted tag, in their order. Pure."""
+def verdicts(known: Known, wanted: Iterable[Wanted]) -> list[Finding | None]:
+    """What is wrong with each wanted tag, one for one; None: nothing. Pure."""
     folded = {name.casefold(): name for name in sorted(known)}
-    found = (_finding(known, folded, one) for one in wanted)
-    return [finding for finding in found if finding is not None]
+    return [_finding(known, folded, one) for one in wanted]
+
+
+def findings(known: Known, wanted: Iterable[Wanted]) -> list[Finding]:
+    """What is wrong with wanted tags, in their order. Pure."""
+    return [finding for finding in verdicts(known, wanted) if finding is not None]
 
 
 def to_create(found: Iterable[Finding]) -> list[str]:

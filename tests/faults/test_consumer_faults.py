@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from tagger.consumer import Consumer
+from tagger.core.limits import Limits
 from tests.integration.tagger.scene import Scene, ended, said, started, until
 from tests.kafka.broker import Broker
 from tests.kafka.kafka import Kafka
@@ -171,6 +172,25 @@ async def test_a_broker_that_restarts_stops_nothing(kafka_own: Broker, unique: s
         await scene.write(ended("T2"))
         await until(lambda: scene.settled == ["T1", "T2"])
         await until(lambda: all_committed(scene))
+
+
+async def test_an_outage_of_livechat_costs_lag_and_no_memory(scene: Scene) -> None:
+    threads, limit = 3_000, 100
+    scene.hold_all = True
+    async with scene.running(Limits(unsettled_max=limit)) as consumer:
+        await until(lambda: bool(consumer.assigned) and consumer.assigned[0].ready)
+        await scene.write(*[webhook for number in range(threads) for webhook in whole_thread(number)])
+        await until(lambda: consumer.assigned[0].state.paused)
+        await asyncio.sleep(2)  # it must stay so, whatever the broker has
+        stats = consumer.assigned[0].state.stats()
+        assert stats.paused
+        assert stats.unsettled < limit + 1_000  # one poll's worth above the limit
+        assert stats.position < 3 * threads
+        assert consumer.assigned[0].committed == 2  # the oldest end: lag tells the truth
+        scene.hold_all = False
+        await until(lambda: len(set(scene.settled)) == threads)
+        await until(lambda: all_committed(scene))
+    assert len(scene.settled) == threads
 
 
 async def test_apaches_own_tool_shows_lag_zero_only_when_every_end_is_settled(

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import structlog
 
 from ingest import delivery
+from ingest.logs import configure_logs
 from tests.integration.ingest.conftest import Services
 from tests.integration.ingest.sender import SECRET, Sender, event, records
 from tests.integration.ingest.wire import connected, exchange
@@ -152,6 +154,27 @@ async def test_refusals_are_counted_by_reason_and_actions_by_name(
     ):
         assert line in metrics
     assert "made up" not in metrics
+
+
+async def test_a_mistake_of_ours_is_answered_503_and_told_without_content(
+    kafka_embedded: AnyKafka, unique: str, serve: Services, session: aiohttp.ClientSession,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    def mistaken(body: bytes, *_: object) -> None:
+        raise ValueError(body)
+
+    kafka_embedded.create_topic(unique, 3)
+    service = await serve(kafka_embedded.bootstrap)
+    sender = Sender(session, service.port)
+    configure_logs("info", "json", strict=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(delivery, "read", mistaken)
+        assert await sender.send(event(1, 1, note="canary")) == 503
+    assert await sender.send(event(1, 2)) == 200
+    structlog.reset_defaults()
+    told = capsys.readouterr().err
+    assert '"error_type":"ValueError"' in told
+    assert "canary" not in told
 
 
 async def test_a_secret_is_rotated_without_a_refusal(

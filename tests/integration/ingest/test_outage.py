@@ -203,9 +203,33 @@ async def test_a_full_spool_is_answered_503_until_it_is_drained(
             sender.stored.append(("C1", f"T1_{number}"))
     assert set(sender.statuses) == {200, 503}
     assert 5 < len(sender.stored) < 12
+    assert (await ready(service, session))[0] == 503
     broker.up()
     await until(lambda: not service.store.spooling)
     assert await sender.send(event(2, 1, note="x" * 100_000)) == 200
+    assert_nothing_lost(sender.stored, await records(broker.bootstrap, unique))
+
+
+async def test_a_disk_that_cannot_be_read_does_not_keep_webhooks_from_kafka(
+    broker: EmbeddedBroker, unique: str, serve: Services, session: aiohttp.ClientSession, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def fails(*_: object) -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise error
+
+    broker.down()
+    service = await serve(broker.bootstrap, INGEST_SPOOL_DIR=str(tmp_path / "spool"))
+    sender = Sender(session, service.port)
+    await sender.chat(1, 5)
+    with monkeypatch.context() as broken:
+        broken.setattr(Spool, "_read", fails)
+        broker.up()
+        await until(lambda: not service.store.spooling)
+        await sender.chat(2, 5)
+        assert set(sender.statuses) == {200}
+    await until(lambda: service.store.spool is not None and service.store.spool.count == 0)
     assert_nothing_lost(sender.stored, await records(broker.bootstrap, unique))
 
 

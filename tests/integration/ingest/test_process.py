@@ -162,7 +162,7 @@ async def test_sigterm_while_kafka_is_away_keeps_what_is_spooled(
     assert set(sender.statuses) == {200}
     broker.up()
     again = launch(broker.bootstrap, INGEST_SPOOL_DIR=str(tmp_path / "spool"))
-    await until(lambda: any("drained" in line["event"] for line in again.log()))
+    await until(lambda: any("go to Kafka" in line["event"] for line in again.log()))
     assert_nothing_lost(sender.stored, await records(broker.bootstrap, unique))
 
 
@@ -207,9 +207,9 @@ async def test_a_killed_kafka_that_comes_back_costs_neither_a_webhook_nor_the_or
     chats = [asyncio.create_task(keep_sending(sender, chat, ended)) for chat in range(10)]
     await until(lambda: len(sender.stored) > 200)
     await asyncio.to_thread(kafka_own.kill)
-    await until(lambda: any("spool" in line["event"] for line in process.log()))
+    await until(lambda: any("go to the spool" in line["event"] for line in process.log()))
     await asyncio.to_thread(kafka_own.start_again)
-    await until(lambda: any("drained" in line["event"] for line in process.log()), 60)
+    await until(lambda: any("go to Kafka" in line["event"] for line in process.log()), 60)
     ended.set()
     await asyncio.gather(*chats)
     assert set(sender.statuses) == {200}

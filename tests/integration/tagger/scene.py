@@ -63,6 +63,7 @@ class Scene:
         self.works: list[Work] = []
         self.settled: list[str] = []  # thread ids
         self.hold: set[str] = set()  # threads whose work is not settled
+        self.hold_all = False
 
     async def write(self, *webhooks: dict[str, Any]) -> None:
         """Put webhooks on the topic, in this order."""
@@ -80,14 +81,15 @@ class Scene:
 
     async def settle(self, assigned: Assigned, work: Work) -> None:
         self.works.append(work)
-        while work.thread.thread_id in self.hold:
+        while self.hold_all or work.thread.thread_id in self.hold:
             await asyncio.sleep(0.02)
         if not assigned.closed:
             self.settled.append(work.thread.thread_id)
             assigned.state.settled(work.id, frozenset())
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Consumer]:
+    async def running(self, limits: Limits | None = None) -> AsyncIterator[Consumer]:
+        """A member of the group, until the block ends."""
         stopping = asyncio.Event()
         consumer = Consumer(
             self.topic,
@@ -95,7 +97,7 @@ class Scene:
             {"bootstrap_servers": self.kafka.bootstrap},
             session_timeout_s=6,
             group_instance_id=None,
-            limits=Limits(),
+            limits=limits or Limits(),
             open_bytes_max=1 << 24,
             settle=self.settle,
         )

@@ -8,7 +8,7 @@ import pytest
 
 from tagger.core import reconcile
 from tagger.core.conversation import ThreadKey
-from tagger.core.reconcile import GRACE_MS, Found, Judged, Window, instant_ms, last_event_ms, look
+from tagger.core.reconcile import GRACE_MS, Found, Judged, Window, begin_ms, instant_ms, last_event_ms, look
 
 HOUR = 3_600_000
 NOW = 1_795_000_000_000
@@ -181,3 +181,19 @@ def test_a_thread_ended_with_the_last_thing_that_happened_in_it(thread: dict[str
 )
 def test_an_instant_is_written_as_people_write_it(text: str, ms: int | None) -> None:
     assert instant_ms(text, NOW) == ms
+
+
+@pytest.mark.parametrize(
+    ("came_to", "every_s", "begin"),
+    [
+        (None, 600, NOW - 2 * HOUR - 600_000),
+        (None, 86_400, NOW - 26 * HOUR),
+        (NOW - GRACE_MS, 600, NOW - GRACE_MS - HOUR // 2),
+        (NOW - 5 * HOUR, 600, NOW - 5 * HOUR - HOUR // 2),
+        (NOW - 50 * HOUR, 600, NOW - 24 * HOUR),
+    ],
+)
+def test_the_service_goes_on_a_little_before_where_it_came_to(
+    came_to: int | None, every_s: int, begin: int
+) -> None:
+    assert begin_ms(came_to, NOW, every_s) == begin

@@ -107,6 +107,8 @@ def test_the_samples_hold_each_stored_action_of_each_version() -> None:
         (b"[" * 100_000, Refuse(400, "not_json")),
         (body().replace(b'"hi"', b"[" * 2000 + b"]" * 2000), Refuse(400, "not_json")),
         (body().replace(b'"hi"', b"[" * 1000 + b"]" * 1000), Refuse(400, "too_deep")),
+        (body(note="x" * delivery.BODY_BYTES_MAX), Refuse(413, "body_too_large")),
+        (b" " * (delivery.BODY_BYTES_MAX + 1), Refuse(413, "body_too_large")),
         (body().replace(b'"hi"', b"[" + b"1E15," * 40_000 + b"1]"), Refuse(413, "record_too_large")),
     ],
     ids=lambda value: repr(value)[:60],

@@ -1,0 +1,101 @@
+"""A topic read as far as it goes, and how far a group has come on it."""
+
+import time
+from collections.abc import Sequence
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from tagger.reader import TopicMissingError, oldest_unfinished_ms, read_topic
+from tests.kafka.kafka import AnyKafka
+
+NOW = time.time_ns() // 1_000_000
+HOUR = 3_600_000
+
+
+async def write(kafka: AnyKafka, topic: str, times: Sequence[int], partition: int = 0) -> None:
+    """One record a time; its value is its place."""
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap)
+    await producer.start()
+    try:
+        for place, at in enumerate(times):
+            value = f"{partition}:{place}".encode()
+            await producer.send_and_wait(topic, value, partition=partition, timestamp_ms=at)
+    finally:
+        await producer.stop()
+
+
+async def read(kafka: AnyKafka, topic: str, since_ms: int = 0) -> tuple[list[str], int]:
+    values: list[bytes | None] = []
+    options = {"bootstrap_servers": kafka.bootstrap}
+    whole_since = await read_topic(options, topic, values.append, since_ms=since_ms)
+    return sorted(value.decode() for value in values if value), whole_since
+
+
+async def test_a_topic_is_read_to_its_end_in_every_partition(kafka: AnyKafka, unique: str) -> None:
+    kafka.create_topic(unique, 3)
+    await write(kafka, unique, [NOW] * 5)
+    await write(kafka, unique, [NOW] * 2, partition=2)
+    assert await read(kafka, unique) == (["0:0", "0:1", "0:2", "0:3", "0:4", "2:0", "2:1"], 0)
+
+
+async def test_an_empty_topic_has_nothing_to_hand_over(kafka: AnyKafka, unique: str) -> None:
+    kafka.create_topic(unique, 2)
+    assert await read(kafka, unique, NOW) == ([], 0)
+
+
+@pytest.mark.embedded_gap("no time index: everything is read")
+async def test_older_records_are_not_read(kafka: AnyKafka, unique: str) -> None:
+    kafka.create_topic(unique, 1)
+    await write(kafka, unique, [NOW - 2 * HOUR, NOW - HOUR, NOW])
+    assert await read(kafka, unique, NOW - HOUR) == (["0:1", "0:2"], 0)
+
+
+async def test_of_a_topic_that_is_older_nothing_is_read(kafka: AnyKafka, unique: str) -> None:
+    kafka.create_topic(unique, 1)
+    await write(kafka, unique, [NOW - 2 * HOUR, NOW - HOUR])
+    assert await read(kafka, unique, NOW - 1) == ([], 0)
+
+
+async def test_it_is_told_from_when_on_the_topic_is_whole(kafka: AnyKafka, unique: str) -> None:
+    kafka.create_topic(unique, 1)
+    await write(kafka, unique, [NOW - 2 * HOUR, NOW - HOUR, NOW])
+    kafka.delete_records(unique, 0, 1)
+    assert await read(kafka, unique, NOW - 2 * HOUR) == (["0:1", "0:2"], NOW - HOUR)
+
+
+async def test_a_topic_that_is_missing_is_not_made(kafka: AnyKafka, unique: str) -> None:
+    for _ in range(2):
+        with pytest.raises(TopicMissingError, match=unique):
+            await read(kafka, unique)
+
+
+@pytest.mark.parametrize(
+    ("committed", "oldest"),
+    [
+        ({}, NOW - 3 * HOUR),
+        ({0: 0, 1: 0}, NOW - 3 * HOUR),
+        ({0: 2}, NOW - 3 * HOUR),
+        ({1: 1}, NOW - 2 * HOUR),
+        ({0: 1, 1: 1}, NOW - HOUR),
+        ({0: 2, 1: 1}, None),
+    ],
+)
+async def test_the_oldest_unfinished_record_is_the_one_that_was_committed(
+    kafka: AnyKafka, unique: str, committed: dict[int, int], oldest: int | None
+) -> None:
+    kafka.create_topic(unique, 3)
+    await write(kafka, unique, [NOW - 2 * HOUR, NOW - HOUR])
+    await write(kafka, unique, [NOW - 3 * HOUR], partition=1)
+    if committed:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=kafka.bootstrap, group_id=unique, enable_auto_commit=False
+        )
+        await consumer.start()
+        try:
+            consumer.assign([TopicPartition(unique, number) for number in committed])
+            await consumer.commit({TopicPartition(unique, at): offset for at, offset in committed.items()})
+        finally:
+            await consumer.stop()
+    options = {"bootstrap_servers": kafka.bootstrap}
+    assert await oldest_unfinished_ms(options, unique, unique) == oldest

@@ -1,0 +1,254 @@
+"""Nothing that people wrote, and no secret, leaves by a side door.
+
+Marked words are in every place where a name, an address, a text, a secret or a token may be, and things go
+wrong on the way. Then all that the services wrote is searched for them, except the topic, where chats are.
+"""
+
+import asyncio
+import base64
+import contextlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import orjson
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from tagger.simulator.account import Draft, User
+from tagger.simulator.faults import Fault
+from tagger.simulator.stage import PARTITIONS, Stage
+from tagger.simulator.visitors import all_tags
+from tests.docs import metrics_page
+
+MARK: Final = "kanarienvogel"
+EMAIL: Final = f"{MARK}@example.com"
+TAG, DELETED_TAG = sorted(all_tags())[:2]
+KEYWORDS: Final = f"""
+version: 1
+rules:
+  - {{id: refund, tag: {json.dumps(TAG)}, any: [refund]}}
+  - {{id: deleted, tag: {json.dumps(DELETED_TAG)}, from: any, any: [parcel]}}
+"""
+EXPORTED: Final = {
+    "ingest": {row.name for row in metrics_page.of_ingest()},
+    "tagger": {row.name for row in metrics_page.of_tagger()},
+}
+
+
+@dataclass
+class Written:
+    """What the services wrote, by the name of the place; and what must be in none of it."""
+
+    places: dict[str, bytes] = field(default_factory=dict)
+    needles: dict[str, bytes] = field(default_factory=dict)
+    records: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    folder = tmp_path_factory.mktemp("canary")
+    config = folder / "config"
+    config.mkdir()
+    (config / "rules.yaml").write_text(KEYWORDS, "utf-8")
+    return asyncio.run(play(folder, config))
+
+
+async def play(folder: Path, config: Path) -> Written:
+    stage = Stage(folder, config=config, settings={"LOG_LEVEL": "debug"}, versions=("3.6",))
+    stage.secret = f"{MARK}-webhook-secret"
+    found = Written()
+    async with stage:
+        await talk(stage)
+        await stage.livechat.sent(30.0)
+        await misbehave(stage)
+        await until_settled(stage)
+        await collect(stage, found)
+        await stage.ingest.stop()
+        await stage.tagger.stop()
+    for name in ("ingest", "tagger"):
+        found.places[f"log of {name}"] = (folder / f"{name}.log").read_bytes()
+    entries = orjson.loads((folder / "credentials.json").read_bytes())["organizations"]
+    for entry in entries.values():
+        pair = f"{entry['account_id']}:{entry['pat']}".encode()
+        found.needles |= {"token": entry["pat"].encode(), "authorization": base64.b64encode(pair)}
+    return found
+
+
+async def talk(stage: Stage) -> None:
+    """Chats with a mark in everything that a person fills in, while LiveChat answers in every bad way."""
+    (organization,) = stage.organizations
+    del organization.tags[next(tag for tag in organization.tags if tag.lower() == DELETED_TAG.lower())]
+    bad = ("html", "internal", "not_json", "authentication", "too_many_requests", "cut", "lost", "truncated")
+    stage.livechat.faults += [Fault(answer, tag=TAG, times=1) for answer in bad]
+    for said in (f"I want a refund {MARK}", f"my parcel {MARK}", MARK):
+        users = User(organization.new_uuid(), "customer", MARK, EMAIL), User(EMAIL, "agent", MARK, EMAIL)
+        thread = stage.livechat.start_chat(organization, users, list(drafts(said, users)))
+        stage.livechat.add_event(thread, Draft("message", {"text": said}, users[0].id))
+        stage.livechat.deactivate(thread, EMAIL)
+
+
+def drafts(said: str, users: tuple[User, User]) -> Iterator[Draft]:
+    customer, agent = (user.id for user in users)
+    name = {"type": "name", "id": "1", "label": MARK, "answer": MARK}
+    email = {"type": "email", "id": "2", "label": MARK, "answer": EMAIL}
+    question = {"type": "question", "id": "3", "label": MARK, "answer": said}
+    fields = [name, email, question]
+    button = {
+        "text": MARK,
+        "type": "url",
+        "value": f"https://{MARK}.example",
+        "postback_id": MARK,
+        "user_ids": [],
+    }
+    card = {"template_id": "cards", "elements": [{"title": MARK, "subtitle": said, "buttons": [button]}]}
+    yield Draft("filled_form", {"form_id": MARK, "form_type": "prechat", "fields": fields}, customer)
+    yield Draft("rich_message", card, agent)
+    yield Draft("message", {"text": said}, agent, visibility="agents")
+    yield Draft(
+        "file", {"name": f"{MARK}.pdf", "url": f"https://{MARK}.example", "content_type": "x"}, customer
+    )
+    yield Draft("system_message", {"text": MARK, "system_message_type": MARK}, None)
+    yield Draft("message", {"text": said}, customer, properties={MARK: {MARK: MARK}})
+
+
+async def misbehave(stage: Stage) -> None:
+    """Requests that are no webhooks, a broken keyword file, and Kafka away for a while."""
+    port = int(stage.ingest.settings["INGEST_PORT"])
+    url = f"http://127.0.0.1:{port}/webhooks/livechat"
+    chat = {
+        "secret_key": stage.secret,
+        "action": "incoming_chat",
+        "organization_id": "O",
+        "payload": {MARK: EMAIL},
+    }
+    async with aiohttp.ClientSession() as session:
+        for body in (
+            chat,
+            {**chat, "secret_key": f"{MARK}-wrong"},
+            {**chat, "action": MARK},
+            {**chat, "payload": {"chat": {"id": "X", "thread": {"id": [EMAIL]}, "users": MARK}}},
+            {
+                **chat,
+                "action": "incoming_event",
+                "payload": {"chat_id": "X", "thread_id": "Y", "event": MARK},
+            },
+        ):
+            await (await session.post(url, json=body)).release()
+        content = {"Content-Type": "application/json"}
+        await (await session.post(url, data=f'{{"{MARK}', headers=content)).release()
+        await (
+            await session.post(f"{url}?{MARK}", data=MARK, headers={"Content-Type": MARK, MARK: MARK})
+        ).release()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"POST {MARK} {MARK}\r\n{MARK}: {MARK}\r\n\r\n{MARK}".encode())
+    await reader.read()
+    writer.close()
+    rules = Path(stage.tagger.settings["TAGGER_CONFIG"]) / "rules.yaml"
+    rules.write_text(KEYWORDS + "  - {id: [\n", "utf-8")
+
+
+async def until_settled(stage: Stage) -> None:
+    """All chats that were played are judged, and the bad file was looked at."""
+    async with asyncio.timeout(60):
+        while True:
+            log = stage.tagger.log.read_bytes()
+            if log.count(b'"decided"') >= len(stage.organizations[0].chats) and b"keywords_refused" in log:
+                return
+            await asyncio.sleep(0.2)
+
+
+async def collect(stage: Stage, found: Written) -> None:
+    async with aiohttp.ClientSession() as session:
+        for name, service in (("ingest", stage.ingest), ("tagger", stage.tagger)):
+            for path in ("metrics", "health/live", "health/ready"):
+                async with session.get(f"{service.admin_url}/{path}") as answer:
+                    found.places[f"{path} of {name}"] = await answer.read()
+    found.places["commit metadata"] = await commit_metadata(stage)
+    for name in ("decisions", "parked", "webhooks"):
+        records = await everything_on(stage.bootstrap, getattr(stage.names, name))
+        if name != "webhooks":
+            found.places[f"topic of {name}"] = b"\n".join(records)
+            found.records[name] = [orjson.loads(record) for record in records]
+        else:
+            found.places["topic of webhooks"] = b"\n".join(records)
+    found.needles |= {"mark": MARK.encode(), "webhook secret": stage.secret.encode()}
+
+
+async def commit_metadata(stage: Stage) -> bytes:
+    """Of all partitions. aiokafka's admin client fails with TypeError where the mock's answer is empty."""
+    tps = [TopicPartition(stage.names.webhooks, number) for number in range(PARTITIONS)]
+    admin = AIOKafkaAdminClient(bootstrap_servers=stage.bootstrap)
+    await admin.start()
+    try:
+        async with asyncio.timeout(20):
+            while True:
+                with contextlib.suppress(TypeError):
+                    stored = await admin.list_consumer_group_offsets(stage.names.group, partitions=tps)
+                    return "\n".join(each.metadata for each in stored.values()).encode()
+                await asyncio.sleep(0.2)
+    finally:
+        await admin.close()
+
+
+async def everything_on(bootstrap: str, topic: str) -> list[bytes]:
+    reader = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    await reader.start()
+    try:
+        tps = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+        reader.assign(tps)
+        ends = await reader.end_offsets(tps)
+        await reader.seek_to_beginning(*tps)
+        found: list[bytes] = []
+        while len(found) < sum(ends.values()):
+            for batch in (await reader.getmany(timeout_ms=500)).values():
+                found += [record.value for record in batch]
+        return found
+    finally:
+        await reader.stop()
+
+
+def test_the_marks_went_the_whole_way(written: Written) -> None:
+    """Else nothing found would mean nothing."""
+    assert MARK.encode() in written.places["topic of webhooks"]
+    assert {decision["outcome"] for decision in written.records["decisions"]} >= {
+        "tagged",
+        "parked",
+        "no_match",
+    }
+    assert written.records["parked"]
+    assert written.places["commit metadata"].startswith(b"lt1;")
+    for event in ("refused", "decided", "parked", "keywords_refused"):
+        assert f'"{event}"'.encode() in written.places["log of ingest"] + written.places["log of tagger"]
+
+
+def test_nothing_that_people_wrote_and_no_secret_is_found_anywhere_else(written: Written) -> None:
+    leaks = [
+        (place, name, line.decode("utf-8", "replace")[:300])
+        for place, content in written.places.items()
+        if place != "topic of webhooks"
+        for name, needle in written.needles.items()
+        for line in content.splitlines()
+        if re.search(re.escape(needle), line, re.IGNORECASE)
+    ]
+    assert leaks == []
+
+
+def test_no_secret_reaches_kafka(written: Written) -> None:
+    for name in ("webhook secret", "token", "authorization"):
+        assert written.needles[name] not in written.places["topic of webhooks"]
+
+
+@pytest.mark.parametrize("service", ["ingest", "tagger"])
+def test_a_running_service_exports_what_the_page_lists_and_nothing_else(
+    written: Written, service: str
+) -> None:
+    families = text_string_to_metric_families(written.places[f"metrics of {service}"].decode())
+    exported = {each.name + ("_total" if each.type == "counter" else "") for each in families}
+    assert exported == EXPORTED[service]

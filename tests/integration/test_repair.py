@@ -1,0 +1,201 @@
+"""What was lost or given up, found again and tagged: `tagger reconcile` and `parked` as people run them."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from tagger.simulator.account import Draft, User
+from tagger.simulator.player import Played
+from tagger.simulator.service import environment_for
+from tagger.simulator.stage import PARTITIONS, Names, Stage
+from tagger.simulator.visitors import visits
+from tests.kafka.kafka import AnyKafka
+
+CHATS: Final = 40
+SETTLED_S: Final = 60.0
+COMMAND_S: Final = 60.0
+AGO: Final = timedelta(minutes=30)  # what is played ended so long ago, and is thus not too recent to tell
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that has ended."""
+
+    code: int | None
+    lines: list[str]  # of stdout
+    errors: str
+
+    def json(self) -> list[Any]:
+        return [orjson.loads(line) for line in self.lines]
+
+
+async def tagger(stage: Stage, *arguments: str, **settings: str) -> Ran:
+    """Run a command with the settings of the service."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tagger", *arguments),
+        env=environment_for({**stage.tagger.settings, **settings}),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(COMMAND_S):
+        out, errors = await process.communicate()
+    for secret in [stage.secret, *pats(stage)]:
+        assert secret not in (out + errors).decode()
+    return Ran(process.returncode, out.decode().splitlines(), errors.decode())
+
+
+def pats(stage: Stage) -> list[str]:
+    entries = orjson.loads((stage.folder / "credentials.json").read_bytes())["organizations"]
+    return [entry["pat"] for entry in entries.values()]
+
+
+@asynccontextmanager
+async def a_stage(kafka: AnyKafka, unique: str, folder: Path, **settings: str) -> AsyncIterator[Stage]:
+    names = Names(f"{unique}.webhooks", f"{unique}.decisions", f"{unique}.parked", unique)
+    for topic in names.topics:
+        kafka.create_topic(topic, PARTITIONS)
+    async with Stage(folder, 7, kafka.bootstrap, names, settings=settings) as stage:
+        stage.livechat.now = lambda: datetime.now(UTC) - AGO
+        yield stage
+
+
+async def drained(stage: Stage) -> None:
+    """Every end that was stored is settled and its offset committed: nothing is too recent to tell."""
+    async with asyncio.timeout(SETTLED_S):
+        while True:
+            told = (await tagger(stage, "reconcile", "--since", "2h", "--dry-run", "--format", "json")).json()
+            if told[-1]["recent"] == 0:
+                return
+            await asyncio.sleep(0.2)
+
+
+def ended_after(stage: Stage, number: int) -> list[Played]:
+    return [one for one in list(stage.player.played.values())[number:] if not one.thread.active]
+
+
+async def test_what_ended_while_ingest_was_away_is_found_tagged_and_found_no_more(
+    kafka: AnyKafka, unique: str, tmp_path: Path
+) -> None:
+    async with a_stage(kafka, unique, tmp_path) as stage:
+        stage.livechat.sender.sending.retry_after_s = ()  # its minute of retries is over at once
+        await stage.play(visits(7, CHATS))
+        assert (await stage.settled(SETTLED_S)).missing == ()
+        before = len(stage.player.played)
+        await stage.ingest.stop()
+        await stage.play(visits(8, CHATS))
+        lost = ended_after(stage, before)
+        assert (
+            sum(len(one.missing) for one in lost) == sum(len(one.conversation.expected) for one in lost) > 0
+        )
+        await drained(stage)
+
+        told = await tagger(stage, "reconcile", "--since", "2h", "--dry-run", "--format", "json")
+        assert told.code == 1
+        *chats, report = told.json()
+        assert {chat["thread_id"] for chat in chats} == {one.thread.id for one in lost}
+        assert (report["missed"], report["repaired"], report["left"]) == (len(lost), 0, len(lost))
+        assert stage.expected_vs_set().missing  # a dry run sets nothing
+
+        repaired = await tagger(stage, "reconcile", "--since", "2h")
+        assert repaired.code == 0, repaired
+        assert f"{len(lost)} chats missed since " in repaired.lines[-2]
+        assert f"{len(lost)} repaired, 0 left" in repaired.lines[-2]
+        result = stage.expected_vs_set()
+        assert (result.missing, result.wrong) == ((), ())
+
+        again = await tagger(stage, "reconcile", "--since", "2h")
+        assert again.code == 0
+        assert again.lines[0].startswith("0 chats missed since ")
+
+
+async def test_a_chat_that_lost_messages_is_completed(
+    kafka_embedded: AnyKafka, unique: str, tmp_path: Path
+) -> None:
+    async with a_stage(kafka_embedded, unique, tmp_path) as stage:
+        stage.livechat.sender.sending.retry_after_s = ()
+        organization = stage.organizations[0]
+        customer = User(organization.new_uuid(), "customer", "Ann", "ann@example.com")
+        agent = User("smith@example.com", "agent", "Smith", "smith@example.com")
+        said = Draft("message", {"text": "hello"}, customer.id)
+        thread = stage.livechat.start_chat(organization, (customer, agent), [said])
+        assert await stage.livechat.sent(30)
+        await stage.ingest.stop()
+        stage.livechat.add_event(thread, Draft("message", {"text": "I want a refund"}, customer.id))
+        assert await stage.livechat.sent(30)
+        await stage.ingest.start()
+        stage.livechat.deactivate(thread, customer.id)
+        assert await stage.livechat.sent(30)
+        await drained(stage)
+        assert thread.tags == []
+
+        told = await tagger(stage, "reconcile", "--since", "2h", "--format", "json")
+        short, report = told.json()
+        assert (short["found"], short["thread_id"], short["outcome"]) == ("short", thread.id, "tagged")
+        assert (told.code, report["short"], report["missed"], report["left"]) == (0, 1, 0, 0)
+        assert thread.tags == short["tags"] == ["Refund"]
+
+
+async def test_the_service_reconciles_by_itself(
+    kafka_embedded: AnyKafka, unique: str, tmp_path: Path
+) -> None:
+    async with a_stage(kafka_embedded, unique, tmp_path, TAGGER_RECONCILE_EVERY_S="1") as stage:
+        stage.livechat.sender.sending.retry_after_s = ()
+        await stage.ingest.stop()
+        await stage.play(visits(9, 12))
+        result = await stage.settled(SETTLED_S)
+        assert (result.missing, result.wrong) == ((), ())
+        assert result.set == result.expected > 0
+
+
+async def test_what_livechat_does_not_list_is_said_and_exit_code_2(
+    kafka_embedded: AnyKafka, unique: str, tmp_path: Path
+) -> None:
+    async with a_stage(kafka_embedded, unique, tmp_path) as stage:
+        stage.livechat.access.revoke_all()
+        told = await tagger(stage, "reconcile", "--since", "2h")
+        assert told.code == 2
+        assert told.errors.count("the token is invalid or expired") == len(stage.organizations)
+
+
+async def test_a_parked_tag_is_set_once_it_exists_again(kafka: AnyKafka, unique: str, tmp_path: Path) -> None:
+    async with a_stage(kafka, unique, tmp_path) as stage:
+        organizations = stage.organizations
+        for organization in organizations:
+            del organization.tags["refund"]
+        await stage.play(visits(7, CHATS))
+        without = [
+            (one.thread.id, "Refund")
+            for one in ended_after(stage, 0)
+            if "Refund" in one.conversation.expected
+        ]
+        assert without
+        await drained(stage)
+        assert sorted(stage.expected_vs_set().missing) == sorted(without)
+
+        listed = await tagger(stage, "parked", "list", "--format", "json")
+        assert listed.code == 1
+        (items,) = listed.json()
+        assert sorted((item["thread_id"], item["tag"]) for item in items) == sorted(without)
+        shown = await tagger(stage, "parked", "show", without[0][0])
+        assert (shown.code, "tag          Refund" in shown.lines) == (0, True)
+
+        in_vain = await tagger(stage, "parked", "retry")
+        assert in_vain.code == 1
+        assert in_vain.lines[-1] == f"0 of {len(without)} items done, {len(without)} still open"
+
+        for organization in organizations:
+            organization.create_tag("Refund", (0,), "owner@example.com", stage.livechat.now())
+        done = await tagger(stage, "parked", "retry", "--reason", items[0]["error_type"])
+        assert done.code == 0
+        assert done.lines == [f"{len(without)} of {len(without)} items done, 0 still open"]
+        assert stage.expected_vs_set().missing == ()
+        nothing = await tagger(stage, "parked", "list")
+        assert (nothing.code, nothing.lines) == (0, ["nothing is open"])
