@@ -16,7 +16,13 @@ class Metrics:
     """The metrics of one process, in a registry of their own."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
+        self._about_webhooks(self.registry)
+        self._about_connections(self.registry)
+        self._about_kafka(self.registry)
+        self._about_the_spool(self.registry)
+
+    def _about_webhooks(self, registry: CollectorRegistry) -> None:
         self._webhooks = Counter(
             "ingest_webhooks_total",
             "Webhooks with a right secret. result: kafka, spool (both answered 200), ignored (200 and not "
@@ -38,17 +44,13 @@ class Metrics:
         self.mended = Counter(
             "ingest_mended_total", "Webhooks with half an emoji, replaced by U+FFFD.", registry=registry
         )
-        self.ack_seconds = Histogram(
-            "ingest_ack_seconds",
-            "From taking a webhook in to Kafka's acknowledgement, of the longest waiting in each batch.",
-            buckets=ACK_BUCKETS_S,
-            registry=registry,
-        )
         self.last_webhook = Gauge(
             "ingest_last_webhook_timestamp_seconds",
             "When the last webhook with a right secret came, Unix time: silence is an alarm.",
             registry=registry,
         )
+
+    def _about_connections(self, registry: CollectorRegistry) -> None:
         self.in_hand = Gauge("ingest_requests_in_hand", "Requests being worked on.", registry=registry)
         self.connections = Gauge("ingest_connections", "Open connections.", registry=registry)
         self.connections_closed = Counter(
@@ -57,21 +59,31 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+
+    def _about_kafka(self, registry: CollectorRegistry) -> None:
         self.kafka_up = Gauge("ingest_kafka_up", "1 while a producer is connected.", registry=registry)
         self.producers_replaced = Counter(
             "ingest_producers_replaced_total", "Producers given up as stuck or broken.", registry=registry
         )
-        self.set_aside = Counter(
-            "ingest_records_set_aside_total",
-            "Records that Kafka will never take, kept in the spool's table `refused`.",
+        self.ack_seconds = Histogram(
+            "ingest_ack_seconds",
+            "From taking a webhook in to Kafka's acknowledgement, of the longest waiting in each batch.",
+            buckets=ACK_BUCKETS_S,
             registry=registry,
         )
+
+    def _about_the_spool(self, registry: CollectorRegistry) -> None:
         self.spooling = Gauge("ingest_spooling", "1 while webhooks go to the spool.", registry=registry)
         self.spool_records = Gauge("ingest_spool_records", "Records in the spool.", registry=registry)
         self.spool_bytes = Gauge("ingest_spool_bytes", "Size of the spool in use.", registry=registry)
         self.spool_oldest = Gauge(
             "ingest_spool_oldest_timestamp_seconds",
             "When the oldest record in the spool came, Unix time; 0 while it is empty.",
+            registry=registry,
+        )
+        self.set_aside = Counter(
+            "ingest_records_set_aside_total",
+            "Records that Kafka will never take, kept in the spool's table `refused`.",
             registry=registry,
         )
         self.spool_failures = Counter(

@@ -35,7 +35,6 @@ async def read_topic(
     return  from when on the topic still holds everything, in ms; 0 where nothing that was wanted is deleted
     """
     async with _connected(options, topic) as (consumer, partitions, _):
-        consumer.assign(partitions)
         starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         firsts, whole_since_ms = dict[TopicPartition, int](), 0
         for tp in partitions:
@@ -44,16 +43,17 @@ async def read_topic(
             firsts[tp] = await _first_since(consumer, tp, since_ms, starts[tp], ends[tp])
             if firsts[tp] == starts[tp] > 0:
                 whole_since_ms = max(whole_since_ms, await _time_of(consumer, tp, starts[tp]))
-        for tp, first in firsts.items():
-            consumer.seek(tp, first)
-        await _read(consumer, {tp: ends[tp] for tp, first in firsts.items() if first < ends[tp]}, take)
+        left = {tp: ends[tp] for tp, first in firsts.items() if first < ends[tp]}
+        consumer.assign(list(left))
+        for tp in left:
+            consumer.seek(tp, firsts[tp])
+        await _read(consumer, left, take)
         return whole_since_ms
 
 
 async def oldest_unfinished_ms(options: Mapping[str, Any], topic: str, group: str) -> int | None:
     """The record time of the oldest record that the group has not finished; None where it finished all."""
     async with _connected(options, topic) as (consumer, partitions, admin):
-        consumer.assign(partitions)
         stored = await _committed(admin, group, partitions)
         starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         times = []
@@ -119,6 +119,7 @@ async def _first_since(
 
 async def _time_of(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> int:
     """The time of the first record at or behind an offset that exists, in ms."""
+    consumer.assign([tp])
     consumer.seek(tp, offset)
     async with asyncio.timeout(ANSWER_S):
         return int((await consumer.getone(tp)).timestamp)

@@ -156,7 +156,7 @@ class Reconcile:
             looked += len(found)
             this.watch.on_page(organization, looked, _total(answer.value))
             if not all(done):
-                return "LiveChat did not answer in time; run it again"
+                return "LiveChat did not answer in time, or live work left no room; the rest is for the next time"
             page_id = answer.value.get("next_page_id")
             if page_id is None:
                 return None

@@ -35,7 +35,7 @@ class Backlog:
             self.bytes += ending.held
         if not ending.waiting and not ending.handed:
             self._ready.append(thread)
-        ending.waiting.append(offset)
+        ending.waiting += (offset,)
 
     def grew(self, ending: Ending, by: int) -> None:
         """The thread grew while it waits."""
@@ -52,7 +52,7 @@ class Backlog:
         ending = thread.ending
         assert ending is not None, "work without an ending"
         assert ending.waiting, "nothing is due"
-        ending.handed, ending.waiting = ending.waiting, []
+        ending.handed, ending.waiting = ending.waiting, ()
         self._under_way[work_id] = thread
         return self.work(work_id, thread, incomplete, conversation)
 
@@ -77,7 +77,7 @@ class Backlog:
         ending = thread.ending
         assert ending is not None
         self._finish(ending.handed)
-        ending.handed = []
+        ending.handed = ()
         ending.judged = True
         if ending.waiting:
             self._ready.append(thread)
@@ -98,7 +98,7 @@ class Backlog:
         self._ready.clear()
         self._under_way.clear()
 
-    def _finish(self, offsets: list[int]) -> None:
+    def _finish(self, offsets: tuple[int, ...]) -> None:
         for offset in offsets:
             self.unfinished.finish(offset)
 

@@ -226,8 +226,8 @@ class Ending:
         self.judged = judged  # what is due from now on is late
         self.at_ms = at_ms  # the partition's clock when it became due
         self.record_ms = record_ms  # that record's own time
-        self.waiting: list[int] = []  # offsets that no work answers for yet
-        self.handed: list[int] = []  # offsets that the work under way answers for
+        self.waiting: tuple[int, ...] = ()  # offsets that no work answers for yet
+        self.handed: tuple[int, ...] = ()  # offsets that the work under way answers for
         self.held = 0  # bytes that the thread counts for while it waits
         self.asked = 0  # times that LiveChat called the thread active
         self.decided: frozenset[str] = frozenset()

@@ -101,16 +101,26 @@ Fact = ChatStarted | EventReceived | ChatEnded | Ignored | Unreadable
 def read(key: bytes | None, value: bytes | None) -> Fact:
     """What a record tells. The value is the truth; the key serves where the value does not name the chat."""
     envelope = topic.parse(value)
-    fact = Unreadable(envelope.reason, "", "") if isinstance(envelope, topic.Unreadable) else _fact(envelope)
-    if isinstance(fact, Unreadable) and not fact.chat_id and (known := topic.split_key(key)):
-        return Unreadable(fact.reason, *known)
+    fact: Fact
+    if isinstance(envelope, topic.Unreadable):
+        fact = Unreadable(envelope.reason, "", "")
+    else:
+        organization, payload = envelope.get("organization_id"), envelope.get("payload")
+        if (
+            envelope.get("action") == "incoming_event"
+            and isinstance(organization, str)
+            and isinstance(payload, dict)
+            and organization
+        ):
+            fact = _event_received(organization, payload)  # nearly all records: no detour for them
+        else:
+            fact = _fact(envelope)
+    if isinstance(fact, Unreadable) and not fact.chat_id and (named := topic.split_key(key)):
+        return Unreadable(fact.reason, *named)
     return fact
 
 
 def _fact(envelope: dict[str, Any]) -> Fact:
-    organization, payload = envelope.get("organization_id"), envelope.get("payload")
-    if envelope.get("action") == "incoming_event" and type(payload) is dict and type(organization) is str:
-        return _event_received(organization, payload)  # nearly every record: what `webhook_of` would find
     webhook = topic.webhook_of(envelope)
     if isinstance(webhook, topic.Unreadable):
         return Unreadable(webhook.reason, "", "")
@@ -197,7 +207,7 @@ def _chat(organization: str, chat: object) -> ChatStarted | Restricted | Ignored
         events,
         _customers(chat.get("users")),
         _group_ids(thread.get("access")) or _group_ids(chat.get("access")),
-        tuple(tag for tag in _list(thread.get("tags")) if isinstance(tag, str)),
+        tuple([tag for tag in _list(thread.get("tags")) if isinstance(tag, str)]),
         odd,
     )
 
@@ -219,11 +229,11 @@ def _events(listed: object) -> tuple[tuple[Event, ...], int]:
 
 
 def _customers(users: object) -> tuple[str, ...]:
-    return tuple(
-        user["id"]
-        for user in _list(users)
-        if isinstance(user, dict) and user.get("type") == "customer" and _is_id(user.get("id"))
-    )
+    customers = []
+    for user in _list(users):
+        if isinstance(user, dict) and user.get("type") == "customer" and _is_id(user.get("id")):
+            customers.append(user["id"])
+    return tuple(customers)
 
 
 def _group_ids(access: object) -> tuple[int, ...] | None:

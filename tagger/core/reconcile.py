@@ -26,7 +26,7 @@ LOOK_BACK_MS: Final = 7_200_000
 OVERLAP_MS: Final = 1_800_000
 # However long it could not: a longer window is for a person to choose.
 WINDOW_MS_MAX: Final = 86_400_000
-DECISIONS_MAX: Final = 500_000  # threads whose decision is remembered, about 300 bytes each
+DECISIONS_MAX: Final = 500_000  # threads whose decision is remembered, about 400 bytes each
 ORGANIZATIONS_MAX: Final = 1_000  # that decisions name and that are remembered
 
 UNITS_MS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -83,12 +83,12 @@ class Judged:
         record = _decision(value)
         if record is None:
             return
-        # A tag that nobody set for want of credentials, or of will, is one to set now.
-        if record["outcome"] == "no_credentials" or (record["outcome"] == "dry_run" and not self._dry_run):
-            return
-        organization, messages = record["organization"], record["messages"]
+        organization, messages, outcome = record["organization"], record["messages"], record["outcome"]
         if len(self.organizations) < ORGANIZATIONS_MAX:
             self.organizations.add(organization)
+        # A tag that nobody set for want of credentials, or of will, is one to set now.
+        if outcome == "no_credentials" or (outcome == "dry_run" and not self._dry_run):
+            return
         key = self._key(ThreadKey(organization, record["chat_id"], record["thread_id"]))
         if key not in self._messages and len(self._messages) >= DECISIONS_MAX:
             self.full = True

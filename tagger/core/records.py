@@ -92,7 +92,7 @@ def parked_record(  # noqa: PLR0913 - one argument a field of the record
     attempts: int,
     parked_at_ms: int,
 ) -> dict[str, Any]:
-    """One record of `livechat.parked`: one thing given up. `tag` is None where the chat could not be fetched."""
+    """One record of `livechat.parked`: one thing given up. `tag` is None where that is the whole chat."""
     return {
         **_thread(thread),
         "tag": tag,
@@ -112,7 +112,7 @@ def outcome_of(
     decided: frozenset[str],
     refused: int,
 ) -> Outcome:
-    """The one word for what became of a thread. `decided`: the tags of an earlier judgement of this thread."""
+    """The one word for what became of a thread. `decided`: the tags of an earlier judgement of it."""
     wanted = frozenset(tags)
     if refused:
         return "parked"

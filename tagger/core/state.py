@@ -33,6 +33,7 @@ class State:
 
     __slots__ = (
         "_events_max",
+        "_look_ms",
         "_step_ms_max",
         "_thread_bytes_max",
         "backlog",
@@ -50,6 +51,7 @@ class State:
     def __init__(self, limits: Limits, count: Counter[tuple[str, str]]) -> None:
         self.limits, self.count = limits, count
         self._step_ms_max = limits.skew_s * 1000
+        self._look_ms = min(_LOOK_EVERY_MS, limits.chat_idle_s_max * 1000, limits.chat_age_s_max * 1000)
         self._events_max, self._thread_bytes_max = limits.thread_events_max, limits.thread_bytes_max
         self.threads = Threads()
         self.backlog = Backlog()
@@ -164,7 +166,7 @@ class State:
         if hole is not None and self.clock_ms <= hole.last_ms + self.limits.skew_s * 1000:
             self._holed(thread)
         self.threads.add(thread)
-        self._look_later(thread)
+        self.threads.deadlines.put(thread, self.clock_ms + self._look_ms)
         return thread
 
     def _revived(self, left: Thread, offset: int, at_ms: int) -> Thread:
@@ -366,7 +368,7 @@ class State:
             if ending is None or not ending.unfinished:
                 continue
             offsets = sorted(ending.handed + ending.waiting)
-            ending.handed, ending.waiting, ending.held, ending.asked = [], [], 0, 0
+            ending.handed, ending.waiting, ending.held, ending.asked = (), (), 0, 0
             ending.judged |= offsets[0] < effects_from
             due += [(offset, thread) for offset in offsets if offset >= effects_from]
             if offsets[-1] < effects_from and thread.thread_id and not ending.ended:

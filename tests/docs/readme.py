@@ -39,7 +39,9 @@ def settings_tables() -> str:
             for variable, default, doc in settings.describe()
             if variable in own_names(settings)
         ]
-        parts.append("\n".join([f"**{title}**", "", "| variable | default | meaning |", "|---|---|---|", *rows]))
+        parts.append(
+            "\n".join([f"**{title}**", "", "| variable | default | meaning |", "|---|---|---|", *rows])
+        )
     return "\n" + "\n\n".join(parts) + "\n\n"
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 
+from tagger.reader import oldest_unfinished_ms
 from tagger.simulator.account import Draft, User
 from tagger.simulator.player import Played
 from tagger.simulator.service import environment_for
@@ -68,13 +69,11 @@ async def a_stage(kafka: AnyKafka, unique: str, folder: Path, **settings: str) -
 
 
 async def drained(stage: Stage) -> None:
-    """Every end that was stored is settled and its offset committed: nothing is too recent to tell."""
+    """Every end that was stored is settled, and its offset committed."""
+    options, names = {"bootstrap_servers": stage.bootstrap}, stage.names
     async with asyncio.timeout(SETTLED_S):
-        while True:
-            told = (await tagger(stage, "reconcile", "--since", "2h", "--dry-run", "--format", "json")).json()
-            if told[-1]["recent"] == 0:
-                return
-            await asyncio.sleep(0.2)
+        while await oldest_unfinished_ms(options, names.webhooks, names.group) is not None:
+            await asyncio.sleep(0.1)
 
 
 def ended_after(stage: Stage, number: int) -> list[Played]:

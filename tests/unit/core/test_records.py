@@ -101,7 +101,7 @@ def test_a_parked_record_names_the_thing_given_up_and_why() -> None:
         (["B"], True, True, ["A"], 1, "parked"),
     ],
 )
-def test_the_outcome_names_the_most_telling_thing(  # noqa: PLR0913 - one argument a column
+def test_the_outcome_names_the_most_telling_thing(
     tags: list[str], complete: bool, late: bool, decided: list[str], refused: int, outcome: str
 ) -> None:
     assert (

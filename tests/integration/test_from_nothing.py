@@ -1,0 +1,151 @@
+"""From an empty account to a tagged chat with the commands of the README alone."""
+
+import asyncio
+import secrets
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+
+from tagger.simulator.access import App
+from tagger.simulator.account import Draft, Organization, User
+from tagger.simulator.livechat import SimulatedLiveChat
+from tagger.simulator.service import Service, environment_for, free_port
+from tests.kafka.kafka import AnyKafka
+
+RULES: Final = """version: 1
+rules:
+  - {id: refund, tag: Refund, any: [refund], tests: [match: a refund, absent: hello]}
+"""
+COMMAND_S: Final = 60.0
+TAGGED_S: Final = 30.0
+
+
+@dataclass
+class Newcomer:
+    """Somebody with an app in the Developer Console, a broker, and nothing registered."""
+
+    livechat: SimulatedLiveChat
+    organization: Organization
+    app: App
+    env: dict[str, str]
+    port: int  # of ingest
+    login_port: int
+    outputs: list[str]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/webhooks/livechat"
+
+    async def tagger(self, *arguments: str) -> int | None:
+        """Run a command to its end."""
+        process = await self.begin(*arguments)
+        async with asyncio.timeout(COMMAND_S):
+            output, _ = await process.communicate()
+        self.outputs.append(output.decode())
+        return process.returncode
+
+    async def begin(self, *arguments: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tagger", *arguments),
+            env=environment_for(self.env),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+
+    async def log_in(self) -> int | None:
+        """`tagger login`, and the address it prints opened in a browser."""
+        process = await self.begin("login", "--port", str(self.login_port))
+        assert process.stdout is not None
+        async with asyncio.timeout(COMMAND_S):
+            while not (line := (await process.stdout.readline()).decode().strip()).startswith("http"):
+                assert not process.stdout.at_eof()
+            async with aiohttp.ClientSession() as browser, browser.get(line) as page:
+                assert page.status == 200, await page.text()
+            output, _ = await process.communicate()
+        self.outputs.append(output.decode())
+        return process.returncode
+
+    def service(self, module: str, arguments: tuple[str, ...], log: Path, **settings: str) -> Service:
+        port = free_port()
+        admin = {"INGEST_ADMIN_PORT" if module == "ingest" else "TAGGER_ADMIN_PORT": str(port)}
+        return Service(module, arguments, {**self.env, **admin, **settings}, port, log)
+
+
+@asynccontextmanager
+async def a_newcomer(kafka: AnyKafka, unique: str, folder: Path) -> AsyncIterator[Newcomer]:
+    (folder / "config").mkdir()
+    (folder / "config" / "rules.yaml").write_text(RULES)
+    topics = {name: f"{unique}.{name.lower()}" for name in ("WEBHOOKS", "DECISIONS", "PARKED")}
+    for topic in topics.values():
+        kafka.create_topic(topic, 2)
+    async with SimulatedLiveChat(seed=3) as livechat:
+        organization = livechat.add_organization()
+        livechat.consenting, _ = livechat.add_account(organization)
+        login_port = free_port()
+        app = livechat.add_app(secrets.token_urlsafe(24), (f"http://127.0.0.1:{login_port}/",))
+        env = {
+            "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap,
+            **{f"KAFKA_{name}_TOPIC": topic for name, topic in topics.items()},
+            "KAFKA_GROUP_ID": unique,
+            "KAFKA_SESSION_TIMEOUT_S": "6",
+            "LIVECHAT_API_URL": livechat.url,
+            "LIVECHAT_ACCOUNTS_URL": livechat.accounts_url,
+            "LIVECHAT_CLIENT_ID": app.client_id,
+            "LIVECHAT_CLIENT_SECRET": app.client_secret,
+            "LIVECHAT_CREDENTIALS_FILE": str(folder / "credentials.json"),
+            "LIVECHAT_WEBHOOK_SECRETS": secrets.token_urlsafe(24),
+            "TAGGER_CONFIG": str(folder / "config"),
+        }
+        yield Newcomer(livechat, organization, app, env, free_port(), login_port, [])
+
+
+def hidden(newcomer: Newcomer, folder: Path) -> list[str]:
+    """What no output may hold."""
+    tokens = (folder / "credentials.json").read_text().split('"')
+    long = [text for text in tokens if len(text) > 30 and text != newcomer.app.client_id]
+    known = {newcomer.organization.id}
+    return [newcomer.app.client_secret, newcomer.env["LIVECHAT_WEBHOOK_SECRETS"], *(set(long) - known)]
+
+
+async def test_the_commands_alone_lead_from_an_empty_account_to_a_tagged_chat(
+    kafka_embedded: AnyKafka, unique: str, tmp_path: Path
+) -> None:
+    async with a_newcomer(kafka_embedded, unique, tmp_path) as newcomer, AsyncExitStack() as ends:
+        ingest = newcomer.service(
+            "ingest", (), tmp_path / "ingest.log", INGEST_HOST="127.0.0.1", INGEST_PORT=str(newcomer.port)
+        )
+        ends.push_async_callback(ingest.stop)
+        await ingest.start()
+
+        assert await newcomer.tagger("webhooks", "status") == 2  # nobody is logged in
+        assert await newcomer.log_in() == 0
+        assert await newcomer.tagger("webhooks", "send", newcomer.url) == 0
+        assert await newcomer.tagger("webhooks", "register", newcomer.url) == 0
+        assert await newcomer.tagger("webhooks", "enable") == 0
+        assert await newcomer.tagger("webhooks", "status") == 0
+        assert await newcomer.tagger("check", "--online") == 1  # the tag is missing
+        assert await newcomer.tagger("check", "--online", "--create") == 0
+
+        service = newcomer.service("tagger", ("run",), tmp_path / "tagger.log")
+        ends.push_async_callback(service.stop)
+        await service.start()
+        customer = User(newcomer.organization.new_uuid(), "customer", "Ann", "ann@example.com")
+        said = Draft("message", {"text": "I want a refund"}, customer.id)
+        thread = newcomer.livechat.start_chat(newcomer.organization, (customer,), [said])
+        newcomer.livechat.deactivate(thread, customer.id)
+        async with asyncio.timeout(TAGGED_S):
+            while thread.tags != ["Refund"]:
+                await asyncio.sleep(0.05)
+        assert await newcomer.tagger("parked", "list") == 0
+
+        outputs = [*newcomer.outputs, ingest.log.read_text(), service.log.read_text()]
+        kept = hidden(newcomer, tmp_path)
+        assert len(kept) > 2  # the refresh token is among them
+        for secret in kept:
+            assert not any(secret in output for output in outputs)
