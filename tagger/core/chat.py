@@ -124,8 +124,8 @@ class Thread:
         """Give the author a place, if one is left; by how much `size` grew."""
         if author_id in self.authors or len(self.authors) == AUTHORS_MAX:
             return 0
-        # An agent speaks in thousands of threads: their id is kept once.
-        self.authors += (sys.intern(author_id),)
+        # An agent, whose id is an e-mail address, speaks in thousands of threads: it is kept once.
+        self.authors += (sys.intern(author_id) if "@" in author_id else author_id,)
         return NAME_BYTES + len(author_id)
 
     def add(self, event_id: str, author_id: str, fields: tuple[str, ...]) -> int:

@@ -61,12 +61,13 @@ class Candidate(NamedTuple):
 _Asks = tuple[int, bool, bool]
 
 # Keywords that the automaton cannot tell apart: how far in front of its last code point a find of them
-# begins; whether the find is all of their text, as the loosest fold has it; whether all of them ask for an
-# edge on its left; on its right.
-_Kind = tuple[int, bool, bool, bool]
+# begins; whether all of them ask for an edge on its left; whether it is one keyword, found as a whole by its
+# loosest fold, that asks for an edge on the right.
+_Kind = tuple[int, bool, bool]
 
 # Each once, so that keywords share them.
 _ASKS: Final[dict[_Asks, _Asks]] = {asks: asks for asks in product(VARIANTS, (False, True), (False, True))}
+_ASK_ON_THE_RIGHT: Final = _ASKS[LOOSE, False, True], _ASKS[LOOSE, True, True]
 _ANYWHERE: Final = _ASKS[LOOSE, False, False]
 
 # Start, end and keyword of a hit: in this order they sort.
@@ -98,16 +99,8 @@ class Matcher:
         kinds: dict[_Kind, _Kind] = {}
         for prefix, members in _by_prefix([loosen(word) for word, _ in wanted]):
             asks = [wanted[number][1] for number in members]
-            found = all(
-                wanted[number] == (prefix, (LOOSE, *edges))
-                for number, (_, *edges) in zip(members, asks, strict=True)
-            )
-            kind = (
-                len(prefix) - 1,
-                found,
-                all(left for _, left, _ in asks),
-                found and all(right for _, _, right in asks),
-            )
+            right = len(members) == 1 and wanted[members[0]][0] == prefix and asks[0] in _ASK_ON_THE_RIGHT
+            kind = len(prefix) - 1, all(left for _, left, _ in asks), right
             automaton.add_word(prefix, len(self._kinds))
             self._kinds.append(kinds.setdefault(kind, kind))
             self._numbers.extend(members)
@@ -153,14 +146,14 @@ class Matcher:
         folds = {LOOSE: loose}
         stricter: set[int] = set()
         for last, group in finds:
-            reach, found, left, right = kinds[group]
+            reach, left, right = kinds[group]
             start = last - reach
             if (left and inside[start]) or (right and inside[last + 2]):
                 continue
+            if left and right:
+                spots.append((start, last + 1, numbers[firsts[group]]))
+                continue
             for row in range(firsts[group], firsts[group + 1]):
-                if left and right:
-                    spots.append((start, last + 1, numbers[row]))
-                    continue
                 variant, edge_left, edge_right = self._asks[row]
                 if variant and not is_same:
                     stricter.add(variant)
@@ -168,7 +161,7 @@ class Matcher:
                 if variant not in folds:
                     folds[variant] = fold_regular(text, variant) or ""
                 word = words[row]
-                if not found and not folds[variant].startswith(word, start):
+                if not folds[variant].startswith(word, start):
                     continue
                 end = start + len(word)
                 if not (edge_left and inside[start]) and not (edge_right and inside[end + 1]):
@@ -246,9 +239,10 @@ class Matcher:
 
 
 def _hits(spots: Collection[_Spot]) -> list[Hit]:
-    in_order = sorted(spots) if len(spots) > 1 else spots
+    if not spots:
+        return []
     # Half the time of `Hit(...)`, which goes through a function in Python.
-    return [_new(Hit, (keyword, start, end)) for start, end, keyword in in_order]
+    return [_new(Hit, (keyword, start, end)) for start, end, keyword in sorted(spots)]
 
 
 def _same(said: str, wanted: str, variant: int) -> bool:

@@ -131,7 +131,7 @@ class Partition:
             self._count["resumed", ""] += 1
             self._state.keep(start.effects_from)
         else:
-            self._state.trust_ms = start.trust_ms
+            self._state.memory.trust_ms = start.trust_ms
         return None
 
     def _anew(self) -> None:
@@ -140,7 +140,7 @@ class Partition:
         self._state = State(self._limits, self._count)
         self._state.position = self._start.target
         self._state.effects_from = self._start.effects_from
-        self._state.trust_ms = self._start.trust_ms
+        self._state.memory.trust_ms = self._start.trust_ms
 
     def tick(self, now_ms: int, log_end: int, position: int | None) -> Seek | None:
         """Time passes; at least once a second. `position` is the client's next offset, None: it has none.
@@ -157,7 +157,7 @@ class Partition:
                 return move
         state = self._state
         if idle and self._live and state.position >= log_end:
-            state.idle(passed_ms)
+            state.memory.idle(passed_ms, state.position)
         state.evict(self._bytes_max)  # what was settled meanwhile may go
         self._balance()
         return None
@@ -167,12 +167,14 @@ class Partition:
         assert self._start is not None, "no assignment"
         state = self._state
         if not self._opened and position > self._start.target:
+            resuming = self._start.stage == "resume"
             move = self._start.gap(position)
             if move is not None:
                 self._sought = False
-                self._anew()
+                if not (resuming and self._start.stage == "resume"):
+                    self._anew()
                 return move
-            state.trust_ms = self._start.trust_ms
+            state.memory.trust_ms = self._start.trust_ms
         if self._opened or not self._start.in_doubt:
             state.position = max(state.position, position)
         return None
@@ -183,7 +185,7 @@ class Partition:
         state, backlog = self._state, self._state.backlog
         while len(works) < count_max and (thread := backlog.next()) is not None:
             assert thread.ending is not None, "work without an ending"
-            why = thread.missing(state.trust_ms)
+            why = thread.missing(state.memory.trust_ms)
             if thread.thread_id and not thread.ending.ended and not thread.ending.judged:
                 why = "expired"
             if why is not None:
@@ -239,12 +241,12 @@ class Partition:
         state = self._state
         lowest = state.backlog.unfinished.lowest()
         offset = state.position if lowest is None else lowest[0]
-        oldest = state.threads.oldest()
-        if state.trust_ms is None:
+        oldest = state.memory.threads.oldest()
+        if state.memory.trust_ms is None:
             return Committable(offset, "")  # no hint is better than one that trusts too much
         if oldest is None or oldest.first > offset:
-            return Committable(offset, encode(Hint(offset, None, state.trust_ms)))
-        return Committable(offset, encode(Hint(oldest.first, oldest.first_record_ms, state.trust_ms)))
+            return Committable(offset, encode(Hint(offset, None, state.memory.trust_ms)))
+        return Committable(offset, encode(Hint(oldest.first, oldest.first_record_ms, state.memory.trust_ms)))
 
     def committed(self, offset: int) -> None:
         """The group has this offset: a commit succeeded."""
@@ -278,7 +280,7 @@ class Partition:
 
     def stats(self) -> Stats:
         state = self._state
-        oldest = state.threads.oldest()
+        oldest = state.memory.threads.oldest()
         phase: Phase = "replaying"
         if self._start is None:
             phase = "away"
@@ -290,12 +292,12 @@ class Partition:
             phase,
             state.position,
             state.position if oldest is None else oldest.first,
-            state.threads.count,
-            state.threads.bytes,
+            state.memory.threads.count,
+            state.memory.threads.bytes,
             state.backlog.threads,
             state.backlog.bytes,
             state.backlog.unfinished.lowest(),
-            state.newest_ms,
+            state.memory.newest_ms,
             self._paused,
             dict(self._count),
         )

@@ -44,12 +44,14 @@ class Start:
         "_again",
         "_committed",
         "_count",
+        "_floor",
         "_least_trust_ms",
         "_limits",
+        "_log_end",
+        "_log_start",
         "_metadata",
         "_record_ms",
         "effects_from",
-        "floor",
         "stage",
         "target",
         "trust_ms",
@@ -65,40 +67,41 @@ class Start:
         limits: Limits,
         count: Callable[[str, str], None],
     ) -> None:
-        self._limits, self._count, self._metadata = limits, count, metadata
-        if committed is not None and committed > log_end:
-            # The topic was made anew, or lost its tail: what was committed says nothing about this log.
-            count("recreated", "")
-            committed = None
-        elif committed is not None and committed < log_start:
-            count("lost_range", "")
-            committed = None
-        self._committed = committed
-        self.effects_from = log_start if committed is None else committed
-        # The furthest back that reading may start: the replay window.
-        self.floor = max(log_start, self.effects_from - limits.replay_records_max)
+        self._limits, self._count = limits, count
+        self._committed, self._metadata = committed, metadata
+        self._log_start, self._log_end = log_start, log_end
         self.trust_ms: int | None = None  # None: not known before the first record
         self._least_trust_ms = 0
         self._record_ms = 0  # time of the record that must be found at the target
         self._again = False  # the same seek was asked for twice
         self.stage: Stage
         self.target: int  # the offset to seek
-        if (
-            committed is not None
-            and kept is not None
-            and self._continues(committed, kept, log_start, log_end)
-        ):
+        self.effects_from: int  # what is due below was settled by an earlier assignment
+        if kept is not None and self._continues(kept):
             self.stage, self.target, self._record_ms = "resume", kept.position - 1, kept.last_record_ms
         else:
             self._choose()
 
-    def _continues(self, committed: int, kept: Kept, log_start: int, log_end: int) -> bool:
+    def _continues(self, kept: Kept) -> bool:
         """Whether kept state goes on: the group was not set back, and the log still reaches it."""
-        near = committed - kept.position <= self._limits.replay_records_max
-        return kept.committed <= committed and near and log_start < kept.position <= log_end
+        if self._committed is None or not kept.committed <= self._committed <= self._log_end:
+            return False
+        self.effects_from = self._committed
+        near = self._committed - kept.position <= self._limits.replay_records_max
+        return near and self._log_start < kept.position <= self._log_end
 
     def _choose(self) -> None:
         committed = self._committed
+        if committed is not None and committed > self._log_end:
+            # The topic was made anew, or lost its tail: what was committed says nothing about this log.
+            self._count("recreated", "")
+            committed = None
+        elif committed is not None and committed < self._log_start:
+            self._count("lost_range", "")
+            committed = None
+        self.effects_from = self._log_start if committed is None else committed
+        # The furthest back that reading may start: the replay window.
+        self._floor = max(self._log_start, self.effects_from - self._limits.replay_records_max)
         if committed is None:
             self._cut_at(self.effects_from)
             return
@@ -107,10 +110,10 @@ class Start:
             self._look_back(hint.reason)
         elif hint.replay_from > committed or (hint.record_ms is None and hint.replay_from != committed):
             self._look_back("implausible")
-        elif hint.replay_from < self.floor:
+        elif hint.replay_from < self._floor:
             self._count("window_cut", "")
             self._least_trust_ms = hint.trust_ms
-            self._cut_at(self.floor)
+            self._cut_at(self._floor)
         elif hint.record_ms is None:
             self.stage, self.target, self.trust_ms = "whole", committed, hint.trust_ms
         else:
@@ -120,8 +123,8 @@ class Start:
     def _look_back(self, why: str) -> None:
         self._count("hint_void", why)
         self._least_trust_ms = 0
-        if self.effects_from == self.floor:
-            self._cut_at(self.floor)
+        if self.effects_from == self._floor:
+            self._cut_at(self._floor)
         else:
             self.stage, self.target = "probe", self.effects_from - 1
 
@@ -135,7 +138,7 @@ class Start:
     def found(self, offset: int | None) -> Seek:
         """The first offset not older than the time asked for; None where the broker cannot tell."""
         self._again = False
-        self._cut_at(self.floor if offset is None else min(max(offset, self.floor), self.effects_from))
+        self._cut_at(self._floor if offset is None else min(max(offset, self._floor), self.effects_from))
         return Seek(self.target)
 
     def first(self, record: Record, now_ms: int) -> Seek | FindTime | None:
@@ -161,6 +164,8 @@ class Start:
             self._look_back("mismatch")
             return Seek(self.target)
         if self.stage == "probe":
+            if record.timestamp < 0:
+                return self.found(None)
             self.stage = "find"
             return FindTime(record.timestamp - self._limits.chat_age_s_max * 1000)
         if self.stage == "cut" or record.offset != self.target:
@@ -174,6 +179,11 @@ class Start:
 
     def gap(self, position: int) -> Seek | None:
         """The log has no record from the target up to this position; None: fold from there."""
+        if not self._again:
+            self._again = True
+            self._count("seek_lost", "")
+            return Seek(self.target)
+        self._again = False
         if self.stage == "resume":
             self._count("resume_void", "")
             self._choose()

@@ -2,9 +2,6 @@
 
 A function of the records from `replay_from` to `position`, so it may be thrown away at any moment and
 built again. Each record is folded once.
-
-Time is measured in what passes between records, not in what they say it is: `clock_ms` counts from the first
-record, and one record moves it by at most `skew_s`. So a clock that jumps by an hour expires nothing.
 """
 
 from collections import Counter
@@ -16,13 +13,9 @@ from tagger.core.chat import Ending, Thread
 from tagger.core.conversation import Conversation
 from tagger.core.event import ChatEnded, ChatStarted, EventReceived, Fact, Ignored, Unreadable, read
 from tagger.core.limits import Limits
+from tagger.core.memory import Memory
 from tagger.core.said import FIELD_CHARS_MAX
-from tagger.core.start import CLOCK_JUMP_MS
-from tagger.core.threads import Threads
 from tagger.core.work import Record
-
-# Threads are looked at this often, if not sooner: who is long gone must not fill the list of who is due.
-_LOOK_EVERY_MS: Final = 600_000
 
 # Time moves on in steps of at least this: every limit is of many seconds.
 _MOMENT_MS: Final = 100
@@ -32,35 +25,25 @@ class State:
     """The fold of a partition's records."""
 
     __slots__ = (
+        "_bytes_max",
+        "_count",
         "_events_max",
-        "_look_ms",
-        "_step_ms_max",
-        "_thread_bytes_max",
+        "_limits",
         "backlog",
-        "clock_ms",
-        "count",
         "effects_from",
         "last_record_ms",
-        "limits",
-        "newest_ms",
+        "memory",
         "position",
-        "threads",
-        "trust_ms",
     )
 
     def __init__(self, limits: Limits, count: Counter[tuple[str, str]]) -> None:
-        self.limits, self.count = limits, count
-        self._step_ms_max = limits.skew_s * 1000
-        self._look_ms = min(_LOOK_EVERY_MS, limits.chat_idle_s_max * 1000, limits.chat_age_s_max * 1000)
-        self._events_max, self._thread_bytes_max = limits.thread_events_max, limits.thread_bytes_max
-        self.threads = Threads()
+        self._limits, self._count = limits, count
+        self._events_max, self._bytes_max = limits.thread_events_max, limits.thread_bytes_max
+        self.memory = Memory(limits, count, self._ask)
         self.backlog = Backlog()
         self.position = 0  # the next offset to fold
         self.effects_from = 0  # what is due below was settled before this assignment
         self.last_record_ms: int | None = None  # the last record's own time
-        self.newest_ms = 0  # the highest record time that was believed
-        self.clock_ms = 0  # what passed since the first record
-        self.trust_ms: int | None = None  # threads created before may be cut; None: not known yet
 
     def fold(self, records: Iterable[Record], latest_ms: int) -> None:
         """Take records, those below the position aside. A time later than `latest_ms` is a clock that is wrong.
@@ -68,13 +51,14 @@ class State:
         A restart takes hundreds of thousands of them, nearly all events of threads that are known: their way
         through this loop has as few calls as can be.
         """
-        newest = self.threads.chats.get
+        memory, threads = self.memory, self.memory.threads
+        newest = threads.chats.get
         for record in records:
             offset, at_ms = record.offset, record.timestamp
             if offset < self.position:
                 continue
-            if at_ms - self.newest_ms >= _MOMENT_MS:
-                self._pass_to(at_ms if at_ms < latest_ms else latest_ms, offset)
+            if at_ms - memory.newest_ms >= _MOMENT_MS:
+                memory.pass_to(at_ms if at_ms < latest_ms else latest_ms, offset)
             self.position, self.last_record_ms = offset + 1, at_ms
             fact = read(record.key, record.value)
             if not isinstance(fact, EventReceived):
@@ -83,12 +67,12 @@ class State:
             organization, chat_id, thread_id, event_id, author_id, fields = fact
             thread = newest((organization, chat_id))
             if thread is None or thread.thread_id != thread_id:
-                thread = self.threads.get(organization, chat_id, thread_id)
+                thread = threads.get(organization, chat_id, thread_id)
             if thread is None or not thread.holds:
                 if not fields:
                     continue  # nothing was said; who knows no more of a thread looks it up when it ends
                 thread = self._known(organization, chat_id, thread_id, offset, at_ms)
-            thread.last_ms = self.clock_ms
+            thread.last_ms = memory.clock_ms
             if fields and self._said(thread, event_id, author_id, fields) and thread.ending is not None:
                 self._due(thread, offset, at_ms)
 
@@ -100,13 +84,13 @@ class State:
         elif isinstance(fact, Unreadable):
             self._unreadable(fact, offset, at_ms)
         elif isinstance(fact, Ignored):
-            self.count["ignored", fact.reason] += 1
+            self._count["ignored", fact.reason] += 1
 
     def _chat_started(self, fact: ChatStarted, offset: int, at_ms: int) -> None:
         thread = self._known(fact.organization, fact.chat_id, fact.thread_id, offset, at_ms)
         news, grown = thread.begin(fact)
         # Its end may be in what was cut off: then what comes now came late, and no end will follow.
-        thread.asks |= not thread.trusted(self.trust_ms)
+        thread.asks |= not thread.trusted(self.memory.trust_ms)
         self._grew(thread, grown)
         if fact.odd_events:
             news = True
@@ -121,29 +105,29 @@ class State:
         ending = thread.ending
         if ending is None:
             silent = offset < self.effects_from
-            thread.ending = Ending(self.clock_ms, at_ms, ended=True, judged=silent)
+            thread.ending = Ending(self.memory.clock_ms, at_ms, ended=True, judged=silent)
             self._due(thread, offset, at_ms)
-            self._look_later(thread)
+            self.memory.look_later(thread)
         elif ending.ended:
-            self.count["repeated_end", ""] += 1
+            self._count["repeated_end", ""] += 1
         else:  # LiveChat was being asked whether it ended
-            ending.ended, ending.at_ms, ending.record_ms = True, self.clock_ms, at_ms
+            ending.ended, ending.at_ms, ending.record_ms = True, self.memory.clock_ms, at_ms
             self._due(thread, offset, at_ms)
 
     def _unreadable(self, fact: Unreadable, offset: int, at_ms: int) -> None:
         """Something of this chat is lost: its threads have a hole, also one that begins a little later."""
-        self.count["unreadable", fact.reason] += 1
+        self._count["unreadable", fact.reason] += 1
         chat = (fact.organization, fact.chat_id)
-        place = self.threads.get(*chat, "")
+        place = self.memory.threads.get(*chat, "")
         if place is None:
             place = self._new(chat, "", offset, at_ms)
-            place.ending = Ending(self.clock_ms, at_ms, ended=False, judged=False)
-            self._look_later(place)
-        place.incomplete, place.last_ms = fact.reason, self.clock_ms
+            place.ending = Ending(self.memory.clock_ms, at_ms, ended=False, judged=False)
+            self.memory.look_later(place)
+        place.incomplete, place.last_ms = fact.reason, self.memory.clock_ms
         self._due(place, offset, at_ms)
         if chat == ("", ""):
             return
-        for seen in list(self.threads.of_chat(chat)):
+        for seen in list(self.memory.threads.of_chat(chat)):
             if seen is place:
                 continue
             thread = seen if seen.holds else self._revived(seen, offset, at_ms)
@@ -152,26 +136,25 @@ class State:
                 self._due(thread, offset, at_ms)
 
     def _known(self, organization: str, chat_id: str, thread_id: str, offset: int, at_ms: int) -> Thread:
-        thread = self.threads.get(organization, chat_id, thread_id)
+        thread = self.memory.threads.get(organization, chat_id, thread_id)
         if thread is None:
             thread = self._new((organization, chat_id), thread_id, offset, at_ms)
         elif not thread.holds:
             thread = self._revived(thread, offset, at_ms)
-        thread.last_ms = self.clock_ms
+        thread.last_ms = self.memory.clock_ms
         return thread
 
     def _new(self, chat: tuple[str, str], thread_id: str, offset: int, at_ms: int) -> Thread:
-        thread = Thread(chat, thread_id, offset, at_ms, self.clock_ms)
-        hole = self.threads.get(*chat, "") if thread_id else None
-        if hole is not None and self.clock_ms <= hole.last_ms + self.limits.skew_s * 1000:
+        thread = Thread(chat, thread_id, offset, at_ms, self.memory.clock_ms)
+        hole = self.memory.threads.get(*chat, "") if thread_id else None
+        if hole is not None and self.memory.clock_ms <= hole.last_ms + self._limits.skew_s * 1000:
             self._holed(thread)
-        self.threads.add(thread)
-        self.threads.deadlines.put(thread, self.clock_ms + self._look_ms)
+        self.memory.add(thread)
         return thread
 
     def _revived(self, left: Thread, offset: int, at_ms: int) -> Thread:
         """A thread whose text was forgotten goes on; what it was is remembered, what was said is not."""
-        self.threads.remove(left)
+        self.memory.threads.remove(left)
         thread = self._new(left.chat, left.thread_id, offset, at_ms)
         thread.first_ms, thread.begun, thread.created_at_ms = left.first_ms, left.begun, left.created_at_ms
         thread.asks, thread.group_ids, thread.incomplete = left.asks, left.group_ids, left.incomplete
@@ -180,23 +163,23 @@ class State:
 
     def _said(self, thread: Thread, event_id: str, author_id: str, fields: tuple[str, ...]) -> bool:
         """Add what an event says; whether it was news."""
-        if thread.events >= self._events_max or len(thread.text) >= self._thread_bytes_max:
-            self.count["events_over_limit", ""] += 1
+        if thread.events >= self._events_max or len(thread.text) >= self._bytes_max:
+            self._count["events_over_limit", ""] += 1
             thread.incomplete, thread.completed = "limit", False
             return True
         grown = thread.add(event_id, author_id, fields)
         if not grown:
-            self.count["repeated_event", ""] += 1
+            self._count["repeated_event", ""] += 1
             return False
-        self.threads.size += grown
+        self.memory.threads.size += grown
         if thread.ending is not None:
             self.backlog.grew(thread.ending, grown)
         if grown > FIELD_CHARS_MAX and any(len(field) == FIELD_CHARS_MAX for field in fields):
-            self.count["text_cut", ""] += 1
+            self._count["text_cut", ""] += 1
         return True
 
     def _grew(self, thread: Thread, by: int) -> None:
-        self.threads.size += by
+        self.memory.threads.size += by
         if thread.ending is not None:
             self.backlog.grew(thread.ending, by)
 
@@ -209,125 +192,27 @@ class State:
         if offset >= self.effects_from:
             self.backlog.add(thread, offset, at_ms)
             if thread.ending is not None and thread.ending.judged:
-                self.count["late", ""] += 1
+                self._count["late", ""] += 1
 
-    def _pass_to(self, at_ms: int, offset: int) -> None:
-        """It is this late now, and what fell silent is let go of. `offset` is where that happens.
-
-        Silence in the log costs nothing, so it need not count for long.
-        """
-        passed_ms = at_ms - self.newest_ms
-        if passed_ms > 0:
-            self.newest_ms = at_ms
-            self.clock_ms += passed_ms if passed_ms < self._step_ms_max else self._step_ms_max
-            if self.clock_ms >= self.threads.deadlines.next_ms:
-                for thread in self.threads.deadlines.pop(self.clock_ms):
-                    self._look_at(thread, offset)
-
-    def idle(self, ms: int) -> None:
-        """Time passes, and no record tells so."""
-        if self.newest_ms:
-            self._pass_to(self.newest_ms + min(ms, self._step_ms_max), self.position)
-
-    def _look_at(self, thread: Thread, offset: int) -> None:
-        if self.threads.get(*thread.chat, thread.thread_id) is not thread:
-            return  # long gone
-        if self._due_ms(thread) > self.clock_ms:
-            self._look_later(thread)
-        elif thread.ending is not None:
-            self.threads.remove(thread)
-        else:
-            self._expire(thread, offset)
-
-    def _look_later(self, thread: Thread) -> None:
-        self.threads.deadlines.put(thread, min(self._due_ms(thread), self.clock_ms + _LOOK_EVERY_MS))
-
-    def _due_ms(self, thread: Thread) -> int:
-        """The event time at which the thread is to be let go of."""
-        limits, ending = self.limits, thread.ending
-        if ending is not None and ending.unfinished:
-            return self.clock_ms + limits.linger_s * 1000
-        age_ms = self._age_ms(thread)
-        if not thread.thread_id:
-            alone = all(other is thread for other in self.threads.of_chat(thread.chat))
-            return thread.last_ms + limits.skew_s * 1000 if alone else age_ms
-        if ending is not None:
-            return ending.at_ms + limits.linger_s * 1000
-        if not thread.holds:
-            return age_ms
-        return min(age_ms, thread.last_ms + limits.chat_idle_s_max * 1000)
-
-    def _age_ms(self, thread: Thread) -> int:
-        return thread.first_ms + self.limits.chat_age_s_max * 1000
-
-    def _expire(self, thread: Thread, offset: int) -> None:
-        """The thread fell silent, or grew too old, and no end of it was seen."""
-        if thread.holds:
-            self.count["expired", ""] += 1
-        if thread.asks:
-            thread.ending = Ending(self.clock_ms, thread.first_record_ms, ended=False, judged=False)
-            self._due(thread, offset, self.newest_ms)
-            if thread.ending.unfinished:
-                self._look_later(thread)
-                return
-        if thread.ending is None and thread.holds and self.clock_ms < self._age_ms(thread):
-            self._strip(thread, "expired")
-        else:
-            self._forget(thread)
-
-    def _strip(self, thread: Thread, why: str) -> None:
-        """Forget what was said in a thread; LiveChat is asked for it if it ends, or says more after its end."""
-        self._distrust(thread)
-        self.threads.strip(thread)
-        thread.incomplete, thread.completed = why, False
-        # A thread that is asked for at its expiry must survive a restart until then.
-        thread.holds = thread.asks and thread.ending is None
-        self._look_later(thread)
-
-    def _forget(self, thread: Thread) -> None:
-        self._distrust(thread)
-        self.threads.remove(thread)
-
-    def _distrust(self, thread: Thread) -> None:
-        """After a restart this thread may look whole, by a repeat of its beginning: trust only later ones.
-
-        It is among the oldest, so hardly any other is older.
-        """
-        if self.trust_ms is None or (thread.begun and thread.created_at_ms is None):
-            return
-        skew_ms = self.limits.skew_s * 1000
-        created_ms = (
-            thread.first_record_ms + skew_ms if thread.created_at_ms is None else thread.created_at_ms
-        )
-        self.trust_ms = max(self.trust_ms, min(created_ms + 1, self.newest_ms + CLOCK_JUMP_MS))
+    def _ask(self, thread: Thread, offset: int) -> bool:
+        """A thread goes without an end: LiveChat must say whether it ended, unless it was asked long ago."""
+        if offset < self.effects_from:
+            return False
+        thread.ending = Ending(self.memory.clock_ms, thread.first_record_ms, ended=False, judged=False)
+        self.backlog.add(thread, offset, self.memory.newest_ms)
+        self.memory.look_later(thread)
+        return True
 
     def evict(self, bytes_max: int) -> None:
-        """Forget the oldest threads until a sixteenth of the limit is free, but none that waits."""
-        threads, enough = self.threads, bytes_max - bytes_max // 16
-        if threads.bytes <= bytes_max:
-            return
-        for thread in threads.by_age():
-            if threads.bytes <= enough:
-                return
-            if (thread.ending is None or not thread.ending.unfinished) and thread.events:
-                self.count["evicted", ""] += 1
-                self._strip(thread, "evicted")
-        # Nothing is said in any thread that is left: what still fills the memory is their number.
-        for thread in list(threads):
-            if threads.bytes <= enough:
-                return
-            if thread.ending is None and thread.asks:
-                self._expire(thread, max(self.position, self.effects_from))
-            elif thread.ending is None or not thread.ending.unfinished:
-                self.count["forgotten", ""] += 1
-                self._forget(thread)
+        """Keep to the limit of memory."""
+        self.memory.evict(bytes_max, max(self.position, self.effects_from))
 
     def unite(self, thread: Thread, chat: ChatStarted) -> Conversation:
         """What LiveChat has of the thread together with what was seen; it is kept for what may come late."""
         size = thread.size()
         more = thread.unite(chat)
         fits = len(thread.text) + sum(len(field) for event in more for field in event.fields)
-        if thread.events + len(more) > self.limits.thread_events_max or fits > self.limits.thread_bytes_max:
+        if thread.events + len(more) > self._limits.thread_events_max or fits > self._limits.thread_bytes_max:
             thread.completed, thread.incomplete = False, "limit"
         else:
             for event in more:
@@ -345,9 +230,9 @@ class State:
         self.backlog.drop(work_id)
         thread.ending = None
         if came:
-            self._look_later(thread)
+            self.memory.look_later(thread)
         else:
-            self._forget(thread)
+            self.memory.forget(thread)
 
     def settle(self, work_id: int, thread: Thread, tags: Iterable[str]) -> None:
         """The work is done, these tags were called for."""
@@ -356,14 +241,14 @@ class State:
         self.backlog.settle(work_id)
         ending.decided |= frozenset(tags)
         if thread.thread_id and not ending.ended:
-            ending.ended, ending.at_ms = True, self.clock_ms
+            ending.ended, ending.at_ms = True, self.memory.clock_ms
 
     def keep(self, effects_from: int) -> None:
         """Go on in a new assignment: what was due below `effects_from` is settled, by whomever."""
         self.effects_from = effects_from
         self.backlog = Backlog()
         due: list[tuple[int, Thread]] = []
-        for thread in list(self.threads):
+        for thread in list(self.memory.threads):
             ending = thread.ending
             if ending is None or not ending.unfinished:
                 continue
@@ -372,8 +257,8 @@ class State:
             ending.judged |= offsets[0] < effects_from
             due += [(offset, thread) for offset in offsets if offset >= effects_from]
             if offsets[-1] < effects_from and thread.thread_id and not ending.ended:
-                self._forget(thread)
+                self.memory.forget(thread)
         for offset, thread in sorted(due, key=lambda item: item[0]):
             self.backlog.add(
-                thread, offset, self.newest_ms if thread.ending is None else thread.ending.record_ms
+                thread, offset, self.memory.newest_ms if thread.ending is None else thread.ending.record_ms
             )

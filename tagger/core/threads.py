@@ -1,4 +1,4 @@
-"""All threads of one partition: found by their ids, by age, by deadline. Pure.
+"""All threads of one partition: found by their ids and by age. Pure.
 
 Promises that the bytes it says it holds are not fewer than the interpreter holds.
 """
@@ -7,20 +7,18 @@ from collections import deque
 from collections.abc import Iterator
 
 from tagger.core.chat import THREAD_BYTES, Thread
-from tagger.core.deadlines import Deadlines
 
 
 class Threads:
     """The threads of one partition."""
 
-    __slots__ = ("_by_age", "chats", "count", "deadlines", "size")
+    __slots__ = ("_by_age", "chats", "count", "size")
 
     def __init__(self) -> None:
         self.chats: dict[tuple[str, str], Thread] = {}  # the newest thread of a chat; others are its siblings
         self._by_age: deque[Thread] = deque()  # by `first`; those that hold nothing any more go late
         self.count = 0
         self.size = 0  # sum of the threads' sizes
-        self.deadlines = Deadlines()
 
     @property
     def bytes(self) -> int:

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from tagger.simulator.faults import Fault
 from tagger.simulator.stage import PARTITIONS, Names, Stage
@@ -109,3 +110,59 @@ async def test_duplicates_disorder_and_lost_answers_change_no_tag(
         stage.livechat.faults.append(Fault("lost", method="tag_thread", share=0.2))
         await stage.play(visits(11, CHATS))
         await settled_rightly(stage)
+
+
+def junk(secret: str) -> list[bytes]:
+    """Bodies that are no webhooks of LiveChat, most of them with the right secret."""
+    signed = {"secret_key": secret, "organization_id": "org", "action": "incoming_event"}
+    event = {"id": "T_1", "type": "message", "text": "refund", "author_id": "c"}
+    payload = {"chat_id": "C", "thread_id": "T", "event": event}
+    odd: list[object] = [None, True, 0, -1.5, "", "x", [], {}, [[]], {"id": {}}]
+    bodies = [
+        orjson.dumps({**signed, "payload": {**payload, field: value}}) for field in payload for value in odd
+    ]
+    bodies += [orjson.dumps({**signed, "payload": value}) for value in odd]
+    bodies += [
+        orjson.dumps({**signed, "payload": {**payload, "event": {**event, field: value}}})
+        for field in event
+        for value in odd
+    ]
+    whole = orjson.dumps({**signed, "payload": payload})
+    bodies += [
+        b"",
+        b"null",
+        b"\x00",
+        b"{" * 100_000,
+        b'{"secret_key":NaN}',
+        whole[:-1],
+        whole.replace(b"refund", b"\xff\xfe"),
+        whole.replace(b"refund", b"\\ud83d"),
+        whole.replace(b"refund", b"\\u0000"),
+        whole.replace(b"refund", b"x" * 1_000_000),
+        whole.replace(secret.encode(), b"wrong"),
+    ]
+    return bodies
+
+
+async def test_junk_stops_nothing_and_the_chats_around_it_are_tagged(
+    kafka: AnyKafka, unique: str, tmp_path: Path
+) -> None:
+    async with a_stage(kafka, unique, tmp_path) as stage, aiohttp.ClientSession() as sender:
+        bodies = junk(stage.secret)
+        playing = asyncio.create_task(stage.play(visits(12, CHATS), 20.0))
+        address = f"http://127.0.0.1:{stage.ingest.settings['INGEST_PORT']}/webhooks/livechat"
+        statuses = set()
+        for body in bodies:
+            async with sender.post(
+                address, data=body, headers={"Content-Type": "application/json"}
+            ) as answer:
+                statuses.add(answer.status)
+        producer = AIOKafkaProducer(bootstrap_servers=stage.bootstrap)
+        await producer.start()
+        for number, body in enumerate(bodies[:-2]):
+            await producer.send(stage.names.webhooks, body, key=b"junk:%d" % number)
+        await producer.stop()
+        await playing
+        await settled_rightly(stage)
+        assert statuses <= {200, 400, 401, 413}
+        assert await stage.tagger.stop() == 0

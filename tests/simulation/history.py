@@ -170,7 +170,9 @@ class History:
     def again(self, a: int, b: int) -> None:
         """LiveChat repeats a webhook that it had no answer for: one of the last, or how a thread began."""
         world = self.world
-        young_threads = [t for t in world.threads.values() if t.begun and world.now_ms - t.created_ms < 30_000]
+        young_threads = [
+            t for t in world.threads.values() if t.begun and world.now_ms - t.created_ms < 30_000
+        ]
         thread = self._pick(young_threads, a)
         if thread is not None and b % 3 == 0:
             world.send(thread, "incoming_chat", None)
@@ -182,7 +184,9 @@ class History:
 
     def poison(self, a: int, b: int) -> None:
         """A webhook reaches the log as something nobody can read."""
-        junk = (b"{", b"[]", b'{"action":7}', b'{"action":"incoming_event","payload":{}}', b"\xff", b"")[a % 6]
+        junk = (b"{", b"[]", b'{"action":7}', b'{"action":"incoming_event","payload":{}}', b"\xff", b"")[
+            a % 6
+        ]
         thread = self._pick(list(self.world.threads.values())[-4:], a >> 4)
         if thread is None or b % 5 == 0:
             self.world.append(None, junk)
@@ -314,7 +318,11 @@ class History:
         world.log_start += 1 + b % (limit - world.log_start)
         for thread in world.threads.values():
             end = thread.end_offset
-            if end is not None and end < world.log_start and (world.committed is None or end >= world.committed):
+            if (
+                end is not None
+                and end < world.log_start
+                and (world.committed is None or end >= world.committed)
+            ):
                 thread.waived = True
 
     def reset(self, a: int, b: int) -> None:

@@ -180,7 +180,9 @@ class Member:
     def _check_limits(self) -> None:
         stats = self.partition.stats()
         if stats.unsettled >= self.limits.unsettled_max and stats.phase == "live" and not stats.paused:
-            raise Violation(f"{stats.unsettled} threads wait, {self.limits.unsettled_max} may, and it is not paused")
+            raise Violation(
+                f"{stats.unsettled} threads wait, {self.limits.unsettled_max} may, and it is not paused"
+            )
         waiting = 2 * stats.unsettled_bytes + 1_000 * (stats.unsettled + 1)
         if stats.bytes > self.bytes_max + waiting:
             raise Violation(f"{stats.bytes} bytes held, {self.bytes_max} may be")
@@ -203,8 +205,16 @@ class Member:
         """P1: nothing below the committed offset is unfinished."""
         for thread in self.world.threads.values():
             end = thread.end_offset
-            if end is None or end >= committed or end < self.world.log_start or thread.refused or thread.kept_stale:
+            if (
+                end is None
+                or end >= committed
+                or end < self.world.log_start
+                or thread.refused
+                or thread.kept_stale
+            ):
                 continue
             missing = self.world.wants(thread) - thread.tags
             if missing:
-                raise Violation(f"P1: {committed} is committed, {thread.thread_id} ended at {end} lacks {missing}")
+                raise Violation(
+                    f"P1: {committed} is committed, {thread.thread_id} ended at {end} lacks {missing}"
+                )

@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 from tagger.core.backlog import Backlog
 from tagger.core.chat import Thread
+from tagger.core.memory import Memory
 from tagger.core.offsets import Hint, Unfinished, encode
 from tagger.core.partition import Partition
 from tagger.core.start import Start
@@ -52,14 +53,19 @@ def _committing(change: Callable[[Partition, Committable], Committable]) -> Call
 def _hint(partition: Partition, offset: int, **changed: int | None) -> Committable:
     """A commit of this offset, with the hint that belongs to it but for what is changed."""
     state = partition._state
-    oldest = state.threads.oldest()
+    oldest = state.memory.threads.oldest()
     holds = oldest is not None and oldest.first <= offset
     hint = Hint(
         oldest.first if holds and oldest else offset,
         oldest.first_record_ms if holds and oldest else None,
-        state.trust_ms or 0,
+        state.memory.trust_ms or 0,
     )
-    values = {"replay_from": hint.replay_from, "record_ms": hint.record_ms, "trust_ms": hint.trust_ms, **changed}
+    values = {
+        "replay_from": hint.replay_from,
+        "record_ms": hint.record_ms,
+        "trust_ms": hint.trust_ms,
+        **changed,
+    }
     return Committable(offset, encode(Hint(**values)))  # type: ignore[arg-type]
 
 
@@ -131,7 +137,7 @@ def _live_while_replaying(self: Partition) -> bool:
 
 
 def _late_is_open_for_ever(original: Any) -> Any:
-    def expire(self: State, thread: Thread, offset: int) -> None:
+    def expire(self: Memory, thread: Thread, offset: int) -> None:
         thread.asks = False
         original(self, thread, offset)
 
@@ -188,9 +194,9 @@ def _always_whole(original: Any) -> Any:
 
 
 def _believe_jumps(original: Any) -> Any:
-    def pass_to(self: State, at_ms: int, offset: int) -> None:
+    def pass_to(self: Memory, at_ms: int, offset: int) -> None:
         if self.newest_ms:
-            self.clock_ms += max(0, at_ms - self.newest_ms - self.limits.skew_s * 1000)
+            self.clock_ms += max(0, at_ms - self.newest_ms - self._limits.skew_s * 1000)
         original(self, at_ms, offset)
 
     return pass_to
@@ -229,23 +235,43 @@ def _author_needless(original: Any) -> Any:
 
 def _unknown_end_dropped(original: Any) -> Any:
     def chat_ended(self: State, fact: Any, offset: int, at_ms: int) -> None:
-        if self.threads.get(*fact) is not None:
+        if self.memory.threads.get(*fact) is not None:
             original(self, fact, offset, at_ms)
 
     return chat_ended
 
 
 MUTANTS: Final = (
-    Mutant("the position is committed", Partition, "committable", _committing(lambda p, c: _hint(p, p._state.position))),
-    Mutant("one too many is committed", Unfinished, "lowest", lambda f: lambda s: (lambda r: r and (r[0] + 1, r[1]))(f(s))),
+    Mutant(
+        "the position is committed",
+        Partition,
+        "committable",
+        _committing(lambda p, c: _hint(p, p._state.position)),
+    ),
+    Mutant(
+        "one too many is committed",
+        Unfinished,
+        "lowest",
+        lambda f: lambda s: (lambda r: r and (r[0] + 1, r[1]))(f(s)),
+    ),
     Mutant("replay_from is over open threads only", Threads, "oldest", _only(lambda t: t.ending is None)),
     Mutant("a half-built state is committed", Partition, "_live", lambda _: property(_live_while_replaying)),
     Mutant("a missing hint is trusted", Start, "_look_back", _instead(_trust_missing_hint)),
-    Mutant("replay has effects", State, "_due", lambda _: lambda s, thread, offset, ms: s.backlog.add(thread, offset, ms)),
+    Mutant(
+        "replay has effects",
+        State,
+        "_due",
+        lambda _: lambda s, thread, offset, ms: s.backlog.add(thread, offset, ms),
+    ),
     Mutant("a zombie's commit counts", World, "commit", _instead(_commit_unfenced)),
     Mutant("a lost seek is not noticed", Start, "first", _first_without_doubt),
     Mutant("the cut has no margin", Start, "_cut", _cut_without_margin),
-    Mutant("the trust time is forgotten", Partition, "committable", _committing(lambda p, c: _hint(p, c.offset, trust_ms=0))),
+    Mutant(
+        "the trust time is forgotten",
+        Partition,
+        "committable",
+        _committing(lambda p, c: _hint(p, c.offset, trust_ms=0)),
+    ),
     Mutant("what the window cuts is trusted", Start, "_cut_at", _trusting_cut),
     Mutant(
         "a lingering thread does not hold replay_from",
@@ -253,15 +279,15 @@ MUTANTS: Final = (
         "oldest",
         _only(lambda t: t.ending is None or t.ending.unfinished),
     ),
-    Mutant("a late event of a forgotten thread is open for ever", State, "_expire", _late_is_open_for_ever),
+    Mutant("a late event of a forgotten thread is open for ever", Memory, "_expire", _late_is_open_for_ever),
     Mutant("repeats are not recognised", Thread, "add", _add_repeats),
     Mutant("answers of an earlier assignment count", Backlog, "close", _instead(lambda self: None)),
     Mutant("a hole is forgotten before its thread begins", State, "_new", _new_without_hole),
-    Mutant("what was forgotten is trusted later", State, "_distrust", _instead(lambda self, thread: None)),
+    Mutant("what was forgotten is trusted later", Memory, "_distrust", _instead(lambda self, thread: None)),
     Mutant("kept state is not held against the log", Start, "first", _resume_unseen),
     Mutant("LiveChat's answer replaces what was seen", Thread, "unite", _replace_text),
     Mutant("half a conversation is taken for whole", Thread, "conversation", _always_whole),
-    Mutant("a clock's jump is believed", State, "_pass_to", _believe_jumps),
+    Mutant("a clock's jump is believed", Memory, "pass_to", _believe_jumps),
     Mutant("what comes late is not judged", State, "_due", _late_unjudged),
     Mutant("kept state forgets what was due", State, "keep", _after(_forget_backlog)),
     Mutant("two organizations share a chat", Threads, "get", _any_organization),

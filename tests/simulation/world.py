@@ -96,7 +96,9 @@ class World:
         owner = ORGANIZATIONS[organization]
         # Two organizations may have the same chat and thread ids.
         thread_id = f"T{sum(1 for other, _ in self.threads if other == owner)}"
-        thread = Thread(owner, f"C{chat}", thread_id, self.now_ms, customer_known, len(words), said_ms=self.now_ms)
+        thread = Thread(
+            owner, f"C{chat}", thread_id, self.now_ms, customer_known, len(words), said_ms=self.now_ms
+        )
         self.threads[owner, thread_id] = thread
         for word in words:
             event_id = f"{thread_id}_{len(thread.events)}"
@@ -209,7 +211,9 @@ class World:
     def before_end(self, thread: Thread) -> list[Event]:
         end = thread.end_offset
         assert end is not None, "no end"
-        return [event for event in thread.events if event.first_offset is not None and event.first_offset < end]
+        return [
+            event for event in thread.events if event.first_offset is not None and event.first_offset < end
+        ]
 
     def allows(self, thread: Thread) -> set[str]:
         """Tags that may be on the thread."""
@@ -226,7 +230,8 @@ def said(events: Iterable[Event]) -> set[str]:
     return {
         event.word
         for event in events
-        if (event.by_customer and event.word in ("a", "b", "z")) or (not event.by_customer and event.word == "g")
+        if (event.by_customer and event.word in ("a", "b", "z"))
+        or (not event.by_customer and event.word == "g")
     }
 
 
@@ -241,7 +246,9 @@ def webhook(thread: Thread, action: str, event: Event | None) -> bytes:
     return orjson.dumps({"action": action, "organization_id": thread.organization, "payload": payload})
 
 
-def _chat(thread: Thread, events: list[Event], *, active: bool, users: list[dict[str, str]]) -> dict[str, Any]:
+def _chat(
+    thread: Thread, events: list[Event], *, active: bool, users: list[dict[str, str]]
+) -> dict[str, Any]:
     created_at = datetime.fromtimestamp(thread.created_ms / 1000, UTC).isoformat()
     listed = [_event(thread, event) for event in events]
     inner = {"id": thread.thread_id, "created_at": created_at, "active": active, "events": listed}

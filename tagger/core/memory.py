@@ -1,0 +1,164 @@
+"""How long the threads of a partition are remembered, and which are forgotten for want of memory. Pure.
+
+Time is measured in what passes between records, not in what they say it is: `clock_ms` counts from the first
+record, and one record moves it by at most `skew_s`. So a clock that jumps by an hour forgets nothing.
+Whatever is forgotten moves the trust time, so that it does not look whole after a restart.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from tagger.core.chat import Thread
+from tagger.core.deadlines import Deadlines
+from tagger.core.limits import Limits
+from tagger.core.start import CLOCK_JUMP_MS
+from tagger.core.threads import Threads
+
+# Threads are looked at this often, if not sooner: who is long gone must not fill the list of who is due.
+_LOOK_EVERY_MS: Final = 600_000
+
+
+class Memory:
+    """The threads of one partition, and the time that passes over them.
+
+    `ask` is called with a thread that goes without an end, where LiveChat must say whether it ended, and the
+    offset where that happens. It returns whether that is work now; if not, an earlier assignment did it.
+    """
+
+    __slots__ = (
+        "_ask",
+        "_count",
+        "_deadlines",
+        "_limits",
+        "_look_ms",
+        "_step_ms_max",
+        "clock_ms",
+        "newest_ms",
+        "threads",
+        "trust_ms",
+    )
+
+    def __init__(
+        self, limits: Limits, count: Counter[tuple[str, str]], ask: Callable[[Thread, int], bool]
+    ) -> None:
+        self._limits, self._count, self._ask = limits, count, ask
+        self._step_ms_max = limits.skew_s * 1000
+        self._look_ms = min(_LOOK_EVERY_MS, limits.chat_idle_s_max * 1000, limits.chat_age_s_max * 1000)
+        self._deadlines = Deadlines()
+        self.threads = Threads()
+        self.newest_ms = 0  # the highest record time that was believed
+        self.clock_ms = 0  # what passed since the first record
+        self.trust_ms: int | None = None  # threads created before may be cut; None: not known yet
+
+    def add(self, thread: Thread) -> None:
+        self.threads.add(thread)
+        self._deadlines.put(thread, self.clock_ms + self._look_ms)
+
+    def pass_to(self, at_ms: int, offset: int) -> None:
+        """It is this late now, and what is due is let go of. `offset` is where that happens.
+
+        Silence in the log costs nothing, so it need not count for long.
+        """
+        passed_ms = at_ms - self.newest_ms
+        if passed_ms > 0:
+            self.newest_ms = at_ms
+            self.clock_ms += min(passed_ms, self._step_ms_max)
+            if self.clock_ms >= self._deadlines.next_ms:
+                for thread in self._deadlines.pop(self.clock_ms):
+                    self._look_at(thread, offset)
+
+    def idle(self, ms: int, offset: int) -> None:
+        """Time passes, and no record tells so."""
+        if self.newest_ms:
+            self.pass_to(self.newest_ms + min(ms, self._step_ms_max), offset)
+
+    def _look_at(self, thread: Thread, offset: int) -> None:
+        if self.threads.get(*thread.chat, thread.thread_id) is not thread:
+            return  # long gone
+        if self._due_ms(thread) > self.clock_ms:
+            self.look_later(thread)
+        elif thread.ending is not None:
+            self.threads.remove(thread)
+        else:
+            self._expire(thread, offset)
+
+    def look_later(self, thread: Thread) -> None:
+        """The thread is due at another time than before."""
+        self._deadlines.put(thread, min(self._due_ms(thread), self.clock_ms + _LOOK_EVERY_MS))
+
+    def _due_ms(self, thread: Thread) -> int:
+        """When the thread is to be let go of, by `clock_ms`."""
+        limits, ending = self._limits, thread.ending
+        if ending is not None and ending.unfinished:
+            return self.clock_ms + limits.linger_s * 1000
+        age_ms = self._age_ms(thread)
+        if not thread.thread_id:
+            alone = all(other is thread for other in self.threads.of_chat(thread.chat))
+            return thread.last_ms + limits.skew_s * 1000 if alone else age_ms
+        if ending is not None:
+            return ending.at_ms + limits.linger_s * 1000
+        if not thread.holds:
+            return age_ms
+        return min(age_ms, thread.last_ms + limits.chat_idle_s_max * 1000)
+
+    def _age_ms(self, thread: Thread) -> int:
+        return thread.first_ms + self._limits.chat_age_s_max * 1000
+
+    def _expire(self, thread: Thread, offset: int) -> None:
+        """The thread fell silent, or grew too old, and no end of it was seen."""
+        self._count["expired", ""] += thread.holds
+        if thread.asks:
+            if not self._ask(thread, offset):
+                self.forget(thread)
+        elif thread.holds and self.clock_ms < self._age_ms(thread):
+            self._strip(thread, "expired")
+        else:
+            self.forget(thread)
+
+    def _strip(self, thread: Thread, why: str) -> None:
+        """Forget what was said in a thread: LiveChat is asked if it ends, or says more after its end."""
+        self._distrust(thread)
+        self.threads.strip(thread)
+        thread.incomplete, thread.completed = why, False
+        # A thread that is asked for when it expires must survive a restart until then.
+        thread.holds = thread.asks and thread.ending is None
+        self.look_later(thread)
+
+    def forget(self, thread: Thread) -> None:
+        """Keep nothing of a thread that was not settled."""
+        self._distrust(thread)
+        self.threads.remove(thread)
+
+    def _distrust(self, thread: Thread) -> None:
+        """A repeat of its beginning would make the thread look whole after a restart: trust only later ones.
+
+        It is among the oldest, so hardly any other is older.
+        """
+        if self.trust_ms is None or (thread.begun and thread.created_at_ms is None):
+            return
+        created_ms = thread.created_at_ms
+        if created_ms is None:
+            created_ms = thread.first_record_ms + self._limits.skew_s * 1000
+        self.trust_ms = max(self.trust_ms, min(created_ms + 1, self.newest_ms + CLOCK_JUMP_MS))
+
+    def evict(self, bytes_max: int, offset: int) -> None:
+        """Forget the oldest threads until a sixteenth of the limit is free, but none that waits."""
+        threads, enough = self.threads, bytes_max - bytes_max // 16
+        if threads.bytes <= bytes_max:
+            return
+        for thread in threads.by_age():
+            if threads.bytes <= enough:
+                return
+            if thread.text and not (thread.ending is not None and thread.ending.unfinished):
+                self._count["evicted", ""] += 1
+                self._strip(thread, "evicted")
+        # Nothing is said in any thread that is left: what still fills the memory is their number.
+        for thread in list(threads):
+            if threads.bytes <= enough:
+                return
+            if thread.ending is None and thread.asks:
+                self._expire(thread, offset)
+            elif thread.ending is None or not thread.ending.unfinished:
+                self._count["forgotten", ""] += 1
+                self.forget(thread)
