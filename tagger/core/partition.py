@@ -122,9 +122,7 @@ class Partition:
         resuming = start.stage == "resume"
         move = start.first(record, now_ms)
         if move is not None:
-            self._sought = False
-            if start.stage not in ("resume", "find"):
-                self._anew()
+            self._moves()
             return move
         self._opened = True
         if resuming:
@@ -133,6 +131,12 @@ class Partition:
         else:
             self._state.memory.trust_ms = start.trust_ms
         return None
+
+    def _moves(self) -> None:
+        """Records come from elsewhere from now on; state is kept while it may still hold."""
+        self._sought = False
+        if self._start is not None and self._start.stage not in ("resume", "find"):
+            self._anew()
 
     def _anew(self) -> None:
         """Forget everything: the records tell it again."""
@@ -167,12 +171,9 @@ class Partition:
         assert self._start is not None, "no assignment"
         state = self._state
         if not self._opened and position > self._start.target:
-            resuming = self._start.stage == "resume"
             move = self._start.gap(position)
             if move is not None:
-                self._sought = False
-                if not (resuming and self._start.stage == "resume"):
-                    self._anew()
+                self._moves()
                 return move
             state.memory.trust_ms = self._start.trust_ms
         if self._opened or not self._start.in_doubt:

@@ -10,7 +10,7 @@ from tagger.core.conversation import Conversation
 from tagger.core.limits import Limits
 from tagger.core.partition import Partition
 from tagger.core.work import FindTime, Refused, Seek, Wait, Work
-from tests.simulation.world import Thread, World
+from tests.simulation.world import Event, Thread, World
 
 UNDER_WAY_MAX: Final = 4
 
@@ -69,7 +69,7 @@ class Member:
         self.suspend()
         self.fetch_offset = world.log_start if committed is None else committed  # where a client would go on
         self.assigned_at = world.log_start if committed is None else committed
-        if not world.log_start <= self.assigned_at <= len(world.log):
+        if self.assigned_at > len(world.log):
             self.assigned_at = world.log_start
         move = self.partition.begin(
             committed, metadata, world.log_start, len(world.log), bytes_max=self.bytes_max
@@ -202,7 +202,14 @@ class Member:
                 self.partition.committed(committable.offset)
 
     def _check_truth(self, committed: int) -> None:
-        """P1: nothing below the committed offset is unfinished."""
+        """P1: nothing below the committed offset is unfinished.
+
+        What came late below it, too, unless the thread may have been forgotten by then.
+        """
+
+        def came_late(event: Event) -> bool:
+            return not self.world.untrue and event.first_offset is not None and event.first_offset < committed
+
         for thread in self.world.threads.values():
             end = thread.end_offset
             if (
@@ -213,7 +220,7 @@ class Member:
                 or thread.kept_stale
             ):
                 continue
-            missing = self.world.wants(thread) - thread.tags
+            missing = self.world.wants(thread, came_late) - thread.tags
             if missing:
                 raise Violation(
                     f"P1: {committed} is committed, {thread.thread_id} ended at {end} lacks {missing}"

@@ -71,22 +71,23 @@ async def test_a_topic_that_is_missing_is_not_made(kafka: AnyKafka, unique: str)
 
 
 @pytest.mark.parametrize(
-    ("committed", "oldest"),
+    ("committed", "hours_ago"),
     [
-        ({}, NOW - 3 * HOUR),
-        ({0: 0, 1: 0}, NOW - 3 * HOUR),
-        ({0: 2}, NOW - 3 * HOUR),
-        ({1: 1}, NOW - 2 * HOUR),
-        ({0: 1, 1: 1}, NOW - HOUR),
+        ({}, 3),
+        ({0: 0, 1: 0}, 3),
+        ({0: 2}, 3),
+        ({1: 1}, 2),
+        ({0: 1, 1: 1}, 1),
         ({0: 2, 1: 1}, None),
     ],
 )
 async def test_the_oldest_unfinished_record_is_the_one_that_was_committed(
-    kafka: AnyKafka, unique: str, committed: dict[int, int], oldest: int | None
+    kafka: AnyKafka, unique: str, committed: dict[int, int], hours_ago: int | None
 ) -> None:
     kafka.create_topic(unique, 3)
     await write(kafka, unique, [NOW - 2 * HOUR, NOW - HOUR])
     await write(kafka, unique, [NOW - 3 * HOUR], partition=1)
+    oldest = None if hours_ago is None else NOW - hours_ago * HOUR
     if committed:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=kafka.bootstrap, group_id=unique, enable_auto_commit=False
