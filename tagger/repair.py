@@ -130,6 +130,20 @@ def _key(thread: ThreadKey) -> bytes:
     return record_key(thread.organization, thread.chat_id)
 
 
+def repair_of(
+    kafka: KafkaSettings, settings: TaggerSettings, keywords: Keywords, client: Client, producer: Producer
+) -> Repair:
+    """A repair that judges by whatever keyword files are in force."""
+    return Repair(
+        lambda: keywords.judge,
+        client,
+        producer,
+        decisions_topic=kafka.kafka_decisions_topic,
+        parked_topic=kafka.kafka_parked_topic,
+        dry_run=settings.tagger_dry_run,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What a command needs to repair."""
@@ -150,16 +164,8 @@ async def tools(kafka: KafkaSettings, settings: TaggerSettings) -> AsyncIterator
     if isinstance(keywords, Unloadable):
         stop("\n".join([*keywords.problems, "Nothing was done: these keyword files are not valid."]))
     client, producer = Client(who, settings.livechat_api_url), Producer(kafka.client_options())
-    repair = Repair(
-        lambda: keywords.judge,
-        client,
-        producer,
-        decisions_topic=kafka.kafka_decisions_topic,
-        parked_topic=kafka.kafka_parked_topic,
-        dry_run=settings.tagger_dry_run,
-    )
     try:
-        yield Tools(who, client, producer, repair)
+        yield Tools(who, client, producer, repair_of(kafka, settings, keywords, client, producer))
     finally:
         await client.close()
         await producer.stop()

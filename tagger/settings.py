@@ -1,5 +1,6 @@
 """Every option of the tagger, with its default, unit and meaning; read once, at the start."""
 
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final
@@ -29,6 +30,14 @@ def _api_url(url: str) -> str:
     raise ValueError("must begin with https:// (http:// is accepted for the loopback only)")
 
 
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error.msg}") from None
+    return text
+
+
 ApiUrl = Annotated[str, AfterValidator(_api_url)]
 
 
@@ -56,7 +65,7 @@ class TaggerSettings(LiveChatSettings):
     """What `tagger run` needs beside Kafka and the log settings."""
 
     tagger_config: Path = Field(Path("config"), description="folder of the keyword files")
-    tagger_canned_placeholder: str = Field(
+    tagger_canned_placeholder: Annotated[str, AfterValidator(_pattern)] = Field(
         "%[A-Za-z_]+%", description="regular expression of a placeholder in a canned response"
     )
     tagger_admin_host: str = Field("127.0.0.1", description="address of health and metrics")

@@ -30,7 +30,7 @@ from tagger.livechat.client import Client
 from tagger.livechat.credentials import Credentials, credentials
 from tagger.producer import Producer
 from tagger.reconcile import Reconcile, reconcile_regularly
-from tagger.repair import Repair
+from tagger.repair import repair_of
 from tagger.settings import TaggerSettings
 from tagger.trouble import Troubles
 from tagger.web import LiveChatFigures, PartitionFigures, health_of
@@ -98,16 +98,7 @@ async def serve(
         parked_topic=kafka.kafka_parked_topic,
         dry_run=settings.tagger_dry_run,
     )
-    consumer = Consumer(
-        kafka.kafka_webhooks_topic,
-        group_of(kafka, settings),
-        kafka.client_options(),
-        session_timeout_s=kafka.kafka_session_timeout_s,
-        group_instance_id=kafka.kafka_group_instance_id,
-        limits=limits_of(settings),
-        open_bytes_max=settings.tagger_open_bytes_max,
-        settle=worker.settle,
-    )
+    consumer = consumer_of(kafka, settings, worker)
     dog = Watchdog()
     metrics.REGISTRY.register(PartitionFigures(consumer))
     metrics.REGISTRY.register(LiveChatFigures(client))
@@ -123,7 +114,9 @@ async def serve(
     announce(keywords, True)
     watches = [asyncio.create_task(keywords.watch(announce)), asyncio.create_task(tell_troubles(client))]
     if every_s := settings.tagger_reconcile_every_s:
-        reconcile = reconcile_of(kafka, settings, keywords, who, client, producer)
+        repair = repair_of(kafka, settings, keywords, client, producer)
+        age_s = settings.tagger_chat_age_s_max
+        reconcile = Reconcile(kafka, group_of(kafka, settings), who, client, repair, chat_age_s=age_s)
         # One member of the group is enough, and partition 0 has one owner.
         whose = reconcile_regularly(reconcile, every_s, lambda: 0 in consumer.assigned)
         watches.append(asyncio.create_task(whose))
@@ -147,24 +140,17 @@ async def serve(
     return 0
 
 
-def reconcile_of(  # noqa: PLR0913, PLR0917 - the parts it is made of
-    kafka: KafkaSettings,
-    settings: TaggerSettings,
-    keywords: Keywords,
-    who: Credentials,
-    client: Client,
-    producer: Producer,
-) -> Reconcile:
-    repair = Repair(
-        lambda: keywords.judge,
-        client,
-        producer,
-        decisions_topic=kafka.kafka_decisions_topic,
-        parked_topic=kafka.kafka_parked_topic,
-        dry_run=settings.tagger_dry_run,
+def consumer_of(kafka: KafkaSettings, settings: TaggerSettings, worker: Worker) -> Consumer:
+    return Consumer(
+        kafka.kafka_webhooks_topic,
+        group_of(kafka, settings),
+        kafka.client_options(),
+        session_timeout_s=kafka.kafka_session_timeout_s,
+        group_instance_id=kafka.kafka_group_instance_id,
+        limits=limits_of(settings),
+        open_bytes_max=settings.tagger_open_bytes_max,
+        settle=worker.settle,
     )
-    age_s = settings.tagger_chat_age_s_max
-    return Reconcile(kafka, group_of(kafka, settings), who, client, repair, chat_age_s=age_s)
 
 
 async def tell_troubles(client: Client) -> None:

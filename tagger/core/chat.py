@@ -27,8 +27,9 @@ AUTHORS_MAX: Final = 200
 # What one thread costs beside its text and authors: the objects, the ids, the places in the indexes.
 # Measured; `tests/unit/core/test_threads.py` compares it with what the interpreter allocates.
 THREAD_BYTES: Final = 700
-# What the id of an author, or a tag, costs beside its letters.
+# What the id of an author, or a tag, costs beside its letters; and what an agent's costs, whose letters are shared.
 NAME_BYTES: Final = 60
+_SHARED_BYTES: Final = 8
 
 # How an entry of `text` begins, by the author's place.
 _PLACES: Final = tuple(b"\xff%c\xfd" % place for place in range(AUTHORS_MAX + 1))
@@ -117,7 +118,7 @@ class Thread:
             self.group_ids = chat.group_ids
         if chat.tags and not self.tags:
             self.tags = chat.tags
-            grown += sum(NAME_BYTES + len(tag) for tag in chat.tags)
+            grown += sum(_cost(tag) for tag in chat.tags)
         return grown
 
     def _meet(self, author_id: str) -> int:
@@ -126,7 +127,7 @@ class Thread:
             return 0
         # An agent, whose id is an e-mail address, speaks in thousands of threads: it is kept once.
         self.authors += (sys.intern(author_id) if "@" in author_id else author_id,)
-        return NAME_BYTES + len(author_id)
+        return _cost(author_id)
 
     def add(self, event_id: str, author_id: str, fields: tuple[str, ...]) -> int:
         """Add what an event says; by how much `size` grew, 0 where the event was known."""
@@ -155,7 +156,7 @@ class Thread:
 
     def size(self) -> int:
         """Bytes of what differs from thread to thread; the rest is THREAD_BYTES."""
-        names = sum([NAME_BYTES + len(name) for name in (*self.authors, *self.tags)])
+        names = sum([_cost(name) for name in (*self.authors, *self.tags)])
         return names + len(self.chat[1]) + len(self.thread_id) + len(self.ids) + len(self.text)
 
     def forget(self) -> None:
@@ -219,22 +220,40 @@ class Thread:
 class Ending:
     """What is due for a thread that ended, expired or could not be read."""
 
-    __slots__ = ("asked", "at_ms", "decided", "ended", "handed", "held", "judged", "record_ms", "waiting")
+    __slots__ = (
+        "asked",
+        "at_ms",
+        "decided",
+        "doubted",
+        "ended",
+        "handed",
+        "held",
+        "judged",
+        "last",
+        "record_ms",
+        "waiting",
+    )
 
     def __init__(self, at_ms: int, record_ms: int, *, ended: bool, judged: bool) -> None:
         self.ended = ended  # its end is in the log, or LiveChat said so
         self.judged = judged  # what is due from now on is late
         self.at_ms = at_ms  # the partition's clock when it became due
         self.record_ms = record_ms  # that record's own time
+        self.last = 0  # offset of the last record that counts
         self.waiting: tuple[int, ...] = ()  # offsets that no work answers for yet
         self.handed: tuple[int, ...] = ()  # offsets that the work under way answers for
         self.held = 0  # bytes that the thread counts for while it waits
+        self.doubted = False  # something of it may never have been judged
         self.asked = 0  # times that LiveChat called the thread active
         self.decided: frozenset[str] = frozenset()
 
     @property
     def unfinished(self) -> bool:
         return bool(self.waiting or self.handed)
+
+
+def _cost(name: str) -> int:
+    return _SHARED_BYTES if "@" in name else NAME_BYTES + len(name)
 
 
 def _joined(fields: tuple[str, ...]) -> bytes:

@@ -250,7 +250,7 @@ def milliseconds(created_at: object) -> int | None:
     try:
         time = datetime.fromisoformat(created_at)
         return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
 
 

@@ -24,14 +24,18 @@ class Memory:
 
     `ask` is called with a thread that goes without an end, where LiveChat must say whether it ended, and the
     offset where that happens. It returns whether that is work now; if not, an earlier assignment did it.
+    `review` is called with a thread that lingered long enough, and was perhaps not judged as a whole.
+    `is_settled` tells whether all work up to an offset is done.
     """
 
     __slots__ = (
         "_ask",
         "_count",
         "_deadlines",
+        "_is_settled",
         "_limits",
         "_look_ms",
+        "_review",
         "_step_ms_max",
         "clock_ms",
         "newest_ms",
@@ -40,9 +44,15 @@ class Memory:
     )
 
     def __init__(
-        self, limits: Limits, count: Counter[tuple[str, str]], ask: Callable[[Thread, int], bool]
+        self,
+        limits: Limits,
+        count: Counter[tuple[str, str]],
+        ask: Callable[[Thread, int], bool],
+        review: Callable[[Thread, int], None],
+        is_settled: Callable[[int], bool],
     ) -> None:
-        self._limits, self._count, self._ask = limits, count, ask
+        self._limits, self._count = limits, count
+        self._ask, self._review, self._is_settled = ask, review, is_settled
         self._step_ms_max = limits.skew_s * 1000
         self._look_ms = min(_LOOK_EVERY_MS, limits.chat_idle_s_max * 1000, limits.chat_age_s_max * 1000)
         self._deadlines = Deadlines()
@@ -78,10 +88,14 @@ class Memory:
             return  # long gone
         if self._due_ms(thread) > self.clock_ms:
             self.look_later(thread)
-        elif thread.ending is not None:
-            self.threads.remove(thread)
-        else:
+        elif thread.ending is None:
             self._expire(thread, offset)
+        elif self._is_settled(thread.ending.last) and not thread.ending.doubted:
+            self.threads.remove(thread)
+        else:  # a restart would read its last records again, and must then know its first
+            if thread.ending.doubted:
+                self._review(thread, offset)
+            self._deadlines.put(thread, self.clock_ms + self._step_ms_max)
 
     def look_later(self, thread: Thread) -> None:
         """The thread is due at another time than before."""

@@ -33,7 +33,7 @@ def fields_of(event: dict[str, Any]) -> tuple[str, ...] | None:
         if type(text) is not str:
             return () if text is None else None
         properties = event.get("properties")
-        if properties and "lc2" in properties and _is_greeting(properties):
+        if type(properties) is dict and "lc2" in properties and _is_greeting(properties):
             return ()
         if len(text) > FIELD_CHARS_MAX:
             text = text[:FIELD_CHARS_MAX]

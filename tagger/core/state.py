@@ -39,7 +39,7 @@ class State:
     def __init__(self, limits: Limits, count: Counter[tuple[str, str]]) -> None:
         self._limits, self._count = limits, count
         self._events_max, self._bytes_max = limits.thread_events_max, limits.thread_bytes_max
-        self.memory = Memory(limits, count, self._ask)
+        self.memory = Memory(limits, count, self._ask, self._review, self._is_settled)
         self.backlog = Backlog()
         self.position = 0  # the next offset to fold
         self.effects_from = 0  # what is due below was settled before this assignment
@@ -89,8 +89,8 @@ class State:
     def _chat_started(self, fact: ChatStarted, offset: int, at_ms: int) -> None:
         thread = self._known(fact.organization, fact.chat_id, fact.thread_id, offset, at_ms)
         news, grown = thread.begin(fact)
-        # Its end may be in what was cut off: then what comes now came late, and no end will follow.
-        thread.asks |= not thread.trusted(self.memory.trust_ms)
+        # Its end may lie below what is read again, or cut off: then what comes now came late, and none will follow.
+        thread.asks |= offset < self.effects_from or not thread.trusted(self.memory.trust_ms)
         self._grew(thread, grown)
         if fact.odd_events:
             news = True
@@ -142,6 +142,8 @@ class State:
         elif not thread.holds:
             thread = self._revived(thread, offset, at_ms)
         thread.last_ms = self.memory.clock_ms
+        if thread.ending is not None:
+            thread.ending.last = offset
         return thread
 
     def _new(self, chat: tuple[str, str], thread_id: str, offset: int, at_ms: int) -> Thread:
@@ -189,10 +191,15 @@ class State:
 
     def _due(self, thread: Thread, offset: int, at_ms: int) -> None:
         """The thread is to be judged because of this offset, unless an earlier assignment did so."""
+        ending = thread.ending
+        assert ending is not None, "nothing ended"
+        ending.last = offset
         if offset >= self.effects_from:
             self.backlog.add(thread, offset, at_ms)
-            if thread.ending is not None and thread.ending.judged:
-                self._count["late", ""] += 1
+            self._count["late", ""] += ending.judged
+        elif at_ms - ending.record_ms > self._limits.linger_s * 1000:
+            # So late that the thread may have been forgotten when it came, and nobody asked yet.
+            ending.doubted = True
 
     def _ask(self, thread: Thread, offset: int) -> bool:
         """A thread goes without an end: LiveChat must say whether it ended, unless it was asked long ago."""
@@ -202,6 +209,18 @@ class State:
         self.backlog.add(thread, offset, self.memory.newest_ms)
         self.memory.look_later(thread)
         return True
+
+    def _review(self, thread: Thread, offset: int) -> None:
+        """Judge the thread once more before it is forgotten."""
+        assert thread.ending is not None, "nothing ended"
+        if offset >= self.effects_from:
+            thread.ending.doubted = False
+            self.backlog.add(thread, offset, self.memory.newest_ms)
+
+    def _is_settled(self, offset: int) -> bool:
+        """Whether the committed offset may pass this one."""
+        lowest = self.backlog.unfinished.lowest()
+        return lowest is None or lowest[0] > offset
 
     def evict(self, bytes_max: int) -> None:
         """Keep to the limit of memory."""

@@ -195,7 +195,7 @@ class Member:
         world = self.world
         before = world.committed
         if world.commit(self.generation, committable.offset, committable.metadata):
-            if before is not None and committable.offset < before and before <= len(world.log):
+            if before is not None and committable.offset < before <= len(world.log):
                 raise Violation(f"P5: committed went from {before} to {committable.offset}")
             self._check_truth(committable.offset)
             if outcome == "ok":

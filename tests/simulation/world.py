@@ -39,7 +39,6 @@ class Event:
     first_offset: int | None = None  # where the log has it first; None: not in the log
     readable: bool = False  # there, or at a later offset
     record_ms: int = 0
-    created_ms: int = START_MS
     withheld: bool = False  # LiveChat was asked for the chat, and did not have it yet
 
 
@@ -88,7 +87,7 @@ class World:
         self.later: list[tuple[int, Thread, str, Event | None]] = []  # webhooks that are still on their way
         self.poisoned: dict[int, tuple[str, str]] = {}  # offset of a record nobody can read → its chat
         self.parked: set[tuple[str, str]] = set()  # chats with such a record that a person was told of
-        self.gets = 0  # get_chat calls
+        self.gets = 0  # get_chat calls for threads that ended
         self.untrue = False  # something happened that makes asking LiveChat right
         self.log_is_whole = True  # whatever is in the log reaches the tagger
 
@@ -102,7 +101,7 @@ class World:
         self.threads[owner, thread_id] = thread
         for word in words:
             event_id = f"{thread_id}_{len(thread.events)}"
-            thread.events.append(Event(event_id, word, by_customer=True, created_ms=self.now_ms))
+            thread.events.append(Event(event_id, word, by_customer=True))
         if not customer_known:
             self.untrue = True
         return thread
@@ -111,7 +110,7 @@ class World:
         event_id = f"{thread.thread_id}_{len(thread.events)}"
         if len(thread.events) % 3 == 2:
             event_id = f"e{thread.thread_id}{len(thread.events)}"  # LiveChat has ids of both kinds
-        event = Event(event_id, word, by_customer, created_ms=self.now_ms)
+        event = Event(event_id, word, by_customer)
         thread.events.append(event)
         thread.said_ms = self.now_ms
         return event
@@ -167,7 +166,7 @@ class World:
     def get_chat(self, organization: str, thread_id: str) -> dict[str, Any] | None:
         """LiveChat's answer, None where it refuses."""
         thread = self.threads[organization, thread_id]
-        self.gets += 1
+        self.gets += not thread.active
         if thread.refuses:
             thread.refused = True
             return None
@@ -261,6 +260,4 @@ def _users(thread: Thread) -> list[dict[str, str]]:
 
 def _event(thread: Thread, event: Event) -> dict[str, str]:
     author_id = f"c{thread.thread_id}" if event.by_customer else "agent@x"
-    created_at = datetime.fromtimestamp(event.created_ms / 1000, UTC).isoformat()
-    said = {"type": "message", "author_id": author_id, "text": event.word}
-    return {"id": event.id, "created_at": created_at, **said}
+    return {"id": event.id, "type": "message", "author_id": author_id, "text": event.word}

@@ -1,0 +1,84 @@
+"""Twenty thousand histories keep every property, and meet everything they are there for."""
+
+from collections import Counter
+from typing import Final
+
+import pytest
+
+from tests.simulation.history import fails, run, setting, shortened, steps, story
+
+CHUNKS: Final = 8  # so that two workers can share them
+HISTORIES: Final = 2_500
+SEEN_MIN: Final = 20
+
+# What every chunk must meet, or the histories no longer test it. The counters are the core's own.
+MUST_MEET: Final = frozenset(
+    {
+        "events_over_limit",
+        "evicted",
+        "expired",
+        "forgotten",
+        "hint_void absent",
+        "hint_void foreign",
+        "hint_void garbled",
+        "hint_void implausible",
+        "hint_void mismatch",
+        "hint_void version",
+        "ignored_answers",
+        "incomplete before_trust",
+        "incomplete evicted",
+        "incomplete expired",
+        "incomplete limit",
+        "incomplete never_seen",
+        "incomplete no_author",
+        "incomplete no_beginning",
+        "incomplete still_active",
+        "incomplete unreadable",
+        "late",
+        "lost_range",
+        "recreated",
+        "repeated_end",
+        "repeated_event",
+        "replayed",
+        "resume_void",
+        "resumed",
+        "seek_lost",
+        "unreadable no action",
+        "unreadable no chat_id",
+        "unreadable not JSON",
+        "unreadable not an object",
+        "window_cut",
+    }
+)
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_no_history_violates_a_property(chunk: int) -> None:
+    seen: Counter[str] = Counter()
+    for seed in range(chunk * HISTORIES, (chunk + 1) * HISTORIES):
+        drawn = setting(seed)
+        try:
+            seen += run(drawn).seen
+        except Exception:
+            pytest.fail(f"seed {seed}\n{story(drawn, shortened(drawn, steps(drawn)))}", pytrace=False)
+    met = {name for name, count in seen.items() if count >= SEEN_MIN}
+    assert met >= MUST_MEET, f"hardly met any more: {sorted(MUST_MEET - met)}"
+
+
+def test_a_history_is_the_same_each_time_it_is_run() -> None:
+    for seed in range(50):
+        first, second = run(setting(seed)), run(setting(seed))
+        assert first.world.log == second.world.log
+        assert first.seen == second.seen
+
+
+def test_a_history_that_fails_is_shown_as_a_short_story() -> None:
+    """The mistake here is in the world: an end that the log has is not LiveChat's."""
+    drawn = setting(1)
+    history = [("begins", 0, 1 << 9), ("says", 0, 16), ("ends", 0, 1 << 9), *steps(drawn)]
+    broken = [*history, ("nobody_knows_this_step", 0, 0)]
+    assert fails(drawn, history) is None
+    assert "nobody_knows_this_step" in (fails(drawn, broken) or "")
+    short = shortened(drawn, broken)
+    assert short == [("nobody_knows_this_step", 0, 0)]
+    assert "nobody_knows_this_step" in story(drawn, short)

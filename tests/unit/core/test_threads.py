@@ -1,0 +1,144 @@
+"""All threads of a partition: found by their ids and by age, and accounted for in bytes."""
+
+import gc
+import random
+import tracemalloc
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from tagger.core.chat import Thread
+from tagger.core.event import ChatStarted
+from tagger.core.threads import Threads
+
+ORGANIZATION: Final = "390e44e6-f1e6-0368c-z6ddb-74g14508c2ex"
+
+
+def a_thread(thread_id: str = "T", *, chat: str = "C", organization: str = "org", first: int = 0) -> Thread:
+    return Thread((organization, chat), thread_id, first, 0, 0)
+
+
+def test_a_thread_is_found_by_organization_chat_and_thread() -> None:
+    threads = Threads()
+    ids = [("o1", "C", "T"), ("o1", "C", "U"), ("o1", "D", "T"), ("o2", "C", "T")]
+    for organization, chat, thread_id in ids:
+        threads.add(a_thread(thread_id, chat=chat, organization=organization))
+    for organization, chat, thread_id in ids:
+        found = threads.get(organization, chat, thread_id)
+        assert found is not None
+        assert (*found.chat, found.thread_id) == (organization, chat, thread_id)
+    assert threads.get("o2", "C", "U") is None
+    assert [thread.thread_id for thread in threads.of_chat(("o1", "C"))] == ["U", "T"]
+    assert len(list(threads)) == threads.count == 4
+
+
+@pytest.mark.parametrize("gone", ["T", "U", "V"])
+def test_of_several_threads_of_a_chat_any_may_go(gone: str) -> None:
+    threads = Threads()
+    for thread_id in ("T", "U", "V"):
+        threads.add(a_thread(thread_id))
+    thread = threads.get("org", "C", gone)
+    assert thread is not None
+    threads.remove(thread)
+    assert threads.get("org", "C", gone) is None
+    assert {left.thread_id for left in threads} == {"T", "U", "V"} - {gone}
+
+
+def test_nothing_is_held_once_all_threads_are_gone() -> None:
+    threads = Threads()
+    for number in range(5):
+        thread = a_thread(str(number))
+        threads.add(thread)
+        threads.size += thread.add("e", "a@x", ("hello",))
+    for thread in list(threads):
+        threads.remove(thread)
+    assert (threads.count, threads.size, threads.bytes, list(threads), threads.oldest()) == (
+        0,
+        0,
+        0,
+        [],
+        None,
+    )
+
+
+def test_the_oldest_is_the_one_that_begins_first_of_those_that_hold_something() -> None:
+    threads = Threads()
+    held = [a_thread(str(number), first=number) for number in range(3)]
+    for thread in held:
+        threads.add(thread)
+    threads.remove(held[0])
+    assert threads.oldest() is held[1]
+    threads.strip(held[1])
+    assert threads.oldest() is held[2]
+    assert threads.by_age() == [held[2]]
+
+
+def test_an_old_thread_does_not_keep_the_places_of_those_that_came_and_went() -> None:
+    threads = Threads()
+    threads.add(a_thread("old"))
+    for number in range(1_000):
+        thread = a_thread(str(number), first=number)
+        threads.add(thread)
+        threads.remove(thread)
+        threads.oldest()
+    assert len(threads._by_age) < 100  # what is to be bounded is nowhere else to be seen
+
+
+def strings(
+    messages: int, characters: int, agents: int
+) -> Iterator[tuple[str, str, str, list[tuple[str, str, str]]]]:
+    """Fresh strings of one thread after the other: chat, thread, customer, and (event, author, text)s."""
+    rng = random.Random(7)
+    for number in range(300):
+        thread, customer = f"K{number:09d}", f"{number:08x}-f8df-4364-8059-649c35c9ed0c"
+        said = [
+            (
+                f"{thread}_{place}",
+                customer if place % 2 else f"agent{rng.randrange(agents)}@example.com",
+                text,
+            )
+            for place in range(messages)
+            for text in [f"{number} {place} ".ljust(characters, "x")]
+        ]
+        yield f"P{number:09d}", thread, customer, said
+
+
+@pytest.mark.parametrize(
+    ("messages", "characters", "agents"),
+    [(0, 0, 1), (1, 20, 1), (3, 400, 5), (20, 80, 3), (150, 60, 3), (20, 4_000, 1)],
+)
+def test_accounted_bytes_are_those_that_are_allocated(messages: int, characters: int, agents: int) -> None:
+    """Never fewer, or the limit would not hold; and not many more, or memory would lie idle."""
+    gc.collect()
+    tracemalloc.start()
+    threads = Threads()
+    for chat, thread_id, customer, said in strings(messages, characters, agents):
+        thread = Thread(
+            (ORGANIZATION, chat), thread_id, len(threads.chats) + 1_000, 1_700_000_000_000 + threads.count, 0
+        )
+        threads.add(thread)
+        began = ChatStarted(
+            *thread.chat, thread_id, 1_700_000_000_000 + threads.count, True, (), (customer,), (0,), (), 0
+        )
+        threads.size += thread.begin(began)[1]
+        for event_id, author_id, text in said:
+            threads.size += thread.add(event_id, author_id, (text,))
+    del chat, thread_id, customer, said, thread, began
+    gc.collect()
+    allocated = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert allocated <= threads.bytes <= allocated * 1.25 + 300 * 100
+
+
+def test_a_thread_of_twenty_messages_of_eighty_characters_takes_less_than_three_kilobytes() -> None:
+    threads = Threads()
+    for chat, thread_id, customer, said in strings(20, 80, 3):
+        thread = Thread((ORGANIZATION, chat), thread_id, 0, 0, 0)
+        threads.add(thread)
+        threads.size += thread.begin(
+            ChatStarted(*thread.chat, thread_id, 0, True, (), (customer,), (0,), (), 0)
+        )[1]
+        for event_id, author_id, text in said:
+            threads.size += thread.add(event_id, author_id, (text,))
+    assert threads.bytes / threads.count < 3_000
