@@ -26,7 +26,7 @@ AUTHORS_MAX: Final = 200
 
 # What one thread costs beside its text and authors: the objects, the ids, the places in the indexes.
 # Measured; `tests/unit/core/test_threads.py` compares it with what the interpreter allocates.
-THREAD_BYTES: Final = 700
+THREAD_BYTES: Final = 780
 # What the id of an author, or a tag, costs beside its letters; and what an agent's costs, whose letters are shared.
 NAME_BYTES: Final = 60
 _SHARED_BYTES: Final = 8

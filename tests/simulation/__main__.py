@@ -4,7 +4,8 @@ import sys
 import time
 from collections import Counter
 
-from tests.simulation.history import run, setting, shortened, steps, story
+from tests.simulation.setting import setting, steps
+from tests.simulation.story import run, shortened, story
 
 
 def main(arguments: list[str]) -> int:

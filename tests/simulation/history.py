@@ -1,118 +1,20 @@
-"""Seeded histories: a list of steps, drawn from a seed, done to a small world. A step is a name and two numbers.
+"""A small world, the members of its group, and everything that may be done to them.
 
 Every step can be done in every state, so steps can be left out of a history that fails until what
-remains is short. Which faults a history has, and every limit, is drawn from its seed too.
+remains is short.
 """
 
-import random
 from collections import Counter
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from tagger.core.limits import Limits
 from tagger.core.offsets import Hint, encode
-from tests.simulation.member import Member, Violation
+from tests.simulation.member import Member
+from tests.simulation.setting import UNTRUE, Setting, Step
 from tests.simulation.world import START_MS, Event, Thread, World
 
-Step = tuple[str, int, int]
 T = TypeVar("T")
 
 HOUR_MS: Final = 3_600_000
-STEPS: Final = 110
-
-# Everyday life, and how often.
-PLAIN: Final = {
-    "begins": 9,
-    "says": 24,
-    "ends": 9,
-    "again": 5,
-    "wait": 12,
-    "late": 4,
-    "poll": 30,
-    "act": 24,
-    "commit": 10,
-    "tick": 4,
-}
-# Faults that a history may have, and how often they then come.
-FAULTS: Final = {
-    "crash": 6,
-    "rebalance": 4,
-    "zombie": 8,
-    "disorder": 0,  # changes how webhooks are delivered
-    "api": 0,  # changes what LiveChat answers
-    "strangers": 0,  # threads whose customer is not named
-    "poison": 3,
-    "metadata": 3,
-    "retention": 2,
-    "reset": 2,
-    "recreate": 1,
-    "truncate": 2,
-    "clocks": 3,
-    "silence": 3,
-    "lost_seek": 3,
-    "window": 0,  # a short replay window
-    "memory": 0,  # little of it
-    "long_threads": 0,  # more events than are kept
-}
-# Those after which asking LiveChat is right; the others must be survived on the log alone.
-UNTRUE: Final = frozenset(
-    "strangers poison metadata retention reset recreate truncate silence window memory long_threads".split()
-)
-# Those that take records away, or put them out of reach: what came late in them may be gone for good. A replay
-# window holds more than threads linger for, except here.
-LOSSY: Final = frozenset({"retention", "reset", "recreate", "truncate", "window"})
-# A history has few kinds of faults: with all at once, each hides what the others do. How likely each of them is.
-KINDS: Final = (
-    (sorted(FAULTS.keys() - UNTRUE), 0.5),
-    (["window"], 1.0),
-    (["window", "metadata", "retention", "api"], 0.5),
-    (["silence"], 1.0),
-    (["silence", "strangers", "poison", "long_threads"], 0.4),
-    (["memory"], 1.0),
-    (["memory", "silence", "api"], 0.5),
-    (["truncate", "recreate", "reset", "retention", "metadata", "api"], 0.4),
-    (sorted(FAULTS), 0.15),
-    (sorted(FAULTS), 0.4),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """The constants of one history."""
-
-    seed: int
-    faults: frozenset[str]
-    limits: Limits
-    bytes_max: int
-
-
-def setting(seed: int) -> Setting:
-    rng = random.Random(seed)
-    kinds, chance = rng.choice(KINDS)
-    faults = frozenset(name for name in kinds if rng.random() < chance) | {"crash", "rebalance", "disorder"}
-    linger_s = rng.randint(40, 120)
-    limits = Limits(
-        replay_records_max=rng.randint(3, 50) if "window" in faults else 100_000,
-        chat_age_s_max=rng.randint(150, 400),
-        chat_idle_s_max=rng.randint(150, 300),
-        linger_s=linger_s,
-        skew_s=rng.randint(8, linger_s // 4),
-        thread_events_max=rng.randint(2, 6) if "long_threads" in faults else 1000,
-        unsettled_max=rng.randint(2, 20),
-        settled_behind_max=rng.randint(2, 20),
-        still_active_asks_max=2,
-        still_active_every_s=1,
-    )
-    bytes_max = rng.randint(1_500, 6_000) if "memory" in faults else 1 << 30
-    return Setting(seed, faults, limits, bytes_max)
-
-
-def steps(setting: Setting) -> list[Step]:
-    """The history itself. Different from `setting`'s draws, or the first steps would be known from the limits."""
-    rng = random.Random(~setting.seed)
-    weights = {**PLAIN, **{name: often for name, often in FAULTS.items() if often and name in setting.faults}}
-    names = rng.choices(list(weights), list(weights.values()), k=STEPS)
-    return [(name, rng.getrandbits(20), rng.getrandbits(20)) for name in names]
 
 
 class History:
@@ -159,7 +61,8 @@ class History:
         thread = self._pick(ended[-3:], a)
         if thread is None:
             return
-        if not self._lingers(thread) or "clocks" in self.setting.faults:
+        by_ingest_ms = self.world.now_ms + self.world.ingest_offset_ms - thread.end_ms
+        if not self._lingers(thread) or by_ingest_ms > self.setting.limits.linger_s * 1000:
             self.world.untrue = True  # so late, by some clock, that nobody may know the thread any more
         self._say(thread, b)
 
@@ -176,7 +79,7 @@ class History:
             t for t in world.threads.values() if t.begun and world.now_ms - t.created_ms < 30_000
         ]
         thread = self._pick(young_threads, a)
-        if thread is not None and b % 2 == 0:
+        if thread is not None and b % 3:
             world.send(thread, "incoming_chat", None)
             return
         record = self._pick(world.log[world.log_start :][-6:], a)
@@ -197,17 +100,17 @@ class History:
             self.world.poison(thread, event, junk)
 
     def wait(self, a: int, b: int) -> None:
-        self._pass((1, 300, 1_000, 3_000, 7_000)[a % 5] + b % 100)
+        self.passes((1, 300, 1_000, 3_000, 7_000)[a % 5] + b % 100)
 
     def silence(self, a: int, b: int) -> None:
         limits = self.setting.limits
         self.world.untrue = True
         for _ in range((limits.chat_idle_s_max * (1 + a % 3)) // (2 * limits.skew_s)):
-            self._pass(limits.skew_s * 1000)
+            self.passes(limits.skew_s * 1000)
             if b & 1:
                 self.member.tick()
 
-    def _pass(self, ms: int) -> None:
+    def passes(self, ms: int) -> None:
         world, limits = self.world, self.setting.limits
         world.passes(ms)
         if world.now_ms - START_MS > (min(limits.chat_idle_s_max, limits.chat_age_s_max) - 60) * 1000:
@@ -281,7 +184,7 @@ class History:
         self._replace(self.stashed.pop(0) if a & 4 else self._new_member())
 
     def _replace(self, member: Member) -> None:
-        self._count(self.member)
+        self.count(self.member)
         self.zombies = [zombie for zombie in self.zombies if zombie is not member]
         self.member = member
         member.assign()
@@ -379,120 +282,6 @@ class History:
         else:
             self.member.clock_offset_ms = jump_ms
 
-    # How it ends
-
-    def heal(self) -> None:
-        """The faults stop; within a bounded number of steps nothing is left to do."""
-        world = self.world
-        world.ingest_offset_ms = self.member.clock_offset_ms = 0
-        self._pass(self.setting.limits.skew_s * 1000)
-        self._drain()
-        limits = self.setting.limits
-        for _ in range((limits.chat_age_s_max + limits.chat_idle_s_max + 60) // limits.skew_s):
-            world.now_ms += limits.skew_s * 1000
-            self.member.partition.tick(world.now_ms, len(world.log), len(world.log))
-        self._drain()
-        self._count(self.member)
-
-    def _drain(self) -> None:
-        member, world = self.member, self.world
-        for _ in range(60 + 20 * len(world.log)):
-            member.poll(5)
-            member.tick()
-            member.act(0, "ok")
-            committable = member.partition.committable()
-            at_end = committable is not None and committable.offset == len(world.log)
-            if at_end and not member.partition.stats().unsettled:
-                break
-        member.commit()
-        if world.committed != len(world.log):
-            raise Violation(f"P3: {world.committed} is committed, the log ends at {len(world.log)}")
-
-    def check(self) -> None:
-        """What must hold at the end."""
-        world = self.world
-        for thread in world.threads.values():
-            wrong = thread.tags - world.allows(thread)
-            if wrong:
-                raise Violation(f"P4: {thread.thread_id} has {wrong}, which nothing calls for")
-            if thread.refused or thread.kept_stale:
-                continue
-            missing = world.wants(thread, self._counts_late) - thread.tags
-            if missing:
-                raise Violation(f"P4: {thread.thread_id} lacks {missing}")
-        untold = set(world.poisoned.values()) - world.parked
-        if untold and not self.setting.faults & LOSSY:
-            raise Violation(f"nobody was told of what is unreadable in {sorted(untold)}")
-        if world.gets and not world.untrue:
-            raise Violation(f"P6: LiveChat was asked {world.gets} times for what was not missing")
-
-    def _counts_late(self, event: Event) -> bool:
-        """A late event counts unless it may be gone; one that nobody can read only where its thread was known."""
-        gone = self.setting.faults & LOSSY or self.seen["forgotten"]
-        return not gone and (event.readable or self.setting.faults & UNTRUE == {"poison"})
-
-    def _count(self, member: Member) -> None:
+    def count(self, member: Member) -> None:
         for (name, reason), count in member.partition.stats().counters.items():
             self.seen[f"{name} {reason}".rstrip()] += count
-
-
-def run(setting: Setting, history: list[Step] | None = None) -> History:
-    """Do a whole history; raises Violation."""
-    world = History(setting)
-    for step in steps(setting) if history is None else history:
-        world.do(step)
-    world.heal()
-    world.check()
-    return world
-
-
-def story(setting: Setting, history: list[Step]) -> str:
-    """The history as people read it: what each step wrote to the log, and where it left the tagger."""
-    lines = [f"{setting}", f"history = {history}"]
-    world = History(setting)
-
-    def tell(name: str, log_length: int) -> None:
-        log = world.world.log
-        stats, committed = world.member.partition.stats(), world.world.committed
-        held = f"{stats.threads} threads, {stats.unsettled} wait"
-        lines.append(f"{name:10} {stats.phase} at {stats.position}, committed {committed}, {held}")
-        for record in log[log_length:]:
-            value = (record.value or b"").decode("utf-8", "replace")
-            lines.append(f"{'':10} {record.offset}: {record.timestamp - START_MS} {value}")
-
-    try:
-        for name, a, b in history:
-            before = len(world.world.log)
-            world.do((name, a, b))
-            tell(name, before)
-        before = len(world.world.log)
-        world.heal()
-        tell("heal", before)
-        world.check()
-    except Exception as error:
-        lines.append(repr(error))
-    return "\n".join(lines)
-
-
-def shortened(setting: Setting, history: list[Step]) -> list[Step]:
-    """A history that still fails, with no part that could be left out."""
-    size = len(history) // 2
-    while size:
-        start = 0
-        while start < len(history):
-            shorter = history[:start] + history[start + size :]
-            if fails(setting, shorter) is None:
-                start += size
-            else:
-                history = shorter
-        size //= 2
-    return history
-
-
-def fails(setting: Setting, history: list[Step]) -> str | None:
-    """What a history violates."""
-    try:
-        run(setting, history)
-    except Exception as error:
-        return repr(error)
-    return None

@@ -69,6 +69,14 @@ def _hint(partition: Partition, offset: int, **changed: int | None) -> Committab
     return Committable(offset, encode(Hint(**values)))  # type: ignore[arg-type]
 
 
+def _one_too_many(original: Any) -> Any:
+    def lowest(self: Unfinished) -> tuple[int, int] | None:
+        found: tuple[int, int] | None = original(self)
+        return None if found is None else (found[0] + 1, found[1])
+
+    return lowest
+
+
 def _only(holding: Callable[[Thread], bool]) -> Callable[[Any], Any]:
     """A `replay_from` over some of the threads only."""
 
@@ -248,12 +256,7 @@ MUTANTS: Final = (
         "committable",
         _committing(lambda p, c: _hint(p, p._state.position)),
     ),
-    Mutant(
-        "one too many is committed",
-        Unfinished,
-        "lowest",
-        lambda f: lambda s: (lambda r: r and (r[0] + 1, r[1]))(f(s)),
-    ),
+    Mutant("one too many is committed", Unfinished, "lowest", _one_too_many),
     Mutant("replay_from is over open threads only", Threads, "oldest", _only(lambda t: t.ending is None)),
     Mutant("a half-built state is committed", Partition, "_live", lambda _: property(_live_while_replaying)),
     Mutant("a missing hint is trusted", Start, "_look_back", _instead(_trust_missing_hint)),

@@ -5,7 +5,8 @@ from typing import Final
 
 import pytest
 
-from tests.simulation.history import fails, run, setting, shortened, steps, story
+from tests.simulation.setting import setting, steps
+from tests.simulation.story import fails, run, shortened, story
 
 CHUNKS: Final = 8  # so that two workers can share them
 HISTORIES: Final = 2_500

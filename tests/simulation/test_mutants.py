@@ -4,8 +4,9 @@ from typing import Final
 
 import pytest
 
-from tests.simulation.history import fails, setting, steps
 from tests.simulation.mutants import MUTANTS, Mutant
+from tests.simulation.setting import setting, steps
+from tests.simulation.story import fails
 
 SEEDS: Final = 2_000
 

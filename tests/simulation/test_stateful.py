@@ -6,7 +6,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from tests.simulation.history import FAULTS, PLAIN, History, setting
+from tests.simulation.history import History
+from tests.simulation.setting import FAULTS, PLAIN, setting
+from tests.simulation.verdict import check, heal
 
 NUMBERS: Final = st.integers(0, (1 << 20) - 1)
 EVERYDAY: Final = sorted(PLAIN)
@@ -33,8 +35,8 @@ class Histories(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "history"):
-            self.history.heal()
-            self.history.check()
+            heal(self.history)
+            check(self.history)
 
 
 Histories.TestCase.settings = settings(

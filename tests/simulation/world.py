@@ -63,6 +63,7 @@ class Thread:
     refused: bool = False  # get_chat was refused at least once
     refuses: bool = False  # get_chat is refused for ever
     stale: int = 0  # get_chat calls that still say active after the end
+    told_early: bool = False  # LiveChat said that it ended before the log did: what comes then is late
     lags: int = 0  # get_chat calls that do not have the last event yet
     kept_stale: bool = False  # it was called active until the tagger gave up
     waived: bool = False  # no tag can be demanded: its end was lost, or skipped by hand
@@ -172,6 +173,7 @@ class World:
             return None
         thread.asked += 1
         active = thread.active
+        thread.told_early |= not active and thread.end_offset is None
         if not active and thread.stale > 0:
             thread.stale -= 1
             active = True
@@ -217,7 +219,7 @@ class World:
     def allows(self, thread: Thread) -> set[str]:
         """Tags that may be on the thread."""
         tags = said(thread.events)
-        if thread.end_offset is not None:
+        if thread.end_offset is not None and not thread.told_early:
             before = self.before_end(thread)
             if any(event.word == "n" and self._can_be_known(event) for event in before):
                 tags.discard("z")

@@ -174,7 +174,7 @@ def main() -> None:
         ("bytes an open thread, accounted", accounted),
     ]
     for name, value in rows:
-        print(f"{value:10.2f}  {name}")  # noqa: T201 - a command
+        print(f"{value:10.2f}  {name}")
     with RESULTS.open("w", newline="") as file:
         csv.writer(file).writerows([("measure", "value"), *((name, f"{value:.2f}") for name, value in rows)])
 

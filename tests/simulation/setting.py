@@ -1,0 +1,113 @@
+"""What differs from history to history: its limits, the kinds of faults it has, and its steps; all of a seed.
+
+A step is a name and two numbers, which its doing interprets. With all faults at once each would hide what the
+others do, so a history has few kinds of them.
+"""
+
+import random
+from dataclasses import dataclass
+from typing import Final
+
+from tagger.core.limits import Limits
+
+Step = tuple[str, int, int]
+
+STEPS: Final = 110
+
+# Everyday life, and how often.
+PLAIN: Final = {
+    "begins": 9,
+    "says": 24,
+    "ends": 9,
+    "again": 8,
+    "wait": 12,
+    "late": 4,
+    "poll": 30,
+    "act": 24,
+    "commit": 10,
+    "tick": 4,
+}
+# Faults that a history may have, and how often they then come.
+FAULTS: Final = {
+    "crash": 8,
+    "rebalance": 4,
+    "zombie": 8,
+    "disorder": 0,  # changes how webhooks are delivered
+    "api": 0,  # changes what LiveChat answers
+    "strangers": 0,  # threads whose customer is not named
+    "poison": 3,
+    "metadata": 3,
+    "retention": 2,
+    "reset": 2,
+    "recreate": 1,
+    "truncate": 4,
+    "clocks": 6,
+    "silence": 3,
+    "lost_seek": 5,
+    "window": 0,  # a short replay window
+    "memory": 0,  # little of it
+    "long_threads": 0,  # more events than are kept
+}
+# Those after which asking LiveChat is right; the others must be survived on the log alone.
+UNTRUE: Final = frozenset(
+    "strangers poison metadata retention reset recreate truncate silence window memory long_threads".split()
+)
+# Those that take records away, or put them out of reach: what came late in them may be gone for good. A replay
+# window holds more than threads linger for, except here.
+LOSSY: Final = frozenset({"retention", "reset", "recreate", "truncate", "window"})
+# Kinds of faults that histories have, and how likely each of them is.
+KINDS: Final = (
+    (sorted(FAULTS.keys() - UNTRUE), 0.5),
+    (["lost_seek"], 1.0),
+    (["clocks"], 1.0),
+    (["window"], 1.0),
+    (["window", "metadata", "retention", "api"], 0.5),
+    (["silence"], 1.0),
+    (["strangers", "poison", "api"], 0.7),
+    (["silence", "strangers", "poison", "long_threads"], 0.4),
+    (["memory"], 1.0),
+    (["memory", "silence", "api"], 0.5),
+    (["truncate"], 1.0),
+    (["truncate", "recreate", "reset", "retention", "metadata", "api"], 0.4),
+    (sorted(FAULTS), 0.15),
+    (sorted(FAULTS), 0.4),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The constants of one history."""
+
+    seed: int
+    faults: frozenset[str]
+    limits: Limits
+    bytes_max: int
+
+
+def setting(seed: int) -> Setting:
+    rng = random.Random(seed)
+    kinds, chance = rng.choice(KINDS)
+    faults = frozenset(name for name in kinds if rng.random() < chance) | {"crash", "rebalance", "disorder"}
+    linger_s = rng.randint(40, 120)
+    limits = Limits(
+        replay_records_max=rng.randint(2, 25) if "window" in faults else 100_000,
+        chat_age_s_max=rng.randint(150, 400),
+        chat_idle_s_max=rng.randint(150, 300),
+        linger_s=linger_s,
+        skew_s=rng.randint(8, linger_s // 4),
+        thread_events_max=rng.randint(2, 6) if "long_threads" in faults else 1000,
+        unsettled_max=rng.randint(2, 20),
+        settled_behind_max=rng.randint(2, 20),
+        still_active_asks_max=2,
+        still_active_every_s=1,
+    )
+    bytes_max = rng.randint(1_500, 6_000) if "memory" in faults else 1 << 30
+    return Setting(seed, faults, limits, bytes_max)
+
+
+def steps(setting: Setting) -> list[Step]:
+    """The history itself. Different from `setting`'s draws, or the first steps would be known from the limits."""
+    rng = random.Random(~setting.seed)
+    weights = {**PLAIN, **{name: often for name, often in FAULTS.items() if often and name in setting.faults}}
+    names = rng.choices(list(weights), list(weights.values()), k=STEPS)
+    return [(name, rng.getrandbits(20), rng.getrandbits(20)) for name in names]

@@ -1,0 +1,68 @@
+"""Histories run from beginning to end; those that fail are made short, and told so that people can follow."""
+
+from tests.simulation.history import History
+from tests.simulation.setting import Setting, Step, steps
+from tests.simulation.verdict import check, heal
+from tests.simulation.world import START_MS
+
+
+def run(setting: Setting, history: list[Step] | None = None) -> History:
+    """Do a whole history; raises Violation."""
+    world = History(setting)
+    for step in steps(setting) if history is None else history:
+        world.do(step)
+    heal(world)
+    check(world)
+    return world
+
+
+def story(setting: Setting, history: list[Step]) -> str:
+    """The history as people read it: what each step wrote to the log, and where it left the tagger."""
+    lines = [f"{setting}", f"history = {history}"]
+    world = History(setting)
+
+    def tell(name: str, log_length: int) -> None:
+        log = world.world.log
+        stats, committed = world.member.partition.stats(), world.world.committed
+        held = f"{stats.threads} threads, {stats.unsettled} wait"
+        lines.append(f"{name:10} {stats.phase} at {stats.position}, committed {committed}, {held}")
+        for record in log[log_length:]:
+            value = (record.value or b"").decode("utf-8", "replace")
+            lines.append(f"{'':10} {record.offset}: {record.timestamp - START_MS} {value}")
+
+    try:
+        for name, a, b in history:
+            before = len(world.world.log)
+            world.do((name, a, b))
+            tell(name, before)
+        before = len(world.world.log)
+        heal(world)
+        tell("heal", before)
+        check(world)
+    except Exception as error:
+        lines.append(repr(error))
+    return "\n".join(lines)
+
+
+def shortened(setting: Setting, history: list[Step]) -> list[Step]:
+    """A history that still fails, with no part that could be left out."""
+    size = len(history) // 2
+    while size:
+        start = 0
+        while start < len(history):
+            shorter = history[:start] + history[start + size :]
+            if fails(setting, shorter) is None:
+                start += size
+            else:
+                history = shorter
+        size //= 2
+    return history
+
+
+def fails(setting: Setting, history: list[Step]) -> str | None:
+    """What a history violates."""
+    try:
+        run(setting, history)
+    except Exception as error:
+        return repr(error)
+    return None
