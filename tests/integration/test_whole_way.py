@@ -109,7 +109,12 @@ async def test_duplicates_disorder_and_lost_answers_change_no_tag(
         stage.livechat.sender.sending.held_back_s_max = 1.0
         stage.livechat.faults.append(Fault("lost", method="tag_thread", share=0.2))
         await stage.play(visits(11, CHATS))
-        await settled_rightly(stage)
+        result = await stage.settled(SETTLED_S)
+        assert result.missing == ()
+        # A message that comes after the end and makes a `none` hold takes nothing back; the manual says so.
+        decisions = await decisions_of(stage)
+        conflicts = {d["thread_id"] for d in decisions if d["outcome"] == "late_conflict"}
+        assert {thread_id for thread_id, _ in result.wrong} <= conflicts
 
 
 def junk(secret: str) -> list[bytes]:
