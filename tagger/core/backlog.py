@@ -52,7 +52,7 @@ class Backlog:
         ending = thread.ending
         assert ending is not None, "work without an ending"
         assert ending.waiting, "nothing is due"
-        ending.handed, ending.waiting = ending.waiting, ()
+        ending.handed, ending.waiting, ending.asked = ending.waiting, (), 0
         self._under_way[work_id] = thread
         return self.work(work_id, thread, incomplete, conversation)
 

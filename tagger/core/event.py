@@ -13,13 +13,17 @@ from tagger.core.said import fields_of
 # Chats that `ingest` and `tagger` are tried out with begin so; a real chat id never does.
 SAMPLE_PREFIX: Final = "tagger-sample-"
 
+# More than a chat is ever in, and more tags than an agent ever sets; what comes after is left out.
+GROUPS_MAX: Final = 200
+TAGS_MAX: Final = 200
+
 
 class Event(NamedTuple):
-    """One event of a thread that says something, or may."""
+    """One event of a thread that says something."""
 
     event_id: str
     author_id: str  # "": LiveChat did not say
-    fields: tuple[str, ...]  # () where it says nothing
+    fields: tuple[str, ...]
 
     def __repr__(self) -> str:
         return f"Event({self.event_id!r}, {len(self.fields)} fields)"
@@ -207,7 +211,7 @@ def _chat(organization: str, chat: object) -> ChatStarted | Restricted | Ignored
         events,
         _customers(chat.get("users")),
         _group_ids(thread.get("access")) or _group_ids(chat.get("access")),
-        tuple([tag for tag in _list(thread.get("tags")) if isinstance(tag, str)]),
+        tuple([tag for tag in _list(thread.get("tags"))[:TAGS_MAX] if isinstance(tag, str)]),
         odd,
     )
 
@@ -240,7 +244,7 @@ def _group_ids(access: object) -> tuple[int, ...] | None:
     listed = access.get("group_ids") if isinstance(access, dict) else None
     if not isinstance(listed, list):
         return None
-    return tuple(group for group in listed if type(group) is int)
+    return tuple([group for group in listed[:GROUPS_MAX] if type(group) is int])
 
 
 def milliseconds(created_at: object) -> int | None:

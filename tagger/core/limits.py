@@ -5,6 +5,10 @@ The defaults are those of a busy installation. Operators set the five that cost 
 """
 
 from dataclasses import dataclass
+from typing import Final
+
+# Somebody's clock is an hour off: a record this far ahead of ours is still believed, for the trust time only.
+CLOCK_JUMP_MS: Final = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,9 @@ class Limits:
     unsettled_max: int = 5_000
     """Ended threads that wait to be settled; at this many the partition is paused."""
 
-    settled_behind_max: int = 20_000
-    """Work settled behind older work that is not: a crash does it again. Beyond it the partition pauses."""
+    offsets_max: int = 20_000
+    """Offsets from the committed one on that are kept track of: what waits, and what is settled behind it, which
+    a crash does again. At this many the partition is paused."""
 
     still_active_asks_max: int = 12
     """How often LiveChat is asked again while it calls a thread active whose end we have: two minutes."""

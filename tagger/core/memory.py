@@ -11,8 +11,7 @@ from typing import Final
 
 from tagger.core.chat import Thread
 from tagger.core.deadlines import Deadlines
-from tagger.core.limits import Limits
-from tagger.core.start import CLOCK_JUMP_MS
+from tagger.core.limits import CLOCK_JUMP_MS, Limits
 from tagger.core.threads import Threads
 
 # Threads are looked at this often, if not sooner: who is long gone must not fill the list of who is due.

@@ -66,9 +66,6 @@ class Unfinished:
         self._works: dict[int, int] = {}  # offset → works that are not done
         self._order: deque[tuple[int, int]] = deque()  # (offset, record time ms), done ones not yet taken out
 
-    def __len__(self) -> int:
-        return len(self._works)
-
     def add(self, offset: int, record_ms: int) -> None:
         works = self._works.get(offset, 0)
         if not works:
@@ -88,6 +85,6 @@ class Unfinished:
         return order[0] if order else None
 
     @property
-    def settled_behind(self) -> int:
-        """Offsets done behind an older one that is not: a crash does their work again."""
-        return len(self._order) - len(self._works)
+    def tracked(self) -> int:
+        """Offsets that are not done, and done ones behind the lowest of them: a crash does all their work again."""
+        return len(self._order) if self.lowest() else 0

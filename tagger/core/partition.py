@@ -62,13 +62,7 @@ class Partition:
         self._idle = False  # nothing came since the last tick
 
     def begin(
-        self,
-        committed: int | None,
-        metadata: str,
-        log_start: int,
-        log_end: int,
-        *,
-        bytes_max: int,
+        self, committed: int | None, metadata: str, log_start: int, log_end: int, *, bytes_max: int
     ) -> Seek:
         """An assignment, or a fresh look at the log after an offset out of range.
 
@@ -206,10 +200,8 @@ class Partition:
             self._count["ignored_answers", ""] += 1
             return None
         chat = None if isinstance(answer, Refused) else chat_of(thread.chat[0], answer)
-        if not isinstance(chat, ChatStarted) or (chat.chat_id, chat.thread_id) != (
-            thread.chat[1],
-            thread.thread_id,
-        ):
+        asked_for = (*thread.chat, thread.thread_id)
+        if not isinstance(chat, ChatStarted) or chat[:3] != asked_for:
             return backlog.work(work_id, thread, None, thread.conversation(complete=False))
         if not chat.active:
             return backlog.work(work_id, thread, None, self._state.unite(thread, chat))
@@ -219,9 +211,7 @@ class Partition:
         thread.ending.asked += 1
         if thread.ending.asked <= self._limits.still_active_asks_max:
             return Wait(now_ms + self._limits.still_active_every_s * 1000)
-        more = thread.unite(chat)
-        thread.completed, thread.incomplete = False, "still_active"
-        return backlog.work(work_id, thread, None, thread.conversation(complete=False, more=more))
+        return backlog.work(work_id, thread, None, self._state.unite(thread, chat))
 
     def settled(self, work_id: int, tags: frozenset[str]) -> None:
         """The work is done: its tags are set or parked, and the record that says so is acknowledged.
@@ -276,7 +266,7 @@ class Partition:
         self._paused = (self._opened and backlog.threads > 0) and (
             backlog.threads * part >= limits.unsettled_max
             or backlog.bytes * part >= self._bytes_max // UNSETTLED_SHARE
-            or backlog.unfinished.settled_behind * part >= limits.settled_behind_max
+            or backlog.unfinished.tracked * part >= limits.offsets_max
         )
 
     def stats(self) -> Stats:

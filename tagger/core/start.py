@@ -6,14 +6,11 @@ starting in the middle shows in the trust time: a thread created before it is no
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
-from tagger.core.limits import Limits
+from tagger.core.limits import CLOCK_JUMP_MS, Limits
 from tagger.core.offsets import Void, decode
 from tagger.core.work import FindTime, Record, Seek
-
-# A record may be this far ahead of our clock before its time is disbelieved: somebody's clock is an hour off.
-CLOCK_JUMP_MS: Final = 3_600_000
 
 Stage = Literal[
     "resume",  # the first record must be the last one that the kept state holds

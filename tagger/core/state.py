@@ -173,9 +173,7 @@ class State:
         if not grown:
             self._count["repeated_event", ""] += 1
             return False
-        self.memory.threads.size += grown
-        if thread.ending is not None:
-            self.backlog.grew(thread.ending, grown)
+        self._grew(thread, grown)
         if grown > FIELD_CHARS_MAX and any(len(field) == FIELD_CHARS_MAX for field in fields):
             self._count["text_cut", ""] += 1
         return True
@@ -196,7 +194,7 @@ class State:
         ending.last = offset
         if offset >= self.effects_from:
             self.backlog.add(thread, offset, at_ms)
-            self._count["late", ""] += ending.judged
+            self._count["late", ""] += ending.judged and thread.thread_id != ""
         elif at_ms - ending.record_ms > self._limits.linger_s * 1000:
             # So late that the thread may have been forgotten when it came, and nobody asked yet.
             ending.doubted = True
@@ -237,10 +235,11 @@ class State:
             for event in more:
                 thread.add(*event)
             more = ()
-        if chat.odd_events:
-            thread.completed, thread.incomplete = False, "unreadable"
+        if chat.odd_events or chat.active:
+            thread.completed = False
+            thread.incomplete = "unreadable" if chat.odd_events else "still_active"
         self._grew(thread, thread.size() - size)
-        return thread.conversation(complete=not chat.odd_events, more=more)
+        return thread.conversation(complete=not (chat.odd_events or chat.active), more=more)
 
     def still_open(self, work_id: int, thread: Thread) -> None:
         """A thread that fell silent is active, says LiveChat: its end is still to come."""
@@ -266,18 +265,16 @@ class State:
         """Go on in a new assignment: what was due below `effects_from` is settled, by whomever."""
         self.effects_from = effects_from
         self.backlog = Backlog()
-        due: list[tuple[int, Thread]] = []
+        due: list[tuple[int, int, Thread]] = []
         for thread in list(self.memory.threads):
             ending = thread.ending
             if ending is None or not ending.unfinished:
                 continue
             offsets = sorted(ending.handed + ending.waiting)
-            ending.handed, ending.waiting, ending.held, ending.asked = (), (), 0, 0
+            ending.handed, ending.waiting, ending.held = (), (), 0
             ending.judged |= offsets[0] < effects_from
-            due += [(offset, thread) for offset in offsets if offset >= effects_from]
+            due += [(offset, ending.record_ms, thread) for offset in offsets if offset >= effects_from]
             if offsets[-1] < effects_from and thread.thread_id and not ending.ended:
                 self.memory.forget(thread)
-        for offset, thread in sorted(due, key=lambda item: item[0]):
-            self.backlog.add(
-                thread, offset, self.memory.newest_ms if thread.ending is None else thread.ending.record_ms
-            )
+        for offset, record_ms, thread in sorted(due, key=lambda each: each[0]):
+            self.backlog.add(thread, offset, record_ms)

@@ -51,11 +51,13 @@ class Threads:
 
     def strip(self, thread: Thread) -> None:
         """Leave of the thread only that it was there."""
-        self.size -= thread.size()
+        size = thread.size()
         thread.forget()
+        self.size += thread.size() - size
 
     def remove(self, thread: Thread) -> None:
         self.strip(thread)
+        self.size -= thread.size()
         self.count -= 1
         newest = self.chats[thread.chat]
         if newest is thread:

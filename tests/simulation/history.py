@@ -67,7 +67,9 @@ class History:
         self._say(thread, b)
 
     def ends(self, a: int, b: int) -> None:
-        thread = self._pick([t for t in self.world.threads.values() if t.active][-5:], a)
+        # An end hardly ever overtakes its beginning; where it does, LiveChat must be asked.
+        ready = [t for t in self.world.threads.values() if t.active and (t.begun or b >> 12 & 7 == 0)]
+        thread = self._pick(ready[-5:], a)
         if thread is not None:
             thread.active = False
             self._send(thread, "chat_deactivated", None, b)
@@ -92,7 +94,8 @@ class History:
         junk = (b"{", b"[]", b'{"action":7}', b'{"action":"incoming_event","payload":{}}', b"\xff", b"")[
             a % 6
         ]
-        thread = self._pick(list(self.world.threads.values())[-4:], a >> 4)
+        threads = list(self.world.threads.values())
+        thread = self._pick([t for t in threads if not t.begun] or threads[-4:], a >> 4)
         if thread is None or b % 5 == 0:
             self.world.append(None, junk)
         elif thread.active or self._lingers(thread):
@@ -186,6 +189,7 @@ class History:
     def _replace(self, member: Member) -> None:
         self.count(self.member)
         self.zombies = [zombie for zombie in self.zombies if zombie is not member]
+        member.clock_offset_ms = self.member.clock_offset_ms  # the clock is the machine's
         self.member = member
         member.assign()
 
@@ -267,6 +271,8 @@ class History:
         for thread in world.threads.values():
             if thread.end_offset is not None and thread.end_offset >= length:
                 thread.end_offset, thread.waived = None, True
+            if thread.begin_offset is not None and thread.begin_offset >= length:
+                thread.begin_offset = None  # so late LiveChat does not repeat it
             for event in thread.events:
                 if event.first_offset is not None and event.first_offset >= length:
                     event.first_offset, event.readable = None, False
@@ -276,11 +282,12 @@ class History:
 
         Where a log is cut, ingest's clock is not behind LiveChat's by more than `skew_s`: that is a condition.
         """
-        jump_ms = (-HOUR_MS, 0, HOUR_MS)[b % 3]
-        if a & 1 and (jump_ms >= 0 or not self.setting.faults & UNTRUE):
-            self.world.ingest_offset_ms = jump_ms
+        if a % 4:
+            self.member.clock_offset_ms = (-HOUR_MS, 0, -HOUR_MS, 0, HOUR_MS)[b % 5]
         else:
-            self.member.clock_offset_ms = jump_ms
+            jump_ms = (-HOUR_MS, 0, HOUR_MS)[b % 3]
+            if jump_ms >= 0 or not self.setting.faults & UNTRUE:
+                self.world.ingest_offset_ms = jump_ms
 
     def count(self, member: Member) -> None:
         for (name, reason), count in member.partition.stats().counters.items():

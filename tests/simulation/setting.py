@@ -29,7 +29,7 @@ PLAIN: Final = {
 }
 # Faults that a history may have, and how often they then come.
 FAULTS: Final = {
-    "crash": 8,
+    "crash": 6,
     "rebalance": 4,
     "zombie": 8,
     "disorder": 0,  # changes how webhooks are delivered
@@ -97,7 +97,7 @@ def setting(seed: int) -> Setting:
         skew_s=rng.randint(8, linger_s // 4),
         thread_events_max=rng.randint(2, 6) if "long_threads" in faults else 1000,
         unsettled_max=rng.randint(2, 20),
-        settled_behind_max=rng.randint(2, 20),
+        offsets_max=rng.randint(5, 40),
         still_active_asks_max=2,
         still_active_every_s=1,
     )

@@ -38,6 +38,17 @@ def _drain(history: History) -> None:
         raise Violation(f"P3: {world.committed} is committed, the log ends at {len(world.log)}")
 
 
+def _check_accounts(history: History) -> None:
+    """What is counted as it comes and goes is what is there."""
+    state = history.member.partition._state
+    threads, backlog = list(state.memory.threads), state.backlog
+    waiting = [thread for thread in threads if thread.ending is not None and thread.ending.unfinished]
+    counted = (state.memory.threads.count, state.memory.threads.size, backlog.threads, backlog.bytes)
+    there = (len(threads), sum(t.size() for t in threads), len(waiting), sum(t.size() for t in waiting))
+    if counted != there:
+        raise Violation(f"accounts of {counted} for {there}")
+
+
 def check(history: History) -> None:
     """What must hold at the end."""
     world, faults = history.world, history.setting.faults
@@ -56,6 +67,7 @@ def check(history: History) -> None:
         missing = world.wants(thread, counts_late) - thread.tags
         if missing:
             raise Violation(f"P4: {thread.thread_id} lacks {missing}")
+    _check_accounts(history)
     untold = set(world.poisoned.values()) - world.parked
     if untold and not faults & LOSSY:
         raise Violation(f"nobody was told of what is unreadable in {sorted(untold)}")

@@ -54,7 +54,7 @@ class Thread:
     initial: int  # so many events it began with; they are in its incoming_chat
     events: list[Event] = field(default_factory=list)
     active: bool = True
-    begun: bool = False  # its incoming_chat is in the log
+    begin_offset: int | None = None  # first incoming_chat in the log
     said_ms: int = 0  # when something was last said
     end_offset: int | None = None  # first readable end in the log
     end_ms: int = 0  # its record's time
@@ -67,6 +67,10 @@ class Thread:
     lags: int = 0  # get_chat calls that do not have the last event yet
     kept_stale: bool = False  # it was called active until the tagger gave up
     waived: bool = False  # no tag can be demanded: its end was lost, or skipped by hand
+
+    @property
+    def begun(self) -> bool:
+        return self.begin_offset is not None
 
     @property
     def key(self) -> bytes:
@@ -150,7 +154,7 @@ class World:
         offset = len(self.log)
         self.append(thread.key, webhook(thread, action, event))
         if action == "incoming_chat":
-            thread.begun = True
+            thread.begin_offset = offset if thread.begin_offset is None else thread.begin_offset
             for first in thread.events[: thread.initial]:
                 self._seen(first, offset, readable=True)
         elif event is not None:

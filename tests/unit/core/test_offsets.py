@@ -58,11 +58,11 @@ def test_the_lowest_offset_moves_as_work_is_done_in_any_order() -> None:
         unfinished.add(offset, offset * 10)
     assert unfinished.lowest() == (3, 30)
     unfinished.finish(5)
-    assert (unfinished.lowest(), unfinished.settled_behind) == ((3, 30), 1)
+    assert (unfinished.lowest(), unfinished.tracked) == ((3, 30), 3)
     unfinished.finish(3)
-    assert (unfinished.lowest(), unfinished.settled_behind) == ((9, 90), 0)
+    assert (unfinished.lowest(), unfinished.tracked) == ((9, 90), 1)
     unfinished.finish(9)
-    assert (unfinished.lowest(), len(unfinished)) == (None, 0)
+    assert (unfinished.lowest(), unfinished.tracked) == (None, 0)
 
 
 def test_two_works_of_one_offset_are_both_waited_for() -> None:

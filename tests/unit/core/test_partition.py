@@ -527,13 +527,26 @@ def test_too_many_bytes_of_ended_threads_pause_the_partition(log: Log) -> None:
 def test_much_that_is_settled_behind_one_that_is_not_pauses_the_partition(log: Log) -> None:
     for number in range(4):
         log.ends(str(number), chat=str(number))
-    partition = begun(log, limits=Limits(settled_behind_max=3))
+    partition = begun(log, limits=Limits(offsets_max=5))
     first, *others = partition.work(10)
     for work in others:
-        assert not partition.paused
         partition.settled(work.id, NO_TAGS)
+    assert not partition.paused
+    log.ends("4", chat="4")
+    read(partition, log)
     assert partition.paused
     partition.settled(first.id, NO_TAGS)
+    assert not partition.paused
+
+
+def test_one_thread_that_waits_and_goes_on_talking_pauses_the_partition_too(ended: Log) -> None:
+    partition = begun(ended, limits=Limits(offsets_max=20))
+    for number in range(10, 29):
+        assert not partition.paused
+        ended.says(message(f"T_{number}"))
+        read(partition, ended)
+    assert partition.paused
+    settle_all(partition)
     assert not partition.paused
 
 

@@ -52,6 +52,7 @@ def test_nothing_is_held_once_all_threads_are_gone() -> None:
         threads.add(thread)
         threads.size += thread.add("e", "a@x", ("hello",))
     for thread in list(threads):
+        threads.strip(thread)
         threads.remove(thread)
     assert (threads.count, threads.size, threads.bytes, list(threads), threads.oldest()) == (
         0,
