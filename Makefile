@@ -17,13 +17,14 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --univers
 LOCKED = --constraints=requirements-dev.txt
 
 BENCHES = $(patsubst tests/bench/%/__main__.py,bench-%,$(wildcard tests/bench/*/__main__.py))
+SOAKS = $(patsubst tests/soak/%/__main__.py,soak-%,$(wildcard tests/soak/*/__main__.py))
 
-.PHONY: help demo test test-fast test-deploy lint kafka $(BENCHES) lock clean
+.PHONY: help demo test test-fast test-deploy lint kafka $(BENCHES) $(SOAKS) lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@for bench in $(BENCHES); do echo "  make $$bench"; done
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@for long in $(BENCHES) $(SOAKS); do echo "  make $$long"; done
 
 demo: .venv/ready  ## a simulated LiveChat, the real services: watch chats get their tags (1 minute)
 	$(BIN)/tagger demo
@@ -50,6 +51,9 @@ kafka: .venv/ready  ## a real Apache Kafka on the loopback, until Ctrl-C
 
 $(BENCHES): bench-%: .venv/bench
 	$(BIN)/python -m tests.bench.$*
+
+$(SOAKS): soak-%: .venv/ready
+	$(BIN)/python -m tests.soak.$*
 
 lock:  ## pin the newest dependencies that pyproject.toml allows (needs uv)
 	$(COMPILE) --upgrade pyproject.toml --extra=test --extra=lint --group=build -o requirements-dev.txt >/dev/null

@@ -1,0 +1,176 @@
+"""How long threads are remembered, by the time that passes between records, and what goes for want of memory."""
+
+from collections import Counter
+from typing import Final
+
+import pytest
+
+from tagger.core.chat import Ending, Thread
+from tagger.core.event import ChatStarted
+from tagger.core.limits import Limits
+from tagger.core.memory import Memory
+from tests.unit.core.log import START_MS
+
+LIMITS: Final = Limits(chat_age_s_max=4_000, chat_idle_s_max=1_000, linger_s=300, skew_s=60)
+
+
+class Remembering:
+    """A memory, what it asked for and reviewed, and time that passes by the minute."""
+
+    def __init__(self) -> None:
+        self.count: Counter[tuple[str, str]] = Counter()
+        self.asked: list[str] = []
+        self.answer = True  # asking is work
+        self.settled = True
+        self.memory = Memory(LIMITS, self.count, self._ask, self._review, lambda offset: self.settled)
+        self.memory.trust_ms = 0
+        self.memory.pass_to(START_MS, 0)
+
+    def _ask(self, thread: Thread, offset: int) -> bool:
+        self.asked.append(thread.thread_id)
+        return self.answer
+
+    def _review(self, thread: Thread, offset: int) -> None:
+        assert thread.ending is not None
+        thread.ending.doubted = False
+        self.asked.append(thread.thread_id)
+
+    def add(self, name: str = "T", *, begun: bool = True, text: str = "") -> Thread:
+        thread = Thread(("org", name), name, 0, self.memory.newest_ms, self.memory.clock_ms)
+        if begun:
+            thread.begin(ChatStarted("org", name, name, self.memory.newest_ms, True, (), (), None, (), 0))
+        self.memory.add(thread)
+        if text:
+            self.memory.threads.size += thread.add("1", "a@x", (text,))
+        return thread
+
+    def minutes(self, number: int) -> None:
+        for _ in range(number):
+            self.memory.pass_to(self.memory.newest_ms + 60_000, 0)
+
+    def known(self, name: str = "T") -> Thread | None:
+        return self.memory.threads.get("org", name, name)
+
+
+@pytest.fixture
+def remembering() -> Remembering:
+    return Remembering()
+
+
+def test_a_silent_thread_leaves_a_marker_until_it_is_too_old(remembering: Remembering) -> None:
+    thread = remembering.add(text="hello")
+    remembering.minutes(15)
+    assert thread.text
+    remembering.minutes(5)
+    assert (remembering.known(), bytes(thread.text), thread.holds, thread.incomplete) == (
+        thread,
+        b"",
+        False,
+        "expired",
+    )
+    remembering.minutes(60)
+    assert remembering.known() is None
+    assert remembering.asked == []
+    assert remembering.count["expired", ""] == 1
+
+
+def test_a_thread_that_goes_on_talking_is_forgotten_only_for_its_age(remembering: Remembering) -> None:
+    thread = remembering.add(text="hello")
+    for _ in range(60):
+        remembering.minutes(1)
+        thread.last_ms = remembering.memory.clock_ms
+    assert thread.text
+    remembering.minutes(20)
+    assert remembering.known() is None
+
+
+def test_a_thread_without_beginning_is_asked_for_when_it_falls_silent(remembering: Remembering) -> None:
+    thread = remembering.add(begun=False, text="hello")
+    remembering.minutes(20)
+    assert (remembering.asked, remembering.known()) == (["T"], thread)
+
+
+def test_what_an_earlier_assignment_asked_for_is_forgotten(remembering: Remembering) -> None:
+    remembering.answer = False
+    remembering.add(begun=False, text="hello")
+    remembering.minutes(20)
+    assert remembering.known() is None
+
+
+@pytest.mark.parametrize(
+    ("settled", "minutes", "known"), [(True, 10, False), (False, 10, True), (True, 4, True)]
+)
+def test_an_ended_thread_lingers_and_waits_until_the_committed_offset_has_passed_it(
+    remembering: Remembering, settled: bool, minutes: int, known: bool
+) -> None:
+    thread = remembering.add()
+    thread.ending = Ending(remembering.memory.clock_ms, START_MS, ended=True, judged=True)
+    remembering.memory.look_later(thread)
+    remembering.settled = settled
+    remembering.minutes(minutes)
+    assert (remembering.known() is not None) == known
+
+
+def test_an_ended_thread_in_doubt_is_reviewed_before_it_is_forgotten(remembering: Remembering) -> None:
+    thread = remembering.add()
+    thread.ending = Ending(remembering.memory.clock_ms, START_MS, ended=True, judged=True)
+    thread.ending.doubted = True
+    remembering.memory.look_later(thread)
+    remembering.minutes(20)
+    assert (remembering.asked, remembering.known()) == (["T"], None)
+
+
+@pytest.mark.parametrize("hours", [-1, 1, 1_000])
+def test_a_jump_of_the_clock_counts_for_a_minute(remembering: Remembering, hours: int) -> None:
+    thread = remembering.add(text="hello")
+    remembering.memory.pass_to(START_MS + hours * 3_600_000, 0)
+    remembering.minutes(14)
+    assert thread.text
+
+
+def test_silence_that_nobody_writes_down_counts_as_it_passes(remembering: Remembering) -> None:
+    thread = remembering.add(text="hello")
+    for _ in range(1_020):
+        remembering.memory.idle(1_000, 7)
+    assert not thread.text
+
+
+def test_what_is_forgotten_moves_the_trust_time_past_it(remembering: Remembering) -> None:
+    remembering.add("begun", text="hello")
+    remembering.minutes(20)
+    assert remembering.memory.trust_ms == START_MS + 1
+    remembering.answer = False
+    remembering.add("not begun", begun=False, text="hello")
+    began_ms = remembering.memory.newest_ms
+    remembering.minutes(20)
+    assert remembering.memory.trust_ms == began_ms + 60_000 + 1
+
+
+def test_a_time_that_cannot_be_does_not_move_the_trust_time_for_ever(remembering: Remembering) -> None:
+    thread = remembering.add()
+    thread.created_at_ms = START_MS * 1_000
+    remembering.minutes(20)
+    assert remembering.memory.trust_ms is not None
+    assert remembering.memory.trust_ms <= remembering.memory.newest_ms + 3_600_000
+
+
+def test_over_the_limit_the_oldest_go_first_and_what_waits_stays(remembering: Remembering) -> None:
+    threads = [remembering.add(str(number), text="x" * 2_000) for number in range(5)]
+    threads[0].ending = Ending(0, START_MS, ended=True, judged=False)
+    threads[0].ending.waiting = (0,)
+    remembering.memory.evict(remembering.memory.threads.bytes, 0)
+    assert all(thread.text for thread in threads)
+    remembering.memory.evict(remembering.memory.threads.bytes - 1, 0)
+    assert [bool(thread.text) for thread in threads] == [True, False, True, True, True]
+    assert remembering.count["evicted", ""] == 1
+
+
+def test_where_nothing_is_left_to_forget_but_names_they_go_too_and_the_unknown_are_asked_for(
+    remembering: Remembering,
+) -> None:
+    remembering.add("begun", text="hello")
+    remembering.add("not begun", begun=False, text="hello")
+    remembering.memory.evict(10, 0)
+    assert remembering.known("begun") is None
+    assert remembering.asked == ["not begun"]
+    assert (remembering.count["evicted", ""], remembering.count["forgotten", ""]) == (2, 1)
