@@ -192,12 +192,15 @@ class State:
         ending = thread.ending
         assert ending is not None, "nothing ended"
         ending.last = offset
+        very_late = abs(at_ms - ending.record_ms) > self._limits.linger_s * 1000
+        if very_late:
+            # Nothing kept how it began from being cut off: what is here may be repeats, and look whole.
+            thread.incomplete, thread.completed = thread.incomplete or "expired", False
         if offset >= self.effects_from:
             self.backlog.add(thread, offset, at_ms)
             self._count["late", ""] += ending.judged and thread.thread_id != ""
-        elif at_ms - ending.record_ms > self._limits.linger_s * 1000:
-            # So late that the thread may have been forgotten when it came, and nobody asked yet.
-            ending.doubted = True
+        elif very_late:
+            ending.doubted = True  # it may have been forgotten when this came, and nobody asked yet
 
     def _ask(self, thread: Thread, offset: int) -> bool:
         """A thread goes without an end: LiveChat must say whether it ended, unless it was asked long ago."""

@@ -62,7 +62,7 @@ class History:
         if thread is None:
             return
         by_ingest_ms = self.world.now_ms + self.world.ingest_offset_ms - thread.end_ms
-        if not self._lingers(thread) or by_ingest_ms > self.setting.limits.linger_s * 1000:
+        if not self._lingers(thread) or abs(by_ingest_ms) > self.setting.limits.linger_s * 1000:
             self.world.untrue = True  # so late, by some clock, that nobody may know the thread any more
         self._say(thread, b)
 

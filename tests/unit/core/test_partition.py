@@ -584,6 +584,24 @@ def test_a_thread_that_was_evicted_does_not_look_whole_after_a_restart(log: Log)
     assert the_work(again).incomplete == "before_trust"
 
 
+def test_what_repeats_left_of_a_forgotten_thread_does_not_look_whole_to_what_comes_very_late(
+    ended: Log,
+) -> None:
+    ended.begins("U", chat="D")
+    for first in (0, 3):  # LiveChat repeats how the thread began, and that it ended
+        ended.write(ended.records[first].value)
+    partition = begun(ended)
+    settle_all(partition)
+    for second in range(1_300):  # the first thread lingers for ten minutes, and is forgotten
+        partition.tick(START_MS + second * 1_000, ended.end, ended.end)
+    stopped = partition.committable()
+    assert stopped is not None
+    assert hinted(partition).replay_from == 4
+    ended.says(message("T_4", "my refund"), after_s=1_300)
+    again = begun(ended, stopped.offset, stopped.metadata)
+    assert the_work(again).incomplete == "expired"
+
+
 def test_an_endless_thread_is_kept_up_to_a_limit_and_asked_for_at_its_end(log: Log) -> None:
     log.begins()
     for number in range(10):
