@@ -1,0 +1,142 @@
+"""Taggers as processes on a real Kafka: killed, stopped, frozen and joined by others while chats go on."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tagger.simulator.faults import Fault
+from tagger.simulator.service import Service
+from tagger.simulator.stage import PARTITIONS, Names, Stage
+from tagger.simulator.visitors import visits
+from tests.faults.crowd import Crowd
+from tests.faults.truth import Truth
+from tests.kafka.kafka import Kafka
+
+SETTLED_S: Final = 60.0
+LOOK_EVERY_S: Final = 0.5
+
+
+@asynccontextmanager
+async def a_stage(
+    kafka: Kafka, unique: str, folder: Path, pause_s: float = 0.0
+) -> AsyncIterator[tuple[Stage, Truth]]:
+    names = Names(f"{unique}.webhooks", f"{unique}.decisions", f"{unique}.parked", unique)
+    for topic in names.topics:
+        kafka.create_topic(topic, PARTITIONS)
+    async with (
+        Stage(folder, 7, kafka.bootstrap, names, pause_s=pause_s) as stage,
+        Truth(kafka.bootstrap, names) as truth,
+    ):
+        yield stage, truth
+
+
+async def watch(truth: Truth) -> None:
+    """Hold the offsets against the topics, again and again."""
+    while True:
+        seen = await truth.look()
+        assert (seen.untrue, seen.went_back) == ([], [])
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def everything_is_right(stage: Stage, truth: Truth) -> None:
+    result = await stage.settled(SETTLED_S)
+    assert (result.missing, result.wrong) == ((), ())
+    assert result.set == result.expected > 0
+    async with asyncio.timeout(SETTLED_S):
+        while (await truth.look()).lag:
+            await asyncio.sleep(LOOK_EVERY_S)
+    assert set(truth.decided) == {
+        played.thread.id for played in stage.player.played.values() if not played.thread.active
+    }
+
+
+async def metric(service: Service, name: str) -> float:
+    """The sum over all labels."""
+    async with aiohttp.ClientSession() as session, session.get(f"{service.admin_url}/metrics") as answer:
+        families = text_string_to_metric_families(await answer.text())
+    return sum(sample.value for family in families for sample in family.samples if sample.name == name)
+
+
+Happening = Callable[[Crowd], Awaitable[object]]
+
+
+async def two_join_and_one_is_killed(crowd: Crowd) -> None:
+    await asyncio.gather(crowd.join(), crowd.join())
+    await crowd.kill(crowd.members[1])
+
+
+async def all_are_killed_at_once(crowd: Crowd) -> None:
+    await crowd.join()
+    await asyncio.gather(*(crowd.kill(member) for member in crowd.members))
+
+
+async def one_is_killed_while_it_rebuilds(crowd: Crowd) -> None:
+    """Another one joins in the middle of it."""
+    for _ in range(3):
+        await crowd.kill(crowd.members[0])
+    joining = asyncio.create_task(crowd.join())
+    await crowd.kill(crowd.members[0])
+    await joining
+
+
+async def one_is_frozen_and_goes_on_as_a_zombie(crowd: Crowd) -> None:
+    await crowd.join()
+    await crowd.freeze(crowd.members[0])
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(
+    "happens",
+    [
+        two_join_and_one_is_killed,
+        all_are_killed_at_once,
+        one_is_killed_while_it_rebuilds,
+        one_is_frozen_and_goes_on_as_a_zombie,
+    ],
+    ids=lambda happens: happens.__name__,
+)
+async def test_whatever_befalls_taggers_no_tag_is_missing_and_no_offset_lies(
+    kafka_real: Kafka, unique: str, tmp_path: Path, happens: Happening
+) -> None:
+    async with a_stage(kafka_real, unique, tmp_path, pause_s=0.3) as (stage, truth), Crowd(stage) as crowd:
+        watching = asyncio.create_task(watch(truth))
+        playing = asyncio.create_task(stage.play(visits(3, 150), 8))
+        await asyncio.sleep(2)  # until some chats are open and some have ended
+        await happens(crowd)
+        await playing
+        assert not watching.done() or watching.result() is None
+        watching.cancel()
+        await asyncio.wait([watching])
+        await everything_is_right(stage, truth)
+
+
+@pytest.mark.timeout(240)
+async def test_clean_stops_on_a_busy_log_repeat_no_tag_call_and_read_again_only_what_open_threads_need(
+    kafka_real: Kafka, unique: str, tmp_path: Path
+) -> None:
+    async with a_stage(kafka_real, unique, tmp_path, pause_s=0.2) as (stage, truth):
+        stage.livechat.faults.append(Fault(method="tag_thread", delay_s=0.1))  # so that calls are under way
+        playing = asyncio.create_task(stage.play(visits(4, 150), 10))
+        for _ in range(3):
+            await asyncio.sleep(2)
+            assert await stage.tagger.stop() == 0
+            committed = (await truth.committed()).values()
+            needed = sum(group.offset - group.hint.replay_from for group in committed)
+            await stage.tagger.start()
+            async with asyncio.timeout(SETTLED_S):
+                while await metric(stage.tagger, "tagger_replayed_records_total") < needed:
+                    await asyncio.sleep(0.1)
+            assert await metric(stage.tagger, "tagger_replayed_records_total") == needed > 0
+        await playing
+        await everything_is_right(stage, truth)
+        tagged = Counter((call.thread_id, call.tag) for call in stage.livechat.calls if call.tag)
+        assert set(tagged.values()) == {1}
+        assert not any(call.method == "get_chat" for call in stage.livechat.calls)
+        assert set(truth.decided.values()) == {1}
