@@ -96,12 +96,12 @@ class Client:
                 return _given_up(UNAVAILABLE, trial)
             answer = await self._in_flight(lane, credential, call)
             if isinstance(answer, Done):
-                self._evidence.succeeded(organization)
+                self._evidence.succeeded(organization, call.method)
                 return answer
             if isinstance(answer, Wait) and answer.region is not None and redirects < REDIRECTS_MAX:
                 lane.region, redirects = answer.region, redirects + 1
                 continue
-            given_up = self._evidence.failed(organization, trial, answer, self._clock())
+            given_up = self._evidence.failed(organization, call.method, trial, answer, self._clock())
             if given_up is not None:
                 if given_up.error_type == UNAVAILABLE:
                     lane.gate.send_away()

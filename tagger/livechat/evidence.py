@@ -2,7 +2,9 @@
 
 Promises that nothing is given up for what hits everything: an outage, a limit, a revoked token of the only
 organization. What is given up is hopeless beside others that succeed, or refused by its type while not
-everything is. It never sleeps and reads no clock: `now` is an argument, in seconds, of any steady clock.
+everything is. A success speaks for calls that ask for no more: who may write may read, but a token that may
+only read fetches every chat and tags none. It never sleeps and reads no clock: `now` is an argument, in
+seconds, of any steady clock.
 """
 
 from collections import OrderedDict
@@ -24,11 +26,12 @@ REFUSALS_IN_A_ROW: Final = 50
 # another just before a general outage would be evidence against it.
 ORGANIZATION_FAILURES: Final = 10
 ORGANIZATION_FAILING_FOR_S: Final = 900.0
-# Organizations remembered, about 300 bytes each. The one not heard of for longest goes first: it is then
+# Organizations remembered, about 500 bytes each. The one not heard of for longest goes first: it is then
 # judged as if new, which can only delay giving up.
 ORGANIZATIONS_MAX: Final = 10_000
 
 UNAVAILABLE: Final = "organization_unavailable"
+READS: Final = ("get_", "list_")  # begin the names of LiveChat's methods that change nothing
 
 
 @dataclass(slots=True)
@@ -66,11 +69,33 @@ class Trial:
 
 
 @dataclass(slots=True)
-class _Organization:
+class _Calls:
+    """One organization's calls that read, or those that write. Successes are those that speak for them."""
+
     successes: int = 0
-    failing: Streak | None = None  # None: the last that was heard of it was no failure
+    failing: Streak | None = None  # None: the last that was heard of them was no failure
     refused: int = 0  # calls refused since the last success
     run: int = 0  # which run of refusals this is
+
+    def succeeded(self) -> None:
+        self.successes += 1
+        self.failing = None
+        if self.refused:
+            self.refused, self.run = 0, self.run + 1
+
+
+@dataclass(slots=True)
+class _Organization:
+    reading: _Calls = field(default_factory=_Calls)
+    writing: _Calls = field(default_factory=_Calls)
+
+    @property
+    def calls(self) -> tuple[_Calls, _Calls]:
+        return self.reading, self.writing
+
+    @property
+    def failing(self) -> bool:
+        return any(calls.failing is not None for calls in self.calls)
 
 
 class Evidence:
@@ -79,26 +104,30 @@ class Evidence:
     def __init__(self) -> None:
         self._organizations: OrderedDict[str, _Organization] = OrderedDict()
         self._successes = 0
-        self._failing = 0  # organizations whose last news was a failure
+        self._failing = 0  # organizations of which something fails
 
-    def succeeded(self, organization: str) -> None:
+    def succeeded(self, organization: str, method: str) -> None:
         known = self._of(organization)
         self._successes += 1
-        known.successes += 1
-        self._recovered(known)
-        if known.refused:
-            known.refused, known.run = 0, known.run + 1
+        failed = known.failing
+        known.reading.succeeded()
+        if not method.startswith(READS):
+            known.writing.succeeded()
+        self._failing += known.failing - failed
 
-    def failed(self, organization: str, trial: Trial, answer: Wait | Refused, now: float) -> GivenUp | None:
+    def failed(
+        self, organization: str, method: str, trial: Trial, answer: Wait | Refused, now: float
+    ) -> GivenUp | None:
         """Take in one failed try; None: it is to be tried again."""
         known = self._of(organization)
-        trial.streak.failed(now, known.successes)
+        calls = known.reading if method.startswith(READS) else known.writing
+        trial.streak.failed(now, calls.successes)
         if isinstance(answer, Refused):
-            stopped = self._counted(known, trial) >= REFUSALS_IN_A_ROW
+            stopped = _counted(calls, trial) >= REFUSALS_IN_A_ROW
             young = answer.error_type == "not_found" and now - trial.streak.since < NOT_FOUND_FOR_S
             if not stopped:
                 return None if young else GivenUp(answer.why, answer.error_type, trial.attempts)
-        self._fails(known, now)
+        self._fails(known, calls, now)
         if trial.streak.vouched_s >= CALL_FAILING_FOR_S:
             return GivenUp(f"{answer.why}; other calls succeed", answer.error_type, trial.attempts)
         if self.unavailable(organization, now):
@@ -106,40 +135,45 @@ class Evidence:
         return None
 
     def unavailable(self, organization: str, now: float) -> bool:
-        """Whether this organization fails wholly while another succeeds."""
+        """Whether all that this organization reads, or all that it writes, fails while another succeeds."""
         known = self._organizations.get(organization)
-        if known is None or known.failing is None or len(self._organizations) == self._failing:
+        if known is None or len(self._organizations) == self._failing:
             return False  # where everything fails it is no fault of this one
-        often = known.failing.beside >= ORGANIZATION_FAILURES
-        return often and now - known.failing.since >= ORGANIZATION_FAILING_FOR_S
+        return any(
+            failing.beside >= ORGANIZATION_FAILURES and now - failing.since >= ORGANIZATION_FAILING_FOR_S
+            for failing in (calls.failing for calls in known.calls)
+            if failing is not None
+        )
 
     def parking_stopped(self) -> list[str]:
         """Organizations in which so much is refused that refused work waits."""
-        return [name for name, known in self._organizations.items() if known.refused >= REFUSALS_IN_A_ROW]
+        return [
+            name
+            for name, known in self._organizations.items()
+            if any(calls.refused >= REFUSALS_IN_A_ROW for calls in known.calls)
+        ]
 
-    def _counted(self, known: _Organization, trial: Trial) -> int:
-        """Calls refused in a row, this one included; it counts once in a run, however often it is tried."""
-        if trial.refused_in != known.run:
-            trial.refused_in = known.run
-            known.refused += 1
-        return known.refused
-
-    def _fails(self, known: _Organization, now: float) -> None:
-        if known.failing is None:
-            known.failing = Streak()
-            self._failing += 1
-        known.failing.failed(now, self._successes)  # none of them its own
-
-    def _recovered(self, known: _Organization) -> None:
-        if known.failing is not None:
-            known.failing = None
-            self._failing -= 1
+    def _fails(self, known: _Organization, calls: _Calls, now: float) -> None:
+        if calls.failing is None:
+            self._failing += not known.failing
+            calls.failing = Streak()
+        calls.failing.failed(
+            now, self._successes - known.reading.successes
+        )  # every one of its own spoke there
 
     def _of(self, organization: str) -> _Organization:
         known = self._organizations.get(organization)
         if known is None:
             known = self._organizations[organization] = _Organization()
             if len(self._organizations) > ORGANIZATIONS_MAX:
-                self._recovered(self._organizations.popitem(last=False)[1])
+                self._failing -= self._organizations.popitem(last=False)[1].failing
         self._organizations.move_to_end(organization)
         return known
+
+
+def _counted(calls: _Calls, trial: Trial) -> int:
+    """Calls refused in a row, this one included; it counts once in a run, however often it is tried."""
+    if trial.refused_in != calls.run:
+        trial.refused_in = calls.run
+        calls.refused += 1
+    return calls.refused

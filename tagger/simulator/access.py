@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import math
 import random
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -21,6 +22,7 @@ CODE_LIFE_S: Final = 180.0
 # "There's a limit of 25 access tokens per client per user account. When the limit is reached, the oldest
 # token is automatically revoked"; the same holds for refresh tokens.
 TOKENS_MAX: Final = 25
+HANDED_OUT_MAX: Final = 10_000  # tokens and codes that are remembered, so that logs can be searched for them
 
 # What the tagger's own calls need; an account may be given less.
 SCOPES: Final = frozenset({"chats--all:rw", "tags--all:rw", "webhooks.configuration:rw", "webhooks.state:rw"})
@@ -74,11 +76,21 @@ class Access:
     _access: dict[str, tuple[Granted, float]] = field(default_factory=dict, repr=False)
     _refresh: dict[str, tuple[Granted, float]] = field(default_factory=dict, repr=False)
     _codes: dict[str, _Code] = field(default_factory=dict, repr=False)
+    # Every token and code there ever was, and what goes as Basic.
+    handed_out: deque[str] = field(default_factory=lambda: deque(maxlen=HANDED_OUT_MAX), repr=False)
 
     def add_pat(self, account: Account) -> str:
         """A new personal access token of the account."""
         token = self._new_token("")
         self._pats[account.id, token] = account
+        self.handed_out.append(base64.b64encode(f"{account.id}:{token}".encode()).decode())
+        return token
+
+    def add_refresh_token(self, granted: Granted) -> str:
+        """A new refresh token; it does not expire."""
+        _keep_newest(self._refresh, granted)
+        token = self._new_token("")
+        self._refresh[token] = granted, math.inf
         return token
 
     def add_token(self, granted: Granted, now: float) -> str:
@@ -87,6 +99,10 @@ class Access:
         token = self._new_token("dal:")
         self._access[token] = granted, now + self.token_life_s
         return token
+
+    def expire(self) -> None:
+        """The time of every access token is over."""
+        self._access.clear()
 
     def revoke_all(self) -> None:
         """As when an administrator removes the app and the personal tokens."""
@@ -133,10 +149,7 @@ class Access:
                 code = self._codes.pop(form.get("code", ""), None)  # popped: good once
                 if code is None or not _proves(code, app, form, now):
                     return "invalid_grant"
-                _keep_newest(self._refresh, code.granted)
-                refresh_token = self._new_token("")
-                self._refresh[refresh_token] = code.granted, math.inf
-                return self._token_answer(code.granted, refresh_token, now)
+                return self._token_answer(code.granted, self.add_refresh_token(code.granted), now)
             case "refresh_token":
                 refresh_token = form.get("refresh_token", "")
                 granted, _ = self._refresh.get(refresh_token, (None, 0.0))
@@ -157,7 +170,9 @@ class Access:
         }
 
     def _new_token(self, region: str) -> str:
-        return f"{region}sim_{self.rng.getrandbits(160):040x}"
+        token = f"{region}sim_{self.rng.getrandbits(160):040x}"
+        self.handed_out.append(token)
+        return token
 
 
 def _keep_newest(tokens: dict[str, tuple[Granted, float]], granted: Granted) -> None:

@@ -20,6 +20,7 @@ from tagger.simulator.access import SCOPES, Access, Account, App, Granted
 from tagger.simulator.account import Draft, Event, Organization, Thread, User, Version
 from tagger.simulator.errors import ApiError
 from tagger.simulator.faults import APPLIED, Fault, RateLimit, choose
+from tagger.simulator.listener import Listener
 from tagger.simulator.registry import Registry, Webhook
 from tagger.simulator.responses import misbehave, read_object, respond
 from tagger.simulator.shapes import chat_json, event_json, webhook_json
@@ -67,39 +68,37 @@ class SimulatedLiveChat:
         self.in_flight_max: Counter[str] = Counter()  # calls at once, by Organization.id
         self.consenting: Account | None = None  # who is logged in at accounts.livechat.com and clicks Allow
         self.sender = Sender(self._post, clock, self.rng)
+        self.token_requests = 0  # to accounts.livechat.com
         self._session: aiohttp.ClientSession | None = None
-        self._runner: web.AppRunner | None = None
-        self._address = ""
+        self.listener = Listener(self._make_app)  # may be closed and opened again: nobody listens meanwhile
 
     @property
     def url(self) -> str:
         """For LIVECHAT_API_URL."""
-        return f"{self._address}/v3.6"
+        return f"{self.listener.url}/v3.6"
 
     @property
     def accounts_url(self) -> str:
         """For LIVECHAT_ACCOUNTS_URL."""
-        return f"{self._address}/accounts"
+        return f"{self.listener.url}/accounts"
 
     async def __aenter__(self) -> "SimulatedLiveChat":
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
-        app = web.Application(client_max_size=REQUEST_BYTES_MAX)
-        app.router.add_post("/{version}/{kind}/action/{method}", self._serve_call)
-        app.router.add_get("/accounts/", self._serve_consent)
-        app.router.add_post("/accounts/v2/token", self._serve_token)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self._address = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        await self.listener.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.sender.close()
         if self._session:
             await self._session.close()
-        if self._runner:
-            await self._runner.cleanup()
+        await self.listener.close()
+
+    def _make_app(self) -> web.Application:
+        app = web.Application(client_max_size=REQUEST_BYTES_MAX)
+        app.router.add_post("/{version}/{kind}/action/{method}", self._serve_call)
+        app.router.add_get("/accounts/", self._serve_consent)
+        app.router.add_post("/accounts/v2/token", self._serve_token)
+        return app
 
     def add_organization(
         self, version: Version = "3.6", tags: Iterable[str] = (), group_ids: tuple[int, ...] = (0,)
@@ -276,6 +275,7 @@ class SimulatedLiveChat:
         return web.Response(status=302, headers={"Location": location})
 
     async def _serve_token(self, request: web.Request) -> web.StreamResponse:
+        self.token_requests += 1
         form = {name: str(value) for name, value in (await request.post()).items()}
         fault = choose(self.faults, self.rng, "token", None, None)
         if fault and fault.delay_s:

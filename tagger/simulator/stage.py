@@ -1,6 +1,7 @@
 """All that a play needs: a broker, a simulated LiveChat, and the real `ingest` and `tagger run` as processes.
 
-Whatever it started it ends, also when half of it could not be started.
+Whatever it started it ends, also when half of it could not be started. At its end it searches the logs for
+every secret that it handed out.
 """
 
 import asyncio
@@ -14,8 +15,10 @@ from typing import Final
 
 import orjson
 
+from tagger.simulator.access import App, Granted
 from tagger.simulator.account import Organization, Version
 from tagger.simulator.broker import EmbeddedBroker
+from tagger.simulator.leaks import check_logs
 from tagger.simulator.livechat import SimulatedLiveChat
 from tagger.simulator.player import Comparison, Player, compare
 from tagger.simulator.service import Service, free_port
@@ -57,11 +60,13 @@ class Stage:
     versions: Sequence[Version] = VERSIONS  # of the organizations, one each
     pause_s: float = 0.0  # between two events of a chat
     settings: Mapping[str, str] = field(default_factory=dict)
+    oauth: bool = False  # refresh tokens instead of personal access tokens
 
     livechat: SimulatedLiveChat = field(init=False)
     broker: EmbeddedBroker | None = field(init=False, default=None)  # where `kafka` names none
     bootstrap: str = field(init=False, default="")
     organizations: list[Organization] = field(init=False, default_factory=list)
+    app: App = field(init=False)
     player: Player = field(init=False)
     ingest: Service = field(init=False)
     tagger: Service = field(init=False)
@@ -70,6 +75,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.livechat = SimulatedLiveChat(self.seed)
+        self.app = self.livechat.add_app(client_secret=secrets.token_urlsafe(24))
         self.player = Player(self.livechat, self.organizations, self.pause_s)
 
     async def __aenter__(self) -> "Stage":
@@ -80,8 +86,19 @@ class Stage:
             raise
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """LeakError where a log of the folder holds a secret; the error of a play goes first."""
         await self._ends.aclose()
+        if kind is None:
+            check_logs(self.folder, self.secrets())
+
+    def secrets(self) -> dict[str, list[str]]:
+        """Everything that no output may hold, by its kind."""
+        return {
+            "webhook secret": [self.secret],
+            "client secret": [self.app.client_secret],
+            "token or code": list(self.livechat.access.handed_out),
+        }
 
     async def play(self, visits: Iterable[Visit], visits_per_s: float | None = None) -> None:
         """Play the visits; returns when the last of their chats has ended and all webhooks are answered."""
@@ -146,9 +163,8 @@ class Stage:
             ports["TAGGER_ADMIN_PORT"],
             self.folder / "tagger.log",
         )
-        app = self.livechat.add_app(client_secret=secrets.token_urlsafe(24))
         url = f"http://127.0.0.1:{ports['INGEST_PORT']}/webhooks/livechat"
-        self.livechat.install(app, self.organizations, url, self.secret)
+        self.livechat.install(self.app, self.organizations, url, self.secret)
 
     def _kafka_settings(self) -> dict[str, str]:
         return {
@@ -161,13 +177,21 @@ class Stage:
         }
 
     def _write_credentials(self) -> Path:
-        """A personal access token for every organization, under the name its records carry."""
+        """A credential for every organization, under the name its records carry."""
         entries = {}
         for organization in self.organizations:
-            account, pat = self.livechat.add_account(organization)
             by = str(organization.license_id) if organization.version == "3.3" else organization.id
-            entries[by] = {"account_id": account.id, "pat": pat}
+            entries[by] = self._credential_of(organization)
         path = self.folder / "credentials.json"
         path.touch(mode=0o600)
         path.write_bytes(orjson.dumps({"version": 1, "organizations": entries}))
         return path
+
+    def _credential_of(self, organization: Organization) -> dict[str, str]:
+        account, pat = self.livechat.add_account(organization)
+        if not self.oauth:
+            return {"account_id": account.id, "pat": pat}
+        granted = Granted(account, self.app.scopes & account.scopes, self.app.client_id)
+        refresh_token = self.livechat.access.add_refresh_token(granted)
+        app = {"client_id": self.app.client_id, "client_secret": self.app.client_secret}
+        return app | {"refresh_token": refresh_token}

@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
 from tagger.reader import oldest_unfinished_ms
-from tagger.simulator.account import Draft, User
+from tagger.simulator.account import Draft, Thread, User
+from tagger.simulator.leaks import leaks
 from tagger.simulator.player import Played
 from tagger.simulator.service import environment_for
 from tagger.simulator.stage import PARTITIONS, Names, Stage
@@ -48,14 +50,8 @@ async def tagger(stage: Stage, *arguments: str, **settings: str) -> Ran:
     )
     async with asyncio.timeout(COMMAND_S):
         out, errors = await process.communicate()
-    for secret in [stage.secret, *pats(stage)]:
-        assert secret not in (out + errors).decode()
+    assert leaks(out + errors, stage.secrets()) == []
     return Ran(process.returncode, out.decode().splitlines(), errors.decode())
-
-
-def pats(stage: Stage) -> list[str]:
-    entries = orjson.loads((stage.folder / "credentials.json").read_bytes())["organizations"]
-    return [entry["pat"] for entry in entries.values()]
 
 
 @asynccontextmanager
@@ -140,6 +136,54 @@ async def test_a_chat_that_lost_messages_is_completed(
         assert (short["found"], short["thread_id"], short["outcome"]) == ("short", thread.id, "tagged")
         assert (told.code, report["short"], report["missed"], report["left"]) == (0, 1, 0, 0)
         assert thread.tags == short["tags"] == ["Refund"]
+
+
+# Simulated minutes: ingest is stopped at the 10th and started at the 15th. A chat begins, its customer asks for
+# a refund, and it ends, each before, within or after that.
+STOPPED, STARTED, LAST = 10, 15, 20
+TIMES: Final = tuple(combinations_with_replacement((8, 12, 17), 3))
+
+
+async def test_five_minutes_without_ingest_cost_no_tag_wherever_in_a_chat_they_fall(
+    kafka_embedded: AnyKafka, unique: str, tmp_path: Path
+) -> None:
+    async with a_stage(kafka_embedded, unique, tmp_path) as stage:
+        livechat, organization = stage.livechat, stage.organizations[0]
+        livechat.sender.sending.retry_after_s = ()  # its minute of retries is over within the five
+        threads: dict[tuple[int, ...], Thread] = {}
+        began = datetime.now(UTC) - AGO
+        for minute in range(LAST):
+            at = began + timedelta(minutes=minute)
+            livechat.now = lambda at=at: at
+            if minute == STOPPED:
+                await stage.ingest.stop()
+            if minute == STARTED:
+                await stage.ingest.start()
+            for times in TIMES:
+                customer = User(f"customer-{times}", "customer", "Ann", "ann@example.com")
+                if minute == times[0]:
+                    hello = Draft("message", {"text": "hello"}, customer.id)
+                    threads[times] = livechat.start_chat(organization, (customer,), [hello])
+                if minute == times[1]:
+                    said = Draft("message", {"text": "I want a refund"}, customer.id)
+                    livechat.add_event(threads[times], said)
+                if minute == times[2]:
+                    livechat.deactivate(threads[times], customer.id)
+            assert await livechat.sent(30)
+        await drained(stage)
+        missed = {thread.id for times, thread in threads.items() if STOPPED <= times[2] < STARTED}
+        short = {threads[8, 12, 17].id}  # both ends of it came, and not what was said between
+        without = {thread.id for thread in threads.values() if not thread.tags}
+        assert without == missed | short
+
+        told = await tagger(stage, "reconcile", "--since", "2h", "--format", "json")
+        *chats, report = told.json()
+        assert {(chat["found"], chat["thread_id"]) for chat in chats} == {
+            *(("missed", thread_id) for thread_id in missed),
+            *(("short", thread_id) for thread_id in short),
+        }
+        assert (told.code, report["missed"], report["short"], report["left"]) == (0, len(missed), 1, 0)
+        assert [thread.tags for thread in threads.values()] == [["Refund"]] * len(TIMES)
 
 
 async def test_the_service_reconciles_by_itself(

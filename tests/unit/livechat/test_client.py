@@ -1,9 +1,11 @@
 """The client against a real HTTP server: what it sends, what it makes of answers, and when it gives up."""
 
 import asyncio
+import socket
 from base64 import b64decode
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -12,10 +14,11 @@ from tagger.livechat.auth import Fixed
 from tagger.livechat.calls import ANSWER_BYTES_MAX, Call, Done, GivenUp, Refused, Wait, get_chat, tag_thread
 from tagger.livechat.client import ASK_TRIES, REDIRECTS_MAX, Client
 from tagger.livechat.credentials import ForAll
-from tagger.livechat.pace import FAILURES_TO_OPEN, IN_FLIGHT_MAX
+from tagger.livechat.pace import BACK_OFF_S_MAX, FAILURES_TO_OPEN, IN_FLIGHT_MAX
 from tests.unit.livechat.conftest import MakeClient
 from tests.unit.livechat.server import Answer, Asked, Reset, Server, Time, error
 
+NAME = "livechat.test"
 TAG = tag_thread("PJ0MRSHTDG", "K600PKZON8", "Refund")
 CHAT = {"id": "PJ0MRSHTDG", "users": [], "thread": {"id": "K600PKZON8", "active": False, "events": []}}
 
@@ -383,6 +386,38 @@ async def test_nobody_listening_is_network_trouble(time: Time) -> None:
     )
     assert await client.ask("org", TAG, tries=1) == Wait("LiveChat could not be reached", "network")
     await client.close()
+
+
+async def test_a_host_name_that_is_gone_is_waited_for_and_found_when_it_is_back(
+    server: Server, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name server is the far side: it knows nothing for an hour, and then the address."""
+    port, ask, asked = int(server.url.rpartition(":")[2]), socket.getaddrinfo, 0
+
+    def name_server(host: str | bytes | None, *rest: Any, **more: Any) -> Any:
+        nonlocal asked
+        asked += host == NAME
+        if host == NAME and time.now < until:
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return ask("127.0.0.1" if host == NAME else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", name_server)
+    heard, began, until = Heard(), time.now, time.now + 3_600
+    client = Client(
+        ForAll(Fixed(lambda: "t")),
+        f"http://{NAME}:{port}",
+        heard,
+        clock=time.clock,
+        sleep=time.sleep,
+        rng=Random(1),
+    )
+    assert await client.perform("org", TAG) == Done()
+    await client.close()
+    assert {result for _, result in heard.results[:-1]} == {"dns"}
+    assert heard.results[-1] == ("tag_thread", "done")
+    assert time.now - until <= BACK_OFF_S_MAX + 1
+    assert len(heard.results) <= FAILURES_TO_OPEN + (time.now - began) / 2, "it is asked ever more seldom"
+    assert asked >= len(heard.results) > 100
 
 
 async def test_a_text_that_is_no_unicode_is_refused_and_not_sent(server: Server, client: Client) -> None:
