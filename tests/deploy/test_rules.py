@@ -161,6 +161,12 @@ ROWS: Final = [
         {'tagger_parked_total{error_type="not_found"}': "7x9"},
     ),
     Row(
+        "ChatsMissed",
+        5,
+        {'tagger_reconciled_total{found="missed"}': "0 0 0 2 2 2"},
+        {'tagger_reconciled_total{found="missed"}': "2x9", 'tagger_reconciled_total{found="short"}': "0+1x9"},
+    ),
+    Row(
         "NoCredentials",
         5,
         {'tagger_decisions_total{outcome="no_credentials"}': "0 0 1 2 3 4"},

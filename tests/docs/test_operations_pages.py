@@ -31,7 +31,7 @@ EXPORTED: Final = {
 }
 # Lower-case words in backquotes after "event" or "Log:" are events of our logs.
 LOGGED: Final = re.compile(
-    r"""log\.(?:debug|info|warning|error)\(\s*"([^"]+)"|say\("(\w+)" if [^"]+ else "(\w+)\""""
+    r"""say\("(\w+)" if [^"]+ else "(\w+)"|(?:log\.(?:debug|info|warning|error)|say)\(\s*"([^"]+)\""""
 )
 
 
