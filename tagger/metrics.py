@@ -22,6 +22,13 @@ DECISIONS: Final = Counter(
     "tagger_decisions", "Threads settled, by what became of them.", ["outcome"], registry=REGISTRY
 )
 TAGS: Final = Counter("tagger_tags", "Tags, by what became of them.", ["result"], registry=REGISTRY)
+TAG_DOUBTS: Final = ("missing", "other_case", "groups")
+TAGS_DOUBTFUL: Final = Gauge(
+    "tagger_tags_doubtful",
+    "Tags of the rules in force that LiveChat will, or may, refuse, as its list of tags shows.",
+    ["kind"],
+    registry=REGISTRY,
+)
 RULE_HITS: Final = Counter("tagger_rule_hits", "Threads in which a rule held.", ["rule"], registry=REGISTRY)
 RULES_NEVER_HIT: Final = Gauge(
     "tagger_rules_never_hit",
@@ -175,6 +182,8 @@ for _outcome in get_args(Outcome):
     DECISIONS.labels(outcome=_outcome)
 for _found in ("missed", "short"):
     RECONCILED.labels(found=_found)
+for _kind in TAG_DOUBTS:
+    TAGS_DOUBTFUL.labels(kind=_kind)
 for _result in ("set", "refused"):
     TAGS.labels(result=_result)
 for _result in ("ok", "rebalanced", "failed"):

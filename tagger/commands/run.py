@@ -28,10 +28,12 @@ from tagger.core.watchdog import Watchdog
 from tagger.keywords import Keywords, Unloadable
 from tagger.livechat.client import Client
 from tagger.livechat.credentials import Credentials, credentials
+from tagger.livechat.tags import Tags
 from tagger.producer import Producer
 from tagger.reconcile import Reconcile, reconcile_regularly
 from tagger.repair import repair_of
 from tagger.settings import TaggerSettings
+from tagger.tagwatch import TagWatch, watch_tags
 from tagger.trouble import Troubles
 from tagger.web import LiveChatFigures, PartitionFigures, health_of
 from tagger.worker import Worker
@@ -112,14 +114,22 @@ async def serve(
     await admin.start()
     log.info("started", host=settings.tagger_admin_host, port=admin.port, config=keywords.judge.hash)
     announce(keywords, True)
-    watches = [asyncio.create_task(keywords.watch(announce)), asyncio.create_task(tell_troubles(client))]
+
+    def is_mine() -> bool:
+        """What one member of the group does for all: partition 0 has one owner."""
+        return 0 in consumer.assigned
+
+    tags = TagWatch(keywords, who, Tags(client, time.monotonic))
+    watches = [
+        asyncio.create_task(keywords.watch(announce)),
+        asyncio.create_task(tell_troubles(client)),
+        asyncio.create_task(watch_tags(tags, keywords, is_mine)),
+    ]
     if every_s := settings.tagger_reconcile_every_s:
         repair = repair_of(kafka, settings, keywords, client, producer)
         age_s = settings.tagger_chat_age_s_max
         reconcile = Reconcile(kafka, group_of(kafka, settings), who, client, repair, chat_age_s=age_s)
-        # One member of the group is enough, and partition 0 has one owner.
-        whose = reconcile_regularly(reconcile, every_s, lambda: 0 in consumer.assigned)
-        watches.append(asyncio.create_task(whose))
+        watches.append(asyncio.create_task(reconcile_regularly(reconcile, every_s, is_mine)))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, keywords.reload_soon)
     try:
         missing = await missing_topics(stopping, kafka)

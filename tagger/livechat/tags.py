@@ -88,7 +88,9 @@ def _named(groups: Iterable[int]) -> str:
 class Asks(Protocol):
     """What this needs of the client."""
 
-    async def ask(self, organization: str, call: Call) -> Done | Wait | Refused: ...
+    async def ask(
+        self, organization: str, call: Call, *, background: bool = False
+    ) -> Done | Wait | Refused: ...
 
 
 class Tags:
@@ -103,7 +105,7 @@ class Tags:
         held = self._known.get(organization)
         if held is not None and self._clock() - held[0] < FRESH_S:
             return held[1]
-        answer = await self._client.ask(organization, list_tags())
+        answer = await self._client.ask(organization, list_tags(), background=True)
         if not isinstance(answer, Done):
             return answer
         known = known_of(answer.value)

@@ -167,6 +167,12 @@ ROWS: Final = [
         {'tagger_reconciled_total{found="missed"}': "2x9", 'tagger_reconciled_total{found="short"}': "0+1x9"},
     ),
     Row(
+        "TagsMissing",
+        15,
+        {'tagger_tags_doubtful{kind="missing"}': "1x20"},
+        {'tagger_tags_doubtful{kind="missing"}': "0x20", 'tagger_tags_doubtful{kind="groups"}': "3x20"},
+    ),
+    Row(
         "NoCredentials",
         5,
         {'tagger_decisions_total{outcome="no_credentials"}': "0 0 1 2 3 4"},
