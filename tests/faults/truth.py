@@ -82,6 +82,22 @@ class Truth:
         self._committed = committed
         return Look(untrue, went_back, sum(ends[tp] - max(committed[tp], 0) for tp in self._webhooks))
 
+    async def true_lag(self) -> dict[int, int]:
+        """By partition: records from the oldest end that is not decided to the log's end; 0 where all are."""
+        log_ends = await self._read_on()
+        return {
+            tp.partition: log_ends[tp]
+            - min(
+                (
+                    offset
+                    for (number, offset), thread in self._ends.items()
+                    if number == tp.partition and thread not in self.decided
+                ),
+                default=log_ends[tp],
+            )
+            for tp in self._webhooks
+        }
+
     async def committed(self) -> dict[TopicPartition, Group]:
         async with asyncio.timeout(ANSWER_S):
             while True:

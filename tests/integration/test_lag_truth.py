@@ -17,6 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tagger.simulator.faults import Fault
 from tagger.simulator.stage import PARTITIONS, Names, Stage
 from tagger.simulator.visitors import visits
+from tests.faults.crowd import Crowd
+from tests.faults.truth import Truth
 from tests.kafka.kafka import Kafka
 
 WINDOW: Final = 10  # commits
@@ -131,13 +133,17 @@ async def becomes(watch: Watch, wanted: Status) -> None:
 
 
 @pytest.mark.timeout(240)
-async def test_lag_is_the_truth_when_idle_busy_stuck_and_dead(
+async def test_lag_is_the_truth_when_idle_busy_stuck_rebalanced_dead_and_back(
     kafka_real: Kafka, unique: str, tmp_path: Path
 ) -> None:
     names = Names(f"{unique}.webhooks", f"{unique}.decisions", f"{unique}.parked", unique)
     for topic in names.topics:
         kafka_real.create_topic(topic, PARTITIONS)
-    async with Stage(tmp_path, 5, kafka_real.bootstrap, names, versions=("3.6",)) as stage:
+    async with (
+        Stage(tmp_path, 5, kafka_real.bootstrap, names, versions=("3.6",)) as stage,
+        Truth(kafka_real.bootstrap, names) as truth,
+        Crowd(stage) as crowd,
+    ):
         watch = Watch(stage)
         watching = asyncio.create_task(watch.run())
         try:
@@ -153,15 +159,22 @@ async def test_lag_is_the_truth_when_idle_busy_stuck_and_dead(
             await becomes(watch, "STALL")
             stuck = await agreed(kafka_real, stage, watch, zero=False)
             assert stage.expected_vs_set().missing != ()
+            assert stuck == await truth.true_lag()
+
+            second = await crowd.join()  # rebalance: others own the partitions, and are as stuck
+            assert await asyncio.to_thread(lag_by_kafka, kafka_real, names) == stuck
+            assert await crowd.leave(second) == 0
+            assert await agreed(kafka_real, stage, watch, zero=False) == stuck
 
             await stage.tagger.kill()  # dead
             await becomes(watch, "STOP")
             assert await asyncio.to_thread(lag_by_kafka, kafka_real, names) == stuck
 
             stage.livechat.faults.remove(outage)
-            await stage.tagger.start()  # replay, rebalance, and all is caught up
+            await stage.tagger.start()  # replay, and all is caught up
             assert (await stage.settled(60)).missing == ()
             await agreed(kafka_real, stage, watch, zero=True)
+            assert not any((await truth.true_lag()).values())
             assert "REWIND" not in watch.seen
         finally:
             watching.cancel()
