@@ -114,6 +114,11 @@ class Connection(web.RequestHandler):
         elif not self.head_since and self._awaits_head():
             self.head_since = self._loop.time()
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """aiohttp asks for it after each body that was read, a twentieth of a request; mostly nothing was paused."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def _awaits_head(self) -> bool:
         return self._waiter is not None and not self._waiter.done()
 
