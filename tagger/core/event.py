@@ -106,19 +106,22 @@ def read(key: bytes | None, value: bytes | None) -> Fact:
     """What a record tells. The value is the truth; the key serves where the value does not name the chat."""
     envelope = topic.parse(value)
     fact: Fact
-    if isinstance(envelope, topic.Unreadable):
-        fact = Unreadable(envelope.reason, "", "")
-    else:
+    if type(envelope) is dict:
         organization, payload = envelope.get("organization_id"), envelope.get("payload")
         if (
             envelope.get("action") == "incoming_event"
-            and isinstance(organization, str)
-            and isinstance(payload, dict)
+            and type(organization) is str
+            and type(payload) is dict
             and organization
         ):
             fact = _event_received(organization, payload)  # nearly all records: no detour for them
+            if type(fact) is EventReceived:
+                return fact
         else:
             fact = _fact(envelope)
+    else:
+        assert isinstance(envelope, topic.Unreadable)
+        fact = Unreadable(envelope.reason, "", "")
     if isinstance(fact, Unreadable) and not fact.chat_id and (named := topic.split_key(key)):
         return Unreadable(fact.reason, *named)
     return fact

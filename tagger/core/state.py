@@ -52,16 +52,19 @@ class State:
         through this loop has as few calls as can be.
         """
         memory, threads = self.memory, self.memory.threads
-        newest = threads.chats.get
+        newest, said = threads.chats.get, self._said
+        position, next_moment_ms, clock_ms = self.position, memory.newest_ms + _MOMENT_MS, memory.clock_ms
         for record in records:
             offset, at_ms = record.offset, record.timestamp
-            if offset < self.position:
+            if offset < position:
                 continue
-            if at_ms - memory.newest_ms >= _MOMENT_MS:
+            if at_ms >= next_moment_ms:
                 memory.pass_to(at_ms if at_ms < latest_ms else latest_ms, offset)
-            self.position, self.last_record_ms = offset + 1, at_ms
+                next_moment_ms, clock_ms = memory.newest_ms + _MOMENT_MS, memory.clock_ms
+            self.position = position = offset + 1
+            self.last_record_ms = at_ms
             fact = read(record.key, record.value)
-            if not isinstance(fact, EventReceived):
+            if type(fact) is not EventReceived:
                 self._other(fact, offset, at_ms)
                 continue
             organization, chat_id, thread_id, event_id, author_id, fields = fact
@@ -72,8 +75,8 @@ class State:
                 if not fields:
                     continue  # nothing was said; who knows no more of a thread looks it up when it ends
                 thread = self._known(organization, chat_id, thread_id, offset, at_ms)
-            thread.last_ms = memory.clock_ms
-            if fields and self._said(thread, event_id, author_id, fields) and thread.ending is not None:
+            thread.last_ms = clock_ms
+            if fields and said(thread, event_id, author_id, fields) and thread.ending is not None:
                 self._due(thread, offset, at_ms)
 
     def _other(self, fact: Fact, offset: int, at_ms: int) -> None:
@@ -173,7 +176,9 @@ class State:
         if not grown:
             self._count["repeated_event", ""] += 1
             return False
-        self._grew(thread, grown)
+        self.memory.threads.size += grown
+        if thread.ending is not None:
+            self.backlog.grew(thread.ending, grown)
         if grown > FIELD_CHARS_MAX and any(len(field) == FIELD_CHARS_MAX for field in fields):
             self._count["text_cut", ""] += 1
         return True
