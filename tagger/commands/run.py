@@ -3,7 +3,9 @@
 import asyncio
 import signal
 import time
+from collections.abc import Coroutine, Iterator
 from random import SystemRandom
+from typing import Any
 
 import click
 import structlog
@@ -114,22 +116,10 @@ async def serve(
     await admin.start()
     log.info("started", host=settings.tagger_admin_host, port=admin.port, config=keywords.judge.hash)
     announce(keywords, True)
-
-    def is_mine() -> bool:
-        """What one member of the group does for all: partition 0 has one owner."""
-        return 0 in consumer.assigned
-
-    tags = TagWatch(keywords, who, Tags(client, time.monotonic))
     watches = [
-        asyncio.create_task(keywords.watch(announce)),
-        asyncio.create_task(tell_troubles(client)),
-        asyncio.create_task(watch_tags(tags, keywords, is_mine)),
+        asyncio.create_task(watch)
+        for watch in watches_of(kafka, settings, keywords, who, client, producer, consumer)
     ]
-    if every_s := settings.tagger_reconcile_every_s:
-        repair = repair_of(kafka, settings, keywords, client, producer)
-        age_s = settings.tagger_chat_age_s_max
-        reconcile = Reconcile(kafka, group_of(kafka, settings), who, client, repair, chat_age_s=age_s)
-        watches.append(asyncio.create_task(reconcile_regularly(reconcile, every_s, is_mine)))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, keywords.reload_soon)
     try:
         missing = await missing_topics(stopping, kafka)
@@ -148,6 +138,31 @@ async def serve(
         await admin.stop()
     log.info("stopped")
     return 0
+
+
+def watches_of(  # noqa: PLR0913, PLR0917 - the parts of the service
+    kafka: KafkaSettings,
+    settings: TaggerSettings,
+    keywords: Keywords,
+    who: Credentials,
+    client: Client,
+    producer: Producer,
+    consumer: Consumer,
+) -> Iterator[Coroutine[Any, Any, None]]:
+    """What goes on beside the consumer, for as long as it runs."""
+
+    def is_mine() -> bool:
+        """What one member of the group does for all: partition 0 has one owner."""
+        return 0 in consumer.assigned
+
+    yield keywords.watch(announce)
+    yield tell_troubles(client)
+    yield watch_tags(TagWatch(keywords, who, Tags(client, time.monotonic)), keywords, is_mine)
+    if every_s := settings.tagger_reconcile_every_s:
+        repair = repair_of(kafka, settings, keywords, client, producer)
+        age_s = settings.tagger_chat_age_s_max
+        reconcile = Reconcile(kafka, group_of(kafka, settings), who, client, repair, chat_age_s=age_s)
+        yield reconcile_regularly(reconcile, every_s, is_mine)
 
 
 def consumer_of(kafka: KafkaSettings, settings: TaggerSettings, worker: Worker) -> Consumer:

@@ -7,16 +7,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-import aiohttp
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from tagger.simulator.faults import Fault
-from tagger.simulator.service import Service
 from tagger.simulator.stage import PARTITIONS, Names, Stage
 from tagger.simulator.visitors import visits
 from tests.faults.crowd import Crowd
 from tests.faults.truth import Truth
+from tests.integration.watch import figures
 from tests.kafka.kafka import Kafka
 
 SETTLED_S: Final = 60.0
@@ -57,11 +55,8 @@ async def everything_is_right(stage: Stage, truth: Truth) -> None:
     }
 
 
-async def metric(service: Service, name: str) -> float:
-    """The sum over all labels."""
-    async with aiohttp.ClientSession() as session, session.get(f"{service.admin_url}/metrics") as answer:
-        families = text_string_to_metric_families(await answer.text())
-    return sum(sample.value for family in families for sample in family.samples if sample.name == name)
+async def replayed(stage: Stage) -> float:
+    return (await figures(stage.tagger))["tagger_replayed_records_total"]
 
 
 Happening = Callable[[Crowd], Awaitable[object]]
@@ -131,9 +126,9 @@ async def test_clean_stops_on_a_busy_log_repeat_no_tag_call_and_read_again_only_
             needed = sum(group.offset - group.hint.replay_from for group in committed)
             await stage.tagger.start()
             async with asyncio.timeout(SETTLED_S):
-                while await metric(stage.tagger, "tagger_replayed_records_total") < needed:
+                while await replayed(stage) < needed:
                     await asyncio.sleep(0.1)
-            assert await metric(stage.tagger, "tagger_replayed_records_total") == needed > 0
+            assert await replayed(stage) == needed > 0
         await playing
         await everything_is_right(stage, truth)
         tagged = Counter((call.thread_id, call.tag) for call in stage.livechat.calls if call.tag)

@@ -17,7 +17,7 @@ from typing import Any, Final
 import aiohttp
 import orjson
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -26,6 +26,7 @@ from tagger.simulator.faults import Fault
 from tagger.simulator.stage import PARTITIONS, Stage
 from tagger.simulator.visitors import all_tags
 from tests.docs import metrics_page
+from tests.integration.watch import everything_on
 
 MARK: Final = "kanarienvogel"
 EMAIL: Final = f"{MARK}@example.com"
@@ -195,23 +196,6 @@ async def commit_metadata(stage: Stage) -> bytes:
                 await asyncio.sleep(0.2)
     finally:
         await admin.close()
-
-
-async def everything_on(bootstrap: str, topic: str) -> list[bytes]:
-    reader = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-    await reader.start()
-    try:
-        tps = [TopicPartition(topic, number) for number in range(PARTITIONS)]
-        reader.assign(tps)
-        ends = await reader.end_offsets(tps)
-        await reader.seek_to_beginning(*tps)
-        found: list[bytes] = []
-        while len(found) < sum(ends.values()):
-            for batch in (await reader.getmany(timeout_ms=500)).values():
-                found += [record.value for record in batch]
-        return found
-    finally:
-        await reader.stop()
 
 
 def test_the_marks_went_the_whole_way(written: Written) -> None:

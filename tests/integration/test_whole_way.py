@@ -10,11 +10,12 @@ from pathlib import Path
 
 import aiohttp
 import orjson
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 
 from tagger.simulator.faults import Fault
 from tagger.simulator.stage import PARTITIONS, Names, Stage
 from tagger.simulator.visitors import visits
+from tests.integration.watch import everything_on
 from tests.kafka.kafka import AnyKafka, Kafka
 
 CHATS = 60
@@ -40,22 +41,7 @@ async def settled_rightly(stage: Stage) -> None:
 
 
 async def decisions_of(stage: Stage) -> list[dict[str, object]]:
-    """Everything on the decisions topic."""
-    reader = AIOKafkaConsumer(bootstrap_servers=stage.bootstrap, enable_auto_commit=False)
-    await reader.start()
-    try:
-        tps = [TopicPartition(stage.names.decisions, number) for number in range(PARTITIONS)]
-        reader.assign(tps)
-        ends = await reader.end_offsets(tps)
-        for tp in tps:
-            reader.seek(tp, 0)
-        found: list[dict[str, object]] = []
-        while len(found) < sum(ends.values()):
-            for batch in (await reader.getmany(timeout_ms=500)).values():
-                found += [orjson.loads(record.value) for record in batch]
-        return found
-    finally:
-        await reader.stop()
+    return [orjson.loads(value) for value in await everything_on(stage.bootstrap, stage.names.decisions)]
 
 
 async def conflicts_of(stage: Stage) -> set[object]:

@@ -51,7 +51,8 @@ async def everything_on(bootstrap: str, topic: str) -> list[bytes]:
         partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
         reader.assign(partitions)
         ends = await reader.end_offsets(partitions)
-        await reader.seek_to_beginning(*partitions)
+        for tp in partitions:
+            reader.seek(tp, 0)  # aiokafka's seek_to_beginning may lose its wake-up and wait for 40 s
         found: list[bytes] = []
         while len(found) < sum(ends.values()):
             for batch in (await reader.getmany(timeout_ms=500)).values():

@@ -17,7 +17,6 @@ from typing import Final, NamedTuple
 
 import aiohttp
 import uvloop
-from prometheus_client.parser import text_string_to_metric_families
 
 from tagger.simulator.service import Service, free_port
 from tests.integration.ingest.sender import (
@@ -28,6 +27,7 @@ from tests.integration.ingest.sender import (
     event,
     records,
 )
+from tests.integration.watch import figures
 from tests.kafka.broker import start
 from tests.kafka.kafka import Kafka
 
@@ -77,12 +77,6 @@ class Load:
             await asyncio.sleep(max(0.0, began + self._every_s - time.monotonic()))
 
 
-async def metric(session: aiohttp.ClientSession, service: Service, name: str) -> float:
-    async with session.get(f"{service.admin_url}/metrics") as answer:
-        page = await answer.text()
-    return next(s.value for f in text_string_to_metric_families(page) for s in f.samples if s.name == name)
-
-
 async def run(minutes: float, rate: float, folder: Path) -> Figures:
     port, admin_port = free_port(), free_port()
     timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
@@ -106,16 +100,16 @@ async def run(minutes: float, rate: float, folder: Path) -> Figures:
             await asyncio.to_thread(broker.kill)
             end = time.monotonic() + minutes * 60
             while (left := end - time.monotonic()) > 0:
-                spooled = await metric(session, service, "ingest_spool_records")
+                spooled = (await figures(service))["ingest_spool_records"]
                 print(f"{left:5.0f} s of outage left, {spooled:9,.0f} records in the spool", flush=True)
                 await asyncio.sleep(min(left, 30))
             await asyncio.to_thread(broker.start_again)
-            while not await metric(session, service, "ingest_kafka_up"):
+            while not (await figures(service))["ingest_kafka_up"]:
                 await asyncio.sleep(0.2)
-            spooled, began = await metric(session, service, "ingest_spool_records"), time.monotonic()
+            spooled, began = (await figures(service))["ingest_spool_records"], time.monotonic()
             arrived = len(load.sender.stored)
             async with asyncio.timeout(DRAIN_S_MAX):
-                while await metric(session, service, "ingest_spooling"):
+                while (await figures(service))["ingest_spooling"]:
                     await asyncio.sleep(0.2)
             drain_s, arrived = time.monotonic() - began, len(load.sender.stored) - arrived
             print(
