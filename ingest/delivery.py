@@ -121,7 +121,7 @@ def read(body: bytes, secrets: Sequence[bytes], received_at_ms: int) -> Verdict:
         return Refuse(400, "not_json")
     if not isinstance(envelope, dict):
         return Refuse(401, "secret")
-    if not _is_secret(envelope.get("secret_key"), secrets):
+    if not _is_secret(envelope.pop("secret_key", None), secrets):
         return Refuse(401, "secret")
     action = envelope.get("action")
     if not isinstance(action, str):

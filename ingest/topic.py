@@ -8,7 +8,7 @@ A record of `livechat.webhooks` is one webhook of LiveChat:
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -17,8 +17,7 @@ import orjson
 STORED_ACTIONS: Final = frozenset({"incoming_chat", "incoming_event", "chat_deactivated"})
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record as it is produced."""
 
     key: bytes
@@ -70,7 +69,9 @@ def organization_of(envelope: Mapping[str, Any]) -> str | None:
 
 def encode(envelope: Mapping[str, Any], organization: str, chat_id: str, received_at_ms: int) -> Record:
     """A verified webhook as a record. The secret is left out here, whatever else the envelope holds."""
-    value = orjson.dumps({name: field for name, field in envelope.items() if name != "secret_key"})
+    if "secret_key" in envelope:
+        envelope = {name: field for name, field in envelope.items() if name != "secret_key"}
+    value = orjson.dumps(envelope)
     action = str(envelope["action"]).encode()
     headers = (("action", action), ("received_at_ms", str(received_at_ms).encode()))
     return Record(record_key(organization, chat_id), value, headers)
