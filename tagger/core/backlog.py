@@ -65,7 +65,9 @@ class Backlog:
             kind = "unreadable"
         key = ThreadKey(*thread.chat, thread.thread_id)
         offset = ending.handed[0]
-        return Work(work_id, kind, key, offset, ending.record_ms, conversation, incomplete, ending.decided)
+        return Work(
+            work_id, kind, key, offset, ending.record_ms, conversation, incomplete, frozenset(ending.decided)
+        )
 
     def under_way(self, work_id: int) -> Thread | None:
         """The thread of the work; None where it is none of this assignment."""

@@ -24,9 +24,10 @@ _ALIEN: Final = b"\xfc"
 # A thread has a customer and an agent or two; a place is one byte below F8.
 AUTHORS_MAX: Final = 200
 
-# What one thread costs beside its text and authors: the objects, the ids, the places in the indexes.
-# Measured; `tests/unit/core/test_threads.py` compares it with what the interpreter allocates.
-THREAD_BYTES: Final = 780
+# What one thread costs beside its text and authors: the objects, the ids, the places in the indexes; and its ending.
+# Measured; `tests/unit/core/test_memory.py` compares it with what the interpreter allocates.
+THREAD_BYTES: Final = 740
+ENDING_BYTES: Final = 165
 # What the id of an author, or a tag, costs beside its letters; and what an agent's costs, whose letters are shared.
 NAME_BYTES: Final = 60
 _SHARED_BYTES: Final = 8
@@ -57,6 +58,7 @@ class Thread:
         "incomplete",
         "last_ms",
         "sibling",
+        "slot",
         "tags",
         "text",
         "thread_id",
@@ -84,6 +86,7 @@ class Thread:
         self.incomplete: str | None = None  # why something of it is missing, where that is known
         self.completed = False  # what LiveChat has of it was united with what was seen
         self.asks = True  # if it expires without an end, LiveChat is asked whether it ended
+        self.slot: int | None = None  # its place among the deadlines
         self.holds = True  # must be read again after a restart: replay_from stays at or below `first`
         self.ending: Ending | None = None
 
@@ -156,8 +159,9 @@ class Thread:
 
     def size(self) -> int:
         """Bytes of what differs from thread to thread; the rest is THREAD_BYTES."""
-        names = sum([_cost(name) for name in (*self.authors, *self.tags)])
-        return names + len(self.chat[1]) + len(self.thread_id) + len(self.ids) + len(self.text)
+        rest = ENDING_BYTES if self.ending is not None else 0
+        rest += sum([_cost(name) for name in (*self.authors, *self.tags)])
+        return rest + len(self.chat[1]) + len(self.thread_id) + len(self.ids) + len(self.text)
 
     def forget(self) -> None:
         """Keep nothing of what was said, and nothing of the log."""
@@ -245,7 +249,7 @@ class Ending:
         self.held = 0  # bytes that the thread counts for while it waits
         self.doubted = False  # something of it may never have been judged
         self.asked = 0  # times that LiveChat called the thread active
-        self.decided: frozenset[str] = frozenset()
+        self.decided: tuple[str, ...] = ()  # tags that a judgement called for, each once
 
     @property
     def unfinished(self) -> bool:

@@ -14,7 +14,7 @@ from tagger.core.deadlines import Deadlines
 from tagger.core.limits import CLOCK_JUMP_MS, Limits
 from tagger.core.threads import Threads
 
-# Threads are looked at this often, if not sooner: who is long gone must not fill the list of who is due.
+# Threads are looked at this often, if not sooner: what a thread waits for may be gone long before it is due.
 _LOOK_EVERY_MS: Final = 600_000
 
 
@@ -33,7 +33,6 @@ class Memory:
         "_deadlines",
         "_is_settled",
         "_limits",
-        "_look_ms",
         "_review",
         "_step_ms_max",
         "clock_ms",
@@ -53,7 +52,6 @@ class Memory:
         self._limits, self._count = limits, count
         self._ask, self._review, self._is_settled = ask, review, is_settled
         self._step_ms_max = limits.skew_s * 1000
-        self._look_ms = min(_LOOK_EVERY_MS, limits.chat_idle_s_max * 1000, limits.chat_age_s_max * 1000)
         self._deadlines = Deadlines()
         self.threads = Threads()
         self.newest_ms = 0  # the highest record time that was believed
@@ -62,7 +60,7 @@ class Memory:
 
     def add(self, thread: Thread) -> None:
         self.threads.add(thread)
-        self._deadlines.put(thread, self.clock_ms + self._look_ms)
+        self.look_later(thread)
 
     def pass_to(self, at_ms: int, offset: int) -> None:
         """It is this late now, and what is due is let go of. `offset` is where that happens.
@@ -83,14 +81,12 @@ class Memory:
             self.pass_to(self.newest_ms + min(ms, self._step_ms_max), offset)
 
     def _look_at(self, thread: Thread, offset: int) -> None:
-        if self.threads.get(*thread.chat, thread.thread_id) is not thread:
-            return  # long gone
         if self._due_ms(thread) > self.clock_ms:
             self.look_later(thread)
         elif thread.ending is None:
             self._expire(thread, offset)
         elif self._is_settled(thread.ending.last) and not thread.ending.doubted:
-            self.threads.remove(thread)
+            self.remove(thread)
         else:  # a restart would read its last records again, and must then know its first
             if thread.ending.doubted:
                 self._review(thread, offset)
@@ -141,6 +137,11 @@ class Memory:
     def forget(self, thread: Thread) -> None:
         """Keep nothing of a thread that was not settled."""
         self._distrust(thread)
+        self.remove(thread)
+
+    def remove(self, thread: Thread) -> None:
+        """Keep nothing of a thread."""
+        self._deadlines.drop(thread)
         self.threads.remove(thread)
 
     def _distrust(self, thread: Thread) -> None:

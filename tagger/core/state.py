@@ -108,7 +108,7 @@ class State:
         ending = thread.ending
         if ending is None:
             silent = offset < self.effects_from
-            thread.ending = Ending(self.memory.clock_ms, at_ms, ended=True, judged=silent)
+            self.memory.threads.end(thread, Ending(self.memory.clock_ms, at_ms, ended=True, judged=silent))
             self._due(thread, offset, at_ms)
             self.memory.look_later(thread)
         elif ending.ended:
@@ -124,7 +124,7 @@ class State:
         place = self.memory.threads.get(*chat, "")
         if place is None:
             place = self._new(chat, "", offset, at_ms)
-            place.ending = Ending(self.memory.clock_ms, at_ms, ended=False, judged=False)
+            self.memory.threads.end(place, Ending(self.memory.clock_ms, at_ms, ended=False, judged=False))
             self.memory.look_later(place)
         place.incomplete, place.last_ms = fact.reason, self.memory.clock_ms
         self._due(place, offset, at_ms)
@@ -159,11 +159,11 @@ class State:
 
     def _revived(self, left: Thread, offset: int, at_ms: int) -> Thread:
         """A thread whose text was forgotten goes on; what it was is remembered, what was said is not."""
-        self.memory.threads.remove(left)
+        self.memory.remove(left)
         thread = self._new(left.chat, left.thread_id, offset, at_ms)
         thread.first_ms, thread.begun, thread.created_at_ms = left.first_ms, left.begun, left.created_at_ms
         thread.asks, thread.group_ids, thread.incomplete = left.asks, left.group_ids, left.incomplete
-        thread.ending = left.ending
+        self.memory.threads.end(thread, left.ending)
         return thread
 
     def _said(self, thread: Thread, event_id: str, author_id: str, fields: tuple[str, ...]) -> bool:
@@ -211,7 +211,8 @@ class State:
         """A thread goes without an end: LiveChat must say whether it ended, unless it was asked long ago."""
         if offset < self.effects_from:
             return False
-        thread.ending = Ending(self.memory.clock_ms, thread.first_record_ms, ended=False, judged=False)
+        ending = Ending(self.memory.clock_ms, thread.first_record_ms, ended=False, judged=False)
+        self.memory.threads.end(thread, ending)
         self.backlog.add(thread, offset, self.memory.newest_ms)
         self.memory.look_later(thread)
         return True
@@ -254,7 +255,7 @@ class State:
         assert thread.ending is not None, "no work"
         came = bool(thread.ending.waiting)
         self.backlog.drop(work_id)
-        thread.ending = None
+        self.memory.threads.end(thread, None)
         if came:
             self.memory.look_later(thread)
         else:
@@ -265,7 +266,7 @@ class State:
         ending = thread.ending
         assert ending is not None, "no work"
         self.backlog.settle(work_id)
-        ending.decided |= frozenset(tags)
+        ending.decided = tuple({*ending.decided, *tags})
         if thread.thread_id and not ending.ended:
             ending.ended, ending.at_ms = True, self.memory.clock_ms
 

@@ -6,7 +6,7 @@ Promises that the bytes it says it holds are not fewer than the interpreter hold
 from collections import deque
 from collections.abc import Iterator
 
-from tagger.core.chat import THREAD_BYTES, Thread
+from tagger.core.chat import ENDING_BYTES, THREAD_BYTES, Ending, Thread
 
 
 class Threads:
@@ -48,6 +48,11 @@ class Threads:
         self._by_age.append(thread)
         self.count += 1
         self.size += thread.size()
+
+    def end(self, thread: Thread, ending: Ending | None) -> None:
+        """Give the thread an ending, or take it away."""
+        self.size += ENDING_BYTES * ((ending is not None) - (thread.ending is not None))
+        thread.ending = ending
 
     def strip(self, thread: Thread) -> None:
         """Leave of the thread only that it was there."""

@@ -1,4 +1,4 @@
-"""Threads come up in the slot in which they are due, once a put, and never early."""
+"""Threads come up in the slot in which they were last put, once, and never early."""
 
 import sys
 
@@ -33,6 +33,21 @@ def test_threads_come_by_slot_and_in_a_slot_as_they_were_put() -> None:
     assert deadlines.next_ms == 100_000
     assert names(deadlines.pop(10**9)) == ["late"]
     assert deadlines.next_ms == sys.maxsize
+
+
+def test_a_thread_is_due_when_it_was_last_put() -> None:
+    deadlines = Deadlines()
+    moved, stays, dropped = a_thread("moved"), a_thread("stays"), a_thread("dropped")
+    for thread in (moved, stays, dropped):
+        deadlines.put(thread, 5_000)
+    deadlines.put(moved, 25_000)
+    deadlines.put(stays, 6_000)
+    deadlines.drop(dropped)
+    deadlines.drop(dropped)
+    assert names(deadlines.pop(10_000)) == ["stays"]
+    assert names(deadlines.pop(30_000)) == ["moved"]
+    deadlines.put(moved, 5_000)
+    assert names(deadlines.pop(30_000)) == ["moved"]
 
 
 @given(st.lists(st.integers(0, 200_000), max_size=20), st.lists(st.integers(0, 250_000), max_size=10))

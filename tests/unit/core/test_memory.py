@@ -1,6 +1,10 @@
 """How long threads are remembered, by the time that passes between records, and what goes for want of memory."""
 
+import gc
+import random
+import tracemalloc
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 import pytest
@@ -11,6 +15,8 @@ from tagger.core.limits import Limits
 from tagger.core.memory import Memory
 from tests.unit.core.log import START_MS
 
+ORGANIZATION: Final = "390e44e6-f1e6-0368c-z6ddb-74g14508c2ex"
+TAGS: Final = ["Refund"]
 LIMITS: Final = Limits(chat_age_s_max=4_000, chat_idle_s_max=1_000, linger_s=300, skew_s=60)
 
 
@@ -104,7 +110,9 @@ def test_an_ended_thread_lingers_and_waits_until_the_committed_offset_has_passed
     remembering: Remembering, settled: bool, minutes: int, known: bool
 ) -> None:
     thread = remembering.add()
-    thread.ending = Ending(remembering.memory.clock_ms, START_MS, ended=True, judged=True)
+    remembering.memory.threads.end(
+        thread, Ending(remembering.memory.clock_ms, START_MS, ended=True, judged=True)
+    )
     remembering.memory.look_later(thread)
     remembering.settled = settled
     remembering.minutes(minutes)
@@ -113,7 +121,9 @@ def test_an_ended_thread_lingers_and_waits_until_the_committed_offset_has_passed
 
 def test_an_ended_thread_in_doubt_is_reviewed_before_it_is_forgotten(remembering: Remembering) -> None:
     thread = remembering.add()
-    thread.ending = Ending(remembering.memory.clock_ms, START_MS, ended=True, judged=True)
+    remembering.memory.threads.end(
+        thread, Ending(remembering.memory.clock_ms, START_MS, ended=True, judged=True)
+    )
     thread.ending.doubted = True
     remembering.memory.look_later(thread)
     remembering.minutes(20)
@@ -156,8 +166,9 @@ def test_a_time_that_cannot_be_does_not_move_the_trust_time_for_ever(remembering
 
 def test_over_the_limit_the_oldest_go_first_and_what_waits_stays(remembering: Remembering) -> None:
     threads = [remembering.add(str(number), text="x" * 2_000) for number in range(5)]
-    threads[0].ending = Ending(0, START_MS, ended=True, judged=False)
-    threads[0].ending.waiting = (0,)
+    ending = Ending(0, START_MS, ended=True, judged=False)
+    ending.waiting = (0,)
+    remembering.memory.threads.end(threads[0], ending)
     remembering.memory.evict(remembering.memory.threads.bytes, 0)
     assert all(thread.text for thread in threads)
     remembering.memory.evict(remembering.memory.threads.bytes - 1, 0)
@@ -174,3 +185,85 @@ def test_where_nothing_is_left_to_forget_but_names_they_go_too_and_the_unknown_a
     assert remembering.known("begun") is None
     assert remembering.asked == ["not begun"]
     assert (remembering.count["evicted", ""], remembering.count["forgotten", ""]) == (2, 1)
+
+
+def strings(
+    messages: int, characters: int, agents: int
+) -> Iterator[tuple[str, str, str, list[tuple[str, str, str]]]]:
+    """Fresh strings of one thread after the other: chat, thread, customer, and (event, author, text)s."""
+    rng = random.Random(7)
+    for number in range(300):
+        thread, customer = f"K{number:09d}", f"{number:08x}-f8df-4364-8059-649c35c9ed0c"
+        said = [
+            (
+                f"{thread}_{place}",
+                customer if place % 2 else f"agent{rng.randrange(agents)}@example.com",
+                text,
+            )
+            for place in range(messages)
+            for text in [f"{number} {place} ".ljust(characters, "x")]
+        ]
+        yield f"P{number:09d}", thread, customer, said
+
+
+def remember(memory: Memory, messages: int, characters: int, agents: int, *, ended: bool) -> None:
+    """300 threads with so many messages, of which some may have ended."""
+    for chat, thread_id, customer, said in strings(messages, characters, agents):
+        memory.pass_to(memory.newest_ms + 100, 0)
+        now_ms, offset = memory.newest_ms, 1_000 + 2 * memory.threads.count
+        thread = Thread((ORGANIZATION, chat), thread_id, offset, now_ms, memory.clock_ms)
+        memory.add(thread)
+        began = ChatStarted(*thread.chat, thread_id, now_ms, True, (), (customer,), (0,), (), 0)
+        memory.threads.size += thread.begin(began)[1]
+        for event_id, author_id, text in said:
+            memory.threads.size += thread.add(event_id, author_id, (text,))
+        if ended:
+            ending = Ending(memory.clock_ms, now_ms, ended=True, judged=True)
+            memory.threads.end(thread, ending)
+            ending.last, ending.decided = offset + 1, tuple(TAGS)
+            memory.look_later(thread)
+
+
+@pytest.mark.parametrize("ended", [False, True])
+@pytest.mark.parametrize(
+    ("messages", "characters", "agents"),
+    [(0, 0, 1), (1, 20, 1), (3, 400, 5), (20, 80, 3), (150, 60, 3), (20, 4_000, 1)],
+)
+def test_accounted_bytes_are_those_that_are_allocated(
+    remembering: Remembering, messages: int, characters: int, agents: int, ended: bool
+) -> None:
+    """Never fewer, or the limit would not hold; and not many more, or memory would lie idle."""
+    gc.collect()
+    tracemalloc.start()
+    remember(remembering.memory, messages, characters, agents, ended=ended)
+    gc.collect()
+    allocated = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert allocated <= remembering.memory.threads.bytes <= allocated * 1.25 + 300 * 100
+
+
+@pytest.mark.parametrize(("ended", "bytes_max"), [(False, 2_900), (True, 3_072)])
+def test_a_thread_of_twenty_messages_of_eighty_characters_takes_three_kilobytes_at_most(
+    remembering: Remembering, ended: bool, bytes_max: int
+) -> None:
+    remember(remembering.memory, 20, 80, 3, ended=ended)
+    assert remembering.memory.threads.bytes / remembering.memory.threads.count < bytes_max
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_flood_of_threads_takes_no_more_than_the_limit(remembering: Remembering, ended: bool) -> None:
+    """Whatever way they go: nothing of a thread that is forgotten may stay."""
+    limit, memory = 500_000, remembering.memory
+    gc.collect()
+    tracemalloc.start()
+    for number in range(20_000):
+        thread = remembering.add(str(number), text="x" * 100)
+        if ended:
+            memory.threads.end(thread, Ending(memory.clock_ms, START_MS, ended=True, judged=True))
+            memory.look_later(thread)
+        memory.pass_to(memory.newest_ms + 10, 0)
+        memory.evict(limit, 0)
+    gc.collect()
+    allocated = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert allocated <= limit * 1.1

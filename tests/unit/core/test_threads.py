@@ -1,18 +1,9 @@
-"""All threads of a partition: found by their ids and by age, and accounted for in bytes."""
-
-import gc
-import random
-import tracemalloc
-from collections.abc import Iterator
-from typing import Final
+"""All threads of a partition: found by their ids and by age."""
 
 import pytest
 
 from tagger.core.chat import Thread
-from tagger.core.event import ChatStarted
 from tagger.core.threads import Threads
-
-ORGANIZATION: Final = "390e44e6-f1e6-0368c-z6ddb-74g14508c2ex"
 
 
 def a_thread(thread_id: str = "T", *, chat: str = "C", organization: str = "org", first: int = 0) -> Thread:
@@ -84,62 +75,3 @@ def test_an_old_thread_does_not_keep_the_places_of_those_that_came_and_went() ->
         threads.remove(thread)
         threads.oldest()
     assert len(threads._by_age) < 100  # what is to be bounded is nowhere else to be seen
-
-
-def strings(
-    messages: int, characters: int, agents: int
-) -> Iterator[tuple[str, str, str, list[tuple[str, str, str]]]]:
-    """Fresh strings of one thread after the other: chat, thread, customer, and (event, author, text)s."""
-    rng = random.Random(7)
-    for number in range(300):
-        thread, customer = f"K{number:09d}", f"{number:08x}-f8df-4364-8059-649c35c9ed0c"
-        said = [
-            (
-                f"{thread}_{place}",
-                customer if place % 2 else f"agent{rng.randrange(agents)}@example.com",
-                text,
-            )
-            for place in range(messages)
-            for text in [f"{number} {place} ".ljust(characters, "x")]
-        ]
-        yield f"P{number:09d}", thread, customer, said
-
-
-@pytest.mark.parametrize(
-    ("messages", "characters", "agents"),
-    [(0, 0, 1), (1, 20, 1), (3, 400, 5), (20, 80, 3), (150, 60, 3), (20, 4_000, 1)],
-)
-def test_accounted_bytes_are_those_that_are_allocated(messages: int, characters: int, agents: int) -> None:
-    """Never fewer, or the limit would not hold; and not many more, or memory would lie idle."""
-    gc.collect()
-    tracemalloc.start()
-    threads = Threads()
-    for chat, thread_id, customer, said in strings(messages, characters, agents):
-        thread = Thread(
-            (ORGANIZATION, chat), thread_id, len(threads.chats) + 1_000, 1_700_000_000_000 + threads.count, 0
-        )
-        threads.add(thread)
-        began = ChatStarted(
-            *thread.chat, thread_id, 1_700_000_000_000 + threads.count, True, (), (customer,), (0,), (), 0
-        )
-        threads.size += thread.begin(began)[1]
-        for event_id, author_id, text in said:
-            threads.size += thread.add(event_id, author_id, (text,))
-    del chat, thread_id, customer, said, thread, began
-    gc.collect()
-    allocated = tracemalloc.get_traced_memory()[0]
-    tracemalloc.stop()
-    assert allocated <= threads.bytes <= allocated * 1.25 + 300 * 100
-
-
-def test_a_thread_of_twenty_messages_of_eighty_characters_takes_less_than_three_kilobytes() -> None:
-    threads = Threads()
-    for chat, thread_id, customer, said in strings(20, 80, 3):
-        thread = Thread((ORGANIZATION, chat), thread_id, 0, 0, 0)
-        threads.add(thread)
-        threads.size += thread.begin(
-            ChatStarted(*thread.chat, thread_id, 0, True, (), (customer,), (0,), (), 0)
-        )[1]
-        for event_id, author_id, text in said:
-            threads.size += thread.add(event_id, author_id, (text,))
-    assert threads.bytes / threads.count < 3_000
