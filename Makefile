@@ -35,7 +35,7 @@ test: .venv/ready  ## all tests; those on a real Kafka start one, or take KAFKA_
 test-fast: .venv/ready  ## the tests that need no Java
 	$(PYTEST) $(WITHOUT_DEPLOY) -m "not real_kafka"
 
-test-deploy: .venv/deploy  ## alert rules, dashboard and manifests; needs promtool and prometheus (Debian: prometheus)
+test-deploy: .venv/deploy  ## alert rules, the failures they are for, dashboard and manifests; needs promtool and prometheus (Debian: prometheus)
 	@for program in promtool prometheus; do \
 		if ! command -v $$program >/dev/null; then echo "$$program is needed: apt-get install prometheus" >&2; exit 2; fi; \
 	done

@@ -235,10 +235,11 @@ def collect_garbage_seldom() -> None:
 
     What a request or a chat leaves is freed by counting references. Searching everything for cycles took 7 µs
     a request in `ingest`, and stops `tagger` for 0.1 s with 100,000 keywords in force. To be called again
-    when something large has come to stay.
+    when something large has come to stay. A connection that was open for long leaves a cycle when it closes, and
+    is old by then: so all is searched at last, once in ten million new objects.
     """
     gc.freeze()
-    gc.set_threshold(GARBAGE_OBJECTS_MAX, 20, 1_000)
+    gc.set_threshold(GARBAGE_OBJECTS_MAX, 20, 10)
 
 
 @dataclass(frozen=True, slots=True)

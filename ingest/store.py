@@ -6,7 +6,6 @@ It never calls a record stored that is neither acknowledged nor synced.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -39,7 +38,7 @@ class Store:
         self._loop = asyncio.get_running_loop()
         self.spool, self._metrics = spool, metrics
         self.producer = Producer(options, topic, metrics, self._given_back if spool else None)
-        self._deadlines: deque[tuple[float, Waiting]] = deque()  # by time; bounded by the requests in hand
+        self._in_hand: list[Waiting] = []  # bounded by the requests in hand, and what came within LOOK_S
         self._direct = spool is None or spool.count == 0
         metrics.spooling.set_function(lambda: self.spooling)
 
@@ -50,7 +49,7 @@ class Store:
     def keep(self, record: Record) -> asyncio.Future[Outcome]:
         """Keep a record; the future tells where, within KEEP_S."""
         waiting = Waiting(record, self._loop.create_future(), self._loop.time())
-        self._deadlines.append((waiting.since + KEEP_S, waiting))
+        self._in_hand.append(waiting)
         if self.spool is not None and not (self._direct and self.producer.up):
             self._close_direct_way()
             self.spool.append(waiting)
@@ -80,9 +79,12 @@ class Store:
     async def _keep_deadlines(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
-            now = self._loop.time() + LOOK_S  # rather a moment early than late
-            while self._deadlines and (self._deadlines[0][1].future.done() or self._deadlines[0][0] <= now):
-                self._deadlines.popleft()[1].ends("not_stored")
+            late = self._loop.time() + LOOK_S - KEEP_S  # rather a moment early than late
+            self._in_hand = [waiting for waiting in self._in_hand if not waiting.future.done()]
+            for waiting in self._in_hand:
+                if waiting.since > late:
+                    break
+                waiting.ends("not_stored")
 
     async def _drain(self, spool: Spool) -> None:
         quick = False  # the last round was

@@ -1,0 +1,80 @@
+"""Debian's Prometheus with the rules of this repository, beside the services of a Stage."""
+
+import asyncio
+import json
+import urllib.parse
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from tagger.simulator.service import free_port
+from tagger.simulator.stage import Stage
+
+DEPLOY: Final = Path(__file__).parents[2] / "deploy"
+RULES: Final = DEPLOY / "prometheus/rules.yml"
+SCRAPE_S: Final = 1
+READY_S_MAX: Final = 30
+
+
+@asynccontextmanager
+async def a_prometheus(
+    program: str, folder: Path, stage: Stage, rules: Path = RULES
+) -> AsyncIterator["Watcher"]:
+    """It scrapes the services every second."""
+    config = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text("utf-8"))
+    services = {"ingest": stage.ingest, "tagger": stage.tagger}
+    assert [job["job_name"] for job in config["scrape_configs"]] == list(services)
+    config["global"] = {"scrape_interval": f"{SCRAPE_S}s", "evaluation_interval": f"{SCRAPE_S}s"}
+    config["rule_files"] = [str(rules)]
+    for job, service in zip(config["scrape_configs"], services.values(), strict=True):
+        job["static_configs"] = [{"targets": [service.admin_url.removeprefix("http://")]}]
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config), "utf-8")
+    watcher = Watcher(f"127.0.0.1:{free_port()}")
+    process = await asyncio.create_subprocess_exec(
+        program,
+        f"--config.file={folder}/prometheus.yml",
+        f"--storage.tsdb.path={folder}/prometheus",
+        f"--web.listen-address={watcher.address}",
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(READY_S_MAX):
+            while not await asyncio.to_thread(watcher.is_up):
+                assert process.returncode is None, "it ended"
+                await asyncio.sleep(0.2)
+        yield watcher
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+class Watcher:
+    """Asks one Prometheus."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def is_up(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://{self.address}/-/ready", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    async def ask(self, query: str) -> list[dict[str, Any]]:
+        """The result of an instant query."""
+        return await asyncio.to_thread(self._ask, query)
+
+    async def firing(self) -> set[str]:
+        """The alerts that fire now."""
+        return {one["metric"]["alertname"] for one in await self.ask('ALERTS{alertstate="firing"}')}
+
+    def _ask(self, query: str) -> list[dict[str, Any]]:
+        url = f"http://{self.address}/api/v1/query?" + urllib.parse.urlencode({"query": query})
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+            return found
