@@ -25,9 +25,10 @@ from aiokafka.partitioner import murmur2
 from ingest.metrics import Metrics
 from ingest.waiting import Waiting
 
-# A flush costs half a millisecond of CPU whatever it holds, most of it by partition. So the first record of a
-# burst waits for its neighbours, and flushes keep a distance: at most a tenth of a core goes into them.
-LINGER_S: Final = 0.001
+# A flush costs up to half a millisecond of CPU whatever it holds, most of it by partition. So the first record of
+# a burst waits for its neighbours, and then until the event loop has nothing more to read: waiting longer, the core
+# would idle while all senders wait for Kafka. Under a load that never ends there is always more to read.
+LINGER_S: Final = 0.002
 FLUSH_EVERY_S: Final = 0.005
 BATCH_BYTES_MAX: Final = (
     900 * 1024
@@ -72,7 +73,8 @@ class Producer:
         self._queues: defaultdict[int, deque[Waiting]] = defaultdict(deque)  # by partition: not sent yet
         self._flights: dict[int, list[Waiting]] = {}  # by partition: the batch that is not acknowledged
         self._singly: dict[int, int] = {}  # by partition: how many records to send one by one
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._queued = 0  # records, at the last look
         self._flushed_at = self._since = 0.0
         self._told_at = -TELL_EVERY_S
         self._proven = False  # this producer has had an acknowledgement
@@ -94,11 +96,16 @@ class Producer:
         else:
             self._queues[partition_of(waiting.record.key, self._partitions)].append(waiting)
             if self._timer is None:
-                self._arm()
+                self._timer = self._loop.call_later(LINGER_S, self._flush_if_quiet)
 
-    def _arm(self) -> None:
-        at = max(self._loop.time() + LINGER_S, self._flushed_at + FLUSH_EVERY_S)
-        self._timer = self._loop.call_at(at, self._flush)
+    def _flush_if_quiet(self) -> None:
+        """Flush, unless more came since the last look: the loop reads all there is between two looks."""
+        before, self._queued = self._queued, sum(map(len, self._queues.values()))
+        if self._queued > before and self._loop.time() < self._flushed_at + FLUSH_EVERY_S:
+            self._timer = self._loop.call_soon(self._flush_if_quiet)
+        else:
+            self._queued = 0
+            self._flush()
 
     def _flush(self) -> None:
         """Send a batch for each partition that has records and none in flight."""
@@ -161,7 +168,7 @@ class Producer:
         if self._singly.get(partition):
             self._singly[partition] -= 1
         if self._queues[partition] and self._timer is None:
-            self._arm()
+            self._timer = self._loop.call_later(LINGER_S, self._flush_if_quiet)
 
     def _failed(self, partition: int, flight: list[Waiting], error: BaseException) -> None:
         """A batch was refused. The producer has counted its records all the same, and stays out of sequence.

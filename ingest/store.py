@@ -38,7 +38,7 @@ class Store:
         self._loop = asyncio.get_running_loop()
         self.spool, self._metrics = spool, metrics
         self.producer = Producer(options, topic, metrics, self._given_back if spool else None)
-        self._in_hand: list[Waiting] = []  # bounded by the requests in hand, and what came within LOOK_S
+        self._in_hand: dict[Waiting, None] = {}  # by time; bounded by the requests in hand
         self._direct = spool is None or spool.count == 0
         metrics.spooling.set_function(lambda: self.spooling)
 
@@ -46,16 +46,19 @@ class Store:
     def spooling(self) -> bool:
         return not self._direct
 
-    def keep(self, record: Record) -> asyncio.Future[Outcome]:
-        """Keep a record; the future tells where, within KEEP_S."""
+    async def keep(self, record: Record) -> Outcome:
+        """Keep a record; tells where, within KEEP_S."""
         waiting = Waiting(record, self._loop.create_future(), self._loop.time())
-        self._in_hand.append(waiting)
+        self._in_hand[waiting] = None
         if self.spool is not None and not (self._direct and self.producer.up):
             self._close_direct_way()
             self.spool.append(waiting)
         else:
             self.producer.put(waiting)
-        return waiting.future
+        try:
+            return await waiting.future
+        finally:
+            del self._in_hand[waiting]
 
     def _given_back(self, unacknowledged: list[Waiting]) -> None:
         """The producer failed: what is not in the spool joins it, in order and before anything that comes."""
@@ -80,7 +83,6 @@ class Store:
         while True:
             await asyncio.sleep(LOOK_S)
             late = self._loop.time() + LOOK_S - KEEP_S  # rather a moment early than late
-            self._in_hand = [waiting for waiting in self._in_hand if not waiting.future.done()]
             for waiting in self._in_hand:
                 if waiting.since > late:
                     break

@@ -12,7 +12,6 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -24,18 +23,6 @@ SHUTDOWN_S_MAX: Final = 20  # takes 0.5 s
 FORMAT_S_MAX: Final = 60  # takes 0.7 s
 # One node serves tests: small heap, few threads, the quick compiler only. It starts in 2 s and uses 250 MB.
 JVM: Final = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
-# As Kafka's own kafka-run-class.sh and kafka-server-start.sh have it: slower to start, faster once it is warm.
-# https://github.com/apache/kafka/blob/trunk/bin/kafka-run-class.sh
-JVM_SHIPPED: Final = (
-    "-Xmx1g",
-    "-Xms1g",
-    "-server",
-    "-XX:+UseG1GC",
-    "-XX:MaxGCPauseMillis=20",
-    "-XX:InitiatingHeapOccupancyPercent=35",
-    "-XX:+ExplicitGCInvokesConcurrent",
-    "-Djava.awt.headless=true",
-)
 PROPERTIES: Final = """\
 process.roles=broker,controller
 node.id=1
@@ -72,8 +59,7 @@ class Broker:
     Not thread-safe. `bootstrap` is "127.0.0.1:<port>".
     """
 
-    def __init__(self, port: int = 0, jvm: Sequence[str] = JVM) -> None:
-        self._jvm = jvm
+    def __init__(self, port: int = 0) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="kafka-"))
         self._log = self._folder / "broker-0.log"  # a log for each start: it is truncated when it is opened
         self._starts = 0
@@ -99,11 +85,7 @@ class Broker:
         self._log = self._folder / f"broker-{self._starts}.log"
         # A session of its own: Ctrl-C on the terminal is for us, and we then end the broker.
         self._broker = subprocess.Popen(
-            [
-                *_java(*self._jvm, f"-Dorg.slf4j.simpleLogger.logFile={self._log}"),
-                "kafka.Kafka",
-                str(self._properties),
-            ],
+            [*_java(f"-Dorg.slf4j.simpleLogger.logFile={self._log}"), "kafka.Kafka", str(self._properties)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -157,7 +139,7 @@ class Broker:
     def _format(self) -> None:
         cluster_id = uuid.uuid4().hex[:22]  # as long as Kafka's own, and never with the look of an option
         arguments = ["format", "--standalone", "-t", cluster_id, "-c", str(self._properties)]
-        command = [*_java(*JVM), "kafka.tools.StorageTool", *arguments]
+        command = [*_java(), "kafka.tools.StorageTool", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, timeout=FORMAT_S_MAX, check=False)
         if done.returncode:
             raise RuntimeError(f"Apache Kafka could not format its data folder:\n{done.stdout}{done.stderr}")
@@ -166,12 +148,12 @@ class Broker:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
 
-def start(port: int = 0, jvm: Sequence[str] = JVM) -> Broker:
-    """Start a broker on `port` (0: a free one) with these options of Java's; returns when it serves.
+def start(port: int = 0) -> Broker:
+    """Start a broker on `port` (0: a free one); returns when it serves.
 
     Raises: KafkaMissingError where Java or Maven is missing; RuntimeError where Kafka does not start.
     """
-    broker = Broker(port, jvm)
+    broker = Broker(port)
     try:
         broker.start_again()
     except BaseException:
@@ -181,7 +163,7 @@ def start(port: int = 0, jvm: Sequence[str] = JVM) -> Broker:
 
 
 def _java(*options: str) -> list[str]:
-    return [java(), *options, "-cp", f"{jars(BROKER)}/*"]
+    return [java(), *JVM, *options, "-cp", f"{jars(BROKER)}/*"]
 
 
 def _guard(pid: int, folder: Path) -> subprocess.Popen[bytes]:

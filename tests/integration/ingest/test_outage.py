@@ -241,7 +241,7 @@ async def test_the_spool_is_drained_at_ten_times_the_rate_of_arrival(
         lambda: {"bootstrap_servers": broker.bootstrap}, unique, Spool(tmp_path, 1 << 30, metrics), metrics
     )
     for start in range(0, count, 1_000):  # there is no producer yet
-        await asyncio.wait([store.keep(record(n)) for n in range(start, start + 1_000)])
+        await asyncio.gather(*(store.keep(record(n)) for n in range(start, start + 1_000)))
     running = asyncio.create_task(store.run())
     await until(lambda: store.producer.up)
     started = asyncio.get_running_loop().time()
