@@ -162,7 +162,7 @@ async def test_sigterm_while_kafka_is_away_keeps_what_is_spooled(
     assert set(sender.statuses) == {200}
     broker.up()
     again = launch(broker.bootstrap, INGEST_SPOOL_DIR=str(tmp_path / "spool"))
-    await until(lambda: any("go to Kafka" in line["event"] for line in again.log()))
+    await drained(session, again)
     assert_nothing_lost(sender.stored, await records(broker.bootstrap, unique))
 
 
@@ -187,9 +187,15 @@ async def test_kill_9_at_any_moment_loses_nothing_that_was_answered_200(
     await asyncio.gather(*chats, return_exceptions=True)  # connections break, as they must
     broker.up()
     again = launch(broker.bootstrap, INGEST_SPOOL_DIR=str(tmp_path / "spool"))
-    while "Spooling" in await page(session, again, "/health/ready"):
-        await asyncio.sleep(0.05)
+    await drained(session, again)
     assert_nothing_lost(sender.stored, await records(broker.bootstrap, unique))
+
+
+async def drained(session: aiohttp.ClientSession, process: Process) -> None:
+    """All that was in the spool is acknowledged: webhooks go to Kafka again a moment before."""
+    async with asyncio.timeout(30):
+        while "\ningest_spool_records 0.0\n" not in await page(session, process, "/metrics"):
+            await asyncio.sleep(0.05)
 
 
 async def page(session: aiohttp.ClientSession, process: Process, path: str) -> str:
@@ -212,6 +218,7 @@ async def test_a_killed_kafka_that_comes_back_costs_neither_a_webhook_nor_the_or
     await until(lambda: any("go to Kafka" in line["event"] for line in process.log()), 60)
     ended.set()
     await asyncio.gather(*chats)
+    await drained(session, process)
     assert set(sender.statuses) == {200}
     assert_nothing_lost(sender.stored, await records(kafka_own.bootstrap, unique))
 
