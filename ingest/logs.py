@@ -4,6 +4,7 @@ It promises that no line holds content: only fields of an allow list pass, an ex
 place, a library's message as its template. It never prints an exception's text, for that may quote a webhook.
 """
 
+import errno
 import logging
 import sys
 import time
@@ -11,6 +12,7 @@ import traceback
 from collections.abc import MutableMapping
 from contextlib import suppress
 from pathlib import Path
+from ssl import SSLError  # its numbers are OpenSSL's
 from typing import Any, Final
 
 import orjson
@@ -26,7 +28,7 @@ LOGGED_FIELDS: Final = frozenset(
         *("action", "reason", "result", "outcome", "status", "method", "attempts", "count", "suppressed"),
         *("bytes", "records", "seconds", "age_s", "limit", "signal", "version", "exit_code", "host", "port"),
         *("organization", "chat_id", "thread_id", "event_id", "rule", "tag", "config"),
-        *("file", "line", "column", "variable"),
+        *("file", "line", "column", "variable", "errno"),
         *("topic", "partition", "offset", "committed", "replay_from", "lag", "group", "generation"),
     )
 )
@@ -81,6 +83,10 @@ def _exception_as_place(_: Any, __: str, line: Line) -> Line:
     if isinstance(error, BaseException):
         frames = traceback.extract_tb(error.__traceback__)
         line["error_type"] = type(error).__name__
+        if isinstance(error, OSError) and not isinstance(error, SSLError):
+            name = errno.errorcode.get(error.errno or 0)
+            if name:
+                line["errno"] = name
         line["where"] = " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames))
     return line
 

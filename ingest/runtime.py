@@ -5,6 +5,7 @@ It never shows a secret's value, and it is the one place that reads the environm
 """
 
 import asyncio
+import errno
 import gc
 import os
 import signal
@@ -202,6 +203,13 @@ def stop(message: str) -> NoReturn:
     """End the process with exit code 2 (usage or I/O) and a text for the person who started it."""
     sys.stderr.write(message + "\n")
     raise SystemExit(2)
+
+
+def cannot_listen(name: str, host: str, port: int, error: OSError) -> str:
+    """What to tell where the address that NAME_HOST and NAME_PORT give cannot be had."""
+    known = error.errno in errno.errorcode  # asyncio puts the address into its own text, once more
+    reason = os.strerror(error.errno) if known and error.errno is not None else error.strerror
+    return f"Cannot listen on {host}:{port} ({name}_HOST, {name}_PORT): {reason}."
 
 
 def create_topic_command(

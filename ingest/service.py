@@ -9,7 +9,7 @@ import structlog
 from ingest.app import App
 from ingest.connection import Door
 from ingest.metrics import Metrics
-from ingest.runtime import AdminServer, Health, create_topic_command
+from ingest.runtime import AdminServer, Health, cannot_listen, create_topic_command
 from ingest.settings import IngestSettings, WebhookSecrets
 from ingest.spool import Spool
 from ingest.store import KEEP_S, Store
@@ -86,7 +86,7 @@ class Service:
             self.port = await self._door.open(host, port)
             log.info("listening", host=host, port=self.port)
         except OSError as error:
-            return f"Cannot listen on {host}:{port} ({name}_HOST, {name}_PORT): {error.strerror}."
+            return cannot_listen(name, host, port, error)
         return None
 
     async def _run(self) -> None:

@@ -6,26 +6,24 @@ come after all live calls of the organization.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from random import SystemRandom
 from typing import Final
 
-from ingest.runtime import KafkaSettings, stop
 from ingest.topic import record_key
 from tagger import metrics
 from tagger.consumer import now_ms
 from tagger.core.conversation import Conversation, ThreadKey
 from tagger.core.decision import Decision, Judge
 from tagger.core.records import Outcome, Source, decision_record, outcome_of, parked_record
-from tagger.keywords import Keywords, Unloadable
+from tagger.equipment import equipment
+from tagger.keywords import Keywords
 from tagger.livechat.calls import Call, Done, GivenUp, tag_thread
 from tagger.livechat.client import Client
-from tagger.livechat.credentials import Credentials, credentials
+from tagger.livechat.credentials import Credentials
 from tagger.producer import Producer
-from tagger.settings import TaggerSettings
+from tagger.settings import RunSettings
 
 # Longer than evidence needs for what one thread cannot get (60 s). What takes longer is an outage, and
 # whoever asked for a repair comes again.
@@ -130,16 +128,14 @@ def _key(thread: ThreadKey) -> bytes:
     return record_key(thread.organization, thread.chat_id)
 
 
-def repair_of(
-    kafka: KafkaSettings, settings: TaggerSettings, keywords: Keywords, client: Client, producer: Producer
-) -> Repair:
+def repair_of(settings: RunSettings, keywords: Keywords, client: Client, producer: Producer) -> Repair:
     """A repair that judges by whatever keyword files are in force."""
     return Repair(
         lambda: keywords.judge,
         client,
         producer,
-        decisions_topic=kafka.kafka_decisions_topic,
-        parked_topic=kafka.kafka_parked_topic,
+        decisions_topic=settings.kafka_decisions_topic,
+        parked_topic=settings.kafka_parked_topic,
         dry_run=settings.tagger_dry_run,
     )
 
@@ -155,17 +151,12 @@ class Tools:
 
 
 @asynccontextmanager
-async def tools(kafka: KafkaSettings, settings: TaggerSettings) -> AsyncIterator[Tools]:
+async def tools(settings: RunSettings) -> AsyncIterator[Tools]:
     """For a command: made from its settings, taken apart at the end. Exits 2 where something lacks."""
-    who = credentials(settings, time.monotonic, SystemRandom())
-    if isinstance(who, list):
-        stop("\n".join(who))
-    keywords = Keywords.load(settings.tagger_config, settings.tagger_canned_placeholder)
-    if isinstance(keywords, Unloadable):
-        stop("\n".join([*keywords.problems, "Nothing was done: these keyword files are not valid."]))
-    client, producer = Client(who, settings.livechat_api_url), Producer(kafka.client_options())
+    who, keywords = equipment(settings)
+    client, producer = Client(who, settings.livechat_api_url), Producer(settings.client_options())
     try:
-        yield Tools(who, client, producer, repair_of(kafka, settings, keywords, client, producer))
+        yield Tools(who, client, producer, repair_of(settings, keywords, client, producer))
     finally:
         await client.close()
         await producer.stop()

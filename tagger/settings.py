@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from ingest.runtime import Settings
+from ingest.runtime import KafkaSettings, LogSettings, Settings
 
 LOCAL_NAMES: Final = frozenset({"localhost", "localhost."})
 
@@ -85,3 +85,16 @@ class TaggerSettings(LiveChatSettings):
         description="bytes of all open chats; beyond it the oldest are fetched when they end",
     )
     tagger_reconcile_every_s: int = Field(0, ge=0, description="seconds between two reconciliations; 0: off")
+
+
+class RunSettings(KafkaSettings, TaggerSettings, LogSettings):
+    """All of `tagger run`, and of a command that does what it does: read together, refused together."""
+
+
+class TopicSettings(KafkaSettings, LogSettings):
+    """Of a command that reads our topics and needs no more."""
+
+
+def group_of(settings: RunSettings) -> str:
+    """A dry run reads in a group of its own, so that switching it off skips no chat."""
+    return f"{settings.kafka_group_id}-dry-run" if settings.tagger_dry_run else settings.kafka_group_id

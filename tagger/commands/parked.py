@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 import orjson
 
-from ingest.runtime import KafkaSettings, LogSettings, configure_logs, create_topic_command, load, stop
+from ingest.runtime import KafkaSettings, configure_logs, create_topic_command, load, stop
 from tagger.bar import bar
 from tagger.core.parked import Item, OpenItems
 from tagger.offline import counted
@@ -19,7 +19,7 @@ from tagger.parked import Parked, Retry, Tried
 from tagger.producer import Producer
 from tagger.reader import NO_KAFKA, TopicMissingError, read_topic
 from tagger.repair import tools
-from tagger.settings import TaggerSettings
+from tagger.settings import RunSettings, TopicSettings
 
 AT_ONCE: Final = 8  # items tried at a time; each is a call, and live work needs its share of LiveChat's limit
 DAY_MS: Final = 86_400_000
@@ -121,14 +121,14 @@ def retry(form: str, **which: Any) -> None:
       tagger parked retry
       tagger parked retry --organization 9a3d0a44-… --reason organization_unavailable
     """
-    settings = load(TaggerSettings)
+    settings = load(RunSettings)
     if settings.tagger_dry_run:
         stop("TAGGER_DRY_RUN is set: nothing is tried again")
 
     async def main(kafka: KafkaSettings) -> int:
         found = await _open_items(kafka, which)
         results = Counter[str]()
-        async with tools(kafka, settings) as equipped:
+        async with tools(settings) as equipped:
             again = Retry(
                 equipped.client, equipped.repair, Parked(equipped.producer, kafka.kafka_parked_topic)
             )
@@ -144,7 +144,7 @@ def retry(form: str, **which: Any) -> None:
             click.echo(f"{results['done']} of {counted(len(found), 'item')} done, {left} still open")
         return 0 if results["done"] == len(found) else 1
 
-    _run(main)
+    _run(main, settings)
 
 
 @command.command(short_help="Close items without doing anything about them.")
@@ -217,17 +217,19 @@ def _printable(text: str) -> str:
     return "".join(char if char.isprintable() else "�" for char in text)
 
 
-def _run(main: Callable[[KafkaSettings], Awaitable[int]]) -> None:
-    kafka, logs = load(KafkaSettings), load(LogSettings)
-    configure_logs("warning", logs.log_format)
+def _run(
+    main: Callable[[KafkaSettings], Awaitable[int]], given: RunSettings | TopicSettings | None = None
+) -> None:
+    settings = given or load(TopicSettings)
+    configure_logs("warning", settings.log_format)
 
     async def running() -> int:
-        return await main(kafka)
+        return await main(settings)
 
     try:
         code = asyncio.run(running())
     except TopicMissingError as missing:
-        create = create_topic_command(str(missing), kafka.kafka_bootstrap_servers, 1, 30 * DAY_MS)
+        create = create_topic_command(str(missing), settings.kafka_bootstrap_servers, 1, 30 * DAY_MS)
         stop(f"The topic {missing} does not exist. Create it:\n  {create}")
     except NO_KAFKA as error:
         stop(f"Kafka cannot be reached ({type(error).__name__}): check KAFKA_BOOTSTRAP_SERVERS")

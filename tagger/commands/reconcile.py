@@ -6,7 +6,7 @@ import time
 import click
 import orjson
 
-from ingest.runtime import KafkaSettings, LogSettings, configure_logs, create_topic_command, load, stop
+from ingest.runtime import configure_logs, create_topic_command, load, stop
 from tagger.bar import Moved, bar
 from tagger.core.decision import Decision
 from tagger.core.reconcile import Look, instant_ms
@@ -15,7 +15,7 @@ from tagger.offline import counted
 from tagger.reader import NO_KAFKA, TopicMissingError
 from tagger.reconcile import Reconcile, Report
 from tagger.repair import tools
-from tagger.settings import TaggerSettings
+from tagger.settings import RunSettings, group_of
 
 
 def _instant(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
@@ -58,14 +58,14 @@ def command(since: int, until: int, dry_run: bool, form: str) -> None:
     """
     if since >= until:
         raise click.UsageError("--since must lie before --until")
-    kafka, settings, logs = load(KafkaSettings), load(TaggerSettings), load(LogSettings)
-    configure_logs("warning", logs.log_format)
+    settings = load(RunSettings)
+    configure_logs("warning", settings.log_format)
     try:
         with bar("comparing") as moved:
             watch = _Shown(form, moved)
-            report = asyncio.run(_run(kafka, settings, since, until, watch, repairs=not dry_run))
+            report = asyncio.run(_run(settings, since, until, watch, repairs=not dry_run))
     except TopicMissingError as missing:
-        create = create_topic_command(str(missing), kafka.kafka_bootstrap_servers, 3, None)
+        create = create_topic_command(str(missing), settings.kafka_bootstrap_servers, 3, None)
         stop(f"The topic {missing} does not exist. Create it:\n  {create}")
     except NO_KAFKA as error:
         stop(f"Kafka cannot be reached ({type(error).__name__}): check KAFKA_BOOTSTRAP_SERVERS")
@@ -75,14 +75,11 @@ def command(since: int, until: int, dry_run: bool, form: str) -> None:
     raise SystemExit(2 if report.problems else int(report.left > 0))
 
 
-async def _run(  # noqa: PLR0913 - the options
-    kafka: KafkaSettings, settings: TaggerSettings, since: int, until: int, watch: "_Shown", *, repairs: bool
-) -> Report:
-    group = f"{kafka.kafka_group_id}-dry-run" if settings.tagger_dry_run else kafka.kafka_group_id
-    async with tools(kafka, settings) as equipped:
+async def _run(settings: RunSettings, since: int, until: int, watch: "_Shown", *, repairs: bool) -> Report:
+    async with tools(settings) as equipped:
         reconcile = Reconcile(
-            kafka,
-            group,
+            settings,
+            group_of(settings),
             equipped.who,
             equipped.client,
             equipped.repair,

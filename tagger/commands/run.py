@@ -4,7 +4,6 @@ import asyncio
 import signal
 import time
 from collections.abc import Coroutine, Iterator
-from random import SystemRandom
 from typing import Any
 
 import click
@@ -16,6 +15,7 @@ from ingest.runtime import (
     AdminServer,
     KafkaSettings,
     LogSettings,
+    cannot_listen,
     collect_garbage_seldom,
     configure_logs,
     create_topic_command,
@@ -27,14 +27,15 @@ from tagger import metrics
 from tagger.consumer import Consumer
 from tagger.core.limits import Limits
 from tagger.core.watchdog import Watchdog
-from tagger.keywords import Keywords, Unloadable
+from tagger.equipment import equipment
+from tagger.keywords import Keywords
 from tagger.livechat.client import Client
-from tagger.livechat.credentials import Credentials, credentials
+from tagger.livechat.credentials import Credentials
 from tagger.livechat.tags import Tags
 from tagger.producer import Producer
 from tagger.reconcile import Reconcile, reconcile_regularly
 from tagger.repair import repair_of
-from tagger.settings import TaggerSettings
+from tagger.settings import RunSettings, TaggerSettings, group_of
 from tagger.tagwatch import TagWatch, watch_tags
 from tagger.trouble import Troubles
 from tagger.web import LiveChatFigures, PartitionFigures, health_of
@@ -65,15 +66,10 @@ def command(show_settings: bool) -> None:
             for variable, default, doc in owner.describe():
                 click.echo(f"{variable}  (default: {default})\n    {doc}")
         return
-    kafka, settings, logs = load(KafkaSettings), load(TaggerSettings), load(LogSettings)
-    configure_logs(logs.log_level, logs.log_format)
-    who = credentials(settings, time.monotonic, SystemRandom())
-    if isinstance(who, list):
-        stop("\n".join(who))
-    keywords = Keywords.load(settings.tagger_config, settings.tagger_canned_placeholder)
-    if isinstance(keywords, Unloadable):
-        stop("\n".join([*keywords.problems, "Nothing was started: these keyword files are not valid."]))
-    raise SystemExit(run(lambda stopping: serve(stopping, kafka, settings, keywords, who)))
+    settings = load(RunSettings)
+    configure_logs(settings.log_level, settings.log_format)
+    who, keywords = equipment(settings)
+    raise SystemExit(run(lambda stopping: serve(stopping, settings, keywords, who)))
 
 
 class Requests:
@@ -84,25 +80,19 @@ class Requests:
         metrics.API_SECONDS.labels(method=method).observe(seconds)
 
 
-async def serve(
-    stopping: asyncio.Event,
-    kafka: KafkaSettings,
-    settings: TaggerSettings,
-    keywords: Keywords,
-    who: Credentials,
-) -> int:
+async def serve(stopping: asyncio.Event, settings: RunSettings, keywords: Keywords, who: Credentials) -> int:
     """Compose the parts, run until told to stop, take them apart. The exit code."""
-    client, producer = Client(who, settings.livechat_api_url, Requests()), Producer(kafka.client_options())
+    client, producer = Client(who, settings.livechat_api_url, Requests()), Producer(settings.client_options())
     worker = Worker(
         keywords,
         client,
         producer,
-        webhooks_topic=kafka.kafka_webhooks_topic,
-        decisions_topic=kafka.kafka_decisions_topic,
-        parked_topic=kafka.kafka_parked_topic,
+        webhooks_topic=settings.kafka_webhooks_topic,
+        decisions_topic=settings.kafka_decisions_topic,
+        parked_topic=settings.kafka_parked_topic,
         dry_run=settings.tagger_dry_run,
     )
-    consumer = consumer_of(kafka, settings, worker)
+    consumer = consumer_of(settings, worker)
     dog = Watchdog()
     metrics.REGISTRY.register(PartitionFigures(consumer))
     metrics.REGISTRY.register(LiveChatFigures(client))
@@ -113,24 +103,22 @@ async def serve(
         lambda: health_of(consumer, client, keywords, dog, time.monotonic()),
         metrics.REGISTRY,
     )
-    await admin.start()
-    log.info("started", host=settings.tagger_admin_host, port=admin.port, config=keywords.judge.hash)
-    announce(keywords, True)
-    watches = [
-        asyncio.create_task(watch)
-        for watch in watches_of(kafka, settings, keywords, who, client, producer, consumer)
-    ]
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, keywords.reload_soon)
+    watches: list[asyncio.Task[None]] = []
     try:
-        missing = await missing_topics(stopping, kafka)
+        await listen(admin, settings)
+        announce(keywords, True)
+        for watch in watches_of(settings, keywords, who, client, producer, consumer):
+            watches.append(asyncio.create_task(watch))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, keywords.reload_soon)
+        missing = await missing_topics(stopping, settings)
         if missing:
             stop("\n".join(missing))
         if not stopping.is_set():
             await consumer.start()
             await consumer.run(stopping)
     finally:
-        for watch in watches:
-            watch.cancel()
+        for task in watches:
+            task.cancel()
         await asyncio.gather(*watches, return_exceptions=True)
         await consumer.close()
         await client.close()
@@ -140,9 +128,18 @@ async def serve(
     return 0
 
 
+async def listen(admin: AdminServer, settings: TaggerSettings) -> None:
+    """Serve health and metrics; where the address is taken, end with a sentence that says so."""
+    host, port = settings.tagger_admin_host, settings.tagger_admin_port
+    try:
+        await admin.start()
+    except OSError as error:
+        stop(cannot_listen("TAGGER_ADMIN", host, port, error))
+    log.info("started", host=host, port=admin.port)
+
+
 def watches_of(  # noqa: PLR0913, PLR0917 - the parts of the service
-    kafka: KafkaSettings,
-    settings: TaggerSettings,
+    settings: RunSettings,
     keywords: Keywords,
     who: Credentials,
     client: Client,
@@ -159,19 +156,19 @@ def watches_of(  # noqa: PLR0913, PLR0917 - the parts of the service
     yield tell_troubles(client)
     yield watch_tags(TagWatch(keywords, who, Tags(client, time.monotonic)), keywords, is_mine)
     if every_s := settings.tagger_reconcile_every_s:
-        repair = repair_of(kafka, settings, keywords, client, producer)
+        repair = repair_of(settings, keywords, client, producer)
         age_s = settings.tagger_chat_age_s_max
-        reconcile = Reconcile(kafka, group_of(kafka, settings), who, client, repair, chat_age_s=age_s)
+        reconcile = Reconcile(settings, group_of(settings), who, client, repair, chat_age_s=age_s)
         yield reconcile_regularly(reconcile, every_s, is_mine)
 
 
-def consumer_of(kafka: KafkaSettings, settings: TaggerSettings, worker: Worker) -> Consumer:
+def consumer_of(settings: RunSettings, worker: Worker) -> Consumer:
     return Consumer(
-        kafka.kafka_webhooks_topic,
-        group_of(kafka, settings),
-        kafka.client_options(),
-        session_timeout_s=kafka.kafka_session_timeout_s,
-        group_instance_id=kafka.kafka_group_instance_id,
+        settings.kafka_webhooks_topic,
+        group_of(settings),
+        settings.client_options(),
+        session_timeout_s=settings.kafka_session_timeout_s,
+        group_instance_id=settings.kafka_group_instance_id,
         limits=limits_of(settings),
         open_bytes_max=settings.tagger_open_bytes_max,
         settle=worker.settle,
@@ -186,11 +183,6 @@ async def tell_troubles(client: Client) -> None:
             say = log.info if news.error_type is None else log.warning
             say("livechat_serves_again" if news.error_type is None else "livechat_fails", **news._asdict())
         await asyncio.sleep(TROUBLE_LOOK_S)
-
-
-def group_of(kafka: KafkaSettings, settings: TaggerSettings) -> str:
-    """A dry run reads in a group of its own, so that switching it off skips no chat."""
-    return f"{kafka.kafka_group_id}-dry-run" if settings.tagger_dry_run else kafka.kafka_group_id
 
 
 def limits_of(settings: TaggerSettings) -> Limits:

@@ -91,7 +91,7 @@ class SimulatedLiveChat:
         await self.sender.close()
         if self._session:
             await self._session.close()
-        await self.listener.close()
+        await self.listener.end()
 
     def _make_app(self) -> web.Application:
         app = web.Application(client_max_size=REQUEST_BYTES_MAX)

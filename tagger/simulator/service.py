@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import http.client
 import os
-import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,13 +23,6 @@ OUR_PREFIXES: Final = ("KAFKA_", "LIVECHAT_", "TAGGER_", "INGEST_", "LOG_")
 
 class ServiceError(Exception):
     """A service ended when it should not, or did not become ready in time; the message has its last lines."""
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def environment_for(settings: Mapping[str, str]) -> dict[str, str]:

@@ -21,7 +21,8 @@ from tagger.simulator.broker import EmbeddedBroker
 from tagger.simulator.leaks import check_logs
 from tagger.simulator.livechat import SimulatedLiveChat
 from tagger.simulator.player import Comparison, Player, compare
-from tagger.simulator.service import Service, free_port
+from tagger.simulator.port import reserved_port
+from tagger.simulator.service import Service
 from tagger.simulator.visitors import Visit, all_tags
 
 RULES: Final = Path(__file__).parent / "rules"
@@ -137,7 +138,10 @@ class Stage:
         await asyncio.gather(self.ingest.stop(), self.tagger.stop())
 
     def _build_services(self) -> None:
-        ports = {name: free_port() for name in ("INGEST_PORT", "INGEST_ADMIN_PORT", "TAGGER_ADMIN_PORT")}
+        ports = {
+            name: self._ends.enter_context(reserved_port())
+            for name in ("INGEST_PORT", "INGEST_ADMIN_PORT", "TAGGER_ADMIN_PORT")
+        }
         common = self._kafka_settings() | {"LOG_FORMAT": "json"}
         ingest = common | {
             "INGEST_HOST": "127.0.0.1",

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from tagger.simulator.service import free_port
+from tagger.simulator.port import reserved_port
 from tagger.simulator.stage import Stage
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
@@ -33,23 +33,24 @@ async def a_prometheus(
     for job, service in zip(config["scrape_configs"], services.values(), strict=True):
         job["static_configs"] = [{"targets": [service.admin_url.removeprefix("http://")]}]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config), "utf-8")
-    watcher = Watcher(f"127.0.0.1:{free_port()}")
-    process = await asyncio.create_subprocess_exec(
-        program,
-        f"--config.file={folder}/prometheus.yml",
-        f"--storage.tsdb.path={folder}/prometheus",
-        f"--web.listen-address={watcher.address}",
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        async with asyncio.timeout(READY_S_MAX):
-            while not await asyncio.to_thread(watcher.is_up):
-                assert process.returncode is None, "it ended"
-                await asyncio.sleep(0.2)
-        yield watcher
-    finally:
-        process.terminate()
-        await process.wait()
+    with reserved_port() as port:
+        watcher = Watcher(f"127.0.0.1:{port}")
+        process = await asyncio.create_subprocess_exec(
+            program,
+            f"--config.file={folder}/prometheus.yml",
+            f"--storage.tsdb.path={folder}/prometheus",
+            f"--web.listen-address={watcher.address}",
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            async with asyncio.timeout(READY_S_MAX):
+                while not await asyncio.to_thread(watcher.is_up):
+                    assert process.returncode is None, "it ended"
+                    await asyncio.sleep(0.2)
+            yield watcher
+        finally:
+            process.terminate()
+            await process.wait()
 
 
 class Watcher:

@@ -7,7 +7,8 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Final, Self
 
-from tagger.simulator.service import Service, free_port
+from tagger.simulator.port import reserved_port
+from tagger.simulator.service import Service
 from tagger.simulator.stage import Stage
 
 READY_S_MAX: Final = 90.0  # a member that was killed is waited for by the group, and the broker may be away
@@ -34,7 +35,8 @@ class Crowd:
     async def join(self) -> Service:
         """One more member; returns when it is ready."""
         self._made += 1
-        port, log = free_port(), self._stage.folder / f"tagger-{self._made}.log"
+        port = self._ends.enter_context(reserved_port())
+        log = self._stage.folder / f"tagger-{self._made}.log"
         settings = {**self._stage.tagger.settings, "TAGGER_ADMIN_PORT": str(port)}
         member = Service("tagger", ("run",), settings, port, log)
         self._ends.push_async_callback(member.stop)

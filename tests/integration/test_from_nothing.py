@@ -15,7 +15,8 @@ from tagger.simulator.access import App
 from tagger.simulator.account import Draft, Organization, User
 from tagger.simulator.leaks import leaks
 from tagger.simulator.livechat import SimulatedLiveChat
-from tagger.simulator.service import Service, environment_for, free_port
+from tagger.simulator.port import reserved_port
+from tagger.simulator.service import Service, environment_for
 from tests.kafka.kafka import AnyKafka
 
 RULES: Final = """version: 1
@@ -36,6 +37,7 @@ class Newcomer:
     env: dict[str, str]
     port: int  # of ingest
     login_port: int
+    admin_ports: dict[str, int]  # by module
     outputs: list[str]
 
     @property
@@ -73,7 +75,7 @@ class Newcomer:
         return process.returncode
 
     def service(self, module: str, arguments: tuple[str, ...], log: Path, **settings: str) -> Service:
-        port = free_port()
+        port = self.admin_ports[module]
         admin = {"INGEST_ADMIN_PORT" if module == "ingest" else "TAGGER_ADMIN_PORT": str(port)}
         return Service(module, arguments, {**self.env, **admin, **settings}, port, log)
 
@@ -85,10 +87,11 @@ async def a_newcomer(kafka: AnyKafka, unique: str, folder: Path) -> AsyncIterato
     topics = {name: f"{unique}.{name.lower()}" for name in ("WEBHOOKS", "DECISIONS", "PARKED")}
     for topic in topics.values():
         kafka.create_topic(topic, 2)
-    async with SimulatedLiveChat(seed=3) as livechat:
+    async with SimulatedLiveChat(seed=3) as livechat, AsyncExitStack() as ends:
+        port, login_port, *two = (ends.enter_context(reserved_port()) for _ in range(4))
+        admin_ports = dict(zip(("ingest", "tagger"), two, strict=True))
         organization = livechat.add_organization()
         livechat.consenting, _ = livechat.add_account(organization)
-        login_port = free_port()
         app = livechat.add_app(secrets.token_urlsafe(24), (f"http://127.0.0.1:{login_port}/",))
         env = {
             "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap,
@@ -103,7 +106,7 @@ async def a_newcomer(kafka: AnyKafka, unique: str, folder: Path) -> AsyncIterato
             "LIVECHAT_WEBHOOK_SECRETS": secrets.token_urlsafe(24),
             "TAGGER_CONFIG": str(folder / "config"),
         }
-        yield Newcomer(livechat, organization, app, env, free_port(), login_port, [])
+        yield Newcomer(livechat, organization, app, env, port, login_port, admin_ports, [])
 
 
 def hidden(newcomer: Newcomer) -> dict[str, list[str]]:

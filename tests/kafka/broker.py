@@ -7,15 +7,16 @@ where that one is ended by `kill -9`. Never listens on any address but 127.0.0.1
 
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 import uuid
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from tagger.simulator.port import reserved_port
 from tests.kafka.jars import BROKER, jars, java
 
 READY_S_MAX: Final = 60  # takes 2 s on an idle machine
@@ -67,7 +68,9 @@ class Broker:
         self._properties = self._folder / "server.properties"
         self._broker: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
-        port, controller_port = _free_ports(port)
+        self._ports = ExitStack()
+        port = self._ports.enter_context(reserved_port(port))
+        controller_port = self._ports.enter_context(reserved_port())
         self.bootstrap = f"127.0.0.1:{port}"
         self._properties.write_text(
             PROPERTIES.format(port=port, controller_port=controller_port, log_dir=self._data)
@@ -111,6 +114,7 @@ class Broker:
     def stop(self) -> None:
         """End the process and remove the data. Stopping twice is harmless."""
         self.kill()
+        self._ports.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -171,12 +175,3 @@ def _guard(pid: int, folder: Path) -> subprocess.Popen[bytes]:
     script = 'read -r _; kill -KILL "$1"; rm -rf "$2"'
     command = ["sh", "-c", script, "guard", str(pid), str(folder)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
-
-
-def _free_ports(port: int) -> tuple[int, int]:
-    """`port`, or where it is 0 a free one, and another free one. Raises: OSError where `port` is in use."""
-    with socket.socket() as first, socket.socket() as second:
-        for taken, wanted in ((first, port), (second, 0)):
-            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            taken.bind(("127.0.0.1", wanted))
-        return first.getsockname()[1], second.getsockname()[1]

@@ -18,7 +18,8 @@ from typing import Final, NamedTuple
 import aiohttp
 import uvloop
 
-from tagger.simulator.service import Service, free_port
+from tagger.simulator.port import reserved_port
+from tagger.simulator.service import Service
 from tests.integration.ingest.sender import (
     PATIENCE_S,
     SECRET,
@@ -78,10 +79,9 @@ class Load:
 
 
 async def run(minutes: float, rate: float, folder: Path) -> Figures:
-    port, admin_port = free_port(), free_port()
     timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
     connector = aiohttp.TCPConnector(limit=0)
-    with start() as broker:
+    with start() as broker, reserved_port() as port, reserved_port() as admin_port:
         Kafka(broker.bootstrap).create_topic(TOPIC, 12)
         settings = {
             "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap,

@@ -17,7 +17,8 @@ from typing import Final, NamedTuple
 import aiohttp
 import uvloop
 
-from tagger.simulator.service import Service, free_port
+from tagger.simulator.port import reserved_port
+from tagger.simulator.service import Service
 from tests.integration.ingest.sender import PATIENCE_S, SECRET, Sender, assert_nothing_lost, event, records
 from tests.kafka.broker import start
 from tests.kafka.kafka import Kafka
@@ -59,10 +60,9 @@ async def chat(
 
 
 async def run(restarts: int, rate: float, folder: Path) -> Figures:
-    port, admin_port = free_port(), free_port()
     exits: list[tuple[int | None, float]] = []
     outcomes: Counter[str] = Counter()
-    with start() as broker:
+    with start() as broker, reserved_port() as port, reserved_port() as admin_port:
         Kafka(broker.bootstrap).create_topic(TOPIC, 12)
         settings = {
             "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap,

@@ -1,6 +1,8 @@
 """Whatever is logged, by us or by a library, no line holds content."""
 
+import errno
 import logging
+import ssl
 from collections.abc import Callable
 
 import orjson
@@ -42,6 +44,14 @@ def test_an_exception_shows_as_type_and_place(lines: Callable[[], list[Line]]) -
         assert line["error_type"] == "KeyError"
         assert "test_logs.py" in str(line["where"])
         assert CONTENT not in str(line)
+
+
+def test_an_error_of_the_system_shows_which_by_its_name(lines: Callable[[], list[Line]]) -> None:
+    for error in (OSError(errno.ENOSPC, CONTENT), OSError(CONTENT), ssl.SSLError(1, CONTENT)):
+        structlog.get_logger().error("failed", exc_info=error)
+    found = lines()
+    assert [line.get("errno") for line in found] == ["ENOSPC", None, None]
+    assert CONTENT not in str(found)
 
 
 @pytest.mark.parametrize(

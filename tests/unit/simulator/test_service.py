@@ -1,10 +1,12 @@
 """A service as a process: ready, not ready, stopped, killed. The stand-ins are a few lines of Python each."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tagger.simulator.service import Service, ServiceError, environment_for, free_port
+from tagger.simulator.port import reserved_port
+from tagger.simulator.service import Service, ServiceError, environment_for
 
 READY = """
 import http.server, os, signal, sys
@@ -22,12 +24,12 @@ BROKEN = "import sys; print('KAFKA_BOOTSTRAP_SERVERS is missing', file=sys.stder
 
 
 @pytest.fixture
-def service(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
+def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
     """`stand_in.py` as a service."""
     (tmp_path / "stand_in.py").write_text(request.param)
-    port = free_port()
-    settings = {"TAGGER_ADMIN_PORT": str(port), "PYTHONPATH": str(tmp_path)}
-    return Service("stand_in", (), settings, port, tmp_path / "stand_in.log")
+    with reserved_port() as port:
+        settings = {"TAGGER_ADMIN_PORT": str(port), "PYTHONPATH": str(tmp_path)}
+        yield Service("stand_in", (), settings, port, tmp_path / "stand_in.log")
 
 
 @pytest.mark.parametrize("service", [READY], indirect=True)

@@ -1,0 +1,108 @@
+"""`tagger run` as a process: what it says where it cannot start, and that it waits where it can."""
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tagger.simulator.service import environment_for
+from tests.kafka.kafka import AnyKafka
+
+RULES: Final = "version: 1\nrules:\n  - {id: refund, tag: Refund, any: [refund]}\n"
+TOKEN: Final = "a-token-of-ours"
+ENDS_S: Final = 30.0
+
+
+class Run:
+    """The settings of one that could start, but for Kafka; `ended` changes them by keyword."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "rules.yaml").write_text(RULES)
+        self._settings = {
+            "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+            "LIVECHAT_ACCESS_TOKEN": TOKEN,
+            "LOG_FORMAT": "json",
+            "TAGGER_ADMIN_PORT": "0",
+            "TAGGER_CONFIG": str(folder),
+        }
+
+    async def begun(self, **settings: str) -> asyncio.subprocess.Process:
+        env = environment_for(self._settings | settings)
+        command = (sys.executable, "-m", "tagger", "run")
+        return await asyncio.create_subprocess_exec(
+            *command, env=env, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+        )
+
+    async def ended(self, **settings: str) -> tuple[int | None, str]:
+        """Its exit code, and what it wrote for the person who started it."""
+        process = await self.begun(**settings)
+        async with asyncio.timeout(ENDS_S):
+            output, told = await process.communicate()
+        assert not output
+        assert TOKEN not in told.decode()
+        return process.returncode, told.decode()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path)
+
+
+async def test_all_wrong_settings_are_told_at_once(run: Run) -> None:
+    code, told = await run.ended(KAFKA_SESSION_TIMEOUT_S="soon", TAGGER_ADMIN_PORT="x", LOG_LEVEL="loud")
+    assert code == 2
+    for variable in ("KAFKA_SESSION_TIMEOUT_S:", "TAGGER_ADMIN_PORT:", "LOG_LEVEL:"):
+        assert variable in told
+
+
+async def test_lacking_credentials_and_a_bad_keyword_file_are_told_at_once(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("version: 1\nrules: [{id: A, tag: B}]\n")
+    code, told = await run.ended(LIVECHAT_ACCESS_TOKEN="")
+    assert code == 2
+    assert "LIVECHAT_CREDENTIALS_FILE" in told
+    assert "bad.yaml:2:" in told
+    assert "Traceback" not in told
+
+
+async def test_where_its_port_is_taken_it_says_so(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, told = await run.ended(TAGGER_ADMIN_PORT=str(port))
+    assert (code, told) == (
+        2,
+        f"Cannot listen on 127.0.0.1:{port} (TAGGER_ADMIN_HOST, TAGGER_ADMIN_PORT): "
+        f"{os.strerror(errno.EADDRINUSE)}.\n",
+    )
+
+
+async def test_each_missing_topic_is_told_with_the_command_that_creates_it(
+    run: Run, kafka: AnyKafka, unique: str
+) -> None:
+    kafka.create_topic(f"{unique}.there", 1)
+    names = {"WEBHOOKS": "webhooks", "DECISIONS": "there", "PARKED": "parked"}
+    topics = {f"KAFKA_{name}_TOPIC": f"{unique}.{topic}" for name, topic in names.items()}
+    code, told = await run.ended(KAFKA_BOOTSTRAP_SERVERS=kafka.bootstrap, **topics)
+    assert code == 2
+    for topic in ("webhooks", "parked"):
+        assert (
+            f"kafka-topics.sh --bootstrap-server {kafka.bootstrap} --create --topic {unique}.{topic}" in told
+        )
+    assert f"{unique}.there" not in told
+
+
+async def test_where_kafka_is_away_it_waits_and_stops_when_told(run: Run) -> None:
+    process = await run.begun()
+    assert process.stderr is not None
+    async with asyncio.timeout(ENDS_S):
+        while b"kafka_away" not in await process.stderr.readline():
+            assert process.returncode is None
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
+    assert process.returncode == 0
