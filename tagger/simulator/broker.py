@@ -11,7 +11,8 @@ import importlib.util
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -82,6 +83,21 @@ def load_library(path: Path) -> ctypes.CDLL:
     return library
 
 
+@contextmanager
+def signals_blocked() -> Iterator[None]:
+    """Threads that are started in here get no signal.
+
+    librdkafka sees to that for its own threads, but not for the mock cluster's: one signal, which the kernel
+    hands to any thread that takes it while the main thread starts a process, ends the cluster for good, and
+    `rd_kafka_destroy` then waits for ever or crashes on what is freed (librdkafka 2.16, rd_kafka_new).
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class EmbeddedBroker:
     """One broker, running in librdkafka's own threads from the constructor until `close`.
 
@@ -95,7 +111,8 @@ class EmbeddedBroker:
         for name, value in ((b"test.mock.num.brokers", b"1"), (b"log_level", b"0")):
             if self._library.rd_kafka_conf_set(settings, name, value, error, len(error)):
                 raise BrokerUnavailableError(error.value.decode())
-        self._client = self._library.rd_kafka_new(0, settings, error, len(error))  # 0: a producer
+        with signals_blocked():
+            self._client = self._library.rd_kafka_new(0, settings, error, len(error))  # 0: a producer
         if not self._client:
             raise BrokerUnavailableError(error.value.decode())
         self._cluster = self._library.rd_kafka_handle_mock_cluster(self._client)

@@ -1,6 +1,7 @@
 """`tagger demo` as people start it: a right play, a wrong one, one that cannot start, one that is stopped."""
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -50,7 +51,8 @@ def endless() -> Iterator[subprocess.Popen[str]]:
 def children(pid: int) -> list[int]:
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        found += [int(child) for child in task.read_text().split()]
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended by now
+            found += [int(child) for child in task.read_text().split()]
     return found
 
 
@@ -158,5 +160,5 @@ def test_sigterm_during_the_start_leaves_nothing_running(endless: subprocess.Pop
         assert time.monotonic() < deadline
         time.sleep(0.01)
     endless.send_signal(signal.SIGTERM)
-    assert endless.wait(STOPPED_S) == 130
+    assert endless.wait(STOPPED_S) == 130, endless.stdout and endless.stdout.read()
     assert not any(runs(pid) for pid in started)

@@ -19,6 +19,20 @@ from tagger.simulator.broker import BrokerUnavailableError, EmbeddedBroker
 PRODUCE = 0  # API key, https://kafka.apache.org/protocol
 NOT_ENOUGH_REPLICAS, MESSAGE_TOO_LARGE = 19, 10
 
+# The main thread takes no signal, as while it starts a process, so the kernel hands it to any other that does.
+SIGNALLED = """
+import os, signal
+from tagger.simulator.broker import EmbeddedBroker
+signal.signal(signal.SIGTERM, lambda *_: print("signalled"))
+with EmbeddedBroker({"webhooks": 1}) as broker:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    for number in range(20):
+        os.kill(os.getpid(), signal.SIGTERM)
+        broker.create_topic(f"topic-{number}", 1)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+print("closed")
+"""
+
 
 @pytest.fixture
 def broker() -> Iterator[EmbeddedBroker]:
@@ -161,3 +175,10 @@ def test_as_a_process_it_prints_its_address_and_ends_with_its_standard_input() -
     process.stdin.close()
     assert process.wait(10) == 0
     process.stdout.close()
+
+
+def test_a_signal_to_the_process_is_none_to_the_broker() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNALLED], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "signalled\nclosed\n"), done.stderr
