@@ -1,7 +1,8 @@
 """What a log line may hold: `ingest.runtime` hands this on to every process of ours.
 
 It promises that no line holds content: only fields of an allow list pass, an exception shows as its type and
-place, a library's message as its template. It never prints an exception's text, for that may quote a webhook.
+place, a library's message as its template and the type of an error in it. It never prints an exception's text,
+for that may quote a webhook.
 """
 
 import errno
@@ -121,6 +122,10 @@ class _Libraries(logging.Handler):
         fields: dict[str, Any] = {"logger": record.name}
         if record.args:  # without arguments the message may be formatted already
             fields["template"] = record.msg
+            given = record.args if isinstance(record.args, tuple) else ()
+            for error in given:
+                if isinstance(error, BaseException):  # what went wrong is mostly in there, as in aiokafka
+                    fields["error_type"] = type(error).__name__
         if record.exc_info and record.exc_info[1]:
             fields["exc_info"] = record.exc_info[1]
         else:

@@ -37,9 +37,9 @@ class Metrics:
         )
         # What alerts look at begins with 0: Prometheus cannot see a series rise that begins with 1.
         for action in ("incoming_chat", "incoming_event", "chat_deactivated"):
-            for result in ("kafka", "spool", "not_stored"):
+            for result in ("kafka", "spool", "not_stored", "refused"):
                 self.webhook(action, result)
-        for reason in ("secret", "not_stored", "busy"):
+        for reason in ("secret", "not_stored", "busy", "error"):
             self.refusals.labels(reason)
         self.mended = Counter(
             "ingest_mended_total", "Webhooks with half an emoji, replaced by U+FFFD.", registry=registry

@@ -26,7 +26,8 @@ from prometheus_client.exposition import generate_latest
 from pydantic import Field, FilePath, PrivateAttr, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ingest.logs import configure_logs as configure_logs  # noqa: PLC0414  # every process takes it from here
+from ingest import advice as advice  # noqa: PLC0414  # every process takes these from here
+from ingest.logs import configure_logs as configure_logs  # noqa: PLC0414
 
 GARBAGE_OBJECTS_MAX: Final = 50_000  # new objects before cycles are looked for; about 10 MB at worst
 SECRET_REREAD_S: Final = 1.0  # a file is looked at this often at most: cheap, and rotation never waits longer
@@ -210,15 +211,6 @@ def cannot_listen(name: str, host: str, port: int, error: OSError) -> str:
     known = error.errno in errno.errorcode  # asyncio puts the address into its own text, once more
     reason = os.strerror(error.errno) if known and error.errno is not None else error.strerror
     return f"Cannot listen on {host}:{port} ({name}_HOST, {name}_PORT): {reason}."
-
-
-def create_topic_command(
-    topic: str, bootstrap_servers: str, partitions: int, retention_ms: int | None
-) -> str:
-    """The command line that creates a topic which is missing; Apache Kafka ships the script."""
-    retention = "" if retention_ms is None else f" --config retention.ms={retention_ms}"
-    where = f"--bootstrap-server {bootstrap_servers}"
-    return f"kafka-topics.sh {where} --create --topic {topic} --partitions {partitions}{retention}"
 
 
 def run(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:

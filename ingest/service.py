@@ -9,7 +9,7 @@ import structlog
 from ingest.app import App
 from ingest.connection import Door
 from ingest.metrics import Metrics
-from ingest.runtime import AdminServer, Health, cannot_listen, create_topic_command
+from ingest.runtime import AdminServer, Health, advice, cannot_listen
 from ingest.settings import IngestSettings, WebhookSecrets
 from ingest.spool import Spool
 from ingest.store import KEEP_S, Store
@@ -20,8 +20,6 @@ FINISH_S: Final = KEEP_S + 3.0  # for requests in hand: a body's time and a reco
 DRAIN_S: Final = 5.0  # for a spool that is being drained; what is left waits on the disk
 FLUSH_S: Final = 3.0  # for the producer; all of these together stay below 30 s
 FIRST_TRY_S: Final = 5.0  # to reach Kafka at start, before serving without knowing the topic
-PARTITIONS: Final = 12  # suggested where the topic is missing: as many taggers can share it
-RETENTION_MS: Final = 7 * 24 * 3600 * 1000  # suggested: a week to come back to
 
 log = structlog.get_logger()
 
@@ -50,7 +48,7 @@ class Service:
         if self._app.stopping:
             complaints.append("Stopping, as asked.")
         if not store.producer.up:
-            away = f"Kafka at {settings.kafka_bootstrap_servers} does not answer or lacks the topic."
+            away = f"Kafka at {settings.kafka_bootstrap_servers} does not answer, lacks the topic or refuses this user."
             if store.spool is None:
                 complaints.append(f"{away} Webhooks are answered 503; INGEST_SPOOL_DIR would keep them.")
             else:
@@ -75,8 +73,7 @@ class Service:
         tried.cancel()
         if self.store.producer.topic_missing:
             topic, brokers = settings.kafka_webhooks_topic, settings.kafka_bootstrap_servers
-            command = create_topic_command(topic, brokers, PARTITIONS, RETENTION_MS)
-            return f"Kafka has no topic {topic}. Create it:\n  {command}"
+            return advice.topic_missing(topic, brokers, advice.WEBHOOKS_TOPIC)
         try:
             name, host, port = "INGEST_ADMIN", settings.ingest_admin_host, settings.ingest_admin_port
             await self._admin.start()

@@ -58,6 +58,9 @@ FETCH_WAIT_MS: Final = 100
 # A record is at most 1 MiB (the topic's max.message.bytes); a fetch must be able to hold one.
 FETCH_BYTES_MAX: Final = 2 << 20
 
+# What the core counts where chats may have ended in records that are gone.
+RECORDS_LOST: Final = ("lost_range", "recreated")
+
 log = structlog.get_logger()
 
 
@@ -241,7 +244,13 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         log_start = (await self._kafka.beginning_offsets([tp]))[tp]
         assigned.log_end = (await self._kafka.end_offsets([tp]))[tp]
         bytes_max = self._open_bytes_max // max(1, len(self.assigned))
-        return assigned.state.begin(committed, metadata, log_start, assigned.log_end, bytes_max=bytes_max)
+        counted = assigned.state.stats().counters
+        move = assigned.state.begin(committed, metadata, log_start, assigned.log_end, bytes_max=bytes_max)
+        for key, count in assigned.state.stats().counters.items():
+            if key[0] in RECORDS_LOST and count > counted.get(key, 0):
+                where = {"topic": self.topic, "partition": tp.partition, "committed": committed}
+                log.error("records_lost", reason=key[0], offset=log_start, **where)
+        return move
 
     async def _go(self, assigned: Assigned, move: Seek | FindTime) -> None:
         while isinstance(move, FindTime):

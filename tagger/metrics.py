@@ -96,6 +96,11 @@ RECONCILED: Final = Counter(
     ["found"],
     registry=REGISTRY,
 )
+RECONCILE_FAILURES: Final = Counter(
+    "tagger_reconcile_failures",
+    "Times that the service could not go through all archives; it is part of the next time.",
+    registry=REGISTRY,
+)
 RECONCILE_TIME: Final = Gauge(
     "tagger_last_reconcile_timestamp_seconds",
     "When the service last went through all archives.",

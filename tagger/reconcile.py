@@ -200,15 +200,19 @@ async def reconcile_regularly(reconcile: Reconcile, every_s: int, is_ours: Calla
         try:
             report = await reconcile.run(since_ms, now)
         except (TopicMissingError, *NO_KAFKA) as error:
+            metrics.RECONCILE_FAILURES.inc()
             log.warning("reconcile_failed", error_type=type(error).__name__)
             continue
         except Exception as error:  # a fault in here must end neither tagging nor what comes next
+            metrics.RECONCILE_FAILURES.inc()
             metrics.FAULTS.labels(error_type=type(error).__name__).inc()
             log.error("reconcile_failed", exc_info=error)
             continue
         for problem in report.problems:
             log.warning("reconcile_incomplete", reason=problem)
-        if not report.problems:
+        if report.problems:
+            metrics.RECONCILE_FAILURES.inc()
+        else:
             came_to_ms = report.window.until_ms
             metrics.RECONCILE_TIME.set_to_current_time()
         metrics.RECONCILED.labels(found="missed").inc(report.missed)

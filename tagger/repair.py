@@ -22,7 +22,7 @@ from tagger.keywords import Keywords
 from tagger.livechat.calls import Call, Done, GivenUp, tag_thread
 from tagger.livechat.client import Client
 from tagger.livechat.credentials import Credentials
-from tagger.producer import Producer
+from tagger.producer import COMMAND_PATIENCE_S, Producer
 from tagger.settings import RunSettings
 
 # Longer than evidence needs for what one thread cannot get (60 s). What takes longer is an outage, and
@@ -154,7 +154,8 @@ class Tools:
 async def tools(settings: RunSettings) -> AsyncIterator[Tools]:
     """For a command: made from its settings, taken apart at the end. Exits 2 where something lacks."""
     who, keywords = equipment(settings)
-    client, producer = Client(who, settings.livechat_api_url), Producer(settings.client_options())
+    client = Client(who, settings.livechat_api_url)
+    producer = Producer(settings.client_options(), COMMAND_PATIENCE_S)
     try:
         yield Tools(who, client, producer, repair_of(settings, keywords, client, producer))
     finally:

@@ -50,6 +50,14 @@ class TagWatch:
         fresh = sorted(doubts - self._known, key=lambda doubt: (doubt[0], doubt[1].tag))
         for organization, finding in fresh[:TOLD_MAX]:
             log.warning("tag_doubtful", organization=organization, tag=finding.tag, reason=finding.text)
+        self._remember(doubts)
+
+    def forget(self) -> None:
+        """Another member looks from now on: what this one knows is not kept up any more."""
+        if self._known:
+            self._remember(set())
+
+    def _remember(self, doubts: set[Doubt]) -> None:
         self._known = doubts
         kinds = Counter(kind for kind, _ in {(finding.kind, finding.tag) for _, finding in doubts})
         for kind in metrics.TAG_DOUBTS:
@@ -61,7 +69,10 @@ async def watch_tags(watch: TagWatch, keywords: Keywords, is_mine: Callable[[], 
     looked_at, looked_for = -EVERY_S, ""
     while True:
         now, wanted_for = time.monotonic(), keywords.judge.hash
-        if is_mine() and (now - looked_at >= EVERY_S or wanted_for != looked_for):
+        if not is_mine():
+            looked_at = -EVERY_S
+            watch.forget()
+        elif now - looked_at >= EVERY_S or wanted_for != looked_for:
             looked_at, looked_for = now, wanted_for
             try:
                 await watch.look()

@@ -6,7 +6,7 @@ and `CI` is set; elsewhere it is skipped, and the last line of the run counts wh
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NoReturn
 
 import pytest
@@ -19,7 +19,9 @@ OUR_SETTINGS: Final = ("KAFKA_", "INGEST_", "TAGGER_", "LIVECHAT_", "LOG_")
 NAMED_KAFKA: Final = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
 NOT_RUN: Final = "no real Kafka: "  # begins the reason of every skip that is counted at the end
 HOW_TO_GET: Final = "Install Java 17 or newer and Maven, or name a broker in KAFKA_BOOTSTRAP_SERVERS."
-NEED_REAL_KAFKA: Final = frozenset({"kafka_real", "kafka_own"})
+NEED_REAL_KAFKA: Final = frozenset({"kafka_real", "kafka_own", "kafka_guarded"})
+# Name → password. The first may do everything; what the others may is set by a test.
+USERS: Final = {name: f"{name}-password" for name in ("admin", "ingest", "tagger", "operator", "nobody")}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,6 +48,13 @@ def kafka_own() -> Iterator[Broker]:
         yield broker
 
 
+@pytest.fixture(scope="module")
+def kafka_guarded() -> Iterator[Broker]:
+    """A real Kafka that asks who one is: USERS, by SASL PLAIN."""
+    with _started(USERS) as broker:
+        yield broker
+
+
 @pytest.fixture(scope="session")
 def kafka_embedded() -> Iterator[AnyKafka]:
     """The embedded broker, one for all tests."""
@@ -68,9 +77,9 @@ def unique() -> str:
     return uuid.uuid4().hex[:12]
 
 
-def _started() -> Broker:
+def _started(users: Mapping[str, str] | None = None) -> Broker:
     try:
-        return start()
+        return start(users=users)
     except KafkaMissingError as missing:
         _do_not_run(str(missing))
 

@@ -54,14 +54,14 @@ def test_a_service_that_stays_tells_its_health(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"]
 
 
-@pytest.mark.parametrize("name", ["ingest", "tagger", "prometheus", "grafana"])
+@pytest.mark.parametrize("name", ["ingest", "tagger", "tools", "prometheus", "grafana"])
 def test_all_but_kafka_cannot_write_to_its_root_or_to_what_is_mounted_from_the_host(name: str) -> None:
     assert SERVICES[name]["read_only"] is True
     for mount in SERVICES[name]["volumes"]:
         assert mount.split(":")[0] in COMPOSE["volumes"] or mount.endswith(":ro")
 
 
-@pytest.mark.parametrize("name", ["ingest", "tagger"])
+@pytest.mark.parametrize("name", ["ingest", "tagger", "tools"])
 def test_a_service_is_given_only_settings_that_exist_and_its_secrets_as_files(name: str) -> None:
     known = _settings()
     for variable, value in SERVICES[name]["environment"].items():
@@ -72,6 +72,15 @@ def test_a_service_is_given_only_settings_that_exist_and_its_secrets_as_files(na
         )
         if known[setting]:
             assert value.removeprefix("/run/secrets/") in SERVICES[name]["secrets"]
+
+
+def test_commands_are_typed_where_all_settings_of_both_services_are_and_only_when_asked_for() -> None:
+    tools = SERVICES["tools"]
+    assert tools["profiles"] == ["tools"]
+    assert set(tools["secrets"]) == {*SERVICES["ingest"]["secrets"], *SERVICES["tagger"]["secrets"]}
+    for name, value in SERVICES["tagger"]["environment"].items():
+        if name != "TAGGER_ADMIN_HOST":
+            assert tools["environment"][name] == value
 
 
 def test_prometheus_scrapes_the_services_where_they_serve_their_metrics() -> None:

@@ -11,18 +11,17 @@ from typing import Any, Final
 import click
 import orjson
 
-from ingest.runtime import KafkaSettings, configure_logs, create_topic_command, load, stop
+from ingest.runtime import KafkaSettings, advice, configure_logs, load, stop
 from tagger.bar import bar
 from tagger.core.parked import Item, OpenItems
 from tagger.offline import counted
 from tagger.parked import Parked, Retry, Tried
-from tagger.producer import Producer
+from tagger.producer import COMMAND_PATIENCE_S, Producer
 from tagger.reader import NO_KAFKA, TopicMissingError, read_topic
 from tagger.repair import tools
 from tagger.settings import RunSettings, TopicSettings
 
 AT_ONCE: Final = 8  # items tried at a time; each is a call, and live work needs its share of LiveChat's limit
-DAY_MS: Final = 86_400_000
 
 
 @click.group("parked")
@@ -168,7 +167,7 @@ def drop(everything: bool, yes: bool, **which: Any) -> None:
             click.echo(_line(item))
         if found and not yes and not click.confirm(f"Drop {counted(len(found), 'item')}?"):
             stop("nothing was done")
-        producer = Producer(kafka.client_options())
+        producer = Producer(kafka.client_options(), COMMAND_PATIENCE_S)
         parked = Parked(producer, kafka.kafka_parked_topic)
         try:
             with bar("dropping") as moved:
@@ -229,8 +228,7 @@ def _run(
     try:
         code = asyncio.run(running())
     except TopicMissingError as missing:
-        create = create_topic_command(str(missing), settings.kafka_bootstrap_servers, 1, 30 * DAY_MS)
-        stop(f"The topic {missing} does not exist. Create it:\n  {create}")
+        stop(advice.topic_missing(str(missing), settings.kafka_bootstrap_servers, advice.PARKED_TOPIC))
     except NO_KAFKA as error:
-        stop(f"Kafka cannot be reached ({type(error).__name__}): check KAFKA_BOOTSTRAP_SERVERS")
+        stop(advice.kafka_failed(error))
     raise SystemExit(code)

@@ -6,7 +6,7 @@ import time
 import click
 import orjson
 
-from ingest.runtime import configure_logs, create_topic_command, load, stop
+from ingest.runtime import advice, configure_logs, load, stop
 from tagger.bar import Moved, bar
 from tagger.core.decision import Decision
 from tagger.core.reconcile import Look, instant_ms
@@ -65,10 +65,11 @@ def command(since: int, until: int, dry_run: bool, form: str) -> None:
             watch = _Shown(form, moved)
             report = asyncio.run(_run(settings, since, until, watch, repairs=not dry_run))
     except TopicMissingError as missing:
-        create = create_topic_command(str(missing), settings.kafka_bootstrap_servers, 3, None)
-        stop(f"The topic {missing} does not exist. Create it:\n  {create}")
+        webhooks = str(missing) == settings.kafka_webhooks_topic
+        suggested = advice.WEBHOOKS_TOPIC if webhooks else advice.DECISIONS_TOPIC
+        stop(advice.topic_missing(str(missing), settings.kafka_bootstrap_servers, suggested))
     except NO_KAFKA as error:
-        stop(f"Kafka cannot be reached ({type(error).__name__}): check KAFKA_BOOTSTRAP_SERVERS")
+        stop(advice.kafka_failed(error))
     _tell(report, form)
     for problem in report.problems:
         click.echo(problem, err=True)

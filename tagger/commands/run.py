@@ -15,10 +15,10 @@ from ingest.runtime import (
     AdminServer,
     KafkaSettings,
     LogSettings,
+    advice,
     cannot_listen,
     collect_garbage_seldom,
     configure_logs,
-    create_topic_command,
     load,
     run,
     stop,
@@ -45,7 +45,6 @@ from tagger.worker import Worker
 START_RETRY_S = 2.0
 START_DEADLINE_S = 10.0
 
-DAY_MS = 86_400_000
 TROUBLE_LOOK_S = 1.0
 
 log = structlog.get_logger()
@@ -216,7 +215,7 @@ async def missing_topics(stopping: asyncio.Event, kafka: KafkaSettings) -> list[
             async with asyncio.timeout(START_DEADLINE_S):
                 await admin.start()
                 there = set(await admin.list_topics())
-            return advice(kafka, there)
+            return advice_on(kafka, there)
         except (KafkaError, TimeoutError, OSError) as error:
             log.warning("kafka_away", error_type=type(error).__name__)
         finally:
@@ -225,16 +224,15 @@ async def missing_topics(stopping: asyncio.Event, kafka: KafkaSettings) -> list[
     return []
 
 
-def advice(kafka: KafkaSettings, there: set[str]) -> list[str]:
-    """One line a missing topic, with the command that creates it."""
+def advice_on(kafka: KafkaSettings, there: set[str]) -> list[str]:
+    """What to do about each topic that is not there."""
     wanted = {
-        kafka.kafka_webhooks_topic: (12, 7),
-        kafka.kafka_decisions_topic: (3, 30),
-        kafka.kafka_parked_topic: (1, 30),
+        kafka.kafka_webhooks_topic: advice.WEBHOOKS_TOPIC,
+        kafka.kafka_decisions_topic: advice.DECISIONS_TOPIC,
+        kafka.kafka_parked_topic: advice.PARKED_TOPIC,
     }
     return [
-        f"The topic {topic} does not exist. Create it:\n  "
-        + create_topic_command(topic, kafka.kafka_bootstrap_servers, partitions, days * DAY_MS)
-        for topic, (partitions, days) in wanted.items()
+        advice.topic_missing(topic, kafka.kafka_bootstrap_servers, suggested)
+        for topic, suggested in wanted.items()
         if topic not in there
     ]

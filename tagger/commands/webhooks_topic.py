@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.errors import KafkaError
 from pydantic import Field, SecretStr
 
-from ingest.runtime import KafkaConnection, create_topic_command, load, stop
+from ingest.runtime import KafkaConnection, advice, load, stop
 from ingest.topic import Unreadable, decode
 from tagger.livechat.post import ACCEPTED, post
 from tagger.livechat.samples import samples
@@ -25,7 +25,6 @@ from tagger.livechat.samples import samples
 KAFKA_TIMEOUT_S: Final = 15.0  # for the first answer of a broker
 ARRIVAL_TIMEOUT_S: Final = 15.0  # of a stored webhook on the topic; from the spool it may take longer
 POLL_MS: Final = 500
-PARTITIONS: Final = 12  # of a topic that is still to be created
 
 
 class SendSettings(KafkaConnection):
@@ -117,8 +116,8 @@ async def _at_end(kafka: KafkaConnection) -> AsyncIterator[AIOKafkaConsumer]:
         async with asyncio.timeout(KAFKA_TIMEOUT_S):
             await consumer.start()
             if topic not in await consumer.topics():
-                create = create_topic_command(topic, kafka.kafka_bootstrap_servers, PARTITIONS, None)
-                raise NoTopicError(f"The topic {topic} does not exist. Create it:\n  {create}")
+                brokers = kafka.kafka_bootstrap_servers
+                raise NoTopicError(advice.topic_missing(topic, brokers, advice.WEBHOOKS_TOPIC))
             consumer.subscribe([topic])
             while not consumer.assignment():
                 await consumer.getmany(timeout_ms=POLL_MS)
@@ -150,4 +149,4 @@ def _run(kafka: KafkaConnection, main: Callable[[AIOKafkaConsumer], Awaitable[in
     except NoTopicError as error:
         stop(str(error))
     except (KafkaError, TimeoutError) as error:
-        stop(f"Kafka cannot be reached ({type(error).__name__}): check KAFKA_BOOTSTRAP_SERVERS")
+        stop(advice.kafka_failed(error))

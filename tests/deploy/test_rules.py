@@ -56,6 +56,24 @@ ROWS: Final = [
         {webhooks(result="not_stored"): "0 0 0 1 1"},
         {webhooks(result="not_stored"): "1x9"},
     ),
+    Row(
+        "WebhooksNotStored",
+        4,
+        {webhooks(result="refused"): "0 0 0 1 1"},
+        {webhooks(result="refused"): "1x9", 'ingest_refusals_total{reason="secret"}': "0+1x9"},
+    ),
+    Row(
+        "WebhooksNotStored",
+        4,
+        {'ingest_refusals_total{reason="busy"}': "0 0 0 1 1"},
+        {'ingest_refusals_total{reason="busy"}': "1x9", webhooks(): "0+9x9"},
+    ),
+    Row(
+        "WebhooksNotStored",
+        4,
+        {'ingest_refusals_total{reason="error"}': "0 0 0 1 1"},
+        {'ingest_refusals_total{reason="error"}': None, webhooks(): "0+9x9"},
+    ),
     Row("IngestKafkaAway", 3, {"ingest_kafka_up": "1 0x9"}, {"ingest_kafka_up": "1 1 0 1 1"}),
     Row("SpoolInUse", 4, {"ingest_spooling": "0 1x9"}, {"ingest_spooling": "0 0 1 1 0"}),
     Row(
@@ -78,6 +96,8 @@ ROWS: Final = [
     ),
     Row("SecretRefused", 12, {SECRET: "0+2x20", webhooks(): "0x20"}, {SECRET: "0 1x20"}),
     Row("WebhooksNeverCame", 31, {LAST: "0x60"}, {LAST: "0x10 600x60"}),
+    # It came for a day, and then not for two.
+    Row("WebhooksNeverCame", 60 * 72, {LAST: f"0+3600x24 {24 * 3600}x60"}, {LAST: "0+3600x90"}, step_min=60),
     # Restarted in a quiet night: nothing came since, but something came that day.
     Row("WebhooksNeverCame", 90, {LAST: "0x100"}, {LAST: "60x10 0x100"}),
     Row(
@@ -92,6 +112,14 @@ ROWS: Final = [
         30 * (WEEK + 3),
         {LAST: f"{WEEK * 1800}x{WEEK + 9}", webhooks(): f"0+30x{WEEK} {WEEK * 30}x9"},
         {webhooks(): f"0x9 0+30x{WEEK - 10} {WEEK * 30}x9"},  # a week ago it was as quiet
+        step_min=30,
+    ),
+    # Restarted in a quiet moment: the gauge begins with 0, and something came 8 minutes ago.
+    Row(
+        "WebhooksSilent",
+        30 * (WEEK + 3),
+        {LAST: f"{WEEK * 1800}x{WEEK + 9}", webhooks(): f"0+30x{WEEK} {WEEK * 30}x9"},
+        {LAST: f"0x{WEEK + 1} {(WEEK + 3) * 1800 - 600} 0x9"},
         step_min=30,
     ),
     Row(
@@ -165,6 +193,19 @@ ROWS: Final = [
         5,
         {'tagger_reconciled_total{found="missed"}': "0 0 0 2 2 2"},
         {'tagger_reconciled_total{found="missed"}': "2x9", 'tagger_reconciled_total{found="short"}': "0+1x9"},
+    ),
+    Row(
+        "ReconcileFails",
+        130,
+        {"tagger_reconcile_failures_total": "0+1x200", "tagger_last_reconcile_timestamp_seconds": "0x200"},
+        {"tagger_last_reconcile_timestamp_seconds": "0x60 3600x200"},  # an hour ago it went through
+    ),
+    # Where nobody asked for it, nothing fails.
+    Row(
+        "ReconcileFails",
+        130,
+        {"tagger_reconcile_failures_total": "0+1x200", "tagger_last_reconcile_timestamp_seconds": "0x200"},
+        {"tagger_reconcile_failures_total": "0x200"},
     ),
     Row(
         "TagsMissing",

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from structlog.testing import capture_logs
 
 from tagger.consumer import Assigned, Consumer
 from tagger.core.limits import Limits
@@ -113,10 +114,13 @@ async def test_deleted_records_above_the_committed_offset_lose_no_later_end(
         await until(lambda: scene.settled == ["T1"])
     await scene.write(*whole_thread(2), *whole_thread(3))
     kafka_real.delete_records(scene.topic, 0, 7)  # all of thread 2, and the beginning of thread 3
-    async with scene.running() as consumer:
-        await until(lambda: "T3" in scene.settled)
-        assert consumer.assigned[0].state.stats().counters["lost_range", ""] == 1
-        await until(lambda: all_committed(scene))
+    with capture_logs() as lines:
+        async with scene.running() as consumer:
+            await until(lambda: "T3" in scene.settled)
+            assert consumer.assigned[0].state.stats().counters["lost_range", ""] == 1
+            await until(lambda: all_committed(scene))
+    told = [line for line in lines if line["event"] == "records_lost"]
+    assert [(line["partition"], line["reason"], line["offset"]) for line in told] == [(0, "lost_range", 7)]
     assert next(work for work in scene.works if work.thread.thread_id == "T3").incomplete is not None
 
 

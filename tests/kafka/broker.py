@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -52,15 +53,29 @@ log.cleaner.dedupe.buffer.size=4194304
 num.network.threads=2
 num.io.threads=2
 """
+# Where users are named: who they are and what they may is asked. A property that is named twice is the last one.
+GUARDED: Final = """\
+listeners=SASL_PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=SASL_PLAINTEXT://127.0.0.1:{port}
+listener.security.protocol.map=SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=SASL_PLAINTEXT
+sasl.mechanism.inter.broker.protocol=PLAIN
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_plaintext.plain.sasl.jaas.config=\
+ org.apache.kafka.common.security.plain.PlainLoginModule required username="{admin}" password="{password}" {users};
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:{admin};User:ANONYMOUS
+"""
 
 
 class Broker:
     """One broker process. Ports and data stay the same from one `start_again` to the next.
 
-    Not thread-safe. `bootstrap` is "127.0.0.1:<port>".
+    Not thread-safe. `bootstrap` is "127.0.0.1:<port>". With `users` (name → password) it asks who one is (SASL
+    PLAIN), and lets the first of them do everything, the others what they are given.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, users: Mapping[str, str] | None = None) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="kafka-"))
         self._log = self._folder / "broker-0.log"  # a log for each start: it is truncated when it is opened
         self._starts = 0
@@ -72,8 +87,9 @@ class Broker:
         port = self._ports.enter_context(reserved_port(port))
         controller_port = self._ports.enter_context(reserved_port())
         self.bootstrap = f"127.0.0.1:{port}"
+        ports = {"port": port, "controller_port": controller_port}
         self._properties.write_text(
-            PROPERTIES.format(port=port, controller_port=controller_port, log_dir=self._data)
+            PROPERTIES.format(log_dir=self._data, **ports) + _guarded(users or {}, ports)
         )
 
     def start_again(self) -> None:
@@ -152,18 +168,26 @@ class Broker:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
 
-def start(port: int = 0) -> Broker:
+def start(port: int = 0, users: Mapping[str, str] | None = None) -> Broker:
     """Start a broker on `port` (0: a free one); returns when it serves.
 
     Raises: KafkaMissingError where Java or Maven is missing; RuntimeError where Kafka does not start.
     """
-    broker = Broker(port)
+    broker = Broker(port, users)
     try:
         broker.start_again()
     except BaseException:
         broker.stop()
         raise
     return broker
+
+
+def _guarded(users: Mapping[str, str], ports: Mapping[str, int]) -> str:
+    if not users:
+        return ""
+    admin, password = next(iter(users.items()))
+    known = " ".join(f'user_{name}="{secret}"' for name, secret in users.items())
+    return GUARDED.format(admin=admin, password=password, users=known, **ports)
 
 
 def _java(*options: str) -> list[str]:

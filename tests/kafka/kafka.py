@@ -23,6 +23,7 @@ JVM: Final = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
 )
 COMMANDS: Final = {
+    "kafka-acls": "org.apache.kafka.tools.AclCommand",
     "kafka-consumer-groups": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
     "kafka-delete-records": "org.apache.kafka.tools.DeleteRecordsCommand",
     "kafka-topics": "org.apache.kafka.tools.TopicCommand",
@@ -37,6 +38,14 @@ class AnyKafka(Protocol):
     def create_topic(self, name: str, partitions: int) -> None: ...
 
     def delete_records(self, topic: str, partition: int, before_offset: int) -> None: ...
+
+
+def command_of(tool: str) -> list[str]:
+    """How one of Kafka's own commands (a name of COMMANDS) is called here.
+
+    Raises: KafkaMissingError where Java or Maven is missing.
+    """
+    return [java(), *JVM, "-cp", f"{jars(TOOLS)}/*", COMMANDS[tool]]
 
 
 @dataclass(frozen=True)
@@ -72,8 +81,7 @@ class Kafka:
 
         Raises: RuntimeError with the output where it fails; KafkaMissingError where Java or Maven is missing.
         """
-        command = [java(), *JVM, "-cp", f"{jars(TOOLS)}/*", COMMANDS[tool]]
-        command += ["--bootstrap-server", self.bootstrap, *arguments]
+        command = [*command_of(tool), "--bootstrap-server", self.bootstrap, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, timeout=TOOL_S_MAX, check=False)
         # Some failures come with exit code 0 and nothing but a line that begins so.
         if done.returncode or done.stdout.lstrip().startswith("Error"):

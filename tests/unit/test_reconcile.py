@@ -1,19 +1,22 @@
 """Archives compared with decisions and repaired, on the embedded broker, with a simulated LiveChat."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import orjson
 import pytest
+from aiokafka.errors import KafkaConnectionError
 
 from ingest.runtime import KafkaSettings
-from tagger import reconcile, repair
+from tagger import metrics, reconcile, repair
 from tagger.consumer import now_ms
 from tagger.core.decision import Decision, Judge
-from tagger.core.reconcile import Look
+from tagger.core.reconcile import Look, Window
 from tagger.core.records import Outcome
 from tagger.keywords import build
 from tagger.livechat.auth import Fixed
@@ -191,3 +194,31 @@ async def test_whose_one_credential_is_shows_in_the_decisions(scene: Scene) -> N
     await scene.producer.send(scene.kafka.kafka_decisions_topic, b"another:C", other)
     (problem,) = (await scene.run()).problems
     assert "LIVECHAT_CREDENTIALS_FILE" in problem
+
+
+async def test_rounds_of_the_service_that_fail_are_counted_and_made_up_for() -> None:
+    """As the service goes through the archives: Kafka is away, a fault of ours, a part is missing, all is well."""
+    window = Window(1, 2)
+    turns: list[Exception | Report] = [
+        KafkaConnectionError(),
+        ValueError(),
+        Report(window, problems=["organization O: it did not answer in time"]),
+        Report(window),
+    ]
+    asked: list[int] = []
+
+    class Archives:
+        async def run(self, since_ms: int, _: int) -> Report:
+            asked.append(since_ms)
+            turn = turns[len(asked) - 1]
+            if isinstance(turn, Exception):
+                raise turn
+            return turn
+
+    before = metrics.RECONCILE_FAILURES._value.get()
+    archives = cast("Reconcile", Archives())
+    regularly = reconcile.reconcile_regularly(archives, 0, lambda: len(asked) < len(turns))
+    with suppress(TimeoutError):
+        await asyncio.wait_for(regularly, 0.5)
+    assert metrics.RECONCILE_FAILURES._value.get() - before == 3
+    assert max(asked) == asked[0]  # what could not be done is part of the next round

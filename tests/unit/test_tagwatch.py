@@ -1,12 +1,13 @@
 """Tags that LiveChat will refuse are told beforehand, each once, and hold nothing up."""
 
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from tagger import metrics
+from tagger import metrics, tagwatch
 from tagger.keywords import Keywords
 from tagger.livechat.auth import Fixed
 from tagger.livechat.calls import Call, Done, Refused, Wait
@@ -96,3 +97,26 @@ async def test_a_look_writes_no_more_lines_than_the_limit_and_counts_all(tmp_pat
     many = [f"T{number}" for number in range(TOLD_MAX + 20)]
     assert len(await told(watch_over(keywords_for(tmp_path, *many), LiveChat(listed())))) == TOLD_MAX
     assert doubtful("missing") == TOLD_MAX + 20
+
+
+async def test_a_member_that_no_longer_looks_counts_nothing_and_tells_again_when_its_turn_comes_back(
+    tmp_path: Path,
+) -> None:
+    watch = watch_over(keywords_for(tmp_path, "New"), LiveChat(listed()))
+    assert len(await told(watch)) == 1
+    watch.forget()
+    assert doubtful("missing") == 0
+    assert len(await told(watch)) == 1
+
+
+async def test_the_watch_looks_where_it_is_its_turn_and_forgets_where_it_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tagwatch, "LOOK_S", 0.001)
+    livechat = LiveChat(listed())
+    keywords, turn = keywords_for(tmp_path, "New"), iter([True, True, False])
+    watch = watch_over(keywords, livechat)
+    watching = asyncio.create_task(tagwatch.watch_tags(watch, keywords, lambda: next(turn)))
+    with pytest.raises(RuntimeError):  # the turns are over
+        await asyncio.wait_for(watching, 10)
+    assert (len(livechat.asked), doubtful("missing")) == (1, 0)

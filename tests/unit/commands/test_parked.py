@@ -23,6 +23,7 @@ from tests.unit.livechat.server import Asked, Server, error
 TOKEN = "access-token"
 RULES = "version: 1\nrules:\n  - {id: r, tag: Refund, any: [refund], tests: [absent: hello]}\n"
 SECRET_TEXT = "I want a refund, my card is 4111"
+PRODUCE, TOPIC_AUTHORIZATION_FAILED = 0, 29  # API key and error code, https://kafka.apache.org/protocol
 
 
 @dataclass
@@ -272,6 +273,19 @@ def test_kafka_away_is_told(topics: Topics) -> None:
     result = run(topics, "list", KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
     assert result.exit_code == 2
     assert "check KAFKA_BOOTSTRAP_SERVERS" in result.stderr
+
+
+def test_where_kafka_refuses_to_store_what_became_of_an_item_that_is_told(
+    topics: Topics, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parked, "COMMAND_PATIENCE_S", 3.0)
+    topics.park(an_item("T1"))
+    broker.inject(PRODUCE, *[TOPIC_AUTHORIZATION_FAILED] * 9)
+    result = run(topics, "drop", "--all", "--yes")
+    broker.heal(PRODUCE)
+    assert result.exit_code == 2
+    assert "this user lacks a right" in result.stderr
+    assert left(topics) == ["T1"]
 
 
 @pytest.mark.parametrize("name", ["list", "show", "retry", "drop"])

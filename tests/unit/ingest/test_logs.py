@@ -76,6 +76,14 @@ def test_a_librarys_arguments_and_ready_made_messages_are_left_out(lines: Callab
     assert CONTENT not in str(found)
 
 
+def test_an_error_among_a_librarys_arguments_is_told_by_its_type(lines: Callable[[], list[Line]]) -> None:
+    logging.getLogger("aiokafka").error('cannot connect to "%s": %s', CONTENT, ConnectionError(CONTENT))
+    logging.getLogger("aiokafka").error("%(what)s", {"what": ConnectionError(CONTENT)})
+    found = lines()
+    assert [line.get("error_type") for line in found] == ["ConnectionError", None]
+    assert CONTENT not in str(found)
+
+
 def test_the_same_line_of_a_library_is_told_once_in_a_while(lines: Callable[[], list[Line]]) -> None:
     for _ in range(100):
         logging.getLogger("aiokafka.client").error("no broker at %s", "here")

@@ -130,14 +130,6 @@ def test_sasl_and_tls_reach_the_clients_options(monkeypatch: pytest.MonkeyPatch)
     }
 
 
-def test_the_command_that_creates_a_topic_can_be_pasted() -> None:
-    assert runtime.create_topic_command("t", "k:9092", 12, 1000) == (
-        "kafka-topics.sh --bootstrap-server k:9092 --create --topic t --partitions 12"
-        " --config retention.ms=1000"
-    )
-    assert runtime.create_topic_command("t", "k:9092", 1, None).endswith("--partitions 1")
-
-
 async def test_the_pages_tell_complaints_notes_and_metrics() -> None:
     registry = CollectorRegistry()
     Counter("example_total", "Examples.", registry=registry).inc(3)
