@@ -1,6 +1,5 @@
 """Folding, line by line of the manual, and the way back to the original."""
 
-import time
 from random import Random
 
 import pytest
@@ -174,17 +173,9 @@ def test_a_full_table_starts_again_and_folds_the_same(monkeypatch: pytest.Monkey
 
 
 def test_a_letter_with_endless_marks_folds_in_linear_time() -> None:
-    """Normalising such a run as one costs the square of its length."""
-
-    def cost(size: int) -> float:
-        text = "a" + "\u0301\u0323\u3099" * (size // 3)
-        begin = time.process_time()
-        for variant in VARIANTS:
-            Folded(text, variant)
-        return time.process_time() - begin
-
-    cost(3_000)
-    assert cost(24_000) < 16 * max(cost(3_000), 0.005)
+    """Normalising such a run as one costs the square of its length: minutes instead of a second here."""
+    text = "a" + "\u0301\u0323\u3099" * 200_000
+    assert {Folded(text, variant).text[:1] for variant in VARIANTS} == {"a", "\u1ea1"}
 
 
 def test_marks_beyond_the_limit_are_folded_all_the_same() -> None:

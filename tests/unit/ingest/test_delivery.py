@@ -1,6 +1,5 @@
 """What is kept, what is ignored and what is refused, case by case."""
 
-import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -173,13 +172,12 @@ def test_of_a_key_given_twice_the_same_value_is_compared_and_kept() -> None:
     assert b"secret_key" not in verdict.record.value
 
 
+@pytest.mark.timeout(30)  # a hundredth of a second is enough; the square of the length would take minutes
 @pytest.mark.parametrize(
     "hostile", [rb'"\\' * 60_000, rb"\ud83d" * 40_000, b'{"a":' * 40_000, b"[]," * 80_000, rb"\\" * 130_000]
 )
 def test_no_body_takes_long(hostile: bytes) -> None:
-    started = time.process_time()
-    read(b'{"x":"' + hostile[: delivery.BODY_BYTES_MAX])
-    assert time.process_time() - started < 0.5
+    assert isinstance(read(b'{"x":"' + hostile[: delivery.BODY_BYTES_MAX]), Refuse)
 
 
 @pytest.mark.parametrize(
