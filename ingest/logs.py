@@ -28,7 +28,7 @@ LOGGED_FIELDS: Final = frozenset(
         *("event", "level", "timestamp", "logger", "where", "template", "error_type", "error", "unlisted"),
         *("action", "reason", "result", "outcome", "status", "method", "attempts", "count", "suppressed"),
         *("bytes", "records", "seconds", "age_s", "limit", "signal", "version", "exit_code", "host", "port"),
-        *("organization", "chat_id", "thread_id", "event_id", "rule", "tag", "config"),
+        *("organization", "chat_id", "thread_id", "event_id", "rule", "tag", "config", "task"),
         *("file", "line", "column", "variable", "errno"),
         *("topic", "partition", "offset", "committed", "replay_from", "lag", "group", "generation"),
     )
