@@ -28,6 +28,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingest import advice as advice  # noqa: PLC0414  # every process takes these from here
 from ingest.logs import configure_logs as configure_logs  # noqa: PLC0414
+from ingest.supervision import Tasks as Tasks  # noqa: PLC0414
+from ingest.supervision import closed as closed  # noqa: PLC0414
 
 GARBAGE_OBJECTS_MAX: Final = 50_000  # new objects before cycles are looked for; about 10 MB at worst
 SECRET_REREAD_S: Final = 1.0  # a file is looked at this often at most: cheap, and rotation never waits longer
@@ -225,7 +227,8 @@ def run(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(serve())
-    except Exception as error:  # noqa: BLE001  # the last stop: Python would print its text, which may hold content
+    # The last stop: Python would print its text, which may hold content; aiokafka leaks CancelledErrors.
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
         structlog.get_logger().error("stopped by an error", exc_info=error)
         return 1
 

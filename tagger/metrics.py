@@ -73,6 +73,33 @@ KEYWORDS_RELOAD_TIME: Final = Gauge(
     "When keyword files were last looked at after a change.",
     registry=REGISTRY,
 )
+TASK_RESTARTS: Final = Counter(
+    "tagger_task_restarts",
+    "Background tasks that ended by themselves and were started again.",
+    ["task"],
+    registry=REGISTRY,
+)
+BATCHES_PASSED: Final = Counter(
+    "tagger_batches_passed",
+    "Unreadable batches that a replay stepped over: all in them was settled before.",
+    registry=REGISTRY,
+)
+OFFSETS_CHANGED: Final = Counter(
+    "tagger_offsets_changed",
+    "Partitions assigned whose offset no tagger committed: missing (and the log is not empty) or moved.",
+    ["reason"],
+    registry=REGISTRY,
+)
+PARTITIONS_UNHELD: Final = Gauge(
+    "tagger_partitions_unheld",
+    "Partitions of the topic that no member of the group holds, as this member sees it.",
+    registry=REGISTRY,
+)
+PUT_OUT: Final = Counter(
+    "tagger_put_out_of_group",
+    "Times that the group no longer knew this member: its session was over, or another one has its name.",
+    registry=REGISTRY,
+)
 REBALANCES: Final = Counter("tagger_rebalances", "Assignments received from the group.", registry=REGISTRY)
 COMMITS: Final = Counter("tagger_commits", "Commits of offsets, by result.", ["result"], registry=REGISTRY)
 COMMIT_TIME: Final = Gauge(
@@ -151,6 +178,10 @@ PARTITION_GAUGES: Final = {
     "replay_from_offset": ("tagger_replay_from_offset", "From where a restart would read again."),
     "replaying": ("tagger_replaying", "1 while open threads are rebuilt after an assignment."),
     "paused": ("tagger_paused", "1 while reading waits for ended threads to be settled."),
+    "standing_still": (
+        "tagger_standing_still",
+        "1 while the partition stands still before a batch that cannot be read.",
+    ),
     "open_threads": ("tagger_open_threads", "Threads in memory."),
     "open_bytes": ("tagger_open_bytes", "Bytes of the threads in memory, as accounted."),
     "unsettled_threads": ("tagger_unsettled_threads", "Ended threads that are not settled yet."),
@@ -183,6 +214,13 @@ FAILING: Final = (
     "Organizations whose last call failed for a reason that is not its own, by LiveChat's error type.",
 )
 
+for _task in (
+    *("poll", "mend", "beat", "commits", "log_ends", "unheld"),
+    *("keywords", "troubles", "tag_watch", "reconcile"),
+):
+    TASK_RESTARTS.labels(task=_task)
+for _reason in ("missing", "moved"):
+    OFFSETS_CHANGED.labels(reason=_reason)
 for _outcome in get_args(Outcome):
     DECISIONS.labels(outcome=_outcome)
 for _found in ("missed", "short"):

@@ -13,7 +13,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from ingest.runtime import closed
+
 ANSWER_S: Final = 15.0  # for each answer of a broker
+CLOSE_S: Final = 5.0  # for each client to close
 RETRY_S: Final = 0.5
 POLL_MS: Final = 500
 POLL_RECORDS_MAX: Final = 2_000  # handed over in one go; a service that reads has other things to do, too
@@ -99,8 +102,8 @@ async def _connected(
             await consumer.start()
         yield consumer, [TopicPartition(topic, one["partition"]) for one in described["partitions"]], admin
     finally:
-        await consumer.stop()
-        await admin.close()
+        for close in (consumer.stop, admin.close):
+            await closed(close(), CLOSE_S)
 
 
 async def _first_since(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ingest.runtime import Health
+from ingest.runtime import Health, Tasks
 from tagger.consumer import Assigned, Consumer, now_ms
 from tagger.core.partition import Stats
 from tagger.core.watchdog import Watchdog
@@ -19,37 +19,56 @@ from tagger.livechat.client import Client
 from tagger.metrics import FAILING, LIVECHAT_GAUGES, PARTITION_GAUGES, STATE_COUNTERS, STATE_REASONS
 
 
-def health_of(consumer: Consumer, client: Client, keywords: Keywords, dog: Watchdog, now: float) -> Health:
+def health_of(  # noqa: PLR0913, PLR0917 - the parts of the service
+    consumer: Consumer, client: Client, keywords: Keywords, dog: Watchdog, tasks: Tasks, now: float
+) -> Health:
     """`now` is monotonic, in seconds."""
     mine = list(consumer.assigned.values())
     health = Health(notes=client.health())
+    for name, error_type in sorted((consumer.tasks.failing() | tasks.failing()).items()):
+        health.notes.append(f"The task {name} ended ({error_type}) and is started again: the log says why.")
+    _about_the_group(consumer, health, now)
     stuck_s = dog.stuck_s(
         now,
         progress=(consumer.rebalanced_at, [(a.tp.partition, a.state.stats().position) for a in mine]),
-        waiting=sum(max(0, a.log_end - a.state.stats().position) for a in mine),
+        waiting=sum(max(0, a.log_end - a.state.stats().position) for a in mine if a.unreadable is None),
         in_flight=sum(len(a.tasks) for a in mine),
     )
     if stuck_s is not None:
         health.live.append(f"Nothing was read for {stuck_s:.0f} s while records wait: restart this process.")
-    if consumer.rebalanced_at is None:
-        health.ready.append(
-            "No partitions were assigned yet: check that Kafka can be reached and the group be joined."
-        )
-    if consumer.commits_fail_since is not None:
-        seconds = f"{now - consumer.commits_fail_since:.0f} s"
-        health.ready.append(f"Kafka has taken no offsets for {seconds}: check that it can be reached.")
-    unprepared = [a.tp.partition for a in mine if not a.ready]
-    if unprepared:
-        health.ready.append(f"Partitions {unprepared} are being prepared: if it stays so, the log says why.")
-    if consumer.rebalanced_at is not None and not mine:
-        health.notes.append(
-            "No partition is assigned to this member: there are more members than partitions."
-        )
     if keywords.problems:
         health.notes.append(
             "The newest keyword files were refused, older ones stay in force: run `tagger check`."
         )
     return health
+
+
+def _about_the_group(consumer: Consumer, health: Health, now: float) -> None:
+    mine = list(consumer.assigned.values())
+    if consumer.rebalanced_at is None:
+        health.ready.append(
+            "No partitions were assigned yet: check that Kafka can be reached and the group be joined."
+        )
+    elif not mine:
+        health.notes.append(
+            "No partition is assigned to this member: there are more members than partitions."
+        )
+    if consumer.commits.fail_since is not None:
+        seconds = f"{now - consumer.commits.fail_since:.0f} s"
+        health.ready.append(f"Kafka has taken no offsets for {seconds}: check that it can be reached.")
+    unprepared = [a.tp.partition for a in mine if not a.ready]
+    if unprepared:
+        health.ready.append(f"Partitions {unprepared} are being prepared: if it stays so, the log says why.")
+    if complaint := consumer.membership.complaint(now):
+        health.ready.append(complaint)
+    for assigned in mine:
+        if (bad := assigned.unreadable) is not None:  # not unready: the other partitions are served
+            health.notes.append(
+                f"Partition {assigned.tp.partition} stands still: what begins at offset {bad.offset} cannot be "
+                f"read ({bad.error_type}). It is tried again; `tagger skip {assigned.tp.partition} {bad.offset}` "
+                "steps over it once all members are stopped."
+            )
+    health.notes.extend(consumer.offsets_found.notes(now))
 
 
 class PartitionFigures(Collector):
@@ -94,6 +113,7 @@ def figures_of(assigned: Assigned, at_ms: int) -> dict[str, float]:
         "replay_from_offset": stats.replay_from,
         "replaying": stats.phase in ("starting", "replaying"),
         "paused": stats.paused,
+        "standing_still": assigned.unreadable is not None,
         "open_threads": stats.threads,
         "open_bytes": stats.bytes,
         "unsettled_threads": stats.unsettled,

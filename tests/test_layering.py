@@ -84,7 +84,13 @@ PURE_OUTSIDE_CORE: Final = (
 SPEAK_KAFKA: Final = (
     "ingest.producer",
     "tagger.producer",
+    "tagger.assigned",
+    "tagger.batches",
+    "tagger.brokers",
+    "tagger.commits",
     "tagger.consumer",
+    "tagger.group",
+    "tagger.polling",
     "tagger.reader",  # decisions and parked items read back, for commands and for the service's reconcile
     "tagger.commands",
 )

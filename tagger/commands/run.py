@@ -3,8 +3,8 @@
 import asyncio
 import signal
 import time
-from collections.abc import Coroutine, Iterator
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Final, TypeVar
 
 import click
 import structlog
@@ -15,8 +15,10 @@ from ingest.runtime import (
     AdminServer,
     KafkaSettings,
     LogSettings,
+    Tasks,
     advice,
     cannot_listen,
+    closed,
     collect_garbage_seldom,
     configure_logs,
     load,
@@ -42,11 +44,14 @@ from tagger.web import LiveChatFigures, PartitionFigures, health_of
 from tagger.worker import Worker
 
 # Kafka may come up after us; so often and so long is it asked for its topics before we say what is wrong.
-START_RETRY_S = 2.0
-START_DEADLINE_S = 10.0
+START_RETRY_S: Final = 2.0
+START_DEADLINE_S: Final = 10.0
+# For each part to end, after the consumer drained for 8 s: all together stay below 30 s.
+CLOSE_S: Final = 2.0
 
-TROUBLE_LOOK_S = 1.0
+TROUBLE_LOOK_S: Final = 1.0
 
+T = TypeVar("T")
 log = structlog.get_logger()
 
 
@@ -92,39 +97,53 @@ async def serve(stopping: asyncio.Event, settings: RunSettings, keywords: Keywor
         dry_run=settings.tagger_dry_run,
     )
     consumer = consumer_of(settings, worker)
-    dog = Watchdog()
+    dog, tasks = Watchdog(), Tasks(lambda name: metrics.TASK_RESTARTS.labels(task=name).inc())
     metrics.REGISTRY.register(PartitionFigures(consumer))
     metrics.REGISTRY.register(LiveChatFigures(client))
     metrics.RULES_NEVER_HIT.set_function(worker.rules_never_hit)
     admin = AdminServer(
         settings.tagger_admin_host,
         settings.tagger_admin_port,
-        lambda: health_of(consumer, client, keywords, dog, time.monotonic()),
+        lambda: health_of(consumer, client, keywords, dog, tasks, time.monotonic()),
         metrics.REGISTRY,
     )
-    watches: list[asyncio.Task[None]] = []
     try:
         await listen(admin, settings)
         announce(keywords, True)
-        for watch in watches_of(settings, keywords, who, client, producer, consumer):
-            watches.append(asyncio.create_task(watch))
+        for name, watch in watches_of(settings, keywords, who, client, producer, consumer):
+            tasks.start(name, watch)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, keywords.reload_soon)
-        missing = await missing_topics(stopping, settings)
+        missing = await unless_told(stopping, missing_topics(settings))
         if missing:
             stop("\n".join(missing))
+        await unless_told(stopping, joined(consumer))
         if not stopping.is_set():
-            await consumer.start()
             await consumer.run(stopping)
     finally:
-        for task in watches:
-            task.cancel()
-        await asyncio.gather(*watches, return_exceptions=True)
+        await tasks.stop()
         await consumer.close()
-        await client.close()
-        await producer.stop()
-        await admin.stop()
+        for close in (client.close, producer.stop, admin.stop):
+            await closed(close(), CLOSE_S)
     log.info("stopped")
     return 0
+
+
+async def unless_told(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """Wait for something, but no longer than until we are told to stop: None then."""
+    task, told = asyncio.create_task(work), asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        await closed(_ended(task), CLOSE_S)
+        return None
+    finally:
+        told.cancel()
+
+
+async def _ended(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 async def listen(admin: AdminServer, settings: TaggerSettings) -> None:
@@ -144,21 +163,22 @@ def watches_of(  # noqa: PLR0913, PLR0917 - the parts of the service
     client: Client,
     producer: Producer,
     consumer: Consumer,
-) -> Iterator[Coroutine[Any, Any, None]]:
+) -> Iterator[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
     """What goes on beside the consumer, for as long as it runs."""
 
     def is_mine() -> bool:
         """What one member of the group does for all: partition 0 has one owner."""
         return 0 in consumer.assigned
 
-    yield keywords.watch(announce)
-    yield tell_troubles(client)
-    yield watch_tags(TagWatch(keywords, who, Tags(client, time.monotonic)), keywords, is_mine)
+    tag_watch = TagWatch(keywords, who, Tags(client, time.monotonic))
+    yield "keywords", lambda: keywords.watch(announce)
+    yield "troubles", lambda: tell_troubles(client)
+    yield "tag_watch", lambda: watch_tags(tag_watch, keywords, is_mine)
     if every_s := settings.tagger_reconcile_every_s:
         repair = repair_of(settings, keywords, client, producer)
         age_s = settings.tagger_chat_age_s_max
         reconcile = Reconcile(settings, group_of(settings), who, client, repair, chat_age_s=age_s)
-        yield reconcile_regularly(reconcile, every_s, is_mine)
+        yield "reconcile", lambda: reconcile_regularly(reconcile, every_s, is_mine)
 
 
 def consumer_of(settings: RunSettings, worker: Worker) -> Consumer:
@@ -207,9 +227,20 @@ def announce(keywords: Keywords, took_over: bool) -> None:
         log.error("keywords_refused", config=keywords.judge.hash, count=len(keywords.problems), reason=first)
 
 
-async def missing_topics(stopping: asyncio.Event, kafka: KafkaSettings) -> list[str]:
+async def joined(consumer: Consumer) -> None:
+    """Connect, however long Kafka is away."""
+    while True:
+        try:
+            await consumer.start()
+            return
+        except (KafkaError, TimeoutError, OSError) as error:
+            log.warning("kafka_away", error_type=type(error).__name__)
+        await asyncio.sleep(START_RETRY_S)
+
+
+async def missing_topics(kafka: KafkaSettings) -> list[str]:
     """What to do about each topic that does not exist. Waits for Kafka as long as it is away."""
-    while not stopping.is_set():
+    while True:
         admin = AIOKafkaAdminClient(**kafka.client_options())
         try:
             async with asyncio.timeout(START_DEADLINE_S):
@@ -219,9 +250,8 @@ async def missing_topics(stopping: asyncio.Event, kafka: KafkaSettings) -> list[
         except (KafkaError, TimeoutError, OSError) as error:
             log.warning("kafka_away", error_type=type(error).__name__)
         finally:
-            await admin.close()
+            await closed(admin.close(), CLOSE_S)
         await asyncio.sleep(START_RETRY_S)
-    return []
 
 
 def advice_on(kafka: KafkaSettings, there: set[str]) -> list[str]:

@@ -60,6 +60,7 @@ class Partition:
         self._paused = False
         self._tick_ms: int | None = None  # when the last tick was
         self._idle = False  # nothing came since the last tick
+        self._gap_at = -1  # the position before a gap that was looked at again
 
     def begin(
         self, committed: int | None, metadata: str, log_start: int, log_end: int, *, bytes_max: int
@@ -84,6 +85,16 @@ class Partition:
         """The seek was done: records come from where they were asked for."""
         self._sought = True
 
+    def reread(self) -> Seek | None:
+        """The client may have passed over records: read again from what was folded.
+
+        Until `sought` nothing is folded. None: another seek is due, or nothing is assigned.
+        """
+        if self._start is None or not self._sought:
+            return None
+        self._sought = False
+        return Seek(self._state.position if self._opened else self._start.target)
+
     def found(self, offset: int | None) -> Seek:
         """The answer to FindTime: the offset, or None where there is none or the broker could not tell."""
         assert self._start is not None, "no assignment"
@@ -101,13 +112,27 @@ class Partition:
             move = self._open(records[0], now_ms)
             if move is not None:
                 return move
+        elif records and (move := self._beyond(records[0].offset)) is not None:
+            return move
         state = self._state
+        if records and records[0].offset > state.position and state.memory.trust_ms is not None:
+            cut_ms = records[0].timestamp + self._limits.skew_s * 1000
+            state.memory.trust_ms = max(state.memory.trust_ms, cut_ms)
         before = state.position
         state.fold(records, now_ms + self._limits.skew_s * 1000)
         self._count["replayed", ""] += max(0, min(state.position, state.effects_from) - before)
         state.evict(self._bytes_max)
         self._balance()
         return None
+
+    def _beyond(self, offset: int) -> Seek | None:
+        """Whether records may have been passed over: a gap is believed when a second look shows it again."""
+        position = self._state.position
+        if offset <= position or self._gap_at == position:
+            return None
+        self._gap_at = position
+        self._count["seek_lost", ""] += 1
+        return self.reread()
 
     def _open(self, record: Record, now_ms: int) -> Seek | FindTime | None:
         """Judge the first record after a seek."""
@@ -170,6 +195,8 @@ class Partition:
                 self._moves()
                 return move
             state.memory.trust_ms = self._start.trust_ms
+        if self._opened and (move := self._beyond(position)) is not None:
+            return move
         if self._opened or not self._start.in_doubt:
             state.position = max(state.position, position)
         return None

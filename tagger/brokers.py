@@ -1,0 +1,72 @@
+"""aiokafka's consumer with a deadline for each answer, so that a broker that fell silent costs seconds.
+
+aiokafka 0.14 has one time-out for all requests, and joining a group takes as long as a rebalance may: so with
+70 s a fetch waits as long for a broker whose host is gone, and so does every look for another one. Nothing
+public tells the two apart, which is why this file, alone, reaches into the client.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient, ConnectionGroup
+from aiokafka.conn import CloseReason
+from aiokafka.errors import RequestTimedOutError
+from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
+
+ANSWER_S: Final = 10.0  # a fetch waits for 0.1 s on the broker; the rest is for a slow network
+CONNECT_S: Final = 5.0  # TLS and SASL take some round trips
+# Longer than the rebalance time-out, or a member that joins after a kill gives up before it is let in.
+JOIN_S: Final = 70.0
+# New partitions of the topic are taken on, and a new leader is known, after so long at most.
+METADATA_AGE_MS: Final = 15_000
+# Of one answer: on a line of 8 Mbit/s it comes within the deadline.
+FETCH_BYTES_MAX: Final = 8 << 20
+
+
+class Client(AIOKafkaClient):  # type: ignore[misc]  # aiokafka ships no types
+    """Knows which requests may take long."""
+
+    async def _get_conn(
+        self, node_id: Any, *, group: ConnectionGroup = ConnectionGroup.DEFAULT, no_hint: bool = False
+    ) -> Any:
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                connection = await super()._get_conn(node_id, group=group, no_hint=no_hint)
+        except TimeoutError:
+            self.force_metadata_update()
+            return None
+        if connection is not None and group is ConnectionGroup.COORDINATION:
+            connection._request_timeout = JOIN_S
+        return connection
+
+    async def send(
+        self, node_id: Any, request: Any, *, group: ConnectionGroup = ConnectionGroup.DEFAULT
+    ) -> Any:
+        if group is ConnectionGroup.DEFAULT or isinstance(request, JoinGroupRequest | SyncGroupRequest):
+            return await super().send(node_id, request, group=group)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await super().send(node_id, request, group=group)
+        except TimeoutError:
+            if (connection := self._conns.get((node_id, group))) is not None:
+                connection.close(reason=CloseReason.CONNECTION_TIMEOUT)
+            raise RequestTimedOutError from None
+
+
+def consumer_of(client_options: Mapping[str, Any], **options: Any) -> AIOKafkaConsumer:
+    """A consumer that is not started yet; `options` are AIOKafkaConsumer's beside the client's own."""
+    patience = {"metadata_max_age_ms": METADATA_AGE_MS, "request_timeout_ms": int(ANSWER_S * 1000)}
+    consumer = AIOKafkaConsumer(**client_options, **patience, fetch_max_bytes=FETCH_BYTES_MAX, **options)
+    consumer._client = Client(**client_options, **patience)
+    return consumer
+
+
+def was_put_out(consumer: AIOKafkaConsumer) -> bool:
+    """Whether the group let this member go, rather than asked it to join once more.
+
+    So it is where its session was over, or where another process came under its name.
+    """
+    coordinator = consumer._coordinator
+    return coordinator is not None and coordinator.member_id == JoinGroupRequest.UNKNOWN_MEMBER_ID
