@@ -21,6 +21,7 @@ SUMMARIES: Final = {
     "webhooks": "Register webhooks with LiveChat, and see whether they arrive.",
     "reconcile": "Tag ended chats whose webhooks were lost.",
     "parked": "Show or retry what was given up on.",
+    "skip": "Step over one batch of webhooks that cannot be read.",
     "demo": "Run everything on this machine, with a simulated LiveChat.",
 }
 

@@ -91,6 +91,7 @@ SPEAK_KAFKA: Final = (
     "tagger.consumer",
     "tagger.group",
     "tagger.polling",
+    "tagger.skip",
     "tagger.reader",  # decisions and parked items read back, for commands and for the service's reconcile
     "tagger.commands",
 )

@@ -8,10 +8,13 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
 
 from ingest.topic import encode
 from tagger.consumer import Assigned, Consumer
 from tagger.core.limits import Limits
+from tagger.core.offsets import Hint
+from tagger.core.offsets import encode as encode_hint
 from tagger.core.work import Work
 from tests.kafka.kafka import AnyKafka
 
@@ -86,6 +89,23 @@ class Scene:
         if not assigned.closed:
             self.settled.append(work.thread.thread_id)
             assigned.state.settled(work.id, frozenset())
+
+    def tp(self, partition: int) -> TopicPartition:
+        return TopicPartition(self.topic, partition)
+
+    async def commit(self, partition: int, *, offset: int, replay_from: int, record_ms: int) -> None:
+        """What an earlier member of the group committed."""
+        member = AIOKafkaConsumer(bootstrap_servers=self.kafka.bootstrap, group_id=f"group-{self.topic}")
+        await member.start()
+        try:
+            member.assign([self.tp(partition)])
+            hint = encode_hint(Hint(replay_from, record_ms, 0))
+            await member.commit({self.tp(partition): OffsetAndMetadata(offset, hint)})
+        finally:
+            await member.stop()
+
+    async def committed_is(self, partition: int, offset: int) -> bool:
+        return (await self.committed(partition))[0] == offset
 
     @asynccontextmanager
     async def running(self, limits: Limits | None = None) -> AsyncIterator[Consumer]:
