@@ -21,6 +21,14 @@ class Metrics:
         self._about_connections(self.registry)
         self._about_kafka(self.registry)
         self._about_the_spool(self.registry)
+        self.task_restarts = Counter(
+            "ingest_task_restarts_total",
+            "Background tasks that ended by themselves and were started again.",
+            ["task"],
+            registry=self.registry,
+        )
+        for task in ("producer", "deadlines", "spool", "slow_connections"):
+            self.task_restarts.labels(task)
 
     def _about_webhooks(self, registry: CollectorRegistry) -> None:
         self._webhooks = Counter(

@@ -203,6 +203,7 @@ class Producer:
 
     async def run(self) -> None:
         """Keep a producer connected, for ever."""
+        self.replace("started again")  # where an earlier run left one, nobody looks after it
         retry_s = 0.0
         while True:
             await asyncio.sleep(retry_s)

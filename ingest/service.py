@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -9,7 +10,7 @@ import structlog
 from ingest.app import App
 from ingest.connection import Door
 from ingest.metrics import Metrics
-from ingest.runtime import AdminServer, Health, advice, cannot_listen
+from ingest.runtime import AdminServer, Health, Tasks, advice, cannot_listen
 from ingest.settings import IngestSettings, WebhookSecrets
 from ingest.spool import Spool
 from ingest.store import KEEP_S, Store
@@ -39,12 +40,16 @@ class Service:
         self._admin = AdminServer(
             settings.ingest_admin_host, settings.ingest_admin_port, self.health, metrics.registry
         )
-        self._background: asyncio.Task[None] | None = None
+        self._tasks = Tasks(lambda name: metrics.task_restarts.labels(name).inc())
         self.port = self.admin_port = 0
 
     def health(self) -> Health:
         store, settings = self.store, self._settings
-        complaints, notes = [], []
+        complaints = []
+        notes = [
+            f"The task {name} ended ({error_type}) and is started again: the log says why."
+            for name, error_type in sorted(self._tasks.failing().items())
+        ]
         if self._app.stopping:
             complaints.append("Stopping, as asked.")
         if not store.producer.up:
@@ -65,12 +70,10 @@ class Service:
     async def open(self) -> str | None:
         """Start everything; where it cannot be, tell why and what to do."""
         settings = self._settings
-        self._background = asyncio.create_task(self._run())
-        tried = asyncio.create_task(self.store.producer.tried.wait())
-        await asyncio.wait(
-            [tried, self._background], timeout=FIRST_TRY_S, return_when=asyncio.FIRST_COMPLETED
-        )
-        tried.cancel()
+        for task, run in {**self.store.loops(), "slow_connections": self._door.close_the_slow}.items():
+            self._tasks.start(task, run)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.store.producer.tried.wait(), FIRST_TRY_S)
         if self.store.producer.topic_missing:
             topic, brokers = settings.kafka_webhooks_topic, settings.kafka_bootstrap_servers
             return advice.topic_missing(topic, brokers, advice.WEBHOOKS_TOPIC)
@@ -86,23 +89,12 @@ class Service:
             return cannot_listen(name, host, port, error)
         return None
 
-    async def _run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.store.run())
-            group.create_task(self._door.close_the_slow())
-
     async def serve(self, stopping: asyncio.Event) -> int:
         """Serve until told to stop, then stop; the exit code."""
-        assert self._background is not None
-        told = asyncio.create_task(stopping.wait())
-        await asyncio.wait([told, self._background], return_when=asyncio.FIRST_COMPLETED)
-        failed = self._background.done()
-        if failed:
-            log.error("a part of the service ended", exc_info=self._background.exception())
-        told.cancel()
+        await stopping.wait()
         await self._wind_down()
         await self.close()
-        return 1 if failed else 0
+        return 0
 
     async def _wind_down(self) -> None:
         log.info("stopping", seconds=self._listen_on_s)
@@ -123,9 +115,7 @@ class Service:
     async def close(self) -> None:
         """Free everything, in the order in which it is needed no more."""
         await self._door.close()
-        if self._background is not None:
-            self._background.cancel()
-            await asyncio.wait([self._background])
+        await self._tasks.stop()
         await self.store.stop(FLUSH_S)
         await self._admin.stop()
         log.info("stopped")

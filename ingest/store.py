@@ -6,7 +6,8 @@ It never calls a record stored that is neither acknowledged nor synced.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -71,13 +72,12 @@ class Store:
             else:
                 self.spool.append(waiting)
 
-    async def run(self) -> None:
-        """Keep a producer connected, deadlines kept and the spool drained, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.producer.run())
-            group.create_task(self._keep_deadlines())
-            if self.spool is not None:
-                group.create_task(self._drain(self.spool))
+    def loops(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+        """What goes on for ever, by name: a producer connected, deadlines kept, the spool drained."""
+        loops = {"producer": self.producer.run, "deadlines": self._keep_deadlines}
+        if self.spool is not None:
+            loops["spool"] = partial(self._drain, self.spool)
+        return loops
 
     async def _keep_deadlines(self) -> None:
         while True:

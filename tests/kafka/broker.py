@@ -79,7 +79,7 @@ class Broker:
         self._folder = Path(tempfile.mkdtemp(prefix="kafka-"))
         self._log = self._folder / "broker-0.log"  # a log for each start: it is truncated when it is opened
         self._starts = 0
-        self.data = self._folder / "data"
+        self._data = self._folder / "data"
         self._properties = self._folder / "server.properties"
         self._broker: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
@@ -89,7 +89,7 @@ class Broker:
         self.bootstrap = f"127.0.0.1:{port}"
         ports = {"port": port, "controller_port": controller_port}
         self._properties.write_text(
-            PROPERTIES.format(log_dir=self.data, **ports) + _guarded(users or {}, ports)
+            PROPERTIES.format(log_dir=self._data, **ports) + _guarded(users or {}, ports)
         )
 
     def start_again(self) -> None:
@@ -98,7 +98,7 @@ class Broker:
         Raises: RuntimeError with the log's end where it does not serve within READY_S_MAX seconds.
         """
         assert self._broker is None, "the broker is running"
-        if not self.data.exists():
+        if not self._data.exists():
             self._format()
         self._starts += 1
         self._log = self._folder / f"broker-{self._starts}.log"
@@ -118,6 +118,11 @@ class Broker:
                 self.kill()
                 raise RuntimeError(f"Apache Kafka did not start on {self.bootstrap}; its log ends:\n{end}")
             time.sleep(0.05)
+
+    @property
+    def data(self) -> Path:
+        """The folder of the logs."""
+        return self._data
 
     def kill(self) -> None:
         """End the process at once, as `kill -9` does; the data stay."""

@@ -14,6 +14,7 @@ from ingest.metrics import Metrics
 from ingest.service import Service
 from ingest.spool import Spool
 from ingest.store import Store
+from ingest.supervision import Tasks
 from ingest.topic import Record
 from tagger.simulator.broker import EmbeddedBroker
 from tests.integration.ingest.conftest import Services
@@ -242,13 +243,14 @@ async def test_the_spool_is_drained_at_ten_times_the_rate_of_arrival(
     )
     for start in range(0, count, 1_000):  # there is no producer yet
         await asyncio.gather(*(store.keep(record(n)) for n in range(start, start + 1_000)))
-    running = asyncio.create_task(store.run())
+    tasks = Tasks(lambda name: None)
+    for name, run in store.loops().items():
+        tasks.start(name, run)
     await until(lambda: store.producer.up)
     started = asyncio.get_running_loop().time()
     await until(lambda: not store.spooling)
     rate = count / (asyncio.get_running_loop().time() - started)
-    running.cancel()
-    await asyncio.wait([running])
+    await tasks.stop()
     await store.stop(1)
     assert rate > 10 * ARRIVALS_PER_S
 
