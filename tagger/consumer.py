@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -162,7 +163,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         self.commits.fail_since = None
         self.assigned.clear()
         for tp in mine:
-            state = self._kept.get(tp.partition) or Partition(self._limits)
+            home = partial(self.is_home, tp.partition)
+            state = self._kept.get(tp.partition) or Partition(self._limits, home)
             self.assigned[tp.partition] = Assigned(tp, state)
         for number, state in self._kept.items():
             if number not in self.assigned:
@@ -229,15 +231,22 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         tp = assigned.tp
         # A group whose coordinator is still loading is answered without the partition, not with -1: taken for
         # "no commit", the offset would go back to the log's start. The KeyError makes us ask again.
-        stored = (await self._admin.list_consumer_group_offsets(self._group_id, partitions=[tp]))[tp]
+        numbers = self._kafka.partitions_for_topic(self.topic) or set()
+        tps = [TopicPartition(self.topic, number) for number in numbers | {tp.partition}]
+        group = await self._admin.list_consumer_group_offsets(self._group_id, partitions=tps)
+        stored = group[tp]
+        added = stored.offset < 0 and any(other.offset >= 0 for other in group.values())
         committed, metadata = (stored.offset, stored.metadata or "") if stored.offset >= 0 else (None, "")
         log_start = (await self._kafka.beginning_offsets([tp]))[tp]
         assigned.log_end = (await self._kafka.end_offsets([tp]))[tp]
         assigned.began_at = log_start if committed is None else committed
-        self.offsets_found.look(tp.partition, committed, metadata, assigned.log_end, time.monotonic())
+        if not added:
+            self.offsets_found.look(tp.partition, committed, metadata, assigned.log_end, time.monotonic())
         bytes_max = self._open_bytes_max // max(1, len(self.assigned))
         counted = assigned.state.stats().counters
-        move = assigned.state.begin(committed, metadata, log_start, assigned.log_end, bytes_max=bytes_max)
+        move = assigned.state.begin(
+            committed, metadata, log_start, assigned.log_end, bytes_max=bytes_max, added=added
+        )
         for key, count in assigned.state.stats().counters.items():
             if key[0] in RECORDS_LOST and count > counted.get(key, 0):
                 where = {"topic": self.topic, "partition": tp.partition, "committed": committed}

@@ -6,7 +6,7 @@ answer of LiveChat holds. One object per partition; it lives on from a revoke to
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -47,8 +47,9 @@ class Partition:
     `receive` and `tick` return besides None is to be done before the next record is handed over.
     """
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self, limits: Limits, is_home: Callable[[str, str], bool] = lambda *_: True) -> None:
+        """`is_home` tells of an organization and a chat id whether their records go to this partition now."""
+        self._limits, self._is_home = limits, is_home
         self._count: Counter[tuple[str, str]] = Counter()
         self._state = State(limits, self._count)
         self._start: Start | None = None  # None: not assigned
@@ -62,8 +63,15 @@ class Partition:
         self._idle = False  # nothing came since the last tick
         self._gap_at = -1  # the position before a gap that was looked at again
 
-    def begin(
-        self, committed: int | None, metadata: str, log_start: int, log_end: int, *, bytes_max: int
+    def begin(  # noqa: PLR0913 - what the broker knows of a partition
+        self,
+        committed: int | None,
+        metadata: str,
+        log_start: int,
+        log_end: int,
+        *,
+        bytes_max: int,
+        added: bool = False,
     ) -> Seek:
         """An assignment, or a fresh look at the log after an offset out of range.
 

@@ -38,6 +38,7 @@ SYMBOLS: Final[dict[str, tuple[Any, list[Any]]]] = {
     "rd_kafka_mock_broker_set_down": (ctypes.c_int, [_HANDLE, _INT32]),
     "rd_kafka_mock_broker_set_up": (ctypes.c_int, [_HANDLE, _INT32]),
     "rd_kafka_mock_broker_set_rtt": (ctypes.c_int, [_HANDLE, _INT32, ctypes.c_int]),
+    "rd_kafka_mock_partition_set_leader": (ctypes.c_int, [_HANDLE, _TEXT, _INT32, _INT32]),
     "rd_kafka_mock_push_request_errors_array": (None, [_HANDLE, ctypes.c_int16, ctypes.c_size_t, _HANDLE]),
     "rd_kafka_mock_clear_request_errors": (None, [_HANDLE, ctypes.c_int16]),
     "rd_kafka_mock_partition_delete_records": (ctypes.c_int, [_HANDLE, _TEXT, _INT32, _INT64]),
@@ -138,6 +139,13 @@ class EmbeddedBroker:
     def create_topic(self, name: str, partitions: int) -> None:
         """Clients cannot create topics here: the mock cluster knows no CreateTopics request."""
         self._check(self._library.rd_kafka_mock_topic_create(self._cluster, name.encode(), partitions, 1))
+
+    def lead(self, topic: str, partition: int, there: bool) -> None:
+        """Give a partition its leader, or none."""
+        leader = BROKER if there else -1
+        self._check(
+            self._library.rd_kafka_mock_partition_set_leader(self._cluster, topic.encode(), partition, leader)
+        )
 
     def down(self) -> None:
         """Cut all connections and accept none."""

@@ -108,7 +108,9 @@ class Scene:
         return (await self.committed(partition))[0] == offset
 
     @asynccontextmanager
-    async def running(self, limits: Limits | None = None) -> AsyncIterator[Consumer]:
+    async def running(
+        self, limits: Limits | None = None, instance_id: str | None = None
+    ) -> AsyncIterator[Consumer]:
         """A member of the group, until the block ends."""
         stopping = asyncio.Event()
         consumer = Consumer(
@@ -116,7 +118,7 @@ class Scene:
             f"group-{self.topic}",
             {"bootstrap_servers": self.kafka.bootstrap},
             session_timeout_s=6,
-            group_instance_id=None,
+            group_instance_id=instance_id,
             limits=limits or Limits(),
             open_bytes_max=1 << 24,
             settle=self.settle,

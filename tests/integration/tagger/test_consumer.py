@@ -5,7 +5,10 @@ import asyncio
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from tagger import metrics
 from tagger.core.offsets import decode
+from tagger.simulator.broker import EmbeddedBroker
+from tests.integration.tagger.damage import damaged, put
 from tests.integration.tagger.scene import Scene, ended, said, started, until
 from tests.kafka.kafka import AnyKafka
 
@@ -96,6 +99,31 @@ async def test_an_offset_without_metadata_makes_the_next_consumer_look_back(scen
     async with scene.running():
         await until(lambda: len(scene.works) == 1)
     assert len(scene.works[0].conversation.said) == 2
+
+
+async def test_a_partition_without_a_leader_holds_up_no_commit_and_no_other_end(unique: str) -> None:
+    with EmbeddedBroker({unique: 2}) as kafka:
+        scene = Scene(kafka, unique, partitions=2)
+        async with scene.running() as consumer:
+            await until(
+                lambda: len(consumer.assigned) == 2 and all(a.ready for a in consumer.assigned.values())
+            )
+            kafka.lead(unique, 1, False)
+            await put(
+                kafka, unique, 0, damaged("good", [started("T1", "hello"), ended("T1")], 1_790_000_000_000)
+            )
+            await until(lambda: consumer.assigned[0].log_end == 2)
+            before = commits()
+            await until(lambda: commits() >= before + 5)
+            kafka.lead(unique, 1, True)
+            await put(
+                kafka, unique, 1, damaged("good", [started("T2", "hello"), ended("T2")], 1_790_000_000_000)
+            )
+            await until(lambda: set(scene.settled) == {"T1", "T2"})
+
+
+def commits() -> float:
+    return float(metrics.COMMITS.labels(result="ok")._value.get())
 
 
 async def test_a_value_of_junk_is_parked_work_and_holds_back_nothing(scene: Scene) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from tagger import reader
 from tagger.reader import TopicMissingError, oldest_unfinished_ms, read_topic
+from tagger.simulator.broker import EmbeddedBroker
 from tests.kafka.kafka import AnyKafka
 
 NOW = time.time_ns() // 1_000_000
@@ -37,6 +39,27 @@ async def test_a_topic_is_read_to_its_end_in_every_partition(kafka: AnyKafka, un
     await write(kafka, unique, [NOW] * 5)
     await write(kafka, unique, [NOW] * 2, partition=2)
     assert await read(kafka, unique) == (["0:0", "0:1", "0:2", "0:3", "0:4", "2:0", "2:1"], 0)
+
+
+async def test_kafka_that_goes_away_meanwhile_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    """aiokafka's consumer leaks a CancelledError when it is stopped then, which would end the task that reads."""
+    monkeypatch.setattr(reader, "ANSWER_S", 2.0)
+    with EmbeddedBroker({"decisions": 1}) as kafka:
+        producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, max_batch_size=100_000)
+        await producer.start()
+        for sent in [await producer.send("decisions", b"x" * 20_000) for _ in range(200)]:
+            await sent
+        await producer.stop()
+        seen = 0
+
+        def take(_: bytes | None) -> None:
+            nonlocal seen
+            seen += 1
+            if seen == 100:
+                kafka.down()
+
+        with pytest.raises(reader.NO_KAFKA):
+            await read_topic({"bootstrap_servers": kafka.bootstrap}, "decisions", take)
 
 
 async def test_an_empty_topic_has_nothing_to_hand_over(kafka: AnyKafka, unique: str) -> None:

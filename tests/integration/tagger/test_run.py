@@ -7,9 +7,11 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
+import orjson
 import pytest
 
 from tagger.simulator.service import environment_for
@@ -95,6 +97,47 @@ async def test_each_missing_topic_is_told_with_the_command_that_creates_it(
             f"kafka-topics.sh --bootstrap-server {kafka.bootstrap} --create --topic {unique}.{topic}" in told
         )
     assert f"{unique}.there" not in told
+
+
+TOPICS: Final = ("livechat.webhooks", "livechat.decisions", "livechat.parked")
+
+
+@pytest.fixture
+async def broker() -> AsyncIterator[asyncio.subprocess.Process]:
+    """The embedded broker as a process: it can be frozen and killed. Its address is the first line it prints."""
+    topics = [word for name in TOPICS for word in ("--topic", f"{name}:2")]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tagger.simulator.broker", *topics),
+        stdin=PIPE,
+        stdout=PIPE,
+        env=environment_for({}),
+    )
+    yield process
+    if process.returncode is None:
+        process.kill()
+    await process.communicate()
+
+
+@pytest.mark.parametrize("fate", [None, signal.SIGKILL, signal.SIGSTOP], ids=["well", "away", "frozen"])
+async def test_sigterm_ends_it_with_0_whatever_kafka_does(
+    run: Run, broker: asyncio.subprocess.Process, fate: signal.Signals | None
+) -> None:
+    assert broker.stdout is not None
+    bootstrap = (await broker.stdout.readline()).decode().strip()
+    process = await run.begun(KAFKA_BOOTSTRAP_SERVERS=bootstrap, LIVECHAT_API_URL="http://127.0.0.1:9")
+    assert process.stderr is not None
+    told = b""
+    async with asyncio.timeout(2 * ENDS_S):
+        while told.count(b'"partition_ready"') < 2:
+            told += await process.stderr.readline()
+            assert process.returncode is None, told
+        if fate is not None:
+            broker.send_signal(fate)
+        process.send_signal(signal.SIGTERM)
+        _, rest = await process.communicate()
+    assert process.returncode == 0, told + rest
+    for line in (told + rest).splitlines():
+        orjson.loads(line)  # no traceback, whoever wrote it
 
 
 async def test_where_kafka_is_away_it_waits_and_stops_when_told(run: Run) -> None:

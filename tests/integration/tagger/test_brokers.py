@@ -1,0 +1,72 @@
+"""A broker that is frozen costs the consumer seconds, and only joining a group may take longer."""
+
+import asyncio
+import signal
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiokafka.client import ConnectionGroup
+from aiokafka.errors import NodeNotReadyError, RequestTimedOutError
+from aiokafka.protocol.group import HeartbeatRequest
+from aiokafka.protocol.metadata import MetadataRequest
+
+from tagger import brokers
+from tagger.simulator.service import environment_for
+
+WAIT_S = 30.0  # far above the deadlines here, far below aiokafka's 70 s
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(brokers, "ANSWER_S", 1.0)
+    monkeypatch.setattr(brokers, "CONNECT_S", 1.0)
+
+
+@pytest.fixture
+async def broker() -> AsyncIterator[asyncio.subprocess.Process]:
+    command = (sys.executable, "-m", "tagger.simulator.broker", "--topic", "t:1")
+    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=environment_for({}))
+    yield process
+    process.kill()
+    await process.communicate()
+
+
+@pytest.fixture
+async def consumer(broker: asyncio.subprocess.Process) -> AsyncIterator[Any]:
+    assert broker.stdout is not None
+    bootstrap = (await broker.stdout.readline()).decode().strip()
+    consumer = brokers.consumer_of({"bootstrap_servers": bootstrap}, group_id=None)
+    await consumer.start()
+    yield consumer
+    broker.send_signal(signal.SIGCONT)
+    await consumer.stop()
+
+
+async def test_answers_and_connections_of_a_frozen_broker_have_a_deadline(
+    consumer: Any, broker: asyncio.subprocess.Process
+) -> None:
+    client = consumer._client
+    (node,) = [known.nodeId for known in client.cluster.brokers()]
+    for group in ConnectionGroup:
+        assert await client.ready(node, group=group)
+    broker.send_signal(signal.SIGSTOP)
+    async with asyncio.timeout(WAIT_S):
+        with pytest.raises(RequestTimedOutError):
+            await client.send(node, MetadataRequest([]))
+        with pytest.raises(RequestTimedOutError):
+            await client.send(node, HeartbeatRequest("g", 1, "m"), group=ConnectionGroup.COORDINATION)
+        for group in ConnectionGroup:  # both connections were closed, and no new one can be had
+            with pytest.raises(NodeNotReadyError):
+                await client.send(node, MetadataRequest([]), group=group)
+
+
+async def test_joining_a_group_may_take_as_long_as_a_rebalance(consumer: Any) -> None:
+    client = consumer._client
+    (node,) = [known.nodeId for known in client.cluster.brokers()]
+    connection = await client._get_conn(node, group=ConnectionGroup.COORDINATION)
+    assert connection._request_timeout == brokers.JOIN_S
+    connection = await client._get_conn(node)
+    assert connection._request_timeout == brokers.ANSWER_S
