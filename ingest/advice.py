@@ -33,6 +33,11 @@ def kafka_failed(error: BaseException) -> str:
     name = type(error).__name__
     if "Authorization" in name:
         return f"Kafka refuses it ({name}): this user lacks a right, deploy/kafka.md lists who needs which"
+    if "Corrupt" in name or "Codec" in name:
+        return (
+            f"A record of the topic is damaged and cannot be read ({name}): make a replica that has it whole the "
+            "leader, or wait until retention deletes it"
+        )
     return (
         f"Kafka cannot be reached ({name}): check KAFKA_BOOTSTRAP_SERVERS, and where Kafka asks for them "
         "KAFKA_SECURITY_PROTOCOL, user and password"

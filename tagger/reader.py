@@ -5,13 +5,13 @@ TimeoutError or KafkaError where Kafka does not answer, TopicMissingError where 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import CorruptRecordException, KafkaError
 
 from ingest.runtime import closed
 
@@ -128,6 +128,19 @@ async def _time_of(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int) 
         return int((await consumer.getone(tp)).timestamp)
 
 
+async def _fetched(consumer: AIOKafkaConsumer, left: Iterable[TopicPartition]) -> dict[TopicPartition, Any]:
+    """What came. Damaged data raises whatever a codec has: to the caller it is a CorruptRecordException."""
+    try:
+        found: dict[TopicPartition, Any] = await consumer.getmany(
+            *left, timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX
+        )
+    except (KafkaError, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - as said
+        raise CorruptRecordException(type(error).__name__) from None
+    return found
+
+
 async def _read(
     consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], take: Callable[[bytes | None], None]
 ) -> None:
@@ -137,7 +150,7 @@ async def _read(
     came_at = loop.time()
     while left:
         async with asyncio.timeout(ANSWER_S):
-            batches = await consumer.getmany(*left, timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX)
+            batches = await _fetched(consumer, left)
             positions = {tp: await consumer.position(tp) for tp in left}
         for tp, records in batches.items():
             for record in records:

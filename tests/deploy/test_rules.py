@@ -134,6 +134,55 @@ ROWS: Final = [
         {webhooks("chat_deactivated"): "0x500", webhooks("incoming_chat"): "0+1x500"},
         {webhooks("incoming_chat"): "0x390 1+1x100"},  # too few to tell
     ),
+    Row(
+        "IngestTaskRestarts",
+        5,
+        {'ingest_task_restarts_total{task="spool"}': "0 0 0 1 1 1"},
+        {'ingest_task_restarts_total{task="spool"}': "7x9"},
+    ),
+    Row(
+        "TaggerTaskRestarts",
+        5,
+        {'tagger_task_restarts_total{task="poll"}': "0 0 0 1 1 1"},
+        {'tagger_task_restarts_total{task="poll"}': "7x9"},
+    ),
+    # One of two members knows it; the other one could not look.
+    Row(
+        "PartitionsUnheld",
+        4,
+        {'tagger_partitions_unheld{instance="t"}': "2x9", 'tagger_partitions_unheld{instance="u"}': "0x9"},
+        {'tagger_partitions_unheld{instance="t"}': "2 2 0x9"},  # as long as a rebalance takes
+    ),
+    Row(
+        "PartitionStandsStill",
+        3,
+        {'tagger_standing_still{partition="1"}': "1x9", 'tagger_standing_still{partition="0"}': "0x9"},
+        {'tagger_standing_still{partition="1"}': "1 0x9"},
+    ),
+    Row(
+        "GroupUnstable",
+        12,
+        {'tagger_put_out_of_group_total{instance="t"}': "0+1x20"},
+        {'tagger_put_out_of_group_total{instance="t"}': "0x5 1x20"},
+    ),
+    Row(
+        "GroupUnstable",
+        12,
+        {'tagger_rebalances_total{instance="t"}': "0+5x20"},
+        {'tagger_rebalances_total{instance="t"}': "0+1x8 8x20"},  # members are rolled
+    ),
+    Row(
+        "OffsetsChanged",
+        5,
+        {'tagger_offsets_changed_total{reason="moved"}': "_ _ 1 1 1 1"},
+        {'tagger_offsets_changed_total{reason="moved"}': "_ _ 0 0 0 0"},
+    ),
+    Row(
+        "OffsetsChanged",
+        90,
+        {'tagger_offsets_changed_total{reason="missing"}': "0x80 3x20"},
+        {'tagger_offsets_changed_total{reason="missing"}': "3x100"},
+    ),
     Row("TaggerDown", 5, {UP_TAGGER: "1 0x9"}, {UP_TAGGER: "1x10"}),
     # One of two is enough.
     Row("TaggerDown", 5, {UP_TAGGER: "1 0x9"}, {'up{job="tagger",instance="other"}': "1x10"}),

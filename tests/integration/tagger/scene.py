@@ -95,7 +95,10 @@ class Scene:
 
     async def commit(self, partition: int, *, offset: int, replay_from: int, record_ms: int) -> None:
         """What an earlier member of the group committed."""
-        member = AIOKafkaConsumer(bootstrap_servers=self.kafka.bootstrap, group_id=f"group-{self.topic}")
+        group = f"group-{self.topic}"
+        member = AIOKafkaConsumer(
+            bootstrap_servers=self.kafka.bootstrap, group_id=group, enable_auto_commit=False
+        )
         await member.start()
         try:
             member.assign([self.tp(partition)])

@@ -5,8 +5,11 @@ import asyncio
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from tagger import consumer as consumers
 from tagger import metrics
+from tagger.consumer import Assigned
 from tagger.core.offsets import decode
+from tagger.core.work import Work
 from tagger.simulator.broker import EmbeddedBroker
 from tests.integration.tagger.damage import damaged, put
 from tests.integration.tagger.scene import Scene, ended, said, started, until
@@ -99,6 +102,26 @@ async def test_an_offset_without_metadata_makes_the_next_consumer_look_back(scen
     async with scene.running():
         await until(lambda: len(scene.works) == 1)
     assert len(scene.works[0].conversation.said) == 2
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError, RuntimeError])
+async def test_work_that_ends_by_what_is_no_answer_is_begun_again(
+    scene: Scene, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiokafka leaks CancelledErrors; nothing else would begin that work again, and it holds the offset."""
+    monkeypatch.setattr(consumers, "RETRY_S", 0.01)
+    failing = iter([error])
+
+    async def settle(assigned: Assigned, work: Work) -> None:
+        for raised in failing:
+            raise raised
+        await settled(assigned, work)
+
+    settled, scene.settle = scene.settle, settle  # type: ignore[method-assign]
+    await scene.write(started("T1", "hello"), ended("T1"))
+    async with scene.running():
+        await until(lambda: scene.settled == ["T1"])
+        await until(lambda: scene.committed_is(0, 2))
 
 
 async def test_a_partition_without_a_leader_holds_up_no_commit_and_no_other_end(unique: str) -> None:

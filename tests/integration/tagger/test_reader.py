@@ -9,6 +9,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from tagger import reader
 from tagger.reader import TopicMissingError, oldest_unfinished_ms, read_topic
 from tagger.simulator.broker import EmbeddedBroker
+from tests.integration.tagger.damage import damaged, put
+from tests.integration.tagger.scene import ended
 from tests.kafka.kafka import AnyKafka
 
 NOW = time.time_ns() // 1_000_000
@@ -60,6 +62,14 @@ async def test_kafka_that_goes_away_meanwhile_is_told_as_such(monkeypatch: pytes
 
         with pytest.raises(reader.NO_KAFKA):
             await read_topic({"bootstrap_servers": kafka.bootstrap}, "decisions", take)
+
+
+@pytest.mark.parametrize("kind", ["crc", "decompression", "codec", "header"])
+async def test_a_damaged_batch_is_told_as_such(kafka_embedded: AnyKafka, unique: str, kind: str) -> None:
+    kafka_embedded.create_topic(unique, 1)
+    await put(kafka_embedded, unique, 0, damaged(kind, [ended("T1")], NOW))
+    with pytest.raises(reader.NO_KAFKA, match=r"(?i)corrupt|codec"):
+        await read_topic({"bootstrap_servers": kafka_embedded.bootstrap}, unique, lambda _: None)
 
 
 async def test_an_empty_topic_has_nothing_to_hand_over(kafka: AnyKafka, unique: str) -> None:

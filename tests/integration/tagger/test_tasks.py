@@ -3,6 +3,8 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from tagger.reader import read_topic
 from tagger.settings import RunSettings
 from tagger.simulator.port import reserved_port
 from tests.integration.kills import WAIT_S, Kills, read
+from tests.integration.tagger.damage import damaged, put
 from tests.integration.tagger.scene import Scene, ended, started, until
 from tests.kafka.kafka import AnyKafka
 
@@ -51,33 +54,72 @@ def settings_of(kafka: AnyKafka, topic: str, folder: Path, port: int) -> RunSett
     return RunSettings(**given)
 
 
+@dataclass
+class Service:
+    """`tagger run` in this process, a dry run that asks LiveChat nothing."""
+
+    kafka: AnyKafka
+    topic: str
+    admin: str
+    running: "asyncio.Task[int]"
+
+    async def decides(self, thread: str) -> bool:
+        values: list[bytes | None] = []
+        options = {"bootstrap_servers": self.kafka.bootstrap}
+        await read_topic(options, f"{self.topic}.decisions", values.append)
+        return any(orjson.loads(value or b"{}")["thread_id"] == thread for value in values)
+
+
+@asynccontextmanager
+async def serving(kafka: AnyKafka, folder: Path) -> AsyncIterator[Service]:
+    """Ends it in order at the end."""
+    topic, stopping = uuid.uuid4().hex[:12], asyncio.Event()
+    for name, partitions in ((topic, 2), (f"{topic}.decisions", 1), (f"{topic}.parked", 1)):
+        kafka.create_topic(name, partitions)
+    with reserved_port() as port:
+        settings = settings_of(kafka, topic, folder, port)
+        who, keywords = equipment(settings)
+        running = asyncio.create_task(serve(stopping, settings, keywords, who))
+        async with aiohttp.ClientSession() as session:
+            await until(lambda: is_ready(session, f"http://127.0.0.1:{port}"))
+        yield Service(kafka, topic, f"http://127.0.0.1:{port}", running)
+        stopping.set()
+        async with asyncio.timeout(WAIT_S):
+            assert await running == 0
+
+
+async def test_a_partition_that_stands_still_is_named_and_takes_nobody_out_of_service(
+    kafka_embedded: AnyKafka, session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    async with serving(kafka_embedded, tmp_path) as service:
+        await put(kafka_embedded, service.topic, 1, damaged("crc", [ended("BAD")], 1_790_000_000_000))
+
+        async def is_named() -> bool:
+            page = orjson.loads(await read(session, f"{service.admin}/health/ready"))
+            assert page["ok"]
+            return any("`tagger skip 1 0`" in note for note in page["notes"])
+
+        await until(is_named)
+        shown = await read(session, f"{service.admin}/metrics")
+        assert f'tagger_standing_still{{partition="1",topic="{service.topic}"}} 1.0' in shown
+        assert f'tagger_standing_still{{partition="0",topic="{service.topic}"}} 0.0' in shown
+
+
 async def test_each_task_that_is_killed_comes_back_is_counted_and_named(
     kafka_embedded: AnyKafka,
     session: aiohttp.ClientSession,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    topic = uuid.uuid4().hex[:12]
-    for name, partitions in ((topic, 2), (f"{topic}.decisions", 1), (f"{topic}.parked", 1)):
-        kafka_embedded.create_topic(name, partitions)
-    kills, stopping = Kills(monkeypatch), asyncio.Event()
+    kills = Kills(monkeypatch)
     counted = {name: restarts(name) for name in NAMES}
-    with reserved_port() as port:
-        settings = settings_of(kafka_embedded, topic, tmp_path, port)
-        who, keywords = equipment(settings)
-        running = asyncio.create_task(serve(stopping, settings, keywords, who))
-        admin = f"http://127.0.0.1:{port}"
-        await until(lambda: is_ready(session, admin))
+    async with serving(kafka_embedded, tmp_path) as service:
         assert kills.names == NAMES
         for name in sorted(NAMES):
-            await kills.kill(name, session, admin)
+            await kills.kill(name, session, service.admin)
             assert restarts(name) == counted[name] + 1
-        scene = Scene(kafka_embedded, topic, 2)
-        await scene.write(started("T1", "refund"), ended("T1"))
-        await until(lambda: is_decided(kafka_embedded, f"{topic}.decisions", "T1"))
-        stopping.set()
-        async with asyncio.timeout(WAIT_S):
-            assert await running == 0
+        await Scene(kafka_embedded, service.topic, 2).write(started("T1", "refund"), ended("T1"))
+        await until(lambda: service.decides("T1"))
 
 
 def restarts(name: str) -> float:
@@ -89,9 +131,3 @@ async def is_ready(session: aiohttp.ClientSession, admin: str) -> bool:
         return bool(orjson.loads(await read(session, f"{admin}/health/ready"))["ok"])
     except aiohttp.ClientError:
         return False
-
-
-async def is_decided(kafka: AnyKafka, topic: str, thread: str) -> bool:
-    values: list[bytes | None] = []
-    await read_topic({"bootstrap_servers": kafka.bootstrap}, topic, values.append)
-    return any(orjson.loads(value or b"{}")["thread_id"] == thread for value in values)
