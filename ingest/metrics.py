@@ -47,6 +47,7 @@ class Metrics:
         for action in ("incoming_chat", "incoming_event", "chat_deactivated"):
             for result in ("kafka", "spool", "not_stored", "refused"):
                 self.webhook(action, result)
+        self.webhook("other", "ignored")
         for reason in ("secret", "not_stored", "busy", "error"):
             self.refusals.labels(reason)
         self.mended = Counter(

@@ -237,3 +237,6 @@ for _error_type in (
     *("limit_reached", "incomplete", "unreadable", "organization_unavailable"),
 ):
     PARKED.labels(error_type=_error_type)
+# A limit that is met for the first time is to be seen, too.
+for _result in ("done", "too_many_requests", "pending_requests_limit_reached"):
+    API_REQUESTS.labels(method="tag_thread", result=_result)

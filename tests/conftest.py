@@ -5,6 +5,7 @@ and `CI` is set; elsewhere it is skipped, and the last line of the run counts wh
 """
 
 import os
+import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NoReturn
@@ -20,6 +21,10 @@ NAMED_KAFKA: Final = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
 NOT_RUN: Final = "no real Kafka: "  # begins the reason of every skip that is counted at the end
 HOW_TO_GET: Final = "Install Java 17 or newer and Maven, or name a broker in KAFKA_BOOTSTRAP_SERVERS."
 NEED_REAL_KAFKA: Final = frozenset({"kafka_real", "kafka_own", "kafka_guarded"})
+# Tests start some hundred Pythons. Without compiled modules each takes a second of CPU more, and some machines
+# forbid them, to keep images small. Here, so that the workers of a parallel run hear of it, too.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # Name → password. The first may do everything; what the others may is set by a test.
 USERS: Final = {name: f"{name}-password" for name in ("admin", "ingest", "tagger", "operator", "nobody")}
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from ingest.runtime import Settings
+from tests.deadline import DEADLINE_S
 from tests.kafka.__main__ import TOPICS
 from tests.kafka.jars import version
 from tests.kafka.kafka import Kafka
@@ -28,7 +29,7 @@ WRITES_DOWN: Final = '#!/bin/sh\nprintf "%s\\n" "$@" "" >> calls\n'
 
 def test_it_fits_the_specifications_schema() -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema=vendor.compose-spec", str(FILE)]
-    checked = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    checked = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert checked.returncode == 0, checked.stdout
 
 
@@ -36,7 +37,7 @@ def test_a_misspelt_key_would_not_fit(tmp_path: Path) -> None:
     wrong = tmp_path / FILE.name
     wrong.write_text(FILE.read_text("utf-8").replace("healthcheck:", "health_check:"), "utf-8")
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema=vendor.compose-spec", str(wrong)]
-    checked = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    checked = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert "health_check" in checked.stdout
 
 
@@ -157,7 +158,7 @@ def _topic_calls(folder: Path) -> list[dict[str, Any]]:
     script.chmod(0o755)
     service = SERVICES["topics"]
     command = [word.replace("$$", "$") for word in [*service["entrypoint"], *service["command"]]]
-    subprocess.run(command, cwd=folder, timeout=30, check=True)
+    subprocess.run(command, cwd=folder, timeout=DEADLINE_S, check=True)
     calls = (folder / "calls").read_text("utf-8").split("\n\n")[:-1]
     return [_as_options(call.splitlines()) for call in calls]
 

@@ -9,6 +9,8 @@ from typing import Final
 import pytest
 from packaging.requirements import Requirement
 
+from tests.deadline import DEADLINE_S
+
 ROOT: Final = Path(__file__).parents[1]
 # Addresses of package registries belong to the machine that installs, paths of a machine to nobody else.
 FOREIGN: Final = re.compile(
@@ -45,7 +47,9 @@ def pins(lock: str) -> dict[str, str]:
 
 def test_no_file_names_a_registry_or_a_machines_path() -> None:
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
+    listed = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_S, check=True
+    ).stdout
     files = [ROOT / name for name in listed.splitlines() if (ROOT / name).is_file()]
     assert files
     found = [

@@ -109,6 +109,16 @@ class Access:
         for tokens in (self._pats, self._access, self._refresh, self._codes):
             tokens.clear()
 
+    def revoke(self, organization_id: str) -> None:
+        """As when an organization removes the app and its people's tokens; the others keep theirs."""
+        self._pats = {key: who for key, who in self._pats.items() if who.organization_id != organization_id}
+        for tokens in (self._access, self._refresh):
+            theirs = [
+                t for t, (granted, _) in tokens.items() if granted.account.organization_id == organization_id
+            ]
+            for token in theirs:
+                del tokens[token]
+
     def check(self, authorization: str, now: float) -> Granted | ApiError:
         """Whom the Authorization header names."""
         scheme, _, credentials = authorization.partition(" ")

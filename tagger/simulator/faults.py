@@ -25,6 +25,7 @@ class Fault:
     answer: str | None = None
     method: str | None = None
     organization: str | None = None  # Organization.id
+    chat_id: str | None = None
     tag: str | None = None
     status: int | None = None  # instead of the usual one
     share: float = 1.0  # of the calls that fit
@@ -33,8 +34,13 @@ class Fault:
     retry_after_s: float | None = None  # a Retry-After header
     region: str | None = None  # misdirected_request: what X-Region should have said
 
-    def fits(self, method: str, organization: str | None, tag: str | None) -> bool:
-        wanted = ((self.method, method), (self.organization, organization), (self.tag, tag))
+    def fits(self, method: str, organization: str | None, chat_id: str | None, tag: str | None) -> bool:
+        wanted = (
+            (self.method, method),
+            (self.organization, organization),
+            (self.chat_id, chat_id),
+            (self.tag, tag),
+        )
         return self.times != 0 and all(mine is None or mine == theirs for mine, theirs in wanted)
 
 
@@ -60,12 +66,17 @@ class RateLimit:
         return True
 
 
-def choose(
-    faults: list[Fault], rng: random.Random, method: str, organization: str | None, tag: str | None
+def choose(  # noqa: PLR0913, PLR0917 - the list, the chance, and what is known of a call
+    faults: list[Fault],
+    rng: random.Random,
+    method: str,
+    organization: str | None = None,
+    chat_id: str | None = None,
+    tag: str | None = None,
 ) -> Fault | None:
     """The first fault that fits this call and whose share it falls into; its `times` is counted down."""
     for fault in faults:
-        if fault.fits(method, organization, tag) and rng.random() < fault.share:
+        if fault.fits(method, organization, chat_id, tag) and rng.random() < fault.share:
             if fault.times is not None:
                 fault.times -= 1
             return fault

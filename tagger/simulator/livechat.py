@@ -207,7 +207,7 @@ class SimulatedLiveChat:
         method, body = request.match_info["method"], await read_object(request)
         organization = None if isinstance(granted, ApiError) else granted.account.organization_id
         said = body if isinstance(body, dict) else {}
-        fault = choose(self.faults, self.rng, method, organization, said.get("tag"))
+        fault = choose(self.faults, self.rng, method, organization, said.get("chat_id"), said.get("tag"))
         if fault and fault.delay_s:
             await asyncio.sleep(fault.delay_s)
         unserved = fault is not None and fault.answer is not None and fault.answer not in APPLIED
@@ -277,7 +277,7 @@ class SimulatedLiveChat:
     async def _serve_token(self, request: web.Request) -> web.StreamResponse:
         self.token_requests += 1
         form = {name: str(value) for name, value in (await request.post()).items()}
-        fault = choose(self.faults, self.rng, "token", None, None)
+        fault = choose(self.faults, self.rng, "token")
         if fault and fault.delay_s:
             await asyncio.sleep(fault.delay_s)
         if fault and fault.answer and fault.answer not in APPLIED:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-READY_DEADLINE_S: Final = 30.0  # starting Python takes 1 s; joining the consumer group again up to 6 s
+READY_DEADLINE_S: Final = 90.0  # takes 1 s, and 6 s more to join a group again; a busy machine is slow
 STOP_DEADLINE_S: Final = 30.0  # each service promises to be done by then
 PROBE_EVERY_S: Final = 0.05
 TAIL_BYTES_MAX: Final = 16_384

@@ -135,7 +135,8 @@ class Stage:
                 raise failure
 
     async def _stop_services(self) -> None:
-        await asyncio.gather(self.ingest.stop(), self.tagger.stop())
+        """`ingest` would listen on for 5 s, for a balancer that is not here; what it answered 200 is stored."""
+        await asyncio.gather(self.ingest.kill(), self.tagger.stop())
 
     def _build_services(self) -> None:
         ports = {

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 import aiohttp
-import pytest
 
 from tagger.simulator.stage import Stage
 from tagger.simulator.visitors import visits
@@ -39,7 +38,6 @@ async def have_bad_luck(stage: Stage) -> None:
                 assert answer.status == status
 
 
-@pytest.mark.timeout(180)
 async def test_every_panel_shows_something(prometheus: str, tmp_path: Path) -> None:
     async with (
         Stage(tmp_path, seed=3, pause_s=0.02) as stage,

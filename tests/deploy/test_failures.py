@@ -14,17 +14,15 @@ from typing import Final, NamedTuple
 
 import orjson
 import pytest
-import yaml
 
 from tagger.simulator.faults import RateLimit
 from tagger.simulator.stage import RULES as KEYWORDS
 from tagger.simulator.stage import Stage
 from tagger.simulator.visitors import visits
-from tests.deploy.watcher import DEPLOY, RULES, Watcher, a_prometheus
+from tests.deadline import DEADLINE_S
+from tests.deploy.watcher import DEPLOY, Watcher, a_prometheus, in_seconds
 
-CALM_S_MAX: Final = 60  # until the alerts of the start are over
-SEEN_S_MAX: Final = 120  # LiveChatLimits waits for a chat that is a minute old
-SECONDS: Final = {"m": 60, "h": 3_600, "d": 86_400}
+SEEN_S_MAX: Final = 150  # LiveChatLimits waits for a chat that is a minute old
 
 
 class Row(NamedTuple):
@@ -119,21 +117,6 @@ FAILURES: Final[dict[str, Callable[[Stage], Awaitable[None]]]] = {
 }
 
 
-def in_seconds(folder: Path) -> Path:
-    """The rules with a second for each minute."""
-
-    def scaled(duration: re.Match[str]) -> str:
-        return f"{int(duration[1]) * SECONDS[duration[2]] // 60}s"
-
-    rules = yaml.safe_load(RULES.read_text("utf-8"))
-    for rule in (rule for group in rules["groups"] for rule in group["rules"]):
-        for key in rule.keys() & {"expr", "for"}:
-            rule[key] = re.sub(r"\b(\d+)([mhd])\b", scaled, rule[key])
-    path = folder / "rules.yml"
-    path.write_text(yaml.safe_dump(rules), "utf-8")
-    return path
-
-
 def logged(log: Path, wanted: dict[str, str]) -> bool:
     """Whether a line of the log says all that is wanted."""
     lines = [orjson.loads(line) for line in log.read_bytes().splitlines() if line.startswith(b"{")]
@@ -150,7 +133,6 @@ async def unseen(row: Row, stage: Stage, watcher: Watcher) -> list[str]:
     return [what for what, seen in there.items() if not seen]
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("row", table(), ids=lambda row: row.failure)
 async def test_a_failure_shows_where_the_runbook_says(prometheus: str, tmp_path: Path, row: Row) -> None:
     config = tmp_path / "config"
@@ -159,7 +141,7 @@ async def test_a_failure_shows_where_the_runbook_says(prometheus: str, tmp_path:
         Stage(tmp_path, seed=4, config=config) as stage,
         a_prometheus(prometheus, tmp_path, stage, in_seconds(tmp_path)) as watcher,
     ):
-        async with asyncio.timeout(CALM_S_MAX):
+        async with asyncio.timeout(DEADLINE_S):
             while len(await watcher.ask("up == 1")) < 2 or await watcher.firing():
                 await asyncio.sleep(1)
         await FAILURES[row.failure](stage)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import urllib.parse
 import urllib.request
 from collections.abc import AsyncIterator
@@ -13,11 +14,12 @@ import yaml
 
 from tagger.simulator.port import reserved_port
 from tagger.simulator.stage import Stage
+from tests.deadline import DEADLINE_S
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 RULES: Final = DEPLOY / "prometheus/rules.yml"
 SCRAPE_S: Final = 1
-READY_S_MAX: Final = 30
+SECONDS: Final = {"m": 60, "h": 3_600, "d": 86_400}
 
 
 @asynccontextmanager
@@ -43,7 +45,7 @@ async def a_prometheus(
             stderr=asyncio.subprocess.DEVNULL,
         )
         try:
-            async with asyncio.timeout(READY_S_MAX):
+            async with asyncio.timeout(DEADLINE_S):
                 while not await asyncio.to_thread(watcher.is_up):
                     assert process.returncode is None, "it ended"
                     await asyncio.sleep(0.2)
@@ -51,6 +53,21 @@ async def a_prometheus(
         finally:
             process.terminate()
             await process.wait()
+
+
+def in_seconds(folder: Path) -> Path:
+    """The rules with a second for each minute."""
+
+    def scaled(duration: re.Match[str]) -> str:
+        return f"{int(duration[1]) * SECONDS[duration[2]] // 60}s"
+
+    rules = yaml.safe_load(RULES.read_text("utf-8"))
+    for rule in (rule for group in rules["groups"] for rule in group["rules"]):
+        for key in rule.keys() & {"expr", "for"}:
+            rule[key] = re.sub(r"\b(\d+)([mhd])\b", scaled, rule[key])
+    path = folder / "rules.yml"
+    path.write_text(yaml.safe_dump(rules), "utf-8")
+    return path
 
 
 class Watcher:
@@ -61,7 +78,7 @@ class Watcher:
 
     def is_up(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://{self.address}/-/ready", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://{self.address}/-/ready", timeout=DEADLINE_S) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
@@ -74,8 +91,16 @@ class Watcher:
         """The alerts that fire now."""
         return {one["metric"]["alertname"] for one in await self.ask('ALERTS{alertstate="firing"}')}
 
+    async def rules(self) -> list[dict[str, Any]]:
+        """Every rule as Prometheus shows it: its `name`, `health`, `lastError`, `lastEvaluation`."""
+        groups = (await asyncio.to_thread(self._get, "rules"))["groups"]
+        return [rule for group in groups for rule in group["rules"]]
+
     def _ask(self, query: str) -> list[dict[str, Any]]:
-        url = f"http://{self.address}/api/v1/query?" + urllib.parse.urlencode({"query": query})
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
-            return found
+        found: list[dict[str, Any]] = self._get("query?" + urllib.parse.urlencode({"query": query}))["result"]
+        return found
+
+    def _get(self, path: str) -> dict[str, Any]:
+        with urllib.request.urlopen(f"http://{self.address}/api/v1/{path}", timeout=DEADLINE_S) as answer:
+            data: dict[str, Any] = json.load(answer)["data"]
+            return data

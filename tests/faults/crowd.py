@@ -10,8 +10,8 @@ from typing import Final, Self
 from tagger.simulator.port import reserved_port
 from tagger.simulator.service import Service
 from tagger.simulator.stage import Stage
+from tests.deadline import DEADLINE_S
 
-READY_S_MAX: Final = 90.0  # a member that was killed is waited for by the group, and the broker may be away
 FROZEN_S: Final = 9.0  # the session is 6 s: the group goes on without it
 
 
@@ -41,7 +41,7 @@ class Crowd:
         member = Service("tagger", ("run",), settings, port, log)
         self._ends.push_async_callback(member.stop)
         self.members.append(member)
-        await member.start(READY_S_MAX)
+        await member.start(DEADLINE_S)
         return member
 
     async def leave(self, member: Service) -> int | None:
@@ -53,13 +53,13 @@ class Crowd:
     async def kill(member: Service) -> None:
         """kill -9, and a new process in its place."""
         await member.kill()
-        await member.start(READY_S_MAX)
+        await member.start(DEADLINE_S)
 
     @staticmethod
     async def restart(member: Service) -> int | None:
         """SIGTERM, and a new process in its place; the exit code of the old one."""
         code = await member.stop()
-        await member.start(READY_S_MAX)
+        await member.start(DEADLINE_S)
         return code
 
     @staticmethod

@@ -15,7 +15,8 @@ from structlog.testing import capture_logs
 
 from tagger.consumer import Assigned, Consumer
 from tagger.core.limits import Limits
-from tests.integration.tagger.scene import Scene, ended, said, started, until
+from tests.deadline import until
+from tests.integration.tagger.scene import Scene, ended, said, started
 from tests.kafka.broker import Broker
 from tests.kafka.kafka import Kafka
 

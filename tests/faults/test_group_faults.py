@@ -8,7 +8,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from tagger import group as groups
-from tests.integration.tagger.scene import Scene, ended, started, until
+from tests.deadline import until
+from tests.integration.tagger.scene import Scene, ended, started
 from tests.kafka.kafka import Kafka
 
 

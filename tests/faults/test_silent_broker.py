@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.tagger.scene import Scene, ended, started, until
+from tests.deadline import until
+from tests.integration.tagger.scene import Scene, ended, started
 
 clusters = pytest.importorskip("tests.kafka.cluster")
 

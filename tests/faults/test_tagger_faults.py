@@ -12,12 +12,12 @@ import pytest
 from tagger.simulator.faults import Fault
 from tagger.simulator.stage import PARTITIONS, Names, Stage
 from tagger.simulator.visitors import visits
+from tests.deadline import DEADLINE_S
 from tests.faults.crowd import Crowd
 from tests.faults.truth import Truth
 from tests.integration.watch import figures
 from tests.kafka.kafka import Kafka
 
-SETTLED_S: Final = 60.0
 LOOK_EVERY_S: Final = 0.5
 
 
@@ -44,10 +44,10 @@ async def watch(truth: Truth) -> None:
 
 
 async def everything_is_right(stage: Stage, truth: Truth) -> None:
-    result = await stage.settled(SETTLED_S)
+    result = await stage.settled(DEADLINE_S)
     assert (result.missing, result.wrong) == ((), ())
     assert result.set == result.expected > 0
-    async with asyncio.timeout(SETTLED_S):
+    async with asyncio.timeout(DEADLINE_S):
         while (await truth.look()).lag:
             await asyncio.sleep(LOOK_EVERY_S)
     assert set(truth.decided) == {
@@ -86,7 +86,7 @@ async def one_is_frozen_and_goes_on_as_a_zombie(crowd: Crowd) -> None:
     await crowd.freeze(crowd.members[0])
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "happens",
     [
@@ -112,7 +112,7 @@ async def test_whatever_befalls_taggers_no_tag_is_missing_and_no_offset_lies(
         await everything_is_right(stage, truth)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_clean_stops_on_a_busy_log_repeat_no_tag_call_and_read_again_only_what_open_threads_need(
     kafka_real: Kafka, unique: str, tmp_path: Path
 ) -> None:
@@ -125,7 +125,7 @@ async def test_clean_stops_on_a_busy_log_repeat_no_tag_call_and_read_again_only_
             committed = (await truth.committed()).values()
             needed = sum(group.offset - group.hint.replay_from for group in committed)
             await stage.tagger.start()
-            async with asyncio.timeout(SETTLED_S):
+            async with asyncio.timeout(DEADLINE_S):
                 while await replayed(stage) < needed:
                     await asyncio.sleep(0.1)
             assert await replayed(stage) == needed > 0

@@ -2,7 +2,7 @@
 
 import asyncio
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -11,8 +11,7 @@ from aiokafka.errors import KafkaError
 
 from tagger.core.offsets import Hint, decode
 from tagger.simulator.stage import PARTITIONS, Names
-
-ANSWER_S: Final = 60.0  # a broker may be away for a while
+from tests.deadline import DEADLINE_S
 
 
 class Group(NamedTuple):
@@ -99,7 +98,7 @@ class Truth:
         }
 
     async def committed(self) -> dict[TopicPartition, Group]:
-        async with asyncio.timeout(ANSWER_S):
+        async with asyncio.timeout(DEADLINE_S):
             while True:
                 try:
                     found = await self._admin.list_consumer_group_offsets(
@@ -111,7 +110,7 @@ class Truth:
 
     async def _read_on(self) -> dict[TopicPartition, int]:
         """Read to the present ends, which are returned."""
-        async with asyncio.timeout(ANSWER_S):
+        async with asyncio.timeout(DEADLINE_S):
             ends: dict[TopicPartition, int] = await self._consumer.end_offsets(
                 self._webhooks + self._decisions
             )

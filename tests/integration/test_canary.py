@@ -25,6 +25,7 @@ from tagger.simulator.account import Draft, User
 from tagger.simulator.faults import Fault
 from tagger.simulator.stage import PARTITIONS, Stage
 from tagger.simulator.visitors import all_tags
+from tests.deadline import DEADLINE_S
 from tests.docs import metrics_page
 from tests.integration.watch import everything_on
 
@@ -67,7 +68,7 @@ async def play(folder: Path, config: Path) -> Written:
     found = Written()
     async with stage:
         await talk(stage)
-        await stage.livechat.sent(30.0)
+        await stage.livechat.sent(DEADLINE_S)
         await misbehave(stage)
         await until_settled(stage)
         await collect(stage, found)
@@ -157,7 +158,7 @@ async def misbehave(stage: Stage) -> None:
 
 async def until_settled(stage: Stage) -> None:
     """All chats that were played are judged, and the bad file was looked at."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(DEADLINE_S):
         while True:
             log = stage.tagger.log.read_bytes()
             if log.count(b'"decided"') >= len(stage.organizations[0].chats) and b"keywords_refused" in log:
@@ -188,7 +189,7 @@ async def commit_metadata(stage: Stage) -> bytes:
     admin = AIOKafkaAdminClient(bootstrap_servers=stage.bootstrap)
     await admin.start()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE_S):
             while True:
                 with contextlib.suppress(TypeError):
                     stored = await admin.list_consumer_group_offsets(stage.names.group, partitions=tps)

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,15 +16,16 @@ from aiokafka.admin import AIOKafkaAdminClient
 from click.testing import CliRunner
 
 from tagger.commands.demo import command
+from tests.deadline import DEADLINE_S, wait_until
 from tests.kafka.kafka import Kafka
 
 DEMO = (sys.executable, "-m", "tagger", "demo")
-READY_S = 40.0  # the machine may be busy with other tests
-STOPPED_S = 35.0  # ingest listens on for 5 s after SIGTERM
 
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*DEMO, *arguments], capture_output=True, text=True, timeout=90, check=False)
+    return subprocess.run(
+        [*DEMO, *arguments], capture_output=True, text=True, timeout=DEADLINE_S, check=False
+    )
 
 
 @pytest.fixture
@@ -123,16 +123,12 @@ def test_a_kafka_that_is_not_there_is_told_in_one_line() -> None:
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="children are found in /proc")
 def test_ctrl_c_ends_the_demo_and_everything_it_started(endless: subprocess.Popen[str]) -> None:
     assert endless.stdout is not None
-    deadline = time.monotonic() + READY_S
-    for line in endless.stdout:
-        if line.startswith("✓"):
-            break
-        assert time.monotonic() < deadline, line
+    next(line for line in endless.stdout if line.startswith("✓"))
     started = children(endless.pid)
     assert len(started) == 2
     endless.send_signal(signal.SIGINT)
     endless.send_signal(signal.SIGINT)  # impatience cuts nothing short
-    assert endless.wait(STOPPED_S) == 130
+    assert endless.wait(DEADLINE_S) == 130
     assert not any(runs(pid) for pid in started)
     assert "nothing is left running" in endless.stdout.read()
 
@@ -145,12 +141,12 @@ def test_kept_running_it_tells_its_addresses_and_ends_rightly_by_ctrl_c() -> Non
     pages, played_on = [], False
     for line in process.stdout:  # ends with the process, at the latest
         if page := re.search(r"http://127\.0\.0\.1:\d+/\S+", line):
-            with urllib.request.urlopen(page[0], timeout=5) as answer:
+            with urllib.request.urlopen(page[0], timeout=DEADLINE_S) as answer:
                 pages.append(answer.status)
         elif pages and line.startswith("✓"):
             played_on = True
             process.send_signal(signal.SIGINT)
-    assert process.wait(STOPPED_S) == 0
+    assert process.wait(DEADLINE_S) == 0
     assert played_on
     assert pages == [200] * 4
     process.stdout.close()
@@ -158,10 +154,8 @@ def test_kept_running_it_tells_its_addresses_and_ends_rightly_by_ctrl_c() -> Non
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="children are found in /proc")
 def test_sigterm_during_the_start_leaves_nothing_running(endless: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + READY_S
-    while len(started := children(endless.pid)) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: len(children(endless.pid)) == 2)
+    started = children(endless.pid)
     endless.send_signal(signal.SIGTERM)
-    assert endless.wait(STOPPED_S) == 130, endless.stdout and endless.stdout.read()
+    assert endless.wait(DEADLINE_S) == 130, endless.stdout and endless.stdout.read()
     assert not any(runs(pid) for pid in started)

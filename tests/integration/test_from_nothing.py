@@ -17,14 +17,13 @@ from tagger.simulator.leaks import leaks
 from tagger.simulator.livechat import SimulatedLiveChat
 from tagger.simulator.port import reserved_port
 from tagger.simulator.service import Service, environment_for
+from tests.deadline import DEADLINE_S
 from tests.kafka.kafka import AnyKafka
 
 RULES: Final = """version: 1
 rules:
   - {id: refund, tag: Refund, any: [refund], tests: [match: a refund, absent: hello]}
 """
-COMMAND_S: Final = 60.0
-TAGGED_S: Final = 30.0
 
 
 @dataclass
@@ -47,7 +46,7 @@ class Newcomer:
     async def tagger(self, *arguments: str) -> int | None:
         """Run a command to its end."""
         process = await self.begin(*arguments)
-        async with asyncio.timeout(COMMAND_S):
+        async with asyncio.timeout(DEADLINE_S):
             output, _ = await process.communicate()
         self.outputs.append(output.decode())
         return process.returncode
@@ -65,7 +64,7 @@ class Newcomer:
         """`tagger login`, and the address it prints opened in a browser."""
         process = await self.begin("login", "--port", str(self.login_port))
         assert process.stdout is not None
-        async with asyncio.timeout(COMMAND_S):
+        async with asyncio.timeout(DEADLINE_S):
             while not (line := (await process.stdout.readline()).decode().strip()).startswith("http"):
                 assert not process.stdout.at_eof()
             async with aiohttp.ClientSession() as browser, browser.get(line) as page:
@@ -144,7 +143,7 @@ async def test_the_commands_alone_lead_from_an_empty_account_to_a_tagged_chat(
         said = Draft("message", {"text": "I want a refund"}, customer.id)
         thread = newcomer.livechat.start_chat(newcomer.organization, (customer,), [said])
         newcomer.livechat.deactivate(thread, customer.id)
-        async with asyncio.timeout(TAGGED_S):
+        async with asyncio.timeout(DEADLINE_S):
             while thread.tags != ["Refund"]:
                 await asyncio.sleep(0.05)
         assert await newcomer.tagger("parked", "list") == 0

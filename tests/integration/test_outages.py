@@ -3,8 +3,7 @@
 As long as in life: `make soak-outages`.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -15,13 +14,13 @@ import pytest
 from tagger.simulator.faults import Fault
 from tagger.simulator.stage import PARTITIONS, Names, Stage
 from tagger.simulator.visitors import visits
+from tests.deadline import DEADLINE_S, until
 from tests.integration.outages import OUTAGES
 from tests.integration.watch import everything_on, figures, finished, highest
 from tests.kafka.kafka import AnyKafka
 
 CHATS: Final = 30
 LASTS_S: Final = 3.0  # until the oldest chat has waited so long the outage goes on
-SOON_S: Final = 45.0  # nobody waits longer than 10 s after an outage; the machine may be busy
 TAG: Final = "Refund"
 
 
@@ -35,12 +34,6 @@ async def a_stage(kafka: AnyKafka, unique: str, folder: Path) -> AsyncIterator[S
         yield stage
 
 
-async def becomes(true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(SOON_S):
-        while not await true():
-            await asyncio.sleep(0.1)
-
-
 async def parked(stage: Stage) -> list[tuple[str, str]]:
     """(thread, tag) of everything on the topic."""
     records = map(orjson.loads, await everything_on(stage.bootstrap, stage.names.parked))
@@ -48,10 +41,10 @@ async def parked(stage: Stage) -> list[tuple[str, str]]:
 
 
 async def everything_is_right(stage: Stage) -> None:
-    result = await stage.settled(SOON_S)
+    result = await stage.settled(DEADLINE_S)
     assert (result.missing, result.wrong) == ((), ())
     assert result.set == result.expected > 0
-    await becomes(lambda: finished(stage))
+    await until(lambda: finished(stage))
     assert await parked(stage) == []
 
 
@@ -76,7 +69,7 @@ async def test_an_outage_costs_lag_while_it_lasts_and_nothing_else(
 
         async with outage.during(stage):
             await stage.play(visits(2, CHATS))
-            await becomes(waits_for_it)
+            await until(waits_for_it)
             assert await parked(stage) == []
         await everything_is_right(stage)
 
@@ -86,13 +79,13 @@ async def test_a_token_that_expires_in_the_middle_is_refreshed_once_however_many
 ) -> None:
     async with a_stage(kafka_embedded, unique, tmp_path) as stage:
         livechat = stage.livechat
-        livechat.faults.append(Fault(method="tag_thread", delay_s=0.3))  # so that many are under way
+        livechat.faults.append(Fault(method="tag_thread", delay_s=2.0))  # so that many are under way
         await stage.play(visits(3, 2 * CHATS))
 
         async def many_are_under_way() -> bool:
             return all(livechat.in_flight[organization.id] > 1 for organization in stage.organizations)
 
-        await becomes(many_are_under_way)
+        await until(many_are_under_way)
         assert stage.expected_vs_set().missing
         refreshed = livechat.token_requests
         livechat.access.expire()
@@ -119,7 +112,7 @@ async def test_a_tag_that_was_deleted_parks_its_own_chats_only_and_the_offset_mo
         for organization in stage.organizations:
             del organization.tags[TAG.lower()]
         await stage.play(visits(5, 2 * CHATS))
-        await becomes(lambda: finished(stage))
+        await until(lambda: finished(stage))
         result = stage.expected_vs_set()
         called_for = {
             one.thread.id for one in stage.player.played.values() if TAG in one.conversation.expected

@@ -19,11 +19,10 @@ from tagger.simulator.player import Played
 from tagger.simulator.service import environment_for
 from tagger.simulator.stage import PARTITIONS, Names, Stage
 from tagger.simulator.visitors import visits
+from tests.deadline import DEADLINE_S, until
 from tests.kafka.kafka import AnyKafka
 
 CHATS: Final = 40
-SETTLED_S: Final = 60.0
-COMMAND_S: Final = 60.0
 AGO: Final = timedelta(minutes=30)  # what is played ended so long ago, and is thus not too recent to tell
 
 
@@ -48,7 +47,7 @@ async def tagger(stage: Stage, *arguments: str, **settings: str) -> Ran:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(COMMAND_S):
+    async with asyncio.timeout(DEADLINE_S):
         out, errors = await process.communicate()
     assert leaks(out + errors, stage.secrets()) == []
     return Ran(process.returncode, out.decode().splitlines(), errors.decode())
@@ -67,9 +66,11 @@ async def a_stage(kafka: AnyKafka, unique: str, folder: Path, **settings: str) -
 async def drained(stage: Stage) -> None:
     """Every end that was stored is settled, and its offset committed."""
     options, names = {"bootstrap_servers": stage.bootstrap}, stage.names
-    async with asyncio.timeout(SETTLED_S):
-        while await oldest_unfinished_ms(options, names.webhooks, names.group) is not None:
-            await asyncio.sleep(0.1)
+
+    async def finished() -> bool:
+        return await oldest_unfinished_ms(options, names.webhooks, names.group) is None
+
+    await until(finished)
 
 
 def ended_after(stage: Stage, number: int) -> list[Played]:
@@ -82,7 +83,7 @@ async def test_what_ended_while_ingest_was_away_is_found_tagged_and_found_no_mor
     async with a_stage(kafka, unique, tmp_path) as stage:
         stage.livechat.sender.sending.retry_after_s = ()  # its minute of retries is over at once
         await stage.play(visits(7, CHATS))
-        assert (await stage.settled(SETTLED_S)).missing == ()
+        assert (await stage.settled(DEADLINE_S)).missing == ()
         before = len(stage.player.played)
         await stage.ingest.stop()
         await stage.play(visits(8, CHATS))
@@ -121,13 +122,13 @@ async def test_a_chat_that_lost_messages_is_completed(
         agent = User("smith@example.com", "agent", "Smith", "smith@example.com")
         said = Draft("message", {"text": "hello"}, customer.id)
         thread = stage.livechat.start_chat(organization, (customer, agent), [said])
-        assert await stage.livechat.sent(30)
+        assert await stage.livechat.sent(DEADLINE_S)
         await stage.ingest.stop()
         stage.livechat.add_event(thread, Draft("message", {"text": "I want a refund"}, customer.id))
-        assert await stage.livechat.sent(30)
+        assert await stage.livechat.sent(DEADLINE_S)
         await stage.ingest.start()
         stage.livechat.deactivate(thread, customer.id)
-        assert await stage.livechat.sent(30)
+        assert await stage.livechat.sent(DEADLINE_S)
         await drained(stage)
         assert thread.tags == []
 
@@ -169,7 +170,7 @@ async def test_five_minutes_without_ingest_cost_no_tag_wherever_in_a_chat_they_f
                     livechat.add_event(threads[times], said)
                 if minute == times[2]:
                     livechat.deactivate(threads[times], customer.id)
-            assert await livechat.sent(30)
+            assert await livechat.sent(DEADLINE_S)
         await drained(stage)
         missed = {thread.id for times, thread in threads.items() if STOPPED <= times[2] < STARTED}
         short = {threads[8, 12, 17].id}  # both ends of it came, and not what was said between
@@ -193,7 +194,7 @@ async def test_the_service_reconciles_by_itself(
         stage.livechat.sender.sending.retry_after_s = ()
         await stage.ingest.stop()
         await stage.play(visits(9, 12))
-        result = await stage.settled(SETTLED_S)
+        result = await stage.settled(DEADLINE_S)
         assert (result.missing, result.wrong) == ((), ())
         assert result.set == result.expected > 0
 

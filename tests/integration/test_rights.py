@@ -23,13 +23,11 @@ from tagger.simulator.service import environment_for
 from tagger.simulator.stage import PARTITIONS, Names, Stage
 from tagger.simulator.visitors import visits
 from tests.conftest import USERS
+from tests.deadline import DEADLINE_S
 from tests.kafka.broker import Broker
 from tests.kafka.kafka import command_of
 
 PAGE: Final = Path(__file__).parents[2] / "deploy" / "kafka.md"
-SETTLED_S: Final = 60.0
-COMMAND_S: Final = 90.0
-GRANTED_S: Final = 100.0  # nine commands, each a Java machine
 
 
 def login(user: str, password: str | None = None) -> dict[str, str]:
@@ -79,7 +77,7 @@ def give_rights(bootstrap: str, folder: Path) -> None:
     script.chmod(0o700)
     commands = page_commands().replace("HOST:9092", bootstrap).replace("kafka-acls.sh", "./kafka-acls.sh")
     done = subprocess.run(
-        ["sh", "-ec", commands], cwd=folder, capture_output=True, text=True, timeout=GRANTED_S, check=False
+        ["sh", "-ec", commands], cwd=folder, capture_output=True, text=True, timeout=DEADLINE_S, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Error" not in done.stdout + done.stderr
@@ -118,12 +116,12 @@ async def command(settings: dict[str, str], *arguments: str) -> tuple[int | None
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    async with asyncio.timeout(COMMAND_S):
+    async with asyncio.timeout(DEADLINE_S):
         output, _ = await process.communicate()
     return process.returncode, output.decode()
 
 
-@pytest.mark.timeout(240)  # a broker, nine commands of Kafka's, two services and six commands of ours
+@pytest.mark.timeout(600)  # a broker, nine commands of Kafka's, two services and six commands of ours
 async def test_with_the_rights_of_the_page_everybody_can_do_what_is_theirs(
     kafka_guarded: Broker, tmp_path: Path
 ) -> None:
@@ -132,7 +130,7 @@ async def test_with_the_rights_of_the_page_everybody_can_do_what_is_theirs(
     await asyncio.to_thread(give_rights, bootstrap, tmp_path)
     async with Guarded(tmp_path, 5, bootstrap, versions=("3.6",)) as stage:
         await stage.play(visits(5, 10), 10)
-        compared = await stage.settled(SETTLED_S)
+        compared = await stage.settled(DEADLINE_S)
         assert (compared.missing, compared.wrong) == ((), ())
         tagged = next(one.thread for one in stage.player.played.values() if one.thread.tags)
         thread = ThreadKey(tagged.chat.organization.id, tagged.chat.id, tagged.id)
@@ -176,7 +174,7 @@ async def test_who_may_not_is_told_where_to_look(
 
 async def test_a_wrong_password_shows_in_the_log_as_what_it_is(kafka_guarded: Broker, tmp_path: Path) -> None:
     with ingest_log(kafka_guarded.bootstrap, tmp_path) as log:
-        async with asyncio.timeout(COMMAND_S):
+        async with asyncio.timeout(DEADLINE_S):
             while "Authentication" not in log.read_text("utf-8"):
                 await asyncio.sleep(0.1)
     lines = [orjson.loads(line) for line in log.read_text("utf-8").splitlines() if line.startswith("{")]

@@ -15,11 +15,11 @@ from aiokafka import AIOKafkaProducer
 from tagger.simulator.faults import Fault
 from tagger.simulator.stage import PARTITIONS, Names, Stage
 from tagger.simulator.visitors import visits
+from tests.deadline import DEADLINE_S
 from tests.integration.watch import everything_on
 from tests.kafka.kafka import AnyKafka, Kafka
 
 CHATS = 60
-SETTLED_S = 60.0
 # A second member on the embedded broker waits for its rebalance window of the session time-out.
 QUICK = {"KAFKA_SESSION_TIMEOUT_S": "6"}
 
@@ -34,7 +34,7 @@ async def a_stage(kafka: AnyKafka, unique: str, folder: Path, **settings: str) -
 
 
 async def settled_rightly(stage: Stage) -> None:
-    result = await stage.settled(SETTLED_S)
+    result = await stage.settled(DEADLINE_S)
     assert result.missing == ()
     assert result.wrong == ()
     assert result.set == result.expected > 0
@@ -100,11 +100,11 @@ async def test_duplicates_disorder_and_lost_answers_change_no_tag(
         stage.livechat.sender.sending.held_back_s_max = 1.0
         stage.livechat.faults.append(Fault("lost", method="tag_thread", share=0.2))
         await stage.play(visits(11, CHATS))
-        result = await stage.settled(SETTLED_S)
+        result = await stage.settled(DEADLINE_S)
         assert result.missing == ()
         # A message that comes after the end and makes a `none` hold takes nothing back; the manual says so.
         wrong = {thread_id for thread_id, _ in result.wrong}
-        async with asyncio.timeout(SETTLED_S):
+        async with asyncio.timeout(DEADLINE_S):
             while not wrong <= await conflicts_of(stage):
                 await asyncio.sleep(0.2)
 

@@ -43,15 +43,15 @@ async def finished(stage: Stage) -> bool:
     return (await figures(stage.tagger))["tagger_lag_records"] == 0
 
 
-async def everything_on(bootstrap: str, topic: str) -> list[bytes]:
+async def everything_on(bootstrap: str, topic: str, partitions: int = PARTITIONS) -> list[bytes]:
     """The values of all records."""
     reader = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
     await reader.start()
     try:
-        partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
-        reader.assign(partitions)
-        ends = await reader.end_offsets(partitions)
-        for tp in partitions:
+        tps = [TopicPartition(topic, number) for number in range(partitions)]
+        reader.assign(tps)
+        ends = await reader.end_offsets(tps)
+        for tp in tps:
             reader.seek(tp, 0)  # aiokafka's seek_to_beginning may lose its wake-up and wait for 40 s
         found: list[bytes] = []
         while len(found) < sum(ends.values()):

@@ -18,11 +18,12 @@ from types import TracebackType
 from typing import Final, Self
 
 from tagger.simulator.port import reserved_port
+from tests.deadline import DEADLINE_S
 from tests.kafka.jars import BROKER, jars, java
 
-READY_S_MAX: Final = 60  # takes 2 s on an idle machine
-SHUTDOWN_S_MAX: Final = 20  # takes 0.5 s
-FORMAT_S_MAX: Final = 60  # takes 0.7 s
+READY_S_MAX: Final = DEADLINE_S  # takes 2 s on an idle machine
+SHUTDOWN_S_MAX: Final = DEADLINE_S  # takes 0.5 s
+FORMAT_S_MAX: Final = DEADLINE_S  # takes 0.7 s
 # One node serves tests: small heap, few threads, the quick compiler only. It starts in 2 s and uses 250 MB.
 JVM: Final = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
 PROPERTIES: Final = """\

@@ -13,12 +13,14 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from tests.deadline import DEADLINE_S
+
 HERE: Final = Path(__file__).parent
 BROKER: Final = HERE / "pom.xml"
 TOOLS: Final = HERE / "tools.xml"
 KEPT: Final = HERE.parents[1] / ".kafka"  # git-ignored
 MAVEN_S_MAX: Final = 300  # 40 MB to fetch; 5 s on a good line
-JAVA_S_MAX: Final = 30  # `java -version` takes 0.1 s
+JAVA_S_MAX: Final = DEADLINE_S  # `java -version` takes 0.1 s
 JAVA_MIN: Final = 17  # a broker's own floor since 4.0: https://kafka.apache.org/documentation/#java
 
 

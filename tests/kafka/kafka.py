@@ -11,10 +11,11 @@ from typing import Final, Protocol
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from tests.deadline import DEADLINE_S
 from tests.kafka.jars import TOOLS, jars, java
 
-ADMIN_S_MAX: Final = 20  # an answer takes 20 ms
-TOOL_S_MAX: Final = 60  # a command takes 1 to 2 s
+ADMIN_S_MAX: Final = DEADLINE_S  # an answer takes 20 ms
+TOOL_S_MAX: Final = DEADLINE_S  # a command takes 1 to 2 s
 # Small and quick to start; a command's own warnings are not what a test wants to read.
 JVM: Final = (
     "-Xmx128m",

@@ -4,7 +4,6 @@ import asyncio
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import OffsetAndMetadata
 
+from tests.deadline import DEADLINE_S, wait_until
 from tests.kafka.broker import Broker
 from tests.kafka.kafka import AnyKafka, Kafka
 
@@ -41,7 +41,7 @@ def member(bootstrap: str, topic: str, group: str) -> AIOKafkaConsumer:
 
 async def consume(consumer: AIOKafkaConsumer, count: int) -> set[bytes]:
     seen: set[bytes] = set()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(DEADLINE_S):
         while len(seen) < count:
             for records in (await consumer.getmany(timeout_ms=200)).values():
                 seen |= {record.value for record in records}
@@ -78,10 +78,10 @@ async def test_partitions_are_shared_among_members_and_come_back(kafka_real: Kaf
     kafka_real.create_topic(unique, 4)
     first, second = (member(kafka_real.bootstrap, unique, f"group-{unique}") for _ in range(2))
     async with first:
-        async with asyncio.timeout(40), second:
+        async with asyncio.timeout(DEADLINE_S), second:
             while (len(first.assignment()), len(second.assignment())) != (2, 2):
                 await asyncio.gather(first.getmany(timeout_ms=100), second.getmany(timeout_ms=100))
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(DEADLINE_S):
             while len(first.assignment()) != 4:
                 await first.getmany(timeout_ms=100)
 
@@ -153,12 +153,11 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_a_broker_ends_with_the_process_that_started_it(kafka_real: Kafka) -> None:
     """`kafka_real` is asked for so that this test runs where a broker can be started, or else is counted."""
     command = [sys.executable, "-c", STARTS_AND_IS_KILLED]
-    starter = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    starter = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_S, check=False
+    )
     host, _, port = starter.stdout.strip().partition(":")
-    deadline = time.monotonic() + 10
-    while _listens(host, int(port)):
-        assert time.monotonic() < deadline, "the broker outlived its starter by 10 s"
-        time.sleep(0.05)  # between two looks
+    wait_until(lambda: not _listens(host, int(port)))
 
 
 def _listens(host: str, port: int) -> bool:

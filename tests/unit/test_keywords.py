@@ -1,7 +1,7 @@
 """Keyword files on disk: what is loaded, what is refused, and when a change comes into force."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -9,8 +9,8 @@ import pytest
 
 from tagger.core.canned import DEFAULT_PLACEHOLDER
 from tagger.keywords import Keywords, Unloadable
+from tests.deadline import until
 
-SEEN_S = 10.0  # what operations people are promised
 REFUND = """\
 version: 1
 rules:
@@ -49,12 +49,6 @@ async def watched(keywords: Keywords) -> AsyncIterator[list[bool]]:
     finally:
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
-
-
-async def until(what: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SEEN_S):
-        while not what():
-            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from tagger.__main__ import SUMMARIES, main
+from tests.deadline import DEADLINE_S
 
 # What the service needs and no offline command may wait for.
 HEAVY = ("aiohttp", "aiokafka", "asyncio", "pydantic", "prometheus_client", "rich", "structlog", "watchfiles")
@@ -22,7 +23,7 @@ def tagger(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     """The real command, as a process of its own."""
     command = [sys.executable, "-m", "tagger", *arguments]
     return subprocess.run(
-        command, env=os.environ | env, capture_output=True, text=True, timeout=60, check=False
+        command, env=os.environ | env, capture_output=True, text=True, timeout=DEADLINE_S, check=False
     )
 
 
@@ -62,7 +63,12 @@ def test_no_offline_command_imports_what_only_the_service_needs(arguments: list[
     )
     env = os.environ | {"TAGGER_CONFIG": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", program], env=env, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
     )
     assert (done.returncode, done.stderr.strip()) == (0, "")
 
@@ -81,7 +87,7 @@ def on_a_terminal(arguments: list[str], env: dict[str, str]) -> bytes:
             if not chunk:
                 break
             printed += chunk
-        process.wait(timeout=60)
+        process.wait(timeout=DEADLINE_S)
     os.close(ours)
     return printed
 

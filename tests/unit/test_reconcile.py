@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -30,6 +29,7 @@ from tagger.simulator.account import Draft, Organization, Thread, User
 from tagger.simulator.broker import EmbeddedBroker
 from tagger.simulator.faults import Fault
 from tagger.simulator.livechat import SimulatedLiveChat
+from tests.deadline import until
 
 RULES = b"version: 1\nrules:\n  - {id: r, tag: Refund, any: [refund], tests: [absent: hello]}\n"
 HOUR = 3_600_000
@@ -217,8 +217,11 @@ async def test_rounds_of_the_service_that_fail_are_counted_and_made_up_for() -> 
 
     before = metrics.RECONCILE_FAILURES._value.get()
     archives = cast("Reconcile", Archives())
-    regularly = reconcile.reconcile_regularly(archives, 0, lambda: len(asked) < len(turns))
-    with suppress(TimeoutError):
-        await asyncio.wait_for(regularly, 0.5)
+    regularly = asyncio.create_task(
+        reconcile.reconcile_regularly(archives, 0, lambda: len(asked) < len(turns))
+    )
+    await until(lambda: len(asked) == len(turns))
+    regularly.cancel()
+    await asyncio.wait([regularly])
     assert metrics.RECONCILE_FAILURES._value.get() - before == 3
     assert max(asked) == asked[0]  # what could not be done is part of the next round

@@ -14,6 +14,7 @@ from tagger.livechat.calls import Call, Done, Refused, Wait
 from tagger.livechat.credentials import ForAll
 from tagger.livechat.tags import Tags
 from tagger.tagwatch import TOLD_MAX, TagWatch
+from tests.deadline import DEADLINE_S
 
 NOT_NOW = Wait("LiveChat failed inside", "internal")
 
@@ -118,5 +119,5 @@ async def test_the_watch_looks_where_it_is_its_turn_and_forgets_where_it_is_not(
     watch = watch_over(keywords, livechat)
     watching = asyncio.create_task(tagwatch.watch_tags(watch, keywords, lambda: next(turn)))
     with pytest.raises(RuntimeError):  # the turns are over
-        await asyncio.wait_for(watching, 10)
+        await asyncio.wait_for(watching, DEADLINE_S)
     assert (len(livechat.asked), doubtful("missing")) == (1, 0)

@@ -11,15 +11,16 @@ from ingest import runtime
 from ingest.service import Service
 from ingest.settings import IngestSettings
 from tagger.simulator.broker import EmbeddedBroker
+from tests.deadline import DEADLINE_S
 from tests.integration.ingest.process import Process
-from tests.integration.ingest.sender import PATIENCE_S, SECRET
+from tests.integration.ingest.sender import SECRET
 from tests.kafka.kafka import AnyKafka
 
 
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=PATIENCE_S)
+        connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=DEADLINE_S)
     ) as session:
         yield session
 

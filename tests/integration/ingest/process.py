@@ -5,11 +5,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
-START_S_MAX: Final = 20  # takes 1 s on an idle machine
+from tests.deadline import DEADLINE_S
 
 
 class Process:
@@ -26,7 +26,7 @@ class Process:
         return self._process.pid
 
     def wait_until_it_listens(self) -> None:
-        end = time.monotonic() + START_S_MAX
+        end = time.monotonic() + DEADLINE_S
         while time.monotonic() < end and self._process.poll() is None:
             ports = {line["event"]: int(line["port"]) for line in self.log() if "port" in line}
             if "listening" in ports:
@@ -43,7 +43,7 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
-    def wait(self, timeout_s: float = 40) -> int:
+    def wait(self, timeout_s: float = DEADLINE_S) -> int:
         return self._process.wait(timeout_s)
 
     def end(self) -> None:

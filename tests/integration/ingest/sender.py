@@ -1,8 +1,5 @@
 """A LiveChat that sends webhooks to one `ingest`, and a look at what came out on the topic."""
 
-import asyncio
-import time
-from collections.abc import Callable
 from typing import Any, Final
 
 import aiohttp
@@ -10,7 +7,6 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 SECRET: Final = "right"
-PATIENCE_S: Final = 10  # LiveChat's own with an answer
 
 
 def event(chat: int, number: int, **changed: Any) -> bytes:
@@ -31,17 +27,14 @@ class Sender:
         self._session, self.port = session, port
         self.stored: list[tuple[str, str]] = []
         self.statuses: list[int] = []
-        self.slowest_s = 0.0
 
     async def send(self, body: bytes, **headers: str) -> int:
-        started = time.monotonic()
         async with self._session.post(
             f"http://127.0.0.1:{self.port}/webhooks/livechat",
             data=body,
             headers={"Content-Type": "application/json", **headers},
         ) as answer:
             await answer.read()
-        self.slowest_s = max(self.slowest_s, time.monotonic() - started)
         self.statuses.append(answer.status)
         return answer.status
 
@@ -87,9 +80,3 @@ def assert_nothing_lost(stored: list[tuple[str, str]], found: list[tuple[str, st
     for record in stored:
         chats.setdefault(record[0], []).append(first[record])
     assert all(places == sorted(places) for places in chats.values())
-
-
-async def until(done: Callable[[], bool], within_s: float = 30) -> None:
-    async with asyncio.timeout(within_s):
-        while not done():
-            await asyncio.sleep(0.01)

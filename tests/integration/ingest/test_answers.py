@@ -9,6 +9,7 @@ import structlog
 
 from ingest import delivery
 from ingest.logs import configure_logs
+from tests.deadline import DEADLINE_S
 from tests.integration.ingest.conftest import Services
 from tests.integration.ingest.sender import SECRET, Sender, event, records
 from tests.integration.ingest.wire import connected, exchange
@@ -190,7 +191,7 @@ async def test_a_secret_is_rotated_without_a_refusal(
     sender = Sender(session, service.port)
     assert await sender.send(event(1, 1)) == 200
     secrets.write_text(f"{SECRET},new")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE_S):
         while await sender.send(event(1, 2, secret_key="new")) != 200:
             assert await sender.send(event(1, 3)) == 200
     assert await sender.send(event(1, 4)) == 200

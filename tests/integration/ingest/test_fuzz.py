@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.deadline import DEADLINE_S
 from tests.integration.ingest.process import Process
 from tests.integration.ingest.sender import SECRET, event
 from tests.kafka.kafka import AnyKafka
 
-PATIENCE_S: Final = 10
 STATUS: Final = re.compile(rb"^HTTP/1\.1 (\d{3}) ", re.MULTILINE)
 GOOD: Final = b"POST /webhooks/livechat HTTP/1.1\r\n%b\r\nContent-Length: %d\r\n\r\n%b" % (
     b"Host: x\r\nContent-Type: application/json\r\nConnection: close",
@@ -97,13 +97,13 @@ def process(kafka_embedded: AnyKafka, launch: Callable[..., Process], unique: st
 def answer_to(port: int, request: bytes, answers_in_s: float = 0.05) -> bytes:
     """What is answered in a short time, or at the latest when the sender says that it has no more."""
     answer = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection, suppress(OSError):
+    with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as connection, suppress(OSError):
         connection.sendall(request)
         connection.settimeout(answers_in_s)
         with suppress(TimeoutError):
             while part := connection.recv(65_536):
                 answer += part
-        connection.settimeout(PATIENCE_S)
+        connection.settimeout(DEADLINE_S)
         connection.shutdown(socket.SHUT_WR)
         while part := connection.recv(65_536):
             answer += part
@@ -115,4 +115,4 @@ def answer_to(port: int, request: bytes, answers_in_s: float = 0.05) -> bytes:
 def test_no_request_gets_a_5xx_or_ends_the_process(process: Process, request: bytes) -> None:
     statuses = {int(status) for status in STATUS.findall(answer_to(process.port, request))}
     assert statuses <= {100, 200, 400, 401, 404, 405, 408, 413, 415}
-    assert answer_to(process.port, GOOD, PATIENCE_S).startswith(b"HTTP/1.1 200")
+    assert answer_to(process.port, GOOD, DEADLINE_S).startswith(b"HTTP/1.1 200")

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,19 +14,23 @@ import pytest
 
 from ingest.settings import IngestSettings
 from tagger.simulator.broker import EmbeddedBroker
+from tests.deadline import DEADLINE_S, until
 from tests.integration.ingest.process import Process
-from tests.integration.ingest.sender import SECRET, Sender, assert_nothing_lost, event, records, until
+from tests.integration.ingest.sender import SECRET, Sender, assert_nothing_lost, event, records
 from tests.integration.ingest.wire import exchange
 from tests.kafka.broker import Broker
 from tests.kafka.kafka import AnyKafka, Kafka
 
-EXIT_S_MAX = 30
 Launch = Callable[..., Process]
 
 
 def run_ingest(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "ingest", *arguments], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-m", "ingest", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
     )
 
 
@@ -138,11 +141,13 @@ async def test_sigterm_under_load_answers_200_until_the_connection_is_refused_an
     ended = asyncio.Event()
     chats = [asyncio.create_task(keep_sending(sender, chat, ended)) for chat in range(20)]
     await until(lambda: len(sender.stored) > 200)
-    started = time.monotonic()
+    before = len(sender.stored)
     process.signal(signal.SIGTERM)
     assert await asyncio.to_thread(process.wait) == 0
-    assert 5 < time.monotonic() - started < EXIT_S_MAX
     await asyncio.gather(*chats)
+    assert (
+        len(sender.stored) > before
+    )  # it listens on, as a balancer needs a while to see that it is not ready
     assert set(sender.statuses) == {200}
     assert_nothing_lost(sender.stored, await records(kafka.bootstrap, topic))
 
@@ -193,9 +198,11 @@ async def test_kill_9_at_any_moment_loses_nothing_that_was_answered_200(
 
 async def drained(session: aiohttp.ClientSession, process: Process) -> None:
     """All that was in the spool is acknowledged: webhooks go to Kafka again a moment before."""
-    async with asyncio.timeout(30):
-        while "\ningest_spool_records 0.0\n" not in await page(session, process, "/metrics"):
-            await asyncio.sleep(0.05)
+
+    async def empty() -> bool:
+        return "\ningest_spool_records 0.0\n" in await page(session, process, "/metrics")
+
+    await until(empty)
 
 
 async def page(session: aiohttp.ClientSession, process: Process, path: str) -> str:
@@ -215,7 +222,7 @@ async def test_a_killed_kafka_that_comes_back_costs_neither_a_webhook_nor_the_or
     await asyncio.to_thread(kafka_own.kill)
     await until(lambda: any("go to the spool" in line["event"] for line in process.log()))
     await asyncio.to_thread(kafka_own.start_again)
-    await until(lambda: any("go to Kafka" in line["event"] for line in process.log()), 60)
+    await until(lambda: any("go to Kafka" in line["event"] for line in process.log()))
     ended.set()
     await asyncio.gather(*chats)
     await drained(session, process)

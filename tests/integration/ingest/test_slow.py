@@ -2,8 +2,6 @@
 
 import asyncio
 import resource
-import statistics
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,13 +11,15 @@ import pytest
 
 from ingest import app, connection
 from ingest.service import Service
+from tests.deadline import DEADLINE_S, until
 from tests.integration.ingest.conftest import Services
 from tests.integration.ingest.process import Process
 from tests.integration.ingest.sender import Sender, event
-from tests.integration.ingest.wire import PATIENCE_S, connected, exchange
+from tests.integration.ingest.wire import connected, exchange
 from tests.kafka.kafka import AnyKafka
 
-DEADLINE_S = 0.3
+IN_TIME_S = 0.3  # for what has to come in time here
+SENT = 200  # webhooks beside the hostile; `make soak-slow` measures how long they take
 HEAD = b"POST /webhooks/livechat HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 
@@ -28,20 +28,23 @@ def whole(body: bytes) -> bytes:
 
 
 @pytest.fixture
-async def service(
-    kafka_embedded: AnyKafka, unique: str, serve: Services, monkeypatch: pytest.MonkeyPatch
-) -> Service:
-    monkeypatch.setattr(connection, "HEAD_S_MAX", DEADLINE_S)
-    monkeypatch.setattr(connection, "LINGER_S", DEADLINE_S)
-    monkeypatch.setattr(connection, "LOOK_S", 0.05)
-    monkeypatch.setattr(app, "BODY_S_MAX", DEADLINE_S)
+async def service(kafka_embedded: AnyKafka, unique: str, serve: Services) -> Service:
     kafka_embedded.create_topic(unique, 3)
     return await serve(kafka_embedded.bootstrap)
 
 
-async def drip(port: int, first: bytes, drops: bytes, every_s: float = 0.05) -> tuple[bytes, float]:
-    """Send something at once and the rest byte by byte; the answer, and how long the connection lasted."""
-    started, answer = time.monotonic(), bytearray()
+@pytest.fixture
+async def impatient(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
+    monkeypatch.setattr(connection, "HEAD_S_MAX", IN_TIME_S)
+    monkeypatch.setattr(connection, "LINGER_S", IN_TIME_S)
+    monkeypatch.setattr(connection, "LOOK_S", 0.05)
+    monkeypatch.setattr(app, "BODY_S_MAX", IN_TIME_S)
+    return service
+
+
+async def drip(port: int, first: bytes, drops: bytes, every_s: float = 0.05) -> tuple[bytes, int]:
+    """Send something at once and the rest byte by byte; the answer, and how many bytes were not sent by then."""
+    answer, left = bytearray(), len(drops)
 
     async def listen(reader: asyncio.StreamReader) -> None:
         with suppress(ConnectionError):
@@ -55,9 +58,10 @@ async def drip(port: int, first: bytes, drops: bytes, every_s: float = 0.05) -> 
             if listening.done():
                 break
             writer.write(bytes([drop]))
+            left -= 1
             await asyncio.wait([listening], timeout=every_s)
-        await asyncio.wait_for(listening, PATIENCE_S)
-    return bytes(answer), time.monotonic() - started
+        await asyncio.wait_for(listening, DEADLINE_S)
+    return bytes(answer), left
 
 
 @pytest.mark.parametrize(
@@ -75,20 +79,20 @@ async def drip(port: int, first: bytes, drops: bytes, every_s: float = 0.05) -> 
     ids=["silent", "slow", "stops", "header", "second head", "slow body", "no body", "slow chunks"],
 )
 async def test_a_head_and_a_body_have_to_come_in_time(
-    service: Service, first: bytes, drops: bytes, status: bytes
+    impatient: Service, first: bytes, drops: bytes, status: bytes
 ) -> None:
-    answer, lasted_s = await drip(service.port, first, drops)
+    answer, left = await drip(impatient.port, first, drops)
     assert answer.removeprefix(b"HTTP/1.1 ")[:3] == status
     assert answer.count(b"HTTP/1.1") == bool(status)
-    assert DEADLINE_S / 2 < lasted_s < 2 * DEADLINE_S + 2
+    assert bool(left) == bool(drops)
 
 
-async def test_a_kept_connection_may_rest_between_two_requests(service: Service) -> None:
-    async with connected(service.port) as (reader, writer):
+async def test_a_kept_connection_may_rest_between_two_requests(impatient: Service) -> None:
+    async with connected(impatient.port) as (reader, writer):
         for _ in range(2):
             writer.write(whole(event(1, 1)))
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
-            await asyncio.sleep(3 * DEADLINE_S)  # the rest is what is tested
+            await asyncio.sleep(3 * IN_TIME_S)  # the rest is what is tested
 
 
 async def test_a_connection_too_many_is_closed_and_one_that_ends_makes_room(
@@ -104,9 +108,11 @@ async def test_a_connection_too_many_is_closed_and_one_that_ends_makes_room(
                 writer.write(whole(event(1, 1)))
                 await reader.readuntil(b"\r\n\r\n")
             assert await exchange(port, request) == b""
-        async with asyncio.timeout(5):
-            while not (await exchange(port, request)).startswith(b"HTTP/1.1 200"):
-                pass
+
+        async def has_room() -> bool:
+            return (await exchange(port, request)).startswith(b"HTTP/1.1 200")
+
+        await until(has_room)
 
 
 async def test_bodies_in_hand_have_a_limit_in_bytes(
@@ -168,15 +174,9 @@ async def test_a_thousand_slow_connections_and_a_flood_of_large_bodies_hold_up_n
     sender, before = Sender(session, process.port), resident_bytes(process)
     hostile = [asyncio.create_task(dribble_for_ever(process.port)) for _ in range(1_000)]
     hostile += [asyncio.create_task(flood_for_ever(process.port)) for _ in range(4)]
-    took: list[float] = []
-    end = time.monotonic() + 8
-    while time.monotonic() < end:
-        started = time.monotonic()
-        assert await sender.send(event(1, len(took))) == 200
-        took.append(time.monotonic() - started)
-        await asyncio.sleep(0.01)
+    for number in range(SENT):
+        assert await sender.send(event(1, number)) == 200
     for task in hostile:
         task.cancel()
     await asyncio.gather(*hostile, return_exceptions=True)
-    assert statistics.quantiles(took, n=100)[98] < 1.0
     assert resident_bytes(process) - before < 100 * 1024 * 1024

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-PATIENCE_S = 5.0
+from tests.deadline import DEADLINE_S
 
 
 @asynccontextmanager
@@ -25,6 +25,6 @@ async def exchange(port: int, *parts: bytes, pause_s: float = 0.2) -> bytes:
         writer.writelines(parts)
         with suppress(TimeoutError, OSError):
             await writer.drain()
-            while part := await asyncio.wait_for(reader.read(65_536), pause_s if answer else PATIENCE_S):
+            while part := await asyncio.wait_for(reader.read(65_536), pause_s if answer else DEADLINE_S):
                 answer += part
     return answer

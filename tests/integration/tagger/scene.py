@@ -1,9 +1,9 @@
 """One topic, consumers that come and go, and a test that settles their work itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -17,8 +17,6 @@ from tagger.core.offsets import Hint
 from tagger.core.offsets import encode as encode_hint
 from tagger.core.work import Work
 from tests.kafka.kafka import AnyKafka
-
-WAIT_S: Final = 30.0
 
 
 def started(thread: str, text: str) -> dict[str, Any]:
@@ -158,13 +156,3 @@ class Scene:
             return -1, ""
         finally:
             await admin.close()
-
-
-async def until(what: Callable[[], Awaitable[bool] | bool]) -> None:
-    """Look until it is so; TimeoutError where it does not come."""
-    async with asyncio.timeout(WAIT_S):
-        while True:
-            seen = what()
-            if seen if isinstance(seen, bool) else await seen:
-                return
-            await asyncio.sleep(0.05)

@@ -11,8 +11,9 @@ from tagger.consumer import Assigned
 from tagger.core.offsets import decode
 from tagger.core.work import Work
 from tagger.simulator.broker import EmbeddedBroker
+from tests.deadline import until
 from tests.integration.tagger.damage import damaged, put
-from tests.integration.tagger.scene import Scene, ended, said, started, until
+from tests.integration.tagger.scene import Scene, ended, said, started
 from tests.kafka.kafka import AnyKafka
 
 

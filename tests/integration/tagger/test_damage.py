@@ -11,8 +11,9 @@ from ingest.topic import record_key
 from tagger import polling
 from tagger.batches import Batch, reading
 from tagger.consumer import Consumer
+from tests.deadline import until
 from tests.integration.tagger.damage import damaged, put
-from tests.integration.tagger.scene import Scene, ended, said, started, until
+from tests.integration.tagger.scene import Scene, ended, said, started
 from tests.kafka.kafka import AnyKafka
 
 KINDS = ["crc", "decompression", "codec", "header"]

@@ -15,11 +15,11 @@ import orjson
 import pytest
 
 from tagger.simulator.service import environment_for
+from tests.deadline import DEADLINE_S
 from tests.kafka.kafka import AnyKafka
 
 RULES: Final = "version: 1\nrules:\n  - {id: refund, tag: Refund, any: [refund]}\n"
 TOKEN: Final = "a-token-of-ours"
-ENDS_S: Final = 30.0
 
 
 class Run:
@@ -45,7 +45,7 @@ class Run:
     async def ended(self, **settings: str) -> tuple[int | None, str]:
         """Its exit code, and what it wrote for the person who started it."""
         process = await self.begun(**settings)
-        async with asyncio.timeout(ENDS_S):
+        async with asyncio.timeout(DEADLINE_S):
             output, told = await process.communicate()
         assert not output
         assert TOKEN not in told.decode()
@@ -143,7 +143,7 @@ async def test_sigterm_ends_it_with_0_whatever_kafka_does(
 async def test_where_kafka_is_away_it_waits_and_stops_when_told(run: Run) -> None:
     process = await run.begun()
     assert process.stderr is not None
-    async with asyncio.timeout(ENDS_S):
+    async with asyncio.timeout(DEADLINE_S):
         while b"kafka_away" not in await process.stderr.readline():
             assert process.returncode is None
         process.send_signal(signal.SIGTERM)

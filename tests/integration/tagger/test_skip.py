@@ -14,8 +14,9 @@ from tagger.commands import skip
 from tagger.core.parked import OpenItems
 from tagger.core.records import Source
 from tagger.reader import read_topic
+from tests.deadline import until
 from tests.integration.tagger.damage import damaged, put
-from tests.integration.tagger.scene import Scene, ended, said, started, until
+from tests.integration.tagger.scene import Scene, ended, said, started
 from tests.kafka.broker import Broker
 from tests.kafka.kafka import AnyKafka, Kafka
 

@@ -18,9 +18,10 @@ from tagger.equipment import equipment
 from tagger.reader import read_topic
 from tagger.settings import RunSettings
 from tagger.simulator.port import reserved_port
+from tests.deadline import until
 from tests.integration.kills import WAIT_S, Kills, read
 from tests.integration.tagger.damage import damaged, put
-from tests.integration.tagger.scene import Scene, ended, started, until
+from tests.integration.tagger.scene import Scene, ended, started
 from tests.kafka.kafka import AnyKafka
 
 NAMES = {

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from tagger.commands import login
 from tagger.livechat.oauth import SCOPES_NEEDED, NoTokens, Tokens, code_challenge
+from tests.deadline import DEADLINE_S
 from tests.unit.livechat.server import Server, tokens
 
 
@@ -40,11 +41,11 @@ async def logged_in(
     """Log in; `come_back(redirect_uri, state)` is what the browser does. Also what the address asked for."""
     said: asyncio.Queue[str] = asyncio.Queue()
     task = asyncio.create_task(login.log_in(accounts.url, "client", "client-secret", port, said.put_nowait))
-    while not (line := await asyncio.wait_for(said.get(), 5)).strip().startswith(accounts.url):
+    while not (line := await asyncio.wait_for(said.get(), DEADLINE_S)).strip().startswith(accounts.url):
         pass
     asked = {name: values[0] for name, values in parse_qs(urlsplit(line.strip()).query).items()}
     await come_back(asked["redirect_uri"], asked["state"])
-    return await asyncio.wait_for(task, 5), asked
+    return await asyncio.wait_for(task, DEADLINE_S), asked
 
 
 async def test_a_login_exchanges_its_code_with_the_verifier_of_its_challenge(

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,12 +105,13 @@ def test_a_sample_that_does_not_arrive_is_a_finding(ingest: Ingest, monkeypatch:
     assert "2 of 3 samples arrived" in result.output
 
 
-def test_a_wrong_secret_is_seen_at_once(ingest: Ingest) -> None:
-    began = time.monotonic()
+def test_a_wrong_secret_is_seen_at_once(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        webhooks_topic, "ARRIVAL_TIMEOUT_S", float("inf")
+    )  # who waited for arrivals would hang
     result = send(ingest, LIVECHAT_WEBHOOK_SECRETS="wrong")
     assert result.exit_code == 1
     assert "ingest answered 401" in result.output
-    assert time.monotonic() - began < 10
 
 
 def test_nobody_at_the_address_is_told(ingest: Ingest) -> None:

@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr
 
 from ingest import runtime
 from ingest.runtime import AdminServer, Health, KafkaSettings, LogSettings, SecretFile, Settings
+from tests.deadline import DEADLINE_S
 
 
 class Example(KafkaSettings, LogSettings):
@@ -157,7 +158,7 @@ async def test_the_pages_tell_complaints_notes_and_metrics() -> None:
 def test_a_signal_sets_the_event_and_the_exit_code_is_the_services(number: signal.Signals) -> None:
     async def main(stopping: asyncio.Event) -> int:
         os.kill(os.getpid(), number)
-        await asyncio.wait_for(stopping.wait(), 5)
+        await asyncio.wait_for(stopping.wait(), DEADLINE_S)
         return 7
 
     assert runtime.run(main) == 7

@@ -8,6 +8,8 @@ from typing import Any, Self
 import orjson
 from aiohttp import web
 
+from tests.deadline import DEADLINE_S
+
 
 @dataclass
 class Asked:
@@ -61,7 +63,7 @@ class Server:
 
     async def has_been_asked(self, times: int) -> None:
         """Wait until so many requests have come in."""
-        async with asyncio.timeout(10), self._came:
+        async with asyncio.timeout(DEADLINE_S), self._came:
             await self._came.wait_for(lambda: len(self.asked) >= times)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:

@@ -33,6 +33,7 @@ from tagger.livechat.webhooks import missing, to_register, to_remove
 from tagger.simulator.account import Draft, Organization, Thread, User
 from tagger.simulator.faults import Fault
 from tagger.simulator.livechat import SimulatedLiveChat
+from tests.deadline import DEADLINE_S
 from tests.unit.livechat.server import Time
 
 CUSTOMER = User("b2f8b0e2-7a55-4b0a-9c56-2f6a3c1f9d10", "customer", "Maya", "maya@example.com")
@@ -90,11 +91,11 @@ async def logged_in(livechat: SimulatedLiveChat, organization: Organization) -> 
     login = asyncio.create_task(
         log_in(livechat.accounts_url, app.client_id, app.client_secret, port, said.put_nowait)
     )
-    while not (line := (await asyncio.wait_for(said.get(), 5)).strip()).startswith("http"):
+    while not (line := (await asyncio.wait_for(said.get(), DEADLINE_S)).strip()).startswith("http"):
         pass
     async with aiohttp.ClientSession() as browser, browser.get(line) as page:
         assert page.status == 200
-    tokens = await asyncio.wait_for(login, 5)
+    tokens = await asyncio.wait_for(login, DEADLINE_S)
     assert isinstance(tokens, Tokens)
     return tokens, app.client_id
 

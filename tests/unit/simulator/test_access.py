@@ -9,6 +9,7 @@ import pytest
 
 from tagger.simulator.access import Account as Person
 from tagger.simulator.access import App, Granted
+from tagger.simulator.errors import ApiError
 from tagger.simulator.faults import Fault
 
 from .conftest import Account, Clock
@@ -153,6 +154,21 @@ async def test_the_twenty_sixth_token_revokes_the_first(account: Account, app: A
 async def test_revoked_tokens_open_nothing(account: Account, app: App) -> None:
     _, answer = await exchange(account, app)
     account.livechat.access.revoke_all()
+    assert not await may_call(account, answer["access_token"])
+    assert (await account.call(GET_CHAT))[0] == 401
+
+
+async def test_an_organization_that_revokes_its_tokens_leaves_others_theirs(
+    account: Account, app: App
+) -> None:
+    another = Granted(Person("leo", "another"), app.scopes, app.client_id)
+    access, now = account.livechat.access, account.livechat.clock()
+    theirs = access.add_token(another, now)
+    _, answer = await exchange(account, app)
+    access.revoke("another")
+    assert not isinstance(access.check(f"Bearer {answer['access_token']}", now), ApiError)
+    assert isinstance(access.check(f"Bearer {theirs}", now), ApiError)
+    access.revoke(account.organization.id)
     assert not await may_call(account, answer["access_token"])
     assert (await account.call(GET_CHAT))[0] == 401
 

@@ -15,6 +15,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from tagger.simulator import broker as module
 from tagger.simulator.broker import BrokerUnavailableError, EmbeddedBroker
+from tests.deadline import DEADLINE_S
 
 PRODUCE = 0  # API key, https://kafka.apache.org/protocol
 NOT_ENOUGH_REPLICAS, MESSAGE_TOO_LARGE = 19, 10
@@ -86,7 +87,7 @@ async def test_a_commit_with_metadata_outlives_its_group_member(broker: Embedded
 
     async with consumer(broker, group_id="readers") as client:
         client.subscribe(["webhooks"], listener=Listener())
-        await asyncio.wait_for(assigned.wait(), 10)
+        await asyncio.wait_for(assigned.wait(), DEADLINE_S)
         await client.commit({partition: committed})
     admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
     await admin.start()
@@ -104,7 +105,7 @@ async def test_down_refuses_and_up_has_kept_the_data(broker: EmbeddedBroker) -> 
             await lost.start()
         await lost.stop()
         broker.up()
-        after = await asyncio.wait_for(client.send_and_wait("webhooks", b"after", partition=0), 10)
+        after = await asyncio.wait_for(client.send_and_wait("webhooks", b"after", partition=0), DEADLINE_S)
         assert after.offset == 1
 
 
@@ -179,6 +180,6 @@ def test_as_a_process_it_prints_its_address_and_ends_with_its_standard_input() -
 
 def test_a_signal_to_the_process_is_none_to_the_broker() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", SIGNALLED], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", SIGNALLED], capture_output=True, text=True, timeout=DEADLINE_S, check=False
     )
     assert (done.returncode, done.stdout) == (0, "signalled\nclosed\n"), done.stderr

@@ -78,11 +78,19 @@ async def test_a_fault_is_over_after_its_times_and_spares_other_methods_organiza
         Fault("internal", method="get_chat"),
         Fault("internal", organization="another"),
         Fault("not_found", tag="Billing"),
+        Fault("internal", chat_id="another"),
         Fault("service_unavailable", times=2),
     ]
     statuses = [(await account.call(TAG_THREAD, tag_body(thread)))[0] for _ in range(3)]
     assert statuses == [503, 503, 200]
     assert (await account.call(TAG_THREAD, tag_body(thread, "Billing")))[0] == 404
+
+
+async def test_one_chat_can_be_made_to_fail(account: Account) -> None:
+    bad, good = account.ended_chat(), account.ended_chat()
+    account.livechat.faults.append(Fault("internal", chat_id=bad.chat.id))
+    answers = [await account.call(TAG_THREAD, tag_body(thread)) for thread in (bad, good, bad)]
+    assert [status for status, _ in answers] == [500, 200, 500]
 
 
 async def test_a_share_of_the_calls_fails(account: Account) -> None:

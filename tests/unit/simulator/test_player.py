@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from tagger.simulator.account import Organization
 from tagger.simulator.player import Comparison, Player, compare, draft_of, users_of
 from tagger.simulator.visitors import Line, Visit, all_tags, visits
+from tests.deadline import DEADLINE_S
 
 from .conftest import Account, Receiver
 
@@ -34,7 +35,7 @@ async def test_all_events_of_a_conversation_reach_the_receiver(account: Account,
     player = Player(account.livechat, [account.organization])
     told = list(visits(2, 30))
     await player.play(told)
-    assert await account.livechat.sent(timeout_s=10)
+    assert await account.livechat.sent(timeout_s=DEADLINE_S)
     played = [one for visit in told for one in visit.conversations]
     actions = [body["action"] for body in receiver.bodies]
     assert actions.count("incoming_chat") == actions.count("chat_deactivated") == 30

@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer
 
 from tagger.simulator.broker import EmbeddedBroker
 from tests import sync_group
+from tests.deadline import DEADLINE_S
 
 
 async def join(broker: EmbeddedBroker, stack: AsyncExitStack) -> AIOKafkaConsumer:
@@ -31,6 +32,6 @@ async def test_two_members_share_the_partitions(monkeypatch: pytest.MonkeyPatch)
         async with AsyncExitStack() as stack:
             members = [await join(broker, stack)]
             members.append(await join(broker, stack))
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(DEADLINE_S):
                 while sorted(len(member.assignment()) for member in members) != [3, 3]:
                     await asyncio.gather(*(member.getmany(timeout_ms=50) for member in members))

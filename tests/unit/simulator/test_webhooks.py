@@ -3,6 +3,7 @@
 import pytest
 
 from tagger.simulator.account import Draft, Version
+from tests.deadline import DEADLINE_S
 
 from .conftest import AGENT, CUSTOMER, Account, Receiver
 
@@ -19,7 +20,7 @@ async def test_a_chat_is_three_kinds_of_webhooks_in_order(account: Account, rece
     thread = account.livechat.start_chat(account.organization, (CUSTOMER, AGENT))
     account.say(thread, "my parcel is late")
     account.livechat.deactivate(thread, CUSTOMER.id)
-    assert await account.livechat.sent(timeout_s=5)
+    assert await account.livechat.sent(timeout_s=DEADLINE_S)
     assert [body["action"] for body in receiver.bodies] == [
         "incoming_chat",
         "incoming_event",
@@ -38,7 +39,7 @@ async def test_a_chat_is_three_kinds_of_webhooks_in_order(account: Account, rece
 async def test_a_thread_that_the_router_closed_has_no_user(account: Account, receiver: Receiver) -> None:
     install(account, receiver)
     account.ended_chat()
-    await account.livechat.sent(timeout_s=5)
+    await account.livechat.sent(timeout_s=DEADLINE_S)
     assert set(receiver.bodies[-1]["payload"]) == {"chat_id", "thread_id"}
 
 
@@ -60,7 +61,7 @@ async def test_each_api_version_has_its_own_shape(
     form = {"form_id": "1", "form_type": "prechat", "fields": []}
     drafts = [Draft("message", {"text": "hi"}, CUSTOMER.id), Draft("filled_form", form, CUSTOMER.id)]
     account.livechat.start_chat(account.organization, (CUSTOMER, AGENT), drafts)
-    await account.livechat.sent(timeout_s=5)
+    await account.livechat.sent(timeout_s=DEADLINE_S)
     (body,) = receiver.bodies
     assert {"license_id", "organization_id"} & set(body) == {owner}
     message, form = body["payload"]["chat"]["thread"]["events"]
@@ -85,7 +86,7 @@ async def test_only_registered_actions_of_apps_that_are_enabled_are_sent(
     account.ended_chat()
     await account.call("configuration/action/enable_license_webhooks", state)
     account.ended_chat()
-    await account.livechat.sent(timeout_s=5)
+    await account.livechat.sent(timeout_s=DEADLINE_S)
     assert [body["action"] for body in receiver.bodies] == ["chat_deactivated"] * 2
 
 
@@ -95,7 +96,7 @@ async def test_a_tag_that_is_set_is_told_to_who_asked_for_it(account: Account, r
     body = {"chat_id": thread.chat.id, "thread_id": thread.id, "tag": "Refund"}
     await account.call("agent/action/tag_thread", body)
     await account.call("agent/action/untag_thread", body)
-    await account.livechat.sent(timeout_s=5)
+    await account.livechat.sent(timeout_s=DEADLINE_S)
     told = [(webhook["action"], webhook["payload"]) for webhook in receiver.bodies]
     assert told == [("thread_tagged", body), ("thread_untagged", body)]
 
@@ -117,7 +118,7 @@ async def test_events_can_be_asked_for_by_the_type_of_their_author(
     thread = account.livechat.start_chat(account.organization, (CUSTOMER, AGENT))
     account.say(thread, "hello?")
     account.livechat.add_event(thread, Draft("message", {"text": "hi"}, AGENT.id))
-    await account.livechat.sent(timeout_s=5)
+    await account.livechat.sent(timeout_s=DEADLINE_S)
     assert [webhook["payload"]["event"]["author_id"] for webhook in receiver.bodies] == [AGENT.id]
 
 
@@ -127,7 +128,7 @@ async def test_anything_but_200_is_tried_again(account: Account, receiver: Recei
     account.livechat.sender.sending.retry_after_s = (0.0, 0.0, 0.0)
     receiver.answers = [status, status]
     account.ended_chat()
-    await account.livechat.sent(timeout_s=5)
+    await account.livechat.sent(timeout_s=DEADLINE_S)
     assert [attempt.status for attempt in account.livechat.sender.attempts] == [status, status, 200]
     assert account.livechat.sender.counts["stored"] == 1
 
@@ -137,7 +138,7 @@ async def test_after_three_retries_a_webhook_is_gone(account: Account, receiver:
     account.livechat.sender.sending.retry_after_s = (0.0, 0.0, 0.0)
     receiver.answers = [503] * 4
     account.ended_chat()
-    await account.livechat.sent(timeout_s=5)
+    await account.livechat.sent(timeout_s=DEADLINE_S)
     assert account.livechat.sender.counts == {"sent": 1, "attempts": 4, "given_up": 1}
     assert account.livechat.sender.ended_at == {}
 
@@ -150,7 +151,7 @@ async def test_no_answer_within_the_patience_counts_as_a_failure(
     account.livechat.sender.sending.retry_after_s = (0.0,)
     receiver.answers = [None]
     account.ended_chat()
-    await account.livechat.sent(timeout_s=5)
+    await account.livechat.sent(timeout_s=DEADLINE_S)
     assert [attempt.status for attempt in account.livechat.sender.attempts] == [None, 200]
 
 
@@ -159,7 +160,7 @@ async def test_a_receiver_that_is_down_is_tried_again(account: Account) -> None:
     account.livechat.install(app, [account.organization], "http://127.0.0.1:1/", SECRET, ["chat_deactivated"])
     account.livechat.sender.sending.retry_after_s = (0.0,)
     account.ended_chat()
-    await account.livechat.sent(timeout_s=5)
+    await account.livechat.sent(timeout_s=DEADLINE_S)
     assert [attempt.status for attempt in account.livechat.sender.attempts] == [None, None]
 
 
@@ -167,10 +168,10 @@ async def test_webhooks_can_come_twice_or_never(account: Account, receiver: Rece
     install(account, receiver, actions=["chat_deactivated"])
     account.livechat.sender.sending.duplicate_share = 1.0
     account.ended_chat()
-    await account.livechat.sent(timeout_s=5)
+    await account.livechat.sent(timeout_s=DEADLINE_S)
     account.livechat.sender.sending.loss_share = 1.0
     account.ended_chat()
-    await account.livechat.sent(timeout_s=5)
+    await account.livechat.sent(timeout_s=DEADLINE_S)
     assert len(receiver.bodies) == 2
     assert receiver.bodies[0] == receiver.bodies[1]
     assert account.livechat.sender.counts == {"sent": 1, "stored": 1, "attempts": 2, "lost": 1}
@@ -186,7 +187,7 @@ async def test_webhooks_of_a_chat_come_in_order_or_not(
     thread = account.livechat.start_chat(account.organization, (CUSTOMER, AGENT))
     for number in range(12):
         account.say(thread, str(number))
-    await account.livechat.sent(timeout_s=10)
+    await account.livechat.sent(timeout_s=DEADLINE_S)
     order = [int(body["payload"]["event"]["text"]) for body in receiver.bodies]
     assert sorted(order) == list(range(12))
     assert (order == list(range(12))) == in_order

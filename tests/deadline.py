@@ -1,0 +1,32 @@
+"""How long a test waits for what has to come, and how: it looks again and again, and goes on when it is so.
+
+A deadline says that it will not come any more. It costs nothing where all is well, so it is long enough for a
+machine that is busy with other things; how fast something is, `bench/` and `soak/` measure.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+DEADLINE_S: Final = 100.0  # the longest takes 15 s on an idle machine; each test has 300 s for all its waits
+LOOK_EVERY_S: Final = 0.05
+
+
+async def until(true: Callable[[], Awaitable[bool] | bool]) -> None:
+    """Look until it is so; TimeoutError where it does not come."""
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            seen = true()
+            if seen if isinstance(seen, bool) else await seen:
+                return
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    """Likewise, for a test that is no coroutine."""
+    end = time.monotonic() + DEADLINE_S
+    while not true():
+        if time.monotonic() > end:
+            raise TimeoutError
+        time.sleep(LOOK_EVERY_S)

@@ -1,0 +1,82 @@
+"""What one chat, one organization or a bad quarter of an hour at LiveChat can do to all the others.
+
+For `test_strangers.py`, which asks whether the others go on, and `make soak-strangers`, which asks how fast.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from tagger.simulator.account import Organization
+from tagger.simulator.faults import Fault
+from tagger.simulator.player import Played
+from tagger.simulator.stage import Names, Stage
+from tagger.simulator.visitors import Visit, visits
+from tests.kafka.kafka import AnyKafka
+
+PAUSE_S: Final = 0.05  # between two events of a chat: a fault finds it before it ends
+PARTITIONS: Final = 1  # all chats wait in one line
+
+
+@asynccontextmanager
+async def a_stage(
+    kafka: AnyKafka, unique: str, folder: Path, *, organizations: int = 1
+) -> AsyncIterator[Stage]:
+    names = Names(f"{unique}.webhooks", f"{unique}.decisions", f"{unique}.parked", unique)
+    for topic in names.topics:
+        kafka.create_topic(topic, PARTITIONS)
+    versions = ("3.6",) * organizations
+    async with Stage(folder, 7, kafka.bootstrap, names, versions=versions, pause_s=PAUSE_S) as stage:
+        yield stage
+
+
+def tagged_visits(seed: int, count: int) -> list[Visit]:
+    """Visits of one chat each, every one of which calls for a tag."""
+    fit: Iterator[Visit] = (
+        visit for visit in visits(seed) if len(visit.conversations) == 1 and visit.conversations[0].expected
+    )
+    return list(islice(fit, count))
+
+
+async def play_one(
+    stage: Stage, visit: Visit, organization: Organization, *, poisoned: bool = False
+) -> Played:
+    """Play a chat to its end; whatever LiveChat is asked about a poisoned one it answers 500, for ever."""
+    (conversation,) = visit.conversations
+    playing = asyncio.create_task(stage.player.play_visit(visit, organization))
+    await asyncio.sleep(0)  # it has begun
+    played = next(one for one in reversed(stage.player.played.values()) if one.conversation is conversation)
+    if poisoned:
+        stage.livechat.faults.append(Fault("internal", chat_id=played.thread.chat.id))
+    await playing
+    return played
+
+
+async def play_some(
+    stage: Stage,
+    all_visits: Iterable[Visit],
+    organization: Organization,
+    per_s: float,
+    *,
+    poisoned: bool = False,
+) -> list[Played]:
+    """One after the other has begun, so many a second."""
+    playing = []
+    for visit in all_visits:
+        playing.append(asyncio.create_task(play_one(stage, visit, organization, poisoned=poisoned)))
+        await asyncio.sleep(1 / per_s)
+    return await asyncio.gather(*playing)
+
+
+def tried(stage: Stage, played: Iterable[Played]) -> bool:
+    """Whether LiveChat was asked about each of these chats."""
+    asked = {call.chat_id for call in list(stage.livechat.calls)}
+    return {one.thread.chat.id for one in played} <= asked
+
+
+def missing(played: Iterable[Played]) -> list[str]:
+    """The threads that ended and lack a tag."""
+    return [one.thread.id for one in played if not one.thread.active and one.missing]
