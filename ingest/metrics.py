@@ -70,9 +70,21 @@ class Metrics:
         )
 
     def _about_kafka(self, registry: CollectorRegistry) -> None:
-        self.kafka_up = Gauge("ingest_kafka_up", "1 while a producer is connected.", registry=registry)
+        self.kafka_up = Gauge(
+            "ingest_kafka_up",
+            "1 while a producer is connected and Kafka acknowledges what it is sent; after a failure 0 until it "
+            "acknowledges something.",
+            registry=registry,
+        )
         self.producers_replaced = Counter(
             "ingest_producers_replaced_total", "Producers given up as stuck or broken.", registry=registry
+        )
+        self.topic_unfit = Gauge(
+            "ingest_topic_unfit",
+            "1 where the topic is wrong for us. kind: missing, compacted, not_compacted, too_small "
+            "(max.message.bytes).",
+            ["topic", "kind"],
+            registry=registry,
         )
         self.ack_seconds = Histogram(
             "ingest_ack_seconds",

@@ -9,7 +9,6 @@ import errno
 import gc
 import os
 import signal
-import ssl
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -27,6 +26,7 @@ from pydantic import Field, FilePath, PrivateAttr, SecretStr, ValidationError, V
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingest import advice as advice  # noqa: PLC0414  # every process takes these from here
+from ingest import kafka_settings
 from ingest.logs import configure_logs as configure_logs  # noqa: PLC0414
 from ingest.supervision import Tasks as Tasks  # noqa: PLC0414
 from ingest.supervision import closed as closed  # noqa: PLC0414
@@ -112,6 +112,21 @@ class KafkaConnection(Settings):
     def _in_capitals(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
+    @field_validator("kafka_bootstrap_servers")
+    @classmethod
+    def _brokers(cls, value: str) -> str:
+        return kafka_settings.brokers(value)
+
+    @field_validator("kafka_webhooks_topic")
+    @classmethod
+    def _topic(cls, value: str) -> str:
+        return kafka_settings.topic(value)
+
+    @field_validator("kafka_ssl_cafile", "kafka_ssl_certfile")
+    @classmethod
+    def _certificates(cls, value: Path | None) -> Path | None:
+        return value and kafka_settings.authorities(value)
+
     @field_validator("kafka_sasl_username", "kafka_sasl_password")
     @classmethod
     def _sasl_needs_it(cls, value: object, info: ValidationInfo) -> object:
@@ -121,10 +136,13 @@ class KafkaConnection(Settings):
 
     @field_validator("kafka_ssl_keyfile")
     @classmethod
-    def _pair(cls, value: object, info: ValidationInfo) -> object:
-        if bool(value) != bool(info.data.get("kafka_ssl_certfile")):
+    def _pair(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if "kafka_ssl_certfile" not in info.data:  # wrong itself, and said so
+            return value
+        certificate = info.data["kafka_ssl_certfile"]
+        if bool(value) != bool(certificate):
             raise ValueError("KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE belong together: set both or neither")
-        return value
+        return value and kafka_settings.key_of(certificate, value)
 
     def client_options(self) -> dict[str, Any]:
         """Keyword arguments for any aiokafka client; password and certificates are read anew at each call."""
@@ -134,9 +152,9 @@ class KafkaConnection(Settings):
             "security_protocol": protocol,
         }
         if protocol.endswith("SSL"):
-            options["ssl_context"] = context = ssl.create_default_context(cafile=self.kafka_ssl_cafile)
-            if self.kafka_ssl_certfile:
-                context.load_cert_chain(self.kafka_ssl_certfile, self.kafka_ssl_keyfile)
+            options["ssl_context"] = kafka_settings.tls(
+                self.kafka_ssl_cafile, self.kafka_ssl_certfile, self.kafka_ssl_keyfile
+            )
         if protocol.startswith("SASL"):
             options["sasl_mechanism"] = self.kafka_sasl_mechanism
             options["sasl_plain_username"] = self.kafka_sasl_username
@@ -154,6 +172,19 @@ class KafkaSettings(KafkaConnection):
         15, ge=1, le=300, description="seconds of silence after which a member loses its partitions"
     )
     kafka_group_instance_id: str | None = Field(None, description="unset: dynamic membership; set: static")
+
+    @field_validator("kafka_decisions_topic", "kafka_parked_topic", "kafka_group_instance_id")
+    @classmethod
+    def _names(cls, value: str | None, info: ValidationInfo) -> str | None:
+        others = {name for name, other in info.data.items() if name.endswith("_topic") and other == value}
+        if others and str(info.field_name).endswith("_topic"):
+            raise ValueError(f"is the topic of {', '.join(sorted(others)).upper()} as well: each has its own")
+        return value and kafka_settings.topic(value)
+
+    @field_validator("kafka_group_id")
+    @classmethod
+    def _group(cls, value: str) -> str:
+        return kafka_settings.group(value)
 
 
 class LogSettings(Settings):

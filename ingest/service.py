@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from ingest import topic_check
 from ingest.app import App
 from ingest.connection import Door
 from ingest.metrics import Metrics
@@ -14,6 +15,7 @@ from ingest.runtime import AdminServer, Health, Tasks, advice, cannot_listen
 from ingest.settings import IngestSettings, WebhookSecrets
 from ingest.spool import Spool
 from ingest.store import KEEP_S, Store
+from ingest.topic_watch import TopicWatch
 
 LISTEN_ON_S: Final = 5.0  # after SIGTERM: a balancer needs that long to see that we are not ready
 LAST_REQUESTS_S: Final = 1.0  # for connections that were made at the last moment to bring their request
@@ -35,6 +37,11 @@ class Service:
         folder = settings.ingest_spool_dir
         spool = Spool(folder, settings.ingest_spool_bytes_max, metrics) if folder else None
         self.store = Store(settings.client_options, settings.kafka_webhooks_topic, spool, metrics)
+        self._topics = TopicWatch(
+            settings.client_options,
+            [topic_check.webhooks(settings.kafka_webhooks_topic)],
+            metrics.topic_unfit,
+        )
         self._app = App(self.store, WebhookSecrets(settings.secret("livechat_webhook_secrets")), metrics)
         self._door = Door(self._app.handle, self._app.on_error, metrics)
         self._admin = AdminServer(
@@ -53,7 +60,13 @@ class Service:
         if self._app.stopping:
             complaints.append("Stopping, as asked.")
         if not store.producer.up:
-            away = f"Kafka at {settings.kafka_bootstrap_servers} does not answer, lacks the topic or refuses this user."
+            lets_in = "acknowledges nothing: look whether the topic's partitions have enough in-sync replicas"
+            what = (
+                lets_in
+                if store.producer.connected
+                else "does not answer, lacks the topic or refuses this user"
+            )
+            away = f"Kafka at {settings.kafka_bootstrap_servers} {what}."
             if store.spool is None:
                 complaints.append(f"{away} Webhooks are answered 503; INGEST_SPOOL_DIR would keep them.")
             else:
@@ -65,12 +78,14 @@ class Service:
                     "The spool is full or its disk fails: webhooks are answered 503. Free space, or raise "
                     "INGEST_SPOOL_BYTES_MAX."
                 )
+        notes += [problem.text for problem in self._topics.problems]
         return Health(ready=complaints, notes=notes)
 
     async def open(self) -> str | None:
         """Start everything; where it cannot be, tell why and what to do."""
         settings = self._settings
-        for task, run in {**self.store.loops(), "slow_connections": self._door.close_the_slow}.items():
+        loops = {"slow_connections": self._door.close_the_slow, "topics": self._topics.run}
+        for task, run in {**self.store.loops(), **loops}.items():
             self._tasks.start(task, run)
         with suppress(TimeoutError):
             await asyncio.wait_for(self.store.producer.tried.wait(), FIRST_TRY_S)

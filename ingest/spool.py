@@ -86,12 +86,13 @@ class Spool:
         """Whether any record is on its way to the disk."""
         return bool(self._arriving) or self._writing is not None
 
-    def append(self, waiting: Waiting) -> None:
-        """Take a record; its future tells "spool" once it is synced, or "not_stored"."""
-        self._arriving.append((self._next_id, waiting))
-        self._next_id += 1
+    def append(self, waiting: Waiting) -> int:
+        """Take a record; its future tells "spool" once it is synced, or "not_stored". Returns its row's id."""
+        row_id, self._next_id = self._next_id, self._next_id + 1
+        self._arriving.append((row_id, waiting))
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write())
+        return row_id
 
     async def read(self, count_max: int, bytes_max: int) -> list[Row]:
         """The oldest records, at least one if there is any."""

@@ -24,7 +24,7 @@ KEEP_S: Final = (
 LOOK_S: Final = 0.25  # how often time is looked at
 ROUND_RECORDS_MAX: Final = 1_000  # drained with one acknowledgement and one sync
 ROUND_BYTES_MAX: Final = 4 * 1024 * 1024
-ROUND_S_MAX: Final = 30.0  # nobody waits for a round, so a slow broker gets its time
+ROUND_S_MAX: Final = 300.0  # nobody waits for a round, and the producer gives up sooner
 QUICK_ROUND_S: Final = 1.0  # after a round like this webhooks may go to Kafka directly again
 
 log = structlog.get_logger()
@@ -40,6 +40,8 @@ class Store:
         self.spool, self._metrics = spool, metrics
         self.producer = Producer(options, topic, metrics, self._given_back if spool else None)
         self._in_hand: dict[Waiting, None] = {}  # by time; bounded by the requests in hand
+        # In the spool and in Kafka's hand as well; bounded by the requests in hand when Kafka was slow.
+        self._doubtful: list[Waiting] = []
         self._direct = spool is None or spool.count == 0
         metrics.spooling.set_function(lambda: self.spooling)
 
@@ -62,15 +64,17 @@ class Store:
             del self._in_hand[waiting]
 
     def _given_back(self, unacknowledged: list[Waiting]) -> None:
-        """The producer failed: what is not in the spool joins it, in order and before anything that comes."""
+        """Kafka is too slow, or the producer failed: what is not in the spool joins it, in order and before
+        anything that comes."""
         assert self.spool is not None
         if unacknowledged:
             self._close_direct_way()  # also where all of them are in the spool already
         for waiting in unacknowledged:
             if waiting.spooled:
                 waiting.ends("not_stored")
-            else:
-                self.spool.append(waiting)
+            elif not waiting.row:
+                waiting.row = self.spool.append(waiting)
+                self._doubtful.append(waiting)
 
     def loops(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         """What goes on for ever, by name: a producer connected, deadlines kept, the spool drained."""
@@ -92,8 +96,10 @@ class Store:
         quick = False  # the last round was
         while True:
             rows = []
-            if self.producer.up and (self.spooling or spool.count):
-                rows = await spool.read(ROUND_RECORDS_MAX, ROUND_BYTES_MAX)
+            may_read = self.producer.connected and not self.producer.settling
+            if may_read and (self.spooling or spool.count):
+                # Whether Kafka stores again is tried with one record.
+                rows = await spool.read(ROUND_RECORDS_MAX if self.producer.up else 1, ROUND_BYTES_MAX)
             if rows:
                 quick = await self._round(spool, rows, quick)
             else:
@@ -117,20 +123,24 @@ class Store:
 
         Once the newest is handed over, new records may follow it directly: the producer keeps their order.
         """
-        if not self.producer.up:
+        if not self.producer.connected:
             return False
         started = self._loop.time()
-        handed = [Waiting(row.record, self._loop.create_future(), started, spooled=True) for row in rows]
+        landed = self._landed_since(rows)
+        rows_due = [row for row in rows if row.id not in landed]
+        handed = [Waiting(row.record, self._loop.create_future(), started, spooled=True) for row in rows_due]
         for waiting in handed:
             self.producer.put(waiting)
         if quick and rows[-1].id == spool.last_id and not spool.arriving:
             self._open_direct_way()
-        _, late = await asyncio.wait([waiting.future for waiting in handed], timeout=ROUND_S_MAX)
+        late: set[Any] = set()
+        if handed:
+            _, late = await asyncio.wait([waiting.future for waiting in handed], timeout=ROUND_S_MAX)
         if late:
             self.producer.replace("a round of the spool was not acknowledged")
         took_s = self._loop.time() - started
-        ended = [(row.id, waiting.future.result()) for row, waiting in zip(rows, handed, strict=True)]
-        stored = [row_id for row_id, outcome in ended if outcome == "kafka"]
+        ended = [(row.id, waiting.future.result()) for row, waiting in zip(rows_due, handed, strict=True)]
+        stored = [*landed, *(row_id for row_id, outcome in ended if outcome == "kafka")]
         refused = [row_id for row_id, outcome in ended if outcome == "refused"]
         if refused:
             self._metrics.set_aside.inc(len(refused))
@@ -140,6 +150,12 @@ class Store:
         if self._direct and spool.count == 0 and not spool.arriving:
             await spool.shrink()
         return len(stored) == len(rows) and took_s < QUICK_ROUND_S
+
+    def _landed_since(self, rows: list[Row]) -> set[int]:
+        """Of these rows, those that Kafka acknowledged after all: sent again, they would be there twice."""
+        self._doubtful = [waiting for waiting in self._doubtful if waiting.row >= rows[0].id]
+        landed = {waiting.row for waiting in self._doubtful if waiting.landed}
+        return {row.id for row in rows if row.id in landed}
 
     def _close_direct_way(self) -> None:
         if self._direct:

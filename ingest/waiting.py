@@ -20,6 +20,8 @@ class Waiting:
     future: asyncio.Future[Outcome]
     since: float  # the loop's time in seconds
     spooled: bool = False  # it lies in the spool as well, and its sender has been answered
+    row: int = 0  # in the spool, where it went there while Kafka had it in hand; 0: it did not
+    landed: bool = False  # Kafka has acknowledged it, whatever its sender was told
 
     def ends(self, outcome: Outcome) -> None:
         """Tell whoever waits, unless they were told before (their time was up)."""

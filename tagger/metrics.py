@@ -111,6 +111,21 @@ KAFKA_SEND_FAILURES: Final = Counter(
     ["topic"],
     registry=REGISTRY,
 )
+PRODUCERS_REPLACED: Final = Counter(
+    "tagger_producers_replaced", "Producers given up as stuck or broken.", registry=REGISTRY
+)
+TOPIC_UNFIT: Final = Gauge(
+    "tagger_topic_unfit",
+    "1 where a topic is wrong for us. kind: missing, compacted, not_compacted, too_small (max.message.bytes).",
+    ["topic", "kind"],
+    registry=REGISTRY,
+)
+RECORDS_REFUSED: Final = Counter(
+    "tagger_records_refused",
+    "Decisions and parked items that Kafka will never take, most likely too large for their topic; a decision is "
+    "parked instead.",
+    registry=REGISTRY,
+)
 FAULTS: Final = Counter(
     "tagger_faults",
     "Pieces of work that failed by a fault of the tagger itself.",

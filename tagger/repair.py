@@ -83,7 +83,10 @@ class Repair:
             ended_at_ms=ended_at_ms,
             settled_at_ms=now_ms(),
         )
-        await self._producer.send(self._decisions_topic, _key(thread), record)
+        not_taken = await self._producer.send(self._decisions_topic, _key(thread), record)
+        if not_taken is not None:
+            refusal = GivenUp("Kafka refuses the decision", not_taken.error_type, 1)
+            await self._park(thread, source, None, refusal)
         metrics.DECISIONS.labels(outcome=outcome).inc()
         return decision, outcome
 

@@ -102,7 +102,10 @@ class Worker:
             ended_at_ms=whole.ended_at_ms,
             settled_at_ms=now_ms(),
         )
-        await self._producer.send(self._decisions_topic, self._key(whole), record)
+        not_taken = await self._producer.send(self._decisions_topic, self._key(whole), record)
+        if not_taken is not None:  # the tags are set; only the reasons for them are missing
+            why = GivenUp("Kafka refuses the decision", not_taken.error_type, 1)
+            await self._park(assigned, whole, None, why)
         assigned.state.settled(whole.id, frozenset(decision.tags))
         self._tell(whole, decision, outcome)
 

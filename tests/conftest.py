@@ -13,6 +13,8 @@ from typing import Any, Final, NoReturn
 import pytest
 
 from tests.kafka.broker import Broker, start
+from tests.kafka.cluster import Cluster
+from tests.kafka.cluster import start as cluster_of_three
 from tests.kafka.jars import KafkaMissingError
 from tests.kafka.kafka import AnyKafka, Kafka
 
@@ -20,7 +22,7 @@ OUR_SETTINGS: Final = ("KAFKA_", "INGEST_", "TAGGER_", "LIVECHAT_", "LOG_")
 NAMED_KAFKA: Final = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
 NOT_RUN: Final = "no real Kafka: "  # begins the reason of every skip that is counted at the end
 HOW_TO_GET: Final = "Install Java 17 or newer and Maven, or name a broker in KAFKA_BOOTSTRAP_SERVERS."
-NEED_REAL_KAFKA: Final = frozenset({"kafka_real", "kafka_own", "kafka_guarded"})
+NEED_REAL_KAFKA: Final = frozenset({"kafka_real", "kafka_own", "kafka_guarded", "kafka_cluster"})
 # Tests start some hundred Pythons. Without compiled modules each takes a second of CPU more, and some machines
 # forbid them, to keep images small. Here, so that the workers of a parallel run hear of it, too.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -58,6 +60,17 @@ def kafka_guarded() -> Iterator[Broker]:
     """A real Kafka that asks who one is: USERS, by SASL PLAIN."""
     with _started(USERS) as broker:
         yield broker
+
+
+@pytest.fixture
+def kafka_cluster() -> Iterator[Cluster]:
+    """Three brokers of one Kafka for one test, which may freeze and kill them."""
+    try:
+        cluster = cluster_of_three()
+    except KafkaMissingError as missing:
+        _do_not_run(str(missing))
+    with cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")

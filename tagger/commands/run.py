@@ -11,8 +11,10 @@ import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from ingest import topic_check
 from ingest.runtime import (
     AdminServer,
+    Health,
     KafkaSettings,
     LogSettings,
     Tasks,
@@ -25,6 +27,7 @@ from ingest.runtime import (
     run,
     stop,
 )
+from ingest.topic_watch import TopicWatch
 from tagger import metrics
 from tagger.consumer import Consumer
 from tagger.core.limits import Limits
@@ -98,13 +101,23 @@ async def serve(stopping: asyncio.Event, settings: RunSettings, keywords: Keywor
     )
     consumer = consumer_of(settings, worker)
     dog, tasks = Watchdog(), Tasks(lambda name: metrics.TASK_RESTARTS.labels(task=name).inc())
+    topics = topics_of(settings)
+
+    def health() -> Health:
+        now = time.monotonic()
+        told = health_of(consumer, client, keywords, dog, tasks, now)
+        told.notes.extend(producer.notes(now))
+        for problem in topics.problems:
+            (told.ready if problem.kind == "missing" else told.notes).append(problem.text)
+        return told
+
     metrics.REGISTRY.register(PartitionFigures(consumer))
     metrics.REGISTRY.register(LiveChatFigures(client))
     metrics.RULES_NEVER_HIT.set_function(worker.rules_never_hit)
     admin = AdminServer(
         settings.tagger_admin_host,
         settings.tagger_admin_port,
-        lambda: health_of(consumer, client, keywords, dog, tasks, time.monotonic()),
+        health,
         metrics.REGISTRY,
     )
     try:
@@ -112,6 +125,7 @@ async def serve(stopping: asyncio.Event, settings: RunSettings, keywords: Keywor
         announce(keywords, True)
         for name, watch in watches_of(settings, keywords, who, client, producer, consumer):
             tasks.start(name, watch)
+        tasks.start("topics", topics.run)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, keywords.reload_soon)
         missing = await unless_told(stopping, missing_topics(settings))
         if missing:
@@ -179,6 +193,18 @@ def watches_of(  # noqa: PLR0913, PLR0917 - the parts of the service
         age_s = settings.tagger_chat_age_s_max
         reconcile = Reconcile(settings, group_of(settings), who, client, repair, chat_age_s=age_s)
         yield "reconcile", lambda: reconcile_regularly(reconcile, every_s, is_mine)
+
+
+def topics_of(settings: RunSettings) -> TopicWatch:
+    """Looks after the topics that this service reads and writes."""
+    wanted = [
+        topic_check.webhooks(settings.kafka_webhooks_topic),
+        topic_check.decisions(settings.kafka_decisions_topic),
+        topic_check.parked(settings.kafka_parked_topic),
+    ]
+    if keywords_topic := getattr(settings, "kafka_keywords_topic", None):
+        wanted.append(topic_check.keywords(keywords_topic))
+    return TopicWatch(settings.client_options, wanted, metrics.TOPIC_UNFIT)
 
 
 def consumer_of(settings: RunSettings, worker: Worker) -> Consumer:

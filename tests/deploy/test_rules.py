@@ -91,6 +91,21 @@ ROWS: Final = [
         {"ingest_records_set_aside_total": "0x9"},
     ),
     Row(
+        "TopicUnfit",
+        5,
+        {'ingest_topic_unfit{instance="i",topic="t",kind="compacted"}': "0 1x9"},
+        {'ingest_topic_unfit{instance="i",topic="t",kind="compacted"}': "0 1 0x9"},
+    ),
+    Row(
+        "TopicUnfit",
+        5,
+        {
+            'tagger_topic_unfit{instance="t",topic="d",kind="missing"}': "0 1x9",
+            'ingest_topic_unfit{instance="i",topic="w",kind="missing"}': "0x9",
+        },
+        {'tagger_topic_unfit{instance="t",topic="d",kind="missing"}': "0x9"},
+    ),
+    Row(
         "SecretRefused",
         12,
         {SECRET: "0+2x20", webhooks(): "0x20"},
@@ -195,6 +210,12 @@ ROWS: Final = [
     Row("CommitsStopped", 5, {COMMIT: "0x10", REPLAYING: "0x10"}, {REPLAYING: None}),  # a member too many
     Row("ObjectiveMissed", 10, {AGE: "0+60x20"}, {AGE: "0+60x6 0x20"}),
     Row("ObjectiveMissed", 10, {AGE: "0+60x20"}, {AGE: "299x20"}),
+    Row(
+        "DecisionsRefused",
+        4,
+        {"tagger_records_refused_total": "0 0 1 1 1"},
+        {"tagger_records_refused_total": "1x9"},
+    ),
     Row(
         "LagGrowsAndLiveChatFails",
         10,

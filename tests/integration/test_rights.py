@@ -15,8 +15,12 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from prometheus_client import CollectorRegistry, Gauge
+from structlog.testing import capture_logs
 
 from ingest.topic import record_key
+from ingest.topic_check import webhooks
+from ingest.topic_watch import TopicWatch
 from tagger.core.conversation import ThreadKey
 from tagger.core.records import parked_record
 from tagger.simulator.service import environment_for
@@ -131,6 +135,8 @@ async def test_with_the_rights_of_the_page_everybody_can_do_what_is_theirs(
     async with Guarded(tmp_path, 5, bootstrap, versions=("3.6",)) as stage:
         await stage.play(visits(5, 10), 10)
         compared = await stage.settled(DEADLINE_S)
+        assert await hidden_from("ingest", bootstrap) == []
+        assert await hidden_from("operator", bootstrap) == ["topic_settings_hidden"]
         assert (compared.missing, compared.wrong) == ((), ())
         tagged = next(one.thread for one in stage.player.played.values() if one.thread.tags)
         thread = ThreadKey(tagged.chat.organization.id, tagged.chat.id, tagged.id)
@@ -150,6 +156,19 @@ async def test_with_the_rights_of_the_page_everybody_can_do_what_is_theirs(
         url = f"http://127.0.0.1:{stage.ingest.settings['INGEST_PORT']}/webhooks/livechat"
         code, told = await command(operator, "webhooks", "send", url)
         assert (code, "3 of 3 samples arrived" in told) == (0, True), told
+
+
+async def hidden_from(user: str, bootstrap: str) -> list[str]:
+    """Topics whose settings a user may not see, as the watch of a service tells."""
+    who = {"sasl_plain_username": user, "sasl_plain_password": USERS[user]}
+    gauge = Gauge("unfit", "As in life.", ["topic", "kind"], registry=CollectorRegistry())
+    topic = webhooks(Names().webhooks)
+    watch = TopicWatch(lambda: {**options(bootstrap), **who}, [topic], gauge)
+    with capture_logs() as logs:
+        await watch.look()
+        await watch.look()
+    assert (watch.looks, watch.problems) == (2, [])
+    return [line["event"] for line in logs]
 
 
 @pytest.mark.parametrize(

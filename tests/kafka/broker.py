@@ -86,9 +86,9 @@ class Broker:
         self._guard: subprocess.Popen[bytes] | None = None
         self._ports = ExitStack()
         port = self._ports.enter_context(reserved_port(port))
-        controller_port = self._ports.enter_context(reserved_port())
+        self.controller_port = self._ports.enter_context(reserved_port())
         self.bootstrap = f"127.0.0.1:{port}"
-        ports = {"port": port, "controller_port": controller_port}
+        ports = {"port": port, "controller_port": self.controller_port}
         self._properties.write_text(
             PROPERTIES.format(log_dir=self._data, **ports) + _guarded(users or {}, ports)
         )
@@ -124,6 +124,16 @@ class Broker:
     def data(self) -> Path:
         """The folder of the logs."""
         return self._data
+
+    def freeze(self) -> None:
+        """Let the process stand still: its connections stay open, and nobody is answered."""
+        assert self._broker is not None, "the broker is not running"
+        self._broker.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self._broker is not None, "the broker is not running"
+        self._broker.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """End the process at once, as `kill -9` does; the data stay."""
@@ -162,9 +172,14 @@ class Broker:
             broker.kill()
             broker.wait()
 
-    def _format(self) -> None:
-        cluster_id = uuid.uuid4().hex[:22]  # as long as Kafka's own, and never with the look of an option
-        arguments = ["format", "--standalone", "-t", cluster_id, "-c", str(self._properties)]
+    def _format(self, *how: str) -> None:
+        """`how` names the cluster; by default it is a new one of this broker alone."""
+        arguments = [
+            "format",
+            *(how or ("--standalone", "-t", new_cluster_id())),
+            "-c",
+            str(self._properties),
+        ]
         command = [*_java(), "kafka.tools.StorageTool", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, timeout=FORMAT_S_MAX, check=False)
         if done.returncode:
@@ -186,6 +201,11 @@ def start(port: int = 0, users: Mapping[str, str] | None = None) -> Broker:
         broker.stop()
         raise
     return broker
+
+
+def new_cluster_id() -> str:
+    """As long as Kafka's own, and never with the look of an option."""
+    return uuid.uuid4().hex[:22]
 
 
 def _guarded(users: Mapping[str, str], ports: Mapping[str, int]) -> str:

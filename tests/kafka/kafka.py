@@ -5,11 +5,20 @@ Promises that a topic can be used when `create_topic` returns. Never starts or s
 
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    ResourceType,
+)
 
 from tests.deadline import DEADLINE_S
 from tests.kafka.jars import TOOLS, jars, java
@@ -55,18 +64,36 @@ class Kafka:
 
     bootstrap: str
 
-    def create_topic(self, name: str, partitions: int) -> None:
-        """Create a topic with one replica; returns when it can be used.
+    def create_topic(
+        self, name: str, partitions: int, replicas: int = 1, config: Mapping[str, str] | None = None
+    ) -> None:
+        """Create a topic; returns when it can be used.
 
         Raises: confluent_kafka.KafkaException where it exists, TimeoutError.
         """
-        admin = self._admin()
-        admin.create_topics([NewTopic(name, partitions, 1)])[name].result(ADMIN_S_MAX)
+        admin, topic = self._admin(), NewTopic(name, partitions, replicas, config=dict(config or {}))
+        admin.create_topics([topic])[name].result(ADMIN_S_MAX)
         deadline = time.monotonic() + ADMIN_S_MAX
         while len(admin.list_topics(name, ADMIN_S_MAX).topics[name].partitions) < partitions:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"topic {name} was created and is not there after {ADMIN_S_MAX} s")
             time.sleep(0.01)
+
+    def configure_topic(self, name: str, setting: str, value: str) -> None:
+        """Change one setting of a topic."""
+        entry = ConfigEntry(setting, value, incremental_operation=AlterConfigOpType.SET)
+        admin, topic = self._admin(), ConfigResource(ResourceType.TOPIC, name, incremental_configs=[entry])
+        admin.incremental_alter_configs([topic])[topic].result(ADMIN_S_MAX)
+
+    def add_partitions(self, name: str, partitions: int) -> None:
+        """Raise a topic's partitions to this number."""
+        admin = self._admin()
+        admin.create_partitions([NewPartitions(name, partitions)])[name].result(ADMIN_S_MAX)
+
+    def leaders(self, name: str) -> dict[int, int]:
+        """By partition, the node that leads it; -1 where none does."""
+        found = self._admin().list_topics(name, ADMIN_S_MAX).topics[name].partitions
+        return {number: partition.leader for number, partition in found.items()}
 
     def delete_topic(self, name: str) -> None:
         admin = self._admin()  # it has to outlive the call, or there is no answer

@@ -7,13 +7,13 @@ import aiohttp
 import pytest
 import structlog
 
-from ingest import delivery
+from ingest import delivery, topic_watch
 from ingest.logs import configure_logs
 from tests.deadline import DEADLINE_S
 from tests.integration.ingest.conftest import Services
-from tests.integration.ingest.sender import SECRET, Sender, event, records
+from tests.integration.ingest.sender import SECRET, Sender, event, records, until
 from tests.integration.ingest.wire import connected, exchange
-from tests.kafka.kafka import AnyKafka
+from tests.kafka.kafka import AnyKafka, Kafka
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "webhooks"
 
@@ -195,3 +195,21 @@ async def test_a_secret_is_rotated_without_a_refusal(
         while await sender.send(event(1, 2, secret_key="new")) != 200:
             assert await sender.send(event(1, 3)) == 200
     assert await sender.send(event(1, 4)) == 200
+
+
+async def test_a_topic_that_becomes_compacted_shows_in_health_and_metrics(
+    kafka_real: Kafka,
+    unique: str,
+    serve: Services,
+    session: aiohttp.ClientSession,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(topic_watch, "LOOK_EVERY_S", 0.1)
+    kafka_real.create_topic(unique, 1)
+    service = await serve(kafka_real.bootstrap)
+    await asyncio.to_thread(kafka_real.configure_topic, unique, "cleanup.policy", "compact")
+    await until(lambda: bool(service.health().notes))
+    async with session.get(f"http://127.0.0.1:{service.admin_port}/health/ready") as page:
+        assert (page.status, f"Topic {unique} is compacted" in await page.text()) == (200, True)
+    async with session.get(f"http://127.0.0.1:{service.admin_port}/metrics") as page:
+        assert f'ingest_topic_unfit{{kind="compacted",topic="{unique}"}} 1.0' in await page.text()

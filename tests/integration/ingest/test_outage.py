@@ -42,6 +42,11 @@ async def ready(service: Service, session: aiohttp.ClientSession) -> tuple[int, 
         return page.status, await page.text()
 
 
+def given_up(service: Service) -> float:
+    """How many producers the service has replaced."""
+    return float(service.store.producer._metrics.producers_replaced._value.get())
+
+
 async def test_without_a_spool_no_webhook_is_answered_200_while_the_broker_is_down(
     broker: EmbeddedBroker, unique: str, serve: Services, session: aiohttp.ClientSession
 ) -> None:
@@ -147,15 +152,51 @@ async def test_a_broken_producer_is_replaced_while_the_requests_wait(
     assert_nothing_lost(sender.stored, await records(broker.bootstrap, unique))
 
 
-async def test_a_producer_that_gets_no_acknowledgement_is_replaced_while_the_requests_wait(
-    broker: EmbeddedBroker, unique: str, serve: Services, session: aiohttp.ClientSession
-) -> None:
-    service = await serve(broker.bootstrap)
+@pytest.mark.parametrize("spool", [True, False])
+async def test_while_kafka_stores_nothing_it_is_not_up_and_the_same_producer_tries_on(
+    broker: EmbeddedBroker, unique: str, serve: Services, session: aiohttp.ClientSession, tmp_path: Path,
+    spool: bool,
+) -> None:  # fmt: skip
+    service = await serve(broker.bootstrap, **({"INGEST_SPOOL_DIR": str(tmp_path / "s")} if spool else {}))
     sender = Sender(session, service.port)
     await sender.chat(1, 1)
-    broker.inject(PRODUCE, *[NOT_ENOUGH_REPLICAS] * 8)  # aiokafka tries again after 0.1 s, for ever
+    assert (await ready(service, session))[0] == 200
+    broker.inject(PRODUCE, *[NOT_ENOUGH_REPLICAS] * 100_000)
+    chats = asyncio.gather(*(sender.chat(chat, 5) for chat in range(10, 20)))
+    await until(lambda: not service.store.producer.up)
+    status, told = await ready(service, session)
+    assert (status, "acknowledges nothing" in told) == (200 if spool else 503, True)
+    await chats
+    assert set(sender.statuses[1:]) == {200 if spool else 503}
+    assert not service.store.producer.up  # a connection alone proves nothing
+    broker.heal(PRODUCE)
+    await until(lambda: service.store.producer.up and not service.store.spooling)
+    assert (await ready(service, session))[0] == 200
     await sender.chat(1, 3, first=1)
-    assert sender.statuses == [200] * 4
+    found = await records(broker.bootstrap, unique)
+    assert_nothing_lost(sender.stored, found)
+    assert len(found) == len(set(found))
+    assert given_up(service) == 0
+
+
+async def test_a_producer_that_is_given_up_is_not_up_before_an_acknowledgement_and_is_given_up_less_and_less(
+    broker: EmbeddedBroker, unique: str, serve: Services, session: aiohttp.ClientSession,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(producer, "PATIENCE_S", 0.6)
+    service = await serve(broker.bootstrap)
+    service.store.producer._patience_s = 0.6
+    sender = Sender(session, service.port)
+    broker.inject(PRODUCE, *[NOT_ENOUGH_REPLICAS] * 100_000)
+    assert await sender.send(event(1, 0)) == 503
+    for count in (1, 2):  # nobody sends anything, so what nobody waits for any more is tried again
+        await until(lambda count=count: given_up(service) >= count)
+        await until(lambda: service.store.producer.connected)
+        assert not service.store.producer.up
+    assert service.store.producer._patience_s >= 4 * 0.6
+    broker.heal(PRODUCE)
+    await until(lambda: service.store.producer.up)
+    await sender.chat(1, 3)
     assert_nothing_lost(sender.stored, await records(broker.bootstrap, unique))
 
 
@@ -188,6 +229,7 @@ async def test_a_record_that_kafka_refuses_for_good_is_not_answered_200_and_fail
     assert await sender.send(event(1, 0)) == 503
     await sender.chat(1, 3, first=1)
     assert sender.statuses == [503, 200, 200, 200]
+    assert given_up(service) == 0
     assert_nothing_lost(sender.stored, await records(broker.bootstrap, unique))
 
 

@@ -127,7 +127,7 @@ async def test_sigterm_ends_it_with_0_whatever_kafka_does(
     process = await run.begun(KAFKA_BOOTSTRAP_SERVERS=bootstrap, LIVECHAT_API_URL="http://127.0.0.1:9")
     assert process.stderr is not None
     told = b""
-    async with asyncio.timeout(2 * ENDS_S):
+    async with asyncio.timeout(DEADLINE_S):
         while told.count(b'"partition_ready"') < 2:
             told += await process.stderr.readline()
             assert process.returncode is None, told

@@ -1,0 +1,162 @@
+"""Both producers where brokers stand still or are gone."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from ingest import producer as ingest_producer
+from ingest.metrics import Metrics
+from ingest.store import Store
+from ingest.topic import Record
+from ingest.waiting import Outcome
+from tagger import metrics as tagger_metrics
+from tagger import producer as tagger_producer
+from tagger.producer import Producer
+from tests.kafka.broker import Broker
+from tests.kafka.cluster import Cluster
+from tests.kafka.kafka import Kafka
+
+# Brokers that are killed or frozen leave connections that aiokafka does not close.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.timeout(400),
+]
+
+PARTITIONS: Final = 6
+WAIT_S: Final = 120.0
+PAUSE_S: Final = 0.05  # of each sender between two records
+
+
+class Both:
+    """`ingest`'s store without a spool and the tagger's producer; each sends one record after the other, by key."""
+
+    def __init__(self, kafka: Cluster | Kafka, topic: str) -> None:
+        options = {"bootstrap_servers": kafka.bootstrap}
+        self.figures = Metrics()
+        self.store = Store(lambda: options, topic, None, self.figures)
+        self.producer = Producer(options)
+        self.outcomes: Counter[Outcome] = Counter()
+        self.kept: list[bytes] = []
+        self.decided: list[bytes] = []
+        self._topic, self._number = topic, 0
+        self.replaced_before = tagger_metrics.PRODUCERS_REPLACED._value.get()
+
+    def replaced(self) -> tuple[float, float]:
+        """Producers given up, of `ingest` and of the tagger."""
+        tagger = tagger_metrics.PRODUCERS_REPLACED._value.get() - self.replaced_before
+        return self.figures.producers_replaced._value.get(), tagger
+
+    async def keep(self) -> None:
+        """Send as webhooks come, whatever became of the ones before."""
+        while True:
+            self._number += 1
+            key = b"w%d" % self._number
+            outcome = await self.store.keep(Record(key, b"{}", ()))
+            self.outcomes[outcome] += 1
+            if outcome == "kafka":
+                self.kept.append(key)
+            await asyncio.sleep(PAUSE_S)
+
+    async def decide(self) -> None:
+        while True:
+            self._number += 1
+            key = b"d%d" % self._number
+            assert await self.producer.send(self._topic, key, {}) is None
+            self.decided.append(key)
+            await asyncio.sleep(PAUSE_S)
+
+    async def everything_moves(self) -> None:
+        """Return when both have stored more, in every partition as far as chance goes."""
+        kept, decided = len(self.kept), len(self.decided)
+        await until(lambda: len(self.kept) >= kept + 50 and len(self.decided) >= decided + 50)
+
+
+async def until(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while not done():
+            await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def sending(kafka: Cluster | Kafka, topic: str) -> AsyncIterator[Both]:
+    kafka.create_topic(topic, PARTITIONS)
+    both = Both(kafka, topic)
+    tasks = [asyncio.create_task(both.store.run())]
+    tasks += [asyncio.create_task(some()) for some in (both.keep, both.decide) for _ in range(10)]
+    try:
+        await both.everything_moves()
+        yield both
+        assert [task for task in tasks if task.done()] == []
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await both.store.stop(3)
+        await both.producer.stop()
+
+
+async def stored(bootstrap: str, topic: str) -> list[bytes]:
+    places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+    keys: list[bytes] = []
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap) as consumer:
+        consumer.assign(places)
+        await consumer.seek_to_beginning(*places)
+        ends = await consumer.end_offsets(places)
+        async with asyncio.timeout(WAIT_S):
+            for place in places:
+                while await consumer.position(place) < ends[place]:
+                    batch = await consumer.getmany(place, timeout_ms=200)
+                    keys += [record.key for record in batch.get(place, [])]
+    return keys
+
+
+async def test_a_frozen_broker_and_then_two_dead_ones_cost_nobody_the_producer_and_write_nothing_twice(
+    kafka_cluster: Cluster, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And with two away `ingest` is not up, until a record is acknowledged."""
+    for module in (ingest_producer, tagger_producer):  # whatever a busy machine takes to start two brokers
+        monkeypatch.setattr(module, "PATIENCE_S", WAIT_S)
+    async with sending(kafka_cluster, unique) as both:
+        leader = (await asyncio.to_thread(kafka_cluster.leaders, unique))[0]
+        await asyncio.to_thread(leader.freeze)
+        await both.everything_moves()
+        await asyncio.to_thread(leader.thaw)
+        await both.everything_moves()
+
+        gone = kafka_cluster.brokers[1:]
+        await asyncio.gather(*(asyncio.to_thread(broker.kill) for broker in gone))
+        await until(lambda: not both.store.producer.up)
+        kept, refused = len(both.kept), both.outcomes["not_stored"]
+        await until(lambda: both.outcomes["not_stored"] > refused + 20)
+        assert (len(both.kept), both.store.producer.up) == (kept, False)
+        await asyncio.to_thread(kafka_cluster.start, gone)
+        await until(lambda: both.store.producer.up)
+        await both.everything_moves()
+        assert both.replaced() == (0, 0)
+    found = await stored(kafka_cluster.bootstrap, unique)
+    assert set(both.kept) | set(both.decided) <= set(found)
+    assert len(found) == len(set(found))
+
+
+async def test_while_the_only_broker_is_frozen_nothing_counts_as_stored_and_afterwards_all_is_there_once(
+    kafka_own: Broker, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (ingest_producer, tagger_producer):
+        monkeypatch.setattr(module, "PATIENCE_S", WAIT_S)
+    async with sending(Kafka(kafka_own.bootstrap), unique) as both:
+        kafka_own.freeze()
+        await until(lambda: not both.store.producer.up)
+        kept, refused = len(both.kept), both.outcomes["not_stored"]
+        await until(lambda: both.outcomes["not_stored"] > refused + 5)
+        assert (len(both.kept), both.store.producer.up) == (kept, False)
+        kafka_own.thaw()
+        await both.everything_moves()
+        assert (both.store.producer.up, both.replaced()) == (True, (0, 0))
+    found = await stored(kafka_own.bootstrap, unique)
+    assert set(both.kept) | set(both.decided) <= set(found)
+    assert len(found) == len(set(found))
