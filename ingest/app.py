@@ -5,7 +5,8 @@
   404, 405 (Allow), 413, 415  not a webhook of LiveChat    408  the body did not come in time
   503  (Retry-After) not stored, or too busy to try: send it again
 
-No answer has a body, and none tells more than its status. A refusal is counted, and logged without content.
+No answer has a body, and none tells more than its status. A refusal is counted, logged without content, and the last
+answer of its connection, except where the secret was right and nothing but storing failed.
 """
 
 import asyncio
@@ -16,7 +17,8 @@ import structlog
 from aiohttp import web
 
 from ingest import delivery
-from ingest.connection import Answer
+from ingest.answer import Answer
+from ingest.connection import Connection
 from ingest.metrics import Metrics
 from ingest.settings import WebhookSecrets
 from ingest.store import Store
@@ -24,7 +26,9 @@ from ingest.waiting import STORED
 
 BODY_S_MAX: Final = 2.5  # for the rest of a body; with the 7 s of keeping it stays below LiveChat's 10 s
 IN_HAND_MAX: Final = 10_000  # requests at a time: 500 a second waiting for a dead Kafka are 3,500
-IN_HAND_BYTES_MAX: Final = 128 * 1024 * 1024  # of their bodies
+IN_HAND_BYTES_MAX: Final = 128 * 1024 * 1024  # of records that wait for Kafka
+COMING_BYTES_MAX: Final = 64 * 1024 * 1024  # of bodies that have not come as a whole
+NOT_STORED: Final = frozenset({"not_stored", "refused"})  # reasons of a 503 that whoever has the secret gets
 RETRY_AFTER_S: Final = 5  # LiveChat tries up to 3 times within a minute
 LOG_EVERY_S: Final = 1.0  # a line for each reason of refusal; the rest is counted in the next one
 
@@ -50,13 +54,23 @@ log = structlog.get_logger()
 class App:
     """Answers requests. `stopping` makes every answer the last of its connection."""
 
-    def __init__(self, store: Store, secrets: WebhookSecrets, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        store: Store,
+        secrets: WebhookSecrets,
+        metrics: Metrics,
+        organizations: frozenset[str] | None = None,
+    ) -> None:
+        """organizations: those whose webhooks are taken; None: any."""
         self._store, self._secrets, self._metrics = store, secrets, metrics
+        self._organizations = organizations
         self._keeping = {s: Answer(s, p, *HEADERS.get(s, ())) for s, p in PHRASES.items()}
         self._closing = {s: Answer(s, p, *HEADERS.get(s, ()), close=True) for s, p in PHRASES.items()}
         self._logged: dict[str, tuple[float, int]] = {}  # reason: when logged last, how many since
         self.in_hand = 0
         self.bytes_in_hand = 0
+        self._coming: dict[Connection, None] = {}  # those in the midst of a body, by when it began
+        self._bytes_coming = 0
         self.stopping = False
         self.last_webhook_ms = 0
         metrics.in_hand.set_function(lambda: self.in_hand)
@@ -65,42 +79,53 @@ class App:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self.in_hand += 1
         try:
-            status = await self._answer(request)
+            refusal = await self._try(request)
         finally:
             self.in_hand -= 1
+        status = 200 if refusal is None else self._refuse(refusal)
         whole = request.content.is_eof()  # else the rest of the body would be read as the next request
-        stays = whole and request.keep_alive and not self.stopping
+        welcome = refusal is None or refusal.reason in NOT_STORED
+        stays = welcome and whole and request.keep_alive and not self.stopping
         return (self._keeping if stays else self._closing)[status]
 
-    async def _answer(self, request: web.BaseRequest) -> int:
-        content = request.content
+    async def _try(self, request: web.BaseRequest) -> delivery.Refuse | None:
+        """Take one request in; None: it is answered 200."""
+        content, headers = request.content, request.headers
         refusal = delivery.read_head(
             request.method,
             request.raw_path,
-            request.headers.get("Content-Type", ""),
+            headers.get("Content-Type", ""),
+            headers.get("Content-Encoding", ""),
             None if content.is_eof() else request.content_length,
         )
         if refusal is not None:
-            return self._refuse(refusal)
+            return refusal
         if self.in_hand > IN_HAND_MAX or self.bytes_in_hand > IN_HAND_BYTES_MAX:
-            return self._refuse(delivery.Refuse(503, "busy"))
+            return delivery.Refuse(503, "busy")
+        connection = request.protocol
+        assert isinstance(connection, Connection)
         if content.is_eof():
             body: bytes | delivery.Refuse = content.read_nowait()  # the usual case: it came with the head
         else:
-            body = await self._rest(request)
+            body = await self._rest(request, connection)
         if isinstance(body, delivery.Refuse):
-            return self._refuse(body)
+            return body
         received_at_ms = time.time_ns() // 1_000_000
-        verdict = delivery.read(body, self._secrets(), received_at_ms)
+        verdict = delivery.read(body, self._secrets(), received_at_ms, self._organizations)
         if isinstance(verdict, delivery.Refuse):
-            return self._refuse(verdict)
+            return verdict
         self.last_webhook_ms = received_at_ms
         if isinstance(verdict, delivery.Ignore):
             self._metrics.webhook(verdict.action, "ignored").inc()
-            return 200
-        return await self._keep(verdict)
+            connection.may_yield()
+            return None
+        connection.stay()
+        try:
+            return await self._keep(verdict)
+        finally:
+            connection.may_yield()
 
-    async def _keep(self, webhook: delivery.Keep) -> int:
+    async def _keep(self, webhook: delivery.Keep) -> delivery.Refuse | None:
         if webhook.mended:
             self._metrics.mended.inc()
         size = len(webhook.record.value)
@@ -110,34 +135,40 @@ class App:
         finally:
             self.bytes_in_hand -= size
         self._metrics.webhook(webhook.action, outcome).inc()
-        if outcome in STORED:
-            return 200
-        return self._refuse(delivery.Refuse(503, outcome))
+        return None if outcome in STORED else delivery.Refuse(503, outcome)
 
-    async def _rest(self, request: web.BaseRequest) -> bytes | delivery.Refuse:
+    async def _rest(self, request: web.BaseRequest, connection: Connection) -> bytes | delivery.Refuse:
         """A body that did not come with its head: within a time, and never more of it than the limit."""
         if request.headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         parts, size = [], 0
+        self._coming[connection] = None
         try:
             async with asyncio.timeout(BODY_S_MAX):
                 while part := await request.content.readany():
                     parts.append(part)
                     size += len(part)
-                    self.bytes_in_hand += len(part)
+                    self._bytes_coming += len(part)
                     if size > delivery.BODY_BYTES_MAX:
                         return delivery.Refuse(413, "body_too_large")
-                    if self.bytes_in_hand > IN_HAND_BYTES_MAX:
-                        return delivery.Refuse(503, "busy")
+                    self._keep_coming_within_limit()
         except TimeoutError:
             return delivery.Refuse(408, "body_slow")
         except web.RequestPayloadError:
             return delivery.Refuse(400, "not_http")
-        except ConnectionError:
+        except (ConnectionError, RuntimeError):  # aiohttp's words for closed by them, and by us
             return delivery.Refuse(400, "hung_up")  # nobody is there to read it
         finally:
-            self.bytes_in_hand -= size
+            self._bytes_coming -= size
+            self._coming.pop(connection, None)
         return b"".join(parts)
+
+    def _keep_coming_within_limit(self) -> None:
+        """Give up the body that takes longest, so that who sends a part of one never turns those away who send all."""
+        if self._bytes_coming > COMING_BYTES_MAX and self._coming:
+            oldest = next(iter(self._coming))
+            del self._coming[oldest]
+            oldest.cut("yielded")
 
     def _refuse(self, refusal: delivery.Refuse, error: BaseException | None = None) -> int:
         """Count it, and log the first of its reason in every second."""

@@ -1,26 +1,24 @@
-"""The public door: HTTP connections with deadlines and a limit, which aiohttp's server does not have.
+"""The public door: HTTP connections with deadlines and limits, which aiohttp's server does not have.
 
-It promises that a sender who does not send holds nothing but a connection, for a while, and that what is no
+It promises that who sends nothing, sends little by little, or does not read what is answered holds a connection
+for a while and little memory, and that at the limit it is such a connection that yields to a new one. What is no
 HTTP is answered 400 with nothing of it quoted. It never looks into a body.
 """
 
 import asyncio
 import ctypes
-import email.utils
 import resource
 import socket
 import struct
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 from aiohttp import web
-from aiohttp.abc import AbstractStreamWriter
 
-from ingest.metrics import Metrics
+from ingest.incoming_body import IncomingBody, of_request
 
 CONNECTIONS_MAX: Final = 4_000  # LiveChat comes through a proxy over some dozens; each costs about 30 kB
 FILES_OF_OUR_OWN: Final = 100  # the spool, Kafka's connections, libraries
@@ -31,9 +29,17 @@ KEEP_ALIVE_S: Final = 75.0  # longer than the proxies before us, so that it is t
 LINGER_S: Final = (
     2.0  # for reading on after a refusal, so that the answer is read before the connection is reset
 )
+UNREAD_S_MAX: Final = 10.0  # for which answers may lie here unread; LiveChat waits no longer for one
+UNREAD_BYTES_MAX: Final = 32 * 1024  # of answers, then no more requests are handled; the kernel holds more
 LINE_BYTES_MAX: Final = 2_048  # of the request line
 FIELD_BYTES_MAX: Final = 4_096  # of one header
 HEADERS_MAX: Final = 50  # LiveChat sends ten, proxies add some
+HEAD_BYTES_MAX: Final = 16 * 1024  # of a head that is not whole yet; of one that is, 8 % more than that
+PIECE_BYTES: Final = 2 * 1024  # of what is read is looked at before the next piece; most webhooks are smaller
+BODY_BUFFER_BYTES: Final = 64 * 1024  # of a body that nobody has asked for yet; at twice that reading pauses
+BODY_BYTES_MAX: Final = 1024 * 1024  # of a body that is read on after its refusal; nothing good is as large
+CHUNKING_BYTES_MAX: Final = 1024  # that chunks may add to a body of any size: 150 of them, and beside that
+CHUNK_BYTES_MIN: Final = 512  # a chunk for each so many bytes; proxies make them of 4 KiB and more
 BACKLOG: Final = 1_024  # connections that the kernel may queue while the loop is busy
 SO_ATTACH_FILTER: Final = 26  # of Linux; Python's socket module does not name it
 LOOK_S: Final = 1.0  # how often the slow are looked for
@@ -41,92 +47,128 @@ LOOK_S: Final = 1.0  # how often the slow are looked for
 log = structlog.get_logger()
 
 
-class Answer(web.StreamResponse):
-    """An answer that is the same for everybody, made once: aiohttp takes 16 µs for one, a third of a request.
-
-    It tells no software and no reason: the status says what the sender needs.
-    """
-
-    def __init__(self, status: int, phrase: str, *headers: str, close: bool = False) -> None:
-        super().__init__(status=status)
-        self.closes = close
-        lines = [f"HTTP/1.1 {status} {phrase}", "Content-Length: 0", *headers]
-        self._head = "\r\n".join([*lines, *(["Connection: close"] if close else []), "Date: "]).encode()
-
-    @property
-    def keep_alive(self) -> bool:
-        return not self.closes
-
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        transport = request.transport
-        if transport is None or transport.is_closing():
-            raise ConnectionResetError
-        transport.write(self._head + _date() + b"\r\n\r\n")
-        return None
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """All is written."""
-
-
-_dated = (0, b"")
-
-
-def _date() -> bytes:
-    """The Date header's value, made once a second."""
-    global _dated  # noqa: PLW0603  # a cache of one
-    now = int(time.time())
-    if _dated[0] != now:
-        _dated = (now, email.utils.formatdate(now, usegmt=True).encode())
-    return _dated[1]
-
-
 class Connection(web.RequestHandler):
-    """One connection. aiohttp times neither the first byte nor the rest of a head, so it is done here."""
+    """One connection. aiohttp bounds neither the time of a head or of an answer nor what chunks cost: done here."""
 
-    __slots__ = ("_admitted", "_counted", "head_since")
+    __slots__ = ("_body", "_deaf", "_door", "_head_bytes", "_head_since", "_open", "_unread_since")
 
     def __init__(self, door: "Door", **options: Any) -> None:
         super().__init__(door, loop=door.loop, **options)
-        self.head_since = door.loop.time()  # when the head that is awaited began; 0 while none is
-        self._counted, self._admitted = 0, False
+        self._door = door
+        self._open: asyncio.Transport | None = None  # while it is; aiohttp drops its own reference early
+        self._body: IncomingBody | None = None
+        self._deaf = False  # it is cut, or what came is no HTTP: what comes behind is not looked at
+        self._head_since = door.loop.time()  # when the head that is awaited began; 0 while none has
+        self._head_bytes = 0
+        self._unread_since = 0.0  # since when answers lie here; 0 while none do
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        door = self._manager
-        assert isinstance(door, Door)
-        if door.count >= door.count_max:
-            door.metrics.connections_closed.labels("too_many").inc()
-            assert isinstance(transport, asyncio.Transport)
+    def connection_made(self, made: asyncio.BaseTransport) -> None:
+        door, transport = self._door, cast(asyncio.Transport, made)  # uvloop's is no subclass of it
+        if door.count >= door.count_max and not door.one_yields():
+            door.closed("too_many")
             transport.abort()
             return
-        self._admitted = True
+        self._open = transport
         door.count += 1
+        door.strangers[self] = None
+        transport.set_write_buffer_limits(high=UNREAD_BYTES_MAX)
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if self._admitted and isinstance(self._manager, Door):
-            self._manager.count -= 1
+        if self._open is not None:
+            self._door.count -= 1
+            self.stay()
+        self._open = self._body = None
+        self._messages.clear()  # each points back here, and what points in circles is freed late
         super().connection_lost(exc)
 
+    def stay(self) -> None:
+        """It yields to nobody until `may_yield`: what it sent has the secret and is being stored."""
+        self._door.strangers.pop(self, None)
+        self._door.known.pop(self, None)
+
+    def may_yield(self) -> None:
+        """It sent the secret and is answered: it yields after all strangers, and after those that rest longer."""
+        if self._open is not None:
+            self.stay()
+            self._door.known[self] = None
+
+    def cut(self, reason: str) -> None:
+        """Close it at once, whatever lies unread; the reason is one of `ingest_connections_closed_total`."""
+        if self._open is not None:
+            self._deaf = True
+            self._door.closed(reason)
+            self.stay()
+            self._open.abort()
+            self.force_close()
+
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._request_count != self._counted:
-            self._counted, self.head_since = self._request_count, 0.0
-        elif not self.head_since and self._awaits_head():
-            self.head_since = self._loop.time()
+        """Feed it piece by piece, so that what is wrong is seen before all of it has been parsed."""
+        if len(data) <= PIECE_BYTES:
+            self._take(data)
+            return
+        start = 0
+        while start < len(data) and not self._force_close and not self._deaf:
+            end = start + PIECE_BYTES + (self._body.left() if self._body is not None else 0)
+            if self._buffer_paused or self._reading_paused:  # the parser keeps it until there is room
+                end = len(data)
+            self._take(data[start:end])
+            start = end
+
+    def _take(self, piece: bytes) -> None:
+        """Have it parsed, and keep account of what came: a whole head, more of a body, or more of a head."""
+        if self._deaf:
+            return
+        requests, body = self._request_count, self._body
+        super().data_received(piece)
+        if self._request_count != requests and self._messages:
+            self._head_bytes, self._head_since = 0, 0.0
+            message, stream = self._messages[-1]
+            self._body = body = of_request(message, stream)
+            if (error := getattr(message, "exc", None)) is not None:
+                self._deaf = True
+                error.__traceback__ = None  # it holds what was received, and points in a circle
+        elif body is not None:
+            body.wire += len(piece)
+        else:
+            self._head_goes_on(len(piece))
+        if body is None:
+            return
+        if body.stream.is_eof():
+            self._body = None
+            if not body.ends_with(piece):
+                self._head_goes_on(0)
+        elif body.wire > BODY_BYTES_MAX:
+            self.cut("body")
+        elif body.length is None and not self._reading_paused and body.chunking() > _chunking_max(body):
+            self.cut("chunks")
+
+    def _head_goes_on(self, size: int) -> None:
+        self._head_bytes += size
+        self._head_since = self._head_since or self._loop.time()
+        if self._head_bytes > HEAD_BYTES_MAX:
+            self.cut("head")
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         """aiohttp asks for it after each body that was read, a twentieth of a request; mostly nothing was paused."""
         if self._reading_paused:
             super().resume_reading(resume_parser)
 
+    def look(self, now: float) -> None:
+        """Close it where the other side has taken its time."""
+        if self._open is None:
+            return
+        if self._head_since and now - self._head_since >= HEAD_S_MAX and self._awaits_head():
+            self.cut("slow")
+        elif not self._open.get_write_buffer_size():
+            self._unread_since = 0.0
+        elif not self._unread_since:
+            self._unread_since = now
+        elif now - self._unread_since >= UNREAD_S_MAX:
+            self.cut("unread")
+
     def _awaits_head(self) -> bool:
         return self._waiter is not None and not self._waiter.done()
-
-    def close_if_slow(self, now: float) -> bool:
-        if not self.head_since or now - self.head_since < HEAD_S_MAX or not self._awaits_head():
-            return False
-        self.force_close()
-        return True
 
     def handle_error(
         self,
@@ -136,26 +178,36 @@ class Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """What aiohttp could not read as HTTP, or a mistake of ours; aiohttp would quote and log it."""
-        assert isinstance(self._manager, Door)
-        return self._manager.on_error(status, exc)
+        return self._door.on_error(status, exc)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        log.error("a connection failed", exc_info=kw.get("exc_info"))
+        error = kw.get("exc_info")
+        # Behind a refusal the body may be no HTTP; and aiohttp may go on reading where we have closed.
+        if not isinstance(error, web.RequestPayloadError) and not self._force_close:
+            log.error("a connection failed", exc_info=error)
+
+
+def _chunking_max(body: IncomingBody) -> float:
+    """Bytes that chunks may add to it: a chunk has a length of up to 5 digits and two line ends."""
+    came: int = body.stream.total_bytes
+    return CHUNKING_BYTES_MAX + came / CHUNK_BYTES_MIN * 9
 
 
 class Door(web.Server):
-    """Listens, on one or more processes' sockets of the same port (SO_REUSEPORT)."""
+    """Listens. `handler` answers requests, `on_error` what is none, `closed` is told why a connection was cut."""
 
     def __init__(
         self,
         handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
         on_error: Callable[[int, BaseException | None], web.StreamResponse],
-        metrics: Metrics,
+        closed: Callable[[str], None],
     ) -> None:
         super().__init__(handler)
-        self.loop, self.on_error, self.metrics = asyncio.get_running_loop(), on_error, metrics
+        self.loop, self.on_error, self.closed = asyncio.get_running_loop(), on_error, closed
         self.count = self.count_max = 0  # open connections
-        metrics.connections.set_function(lambda: self.count)
+        # Those that yield where there are too many, the first ones first; as many as there are connections.
+        self.strangers: dict[Connection, None] = {}  # by when they came
+        self.known: dict[Connection, None] = {}  # by when they last sent a right secret
         self._socket: socket.socket | None = None
         self._listening: asyncio.Server | None = None
 
@@ -168,25 +220,40 @@ class Door(web.Server):
             max_line_size=LINE_BYTES_MAX,
             max_field_size=FIELD_BYTES_MAX,
             max_headers=HEADERS_MAX,
+            read_bufsize=BODY_BUFFER_BYTES,
             auto_decompress=False,  # LiveChat does not compress; a bomb might
         )
 
-    async def open(self, host: str, port: int) -> int:
-        """Listen, and tell the port. Raises OSError where the address is taken."""
-        self.count_max = min(CONNECTIONS_MAX, _files_allowed() - FILES_OF_OUR_OWN)
+    def one_yields(self) -> bool:
+        """Make room for a new connection; False where all have something in hand that has the secret."""
+        for yielding in (self.strangers, self.known):
+            for connection in yielding:
+                connection.cut("yielded")
+                return True
+        return False
+
+    async def open(
+        self, host: str, port: int, *, shared: bool = True, connections_max: int | None = None
+    ) -> int:
+        """Listen, and tell the port. Raises OSError where the address is taken.
+
+        shared           other processes may listen at the same port (SO_REUSEPORT)
+        connections_max  None: as many as the process can have
+        """
+        self.count_max = connections_max or min(CONNECTIONS_MAX, _files_allowed() - FILES_OF_OUR_OWN)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=True)
+        self._socket = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=shared)
         self._socket.setblocking(False)
         self._listening = await self.loop.create_server(self, sock=self._socket.dup(), backlog=BACKLOG)
         return int(self._socket.getsockname()[1])
 
     async def close_the_slow(self) -> None:
-        """Close connections whose head does not come, for ever."""
+        """Close connections whose head does not come or whose answers nobody reads, for ever."""
         while True:
             await asyncio.sleep(LOOK_S)
             now = self.loop.time()
-            slow = sum(connection.close_if_slow(now) for connection in self.connections)  # type: ignore[attr-defined]
-            self.metrics.connections_closed.labels("slow").inc(slow)
+            for connection in self.connections:
+                connection.look(now)  # type: ignore[attr-defined]  # all are ours
 
     async def stop_listening(self) -> None:
         """Stop so that nobody is cut off: closing a listening socket resets the connections in its queue."""

@@ -1,7 +1,8 @@
 """One webhook POST, judged: kept, ignored or refused. Pure.
 
-It promises that a refusal tells nothing before the secret is right, that the secret goes no further than the
-comparison, and that whatever can be kept is kept: only what no record can be keyed by is malformed.
+It promises that a refusal tells nothing before the secret is right, and that a body without it is not even parsed:
+no stranger's body costs more than a good one of its size. The secret goes no further than the comparison, and
+whatever can be kept is kept: only what no record can be keyed by is malformed.
 It never raises for what a body can hold, and no reason holds anything of it.
 """
 
@@ -20,7 +21,8 @@ RECORD_BYTES_MAX: Final = 512 * 1024  # numbers can grow when written anew; Kafk
 KEY_BYTES_MAX: Final = (
     512  # documented ids have 10 to 36 characters; keys are remembered, so they are bounded
 )
-MENDED_MAX: Final = 1_000  # surrogates looked at in one body: more is no text of a person
+SECRET_BYTES_MAX: Final = 256  # of one configured secret
+SECRETS_TRIED_MAX: Final = 4  # values named secret_key in one body; LiveChat sends one
 # Nesting is bounded by orjson: it reads 1024 levels and writes 254, without recursion; a rich message has 12.
 
 # Every webhook of API 3.3 to 3.6. https://platform.text.com/docs/management/webhooks
@@ -67,11 +69,17 @@ DOCUMENTED_ACTIONS: Final = topic.STORED_ACTIONS | {
     *("thread_tagged", "thread_untagged", "user_added_to_chat", "user_removed_from_chat"),
 }
 
-# A surrogate written as an escape, not behind an escaped backslash: with its other half (group 2), or alone.
-_SURROGATE: Final = re.compile(
-    rb"(?<!\\)((?:\\\\)*)(?:"
-    rb"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+# One escape of a JSON string: an escaped backslash or both halves of a character (group 1), or one half alone.
+_ESCAPE: Final = re.compile(
+    rb"\\(?:(\\|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
+_SECRET_KEY: Final = b'"secret_key"'
+_SECRET: Final = re.compile(
+    rb'[ \t\r\n]*+:[ \t\r\n]*+("(?:[^"\\]++|\\.)*+")', re.DOTALL
+)  # what stands behind it
+_SECRET_SPAN: Final = (
+    6 * SECRET_BYTES_MAX + 64
+)  # bytes: the longest secret with all of it escaped, and blanks
 
 
 class Keep(NamedTuple):
@@ -98,9 +106,11 @@ class Refuse(NamedTuple):
 Verdict = Keep | Ignore | Refuse
 
 
-def read_head(method: str, target: str, content_type: str, length: int | None) -> Refuse | None:
-    """Judge a request before its body is read, in this order: target, method, declared bytes, type."""
-    if target.partition("?")[0] != PATH:
+def read_head(
+    method: str, target: str, content_type: str, content_encoding: str, length: int | None
+) -> Refuse | None:
+    """Judge a request before its body is read, in this order: target, method, declared bytes, type, encoding."""
+    if _path(target) != PATH:
         return Refuse(404, "path")
     if method != "POST":
         return Refuse(405, "method")
@@ -109,26 +119,78 @@ def read_head(method: str, target: str, content_type: str, length: int | None) -
     # Parameters are not looked at: JSON is UTF-8 whatever a charset says (RFC 8259 §8.1).
     if content_type.partition(";")[0].strip().lower() != "application/json":
         return Refuse(415, "content_type")
+    if content_encoding and content_encoding.strip().lower() != "identity":
+        return Refuse(415, "content_encoding")
     return None
 
 
-def read(body: bytes, secrets: Sequence[bytes], received_at_ms: int) -> Verdict:
-    """Judge a whole body. `secrets` are all that are in force; none of them is empty."""
+def _path(target: str) -> str:
+    """The path of a request target: `/path?query`, or `http://host/path?query` as to a proxy (RFC 9112 §3.2.2)."""
+    path = target.partition("?")[0]
+    scheme, absolute, rest = path.partition("://")
+    if absolute and scheme.lower() in ("http", "https"):
+        path = "/" + rest.partition("/")[2]
+    return path
+
+
+def read(
+    body: bytes, secrets: tuple[bytes, ...], received_at_ms: int, organizations: frozenset[str] | None = None
+) -> Verdict:
+    """Judge a whole body.
+
+    secrets        all that are in force; none of them is empty
+    organizations  those whose webhooks are taken, as `topic.organization_of` tells them; None: any
+    """
     if len(body) > BODY_BYTES_MAX:
         return Refuse(413, "body_too_large")
+    told, reason = _find_secret(body, secrets)
+    if told is None:
+        return Refuse(401, reason)
     envelope, mended = _parse(body)
     if envelope is _NOT_JSON:
         return Refuse(400, "not_json")
     if not isinstance(envelope, dict):
         return Refuse(401, "secret")
-    if not _is_secret(envelope.pop("secret_key", None), secrets):
+    given = envelope.pop("secret_key", None)
+    if given != told and not _is_secret(given, secrets):
         return Refuse(401, "secret")
+    organization = topic.organization_of(envelope)
+    if organizations is not None and organization not in organizations:
+        return Refuse(401, "other_organization")
     action = envelope.get("action")
     if not isinstance(action, str):
         return Refuse(400, "action")
     if action not in topic.STORED_ACTIONS:
         return Ignore(action if action in DOCUMENTED_ACTIONS else "other")
-    return _keep(envelope, action, mended, received_at_ms)
+    verdict = _keep(envelope, action, mended, received_at_ms)
+    if isinstance(verdict, Keep) and topic.holds_secret(verdict.record.value, secrets):
+        return _keep(topic.without_secrets(envelope, secrets), action, mended, received_at_ms)
+    return verdict
+
+
+def _find_secret(body: bytes, secrets: tuple[bytes, ...]) -> tuple[str | None, str]:
+    """(a right secret that stands anywhere in the body as a `secret_key`, or None; why there is none).
+
+    What is searched for is the name, which everybody knows. To search for the secrets themselves would tell them:
+    how long that takes depends on what of them the body holds.
+    """
+    at, reason = -1, "no_secret"
+    for _ in range(SECRETS_TRIED_MAX):
+        at = body.find(_SECRET_KEY, at + 1)
+        if at < 0:
+            break
+        reason = "secret"
+        behind = at + len(_SECRET_KEY)
+        literal = _SECRET.match(body, behind, behind + _SECRET_SPAN)
+        if literal is None:
+            continue
+        try:
+            told = orjson.loads(literal[1])
+        except orjson.JSONDecodeError:
+            continue
+        if _is_secret(told, secrets):
+            return told, ""
+    return None, reason
 
 
 _NOT_JSON: Final = object()
@@ -140,7 +202,7 @@ def _parse(body: bytes) -> tuple[Any, bool]:
         return orjson.loads(body), False
     except orjson.JSONDecodeError:
         pass
-    mended = _SURROGATE.sub(lambda half: half[0] if half[2] else half[1] + rb"\ufffd", body, MENDED_MAX)
+    mended = _ESCAPE.sub(lambda escape: escape[0] if escape[1] else rb"\ufffd", body)
     try:
         return (orjson.loads(mended), True) if mended != body else (_NOT_JSON, False)
     except orjson.JSONDecodeError:

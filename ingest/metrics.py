@@ -48,7 +48,7 @@ class Metrics:
             for result in ("kafka", "spool", "not_stored", "refused"):
                 self.webhook(action, result)
         self.webhook("other", "ignored")
-        for reason in ("secret", "not_stored", "busy", "error"):
+        for reason in ("secret", "other_organization", "not_stored", "busy", "error"):
             self.refusals.labels(reason)
         self.mended = Counter(
             "ingest_mended_total", "Webhooks with half an emoji, replaced by U+FFFD.", registry=registry
@@ -64,10 +64,26 @@ class Metrics:
         self.connections = Gauge("ingest_connections", "Open connections.", registry=registry)
         self.connections_closed = Counter(
             "ingest_connections_closed_total",
-            "Connections that were closed on the sender: too_many, slow (no whole head in time).",
+            "Connections that were closed on the sender. reason: slow (no whole head in time), head (too long), "
+            "unread (answers that it does not read), body (goes on after its refusal), chunks (too small), "
+            "yielded (at the limit, to a new connection or body), too_many (at the limit, and none could yield).",
             ["reason"],
             registry=registry,
         )
+        self.admin_connections_closed = Counter(
+            "ingest_admin_connections_closed_total",
+            "Connections to health and metrics that were closed on the other side, for the same reasons.",
+            ["reason"],
+            registry=registry,
+        )
+        for reason in ("slow", "head", "unread", "body", "chunks", "yielded", "too_many"):
+            self.connections_closed.labels(reason)
+
+    def connection_closed(self, reason: str) -> None:
+        self.connections_closed.labels(reason).inc()
+
+    def admin_connection_closed(self, reason: str) -> None:
+        self.admin_connections_closed.labels(reason).inc()
 
     def _about_kafka(self, registry: CollectorRegistry) -> None:
         self.kafka_up = Gauge(

@@ -12,21 +12,18 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, NoReturn, TypeVar, get_args
 
-import orjson
 import structlog
 import uvloop
-from aiohttp import web
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import generate_latest
 from pydantic import Field, FilePath, PrivateAttr, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingest import advice as advice  # noqa: PLC0414  # every process takes these from here
 from ingest import kafka_settings
+from ingest.admin import AdminServer as AdminServer  # noqa: PLC0414
+from ingest.admin import Health as Health  # noqa: PLC0414
 from ingest.logs import configure_logs as configure_logs  # noqa: PLC0414
 from ingest.supervision import Tasks as Tasks  # noqa: PLC0414
 from ingest.supervision import closed as closed  # noqa: PLC0414
@@ -274,53 +271,3 @@ def collect_garbage_seldom() -> None:
     """
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS_MAX, 20, 10)
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """What a process says of itself: sentences, and where they are complaints, what to do."""
-
-    live: list[str] = field(default_factory=list)  # any: restart me
-    ready: list[str] = field(default_factory=list)  # any: send me nothing
-    notes: list[str] = field(default_factory=list)
-
-
-class AdminServer:
-    """GET /health/live, /health/ready and /metrics, on an address of their own that the public never sees."""
-
-    def __init__(
-        self, host: str, port: int, health: Callable[[], Health], registry: CollectorRegistry
-    ) -> None:
-        self._host, self.port = host, port  # port 0: any free one, known after start
-        self._health, self._registry = health, registry
-        app = web.Application()
-        app.router.add_get("/health/live", self._live)
-        app.router.add_get("/health/ready", self._ready)
-        app.router.add_get("/metrics", self._metrics)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-
-    async def start(self) -> None:
-        """Listen; OSError where the address is taken."""
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self.port)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
-
-    async def stop(self) -> None:
-        await self._runner.cleanup()
-
-    async def _live(self, _: web.Request) -> web.Response:
-        health = self._health()
-        return self._page(health.live, health.notes)
-
-    async def _ready(self, _: web.Request) -> web.Response:
-        health = self._health()
-        return self._page(health.live + health.ready, health.notes)
-
-    def _page(self, complaints: list[str], notes: list[str]) -> web.Response:
-        body = orjson.dumps({"ok": not complaints, "complaints": complaints, "notes": notes}) + b"\n"
-        return web.Response(status=503 if complaints else 200, body=body, content_type="application/json")
-
-    async def _metrics(self, _: web.Request) -> web.Response:
-        headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
-        return web.Response(body=generate_latest(self._registry), headers=headers)

@@ -42,10 +42,16 @@ class Service:
             [topic_check.webhooks(settings.kafka_webhooks_topic)],
             metrics.topic_unfit,
         )
-        self._app = App(self.store, WebhookSecrets(settings.secret("livechat_webhook_secrets")), metrics)
-        self._door = Door(self._app.handle, self._app.on_error, metrics)
+        secrets = WebhookSecrets(settings.secret("livechat_webhook_secrets"))
+        self._app = App(self.store, secrets, metrics, settings.organizations())
+        self._door = Door(self._app.handle, self._app.on_error, metrics.connection_closed)
+        metrics.connections.set_function(lambda: self._door.count)
         self._admin = AdminServer(
-            settings.ingest_admin_host, settings.ingest_admin_port, self.health, metrics.registry
+            settings.ingest_admin_host,
+            settings.ingest_admin_port,
+            self.health,
+            metrics.registry,
+            metrics.admin_connection_closed,
         )
         self._tasks = Tasks(lambda name: metrics.task_restarts.labels(name).inc())
         self.port = self.admin_port = 0
@@ -96,6 +102,7 @@ class Service:
             name, host, port = "INGEST_ADMIN", settings.ingest_admin_host, settings.ingest_admin_port
             await self._admin.start()
             self.admin_port = self._admin.port
+            self._tasks.start("slow_admin_connections", self._admin.close_the_slow)
             log.info("health and metrics", host=host, port=self.admin_port)
             name, host, port = "INGEST", settings.ingest_host, settings.ingest_port
             self.port = await self._door.open(host, port)

@@ -6,6 +6,7 @@ from pathlib import Path
 import structlog
 from pydantic import Field, SecretStr, field_validator
 
+from ingest.delivery import SECRET_BYTES_MAX
 from ingest.runtime import KafkaConnection, LogSettings, SecretFile
 
 log = structlog.get_logger()
@@ -25,22 +26,51 @@ class IngestSettings(KafkaConnection, LogSettings):
     livechat_webhook_secrets: SecretStr = Field(
         description="secret_key of the webhooks' registration; several for rotation, comma separated"
     )
+    ingest_organizations: str | None = Field(
+        None, description="ids of the organizations whose webhooks are taken, comma separated; unset: any"
+    )
 
     @field_validator("livechat_webhook_secrets")
     @classmethod
     def _all_secrets_say_something(cls, value: SecretStr) -> SecretStr:
-        if not all(split_secrets(value.get_secret_value())):
-            raise ValueError("one of the secrets is empty, and an empty one would let everybody in")
+        problem = problem_with(split_secrets(value.get_secret_value()))
+        if problem is not None:
+            raise ValueError(problem)
         return value
+
+    @field_validator("ingest_organizations")
+    @classmethod
+    def _all_organizations_have_a_name(cls, value: str | None) -> str | None:
+        if value is not None and not all(split(value)):
+            raise ValueError("one of the organizations has no id")
+        return value
+
+    def organizations(self) -> frozenset[str] | None:
+        """Whose webhooks are taken; None: any. API 3.3 names a license; its number is the id then."""
+        return None if self.ingest_organizations is None else frozenset(split(self.ingest_organizations))
+
+
+def split(text: str) -> list[str]:
+    """What commas or lines separate, without the blanks around it."""
+    return re.split(r"\s*[,\n]\s*", text.strip())
 
 
 def split_secrets(text: str) -> tuple[bytes, ...]:
-    """The secrets in a variable or a file: separated by commas or lines, blanks around them left out."""
-    return tuple(part.encode() for part in re.split(r"\s*[,\n]\s*", text.strip()))
+    """The secrets in a variable or a file, as bytes of UTF-8."""
+    return tuple(part.encode() for part in split(text))
+
+
+def problem_with(secrets: tuple[bytes, ...]) -> str | None:
+    """Why these cannot be in force, without a word of them; None where they can."""
+    if not all(secrets):
+        return "one of the secrets is empty, and an empty one would let everybody in"
+    if max(map(len, secrets)) > SECRET_BYTES_MAX:
+        return f"one of the secrets is longer than {SECRET_BYTES_MAX} bytes"
+    return None
 
 
 class WebhookSecrets:
-    """All secrets in force, following their file. A changed file that names an empty one changes nothing."""
+    """All secrets in force, following their file. A changed file that names an unusable one changes nothing."""
 
     def __init__(self, source: SecretFile) -> None:
         self._source, self._text = source, source.value()
@@ -51,9 +81,9 @@ class WebhookSecrets:
         if text is not self._text:
             self._text = text
             secrets = split_secrets(text)
-            if all(secrets):
+            if problem_with(secrets) is None:
                 self._secrets = secrets
                 log.info("webhook secrets read anew", count=len(secrets))
             else:
-                log.error("the changed file of LIVECHAT_WEBHOOK_SECRETS names an empty one and is ignored")
+                log.error("the changed file of LIVECHAT_WEBHOOK_SECRETS names an unusable one and is ignored")
         return self._secrets

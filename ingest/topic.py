@@ -3,11 +3,15 @@
 A record of `livechat.webhooks` is one webhook of LiveChat:
   key      `<organization_id or license_id>:<chat_id>`, so that a chat lives in one partition, in order
   value    the webhook's JSON without `secret_key`, unknown fields kept; this is the truth
+           The webhook's secret stands nowhere in it: a string that is the secret, whatever its name and depth, reads
+           `[secret]`, and so does each place where a secret of 16 bytes or more stands inside a string or a name.
+           A shorter one may be a word that people write, so what they wrote around it is left alone.
   headers  `action`, `received_at_ms`: hints for people with a console consumer, nothing depends on them
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -15,6 +19,9 @@ import orjson
 # The three webhooks that are stored. Every other action is answered 200 and dropped.
 # https://platform.text.com/docs/management/webhooks
 STORED_ACTIONS: Final = frozenset({"incoming_chat", "incoming_event", "chat_deactivated"})
+
+HIDDEN: Final = "[secret]"  # stands where the webhook's secret stood
+SECRET_BYTES_MIN: Final = 16  # what is shorter is not looked for inside of texts
 
 
 class Record(NamedTuple):
@@ -75,6 +82,45 @@ def encode(envelope: Mapping[str, Any], organization: str, chat_id: str, receive
     action = str(envelope["action"]).encode()
     headers = (("action", action), ("received_at_ms", str(received_at_ms).encode()))
     return Record(record_key(organization, chat_id), value, headers)
+
+
+def holds_secret(value: bytes, secrets: tuple[bytes, ...]) -> bool:
+    """Whether one of the webhook's secrets stands in a record's value, by chance or by design."""
+    return any(written in value for written in _written(secrets))
+
+
+@lru_cache(maxsize=4)  # sets of secrets in force: one, and another after each rotation
+def _written(secrets: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """What a value holds where a string or a number is a secret, or where a long secret stands inside a string."""
+    parts: list[bytes] = []
+    for secret in secrets:
+        string = orjson.dumps(secret.decode())
+        parts.append(string[1:-1] if len(secret) >= SECRET_BYTES_MIN or secret.isdigit() else string)
+    return tuple(parts)
+
+
+def without_secrets(document: Any, secrets: Sequence[bytes]) -> Any:
+    """A JSON document with `[secret]` where one of the secrets stood. It nests as deep as orjson writes: 254 levels."""
+    whole = frozenset(secret.decode() for secret in secrets)
+    inside = sorted((secret for secret in whole if len(secret.encode()) >= SECRET_BYTES_MIN), key=len)[::-1]
+
+    def hide(text: str) -> str:
+        if text in whole:
+            return HIDDEN
+        for secret in inside:  # the longest first, for it may hold another one
+            text = text.replace(secret, HIDDEN)
+        return text
+
+    def walk(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {hide(name): walk(field) for name, field in node.items()}
+        if isinstance(node, list):
+            return [walk(item) for item in node]
+        if isinstance(node, str):
+            return hide(node)
+        return HIDDEN if type(node) is int and str(node) in whole else node
+
+    return walk(document)
 
 
 def decode(value: bytes | None) -> Webhook | Unreadable:

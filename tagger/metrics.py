@@ -30,6 +30,13 @@ TAGS_DOUBTFUL: Final = Gauge(
     registry=REGISTRY,
 )
 RULE_HITS: Final = Counter("tagger_rule_hits", "Threads in which a rule held.", ["rule"], registry=REGISTRY)
+ADMIN_CONNECTIONS_CLOSED: Final = Counter(
+    "tagger_admin_connections_closed",
+    "Connections to health and metrics that were closed on the other side, and why: slow, head, unread, body, chunks, "
+    "yielded, too_many.",
+    ["reason"],
+    registry=REGISTRY,
+)
 RULES_NEVER_HIT: Final = Gauge(
     "tagger_rules_never_hit",
     "Rules in force that held in no thread that this process settled.",

@@ -119,9 +119,11 @@ async def serve(stopping: asyncio.Event, settings: RunSettings, keywords: Keywor
         settings.tagger_admin_port,
         health,
         metrics.REGISTRY,
+        lambda reason: metrics.ADMIN_CONNECTIONS_CLOSED.labels(reason).inc(),
     )
     try:
         await listen(admin, settings)
+        tasks.start("slow_admin_connections", admin.close_the_slow)
         announce(keywords, True)
         for name, watch in watches_of(settings, keywords, who, client, producer, consumer):
             tasks.start(name, watch)

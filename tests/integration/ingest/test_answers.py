@@ -9,9 +9,9 @@ import structlog
 
 from ingest import delivery, topic_watch
 from ingest.logs import configure_logs
-from tests.deadline import DEADLINE_S
+from tests.deadline import DEADLINE_S, until
 from tests.integration.ingest.conftest import Services
-from tests.integration.ingest.sender import SECRET, Sender, event, records, until
+from tests.integration.ingest.sender import SECRET, Sender, event, records
 from tests.integration.ingest.wire import connected, exchange
 from tests.kafka.kafka import AnyKafka, Kafka
 
@@ -64,10 +64,11 @@ async def test_every_documented_body_is_answered_200(
         (415, head(2).replace(b"Content-Type", b"X-Content-Type") + b"{}"),
         (401, head(2) + b"{}"),
         (401, head(len(event(1, 1, secret_key="wrong"))) + event(1, 1, secret_key="wrong")),
-        (400, head(0)),
-        (400, head(None)),
-        (400, head(3) + b"{}}"),
-        (400, head(20, "Content-Encoding: gzip") + b"\x1f\x8b" + b"\x00" * 18),
+        (401, head(0)),
+        (401, head(None)),
+        (401, head(3) + b"{}}"),
+        (400, head(len(event(1, 1)) - 1) + event(1, 1)[:-1]),
+        (415, head(20, "Content-Encoding: gzip") + b"\x1f\x8b" + b"\x00" * 18),
         (400, head(len(event(1, 1, payload={}))) + event(1, 1, payload={})),
         (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 60),
         (400, b"POST secret-canary HTTP/9.9\r\n\r\n"),
@@ -76,7 +77,21 @@ async def test_every_documented_body_is_answered_200(
         (400, head(None, "Content-Length: nine")),
         (400, head(5, "Transfer-Encoding: chunked") + b"0\r\n\r\n"),
         (400, head(None, "Transfer-Encoding: chunked") + b"zz\r\nsecret-canary\r\n"),
+        (400, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        (400, head(2, "Content-Length: 3") + b"{}"),
+        (400, head(2, "Transfer-Encoding: chunked", "Transfer-Encoding: identity") + b"{}"),
+        (400, head(None, "Transfer-Encoding: xchunked") + b"0\r\n\r\n"),
+        (400, head(2, "X: \0") + b"{}"),
+        (400, head(2, "X : y") + b"{}"),
+        (400, head(2).replace(b"\r\n", b"\n") + b"{}"),
+        (400, head(None, "Content-Length: +2") + b"{}"),
+        (400, head(None, "Transfer-Encoding: chunked") + b"7fffffffffffffff0\r\n"),
+        (400, head(None, "Transfer-Encoding: chunked") + b"2\r\n{}\r\n0\r\n" + b"X: y\r\n" * 500 + b"\r\n"),
+        (404, head(None, line="GET http://x/metrics HTTP/1.1")),
+        (404, head(None, "Connection: Upgrade", "Upgrade: websocket", line="GET / HTTP/1.1") + b"x" * 999),
         (200, head(len(event(1, 1))) + event(1, 1)),
+        (200, head(len(event(1, 1)), line="POST http://x:1/webhooks/livechat HTTP/1.1") + event(1, 1)),
+        (200, head(len(event(1, 1)), "Content-Encoding: identity") + event(1, 1)),
         (200, head(len(event(1, 1)), "Expect: 100-continue") + event(1, 1)),
         (
             200,
@@ -99,8 +114,19 @@ async def test_a_request_gets_its_status_and_not_a_word_more(
     told = {line.split(b": ")[0]: line.split(b": ")[1] for line in lines}
     assert told.pop(b"Content-Length") == b"0"
     assert told.pop(b"Date").endswith(b" GMT")
-    told.pop(b"Connection", None)
+    assert (told.pop(b"Connection", None) == b"close") == (status != 200 or b"HTTP/1.0" in request_bytes)
     assert told == ({b"Allow": b"POST"} if status == 405 else {})
+
+
+async def test_of_another_organization_nothing_is_taken(
+    kafka_embedded: AnyKafka, unique: str, serve: Services, session: aiohttp.ClientSession
+) -> None:
+    kafka_embedded.create_topic(unique, 3)
+    service = await serve(kafka_embedded.bootstrap, INGEST_ORGANIZATIONS="p, o")
+    sender = Sender(session, service.port)
+    assert await sender.send(event(1, 1)) == 200
+    assert await sender.send(event(1, 2, organization_id="other")) == 401
+    assert await records(kafka_embedded.bootstrap, unique) == [("C1", "T1_1")]
 
 
 async def test_one_connection_serves_many_requests_until_one_is_left_unread(
@@ -141,6 +167,7 @@ async def test_refusals_are_counted_by_reason_and_actions_by_name(
     await sender.send(event(1, 1, action="made up by somebody"))
     await sender.send(event(1, 1, secret_key="wrong"))
     await sender.send(b"junk")
+    await sender.send(event(1, 1)[:-1])
     await sender.send(event(1, 1).replace(b'"hi"', rb'"\ud83d"'))
     async with session.get(f"http://127.0.0.1:{service.admin_port}/metrics") as page:
         metrics = await page.text()
@@ -149,6 +176,7 @@ async def test_refusals_are_counted_by_reason_and_actions_by_name(
         'ingest_webhooks_total{action="thread_tagged",result="ignored"} 1.0',
         'ingest_webhooks_total{action="other",result="ignored"} 1.0',
         'ingest_refusals_total{reason="secret"} 1.0',
+        'ingest_refusals_total{reason="no_secret"} 1.0',
         'ingest_refusals_total{reason="not_json"} 1.0',
         "ingest_mended_total 1.0",
         "ingest_kafka_up 1.0",

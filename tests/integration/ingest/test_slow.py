@@ -15,7 +15,7 @@ from tests.deadline import DEADLINE_S, until
 from tests.integration.ingest.conftest import Services
 from tests.integration.ingest.process import Process
 from tests.integration.ingest.sender import Sender, event
-from tests.integration.ingest.wire import connected, exchange
+from tests.integration.ingest.wire import connected
 from tests.kafka.kafka import AnyKafka
 
 IN_TIME_S = 0.3  # for what has to come in time here
@@ -95,38 +95,22 @@ async def test_a_kept_connection_may_rest_between_two_requests(impatient: Servic
             await asyncio.sleep(3 * IN_TIME_S)  # the rest is what is tested
 
 
-async def test_a_connection_too_many_is_closed_and_one_that_ends_makes_room(
-    kafka_embedded: AnyKafka, unique: str, serve: Services, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection, "CONNECTIONS_MAX", 3)
-    kafka_embedded.create_topic(unique, 3)
-    port = (await serve(kafka_embedded.bootstrap)).port
-    request = whole(event(1, 1)).replace(b"HTTP/1.1", b"HTTP/1.0")
-    async with connected(port) as first, connected(port) as second:
-        async with connected(port) as third:
-            for reader, writer in (first, second, third):
-                writer.write(whole(event(1, 1)))
-                await reader.readuntil(b"\r\n\r\n")
-            assert await exchange(port, request) == b""
-
-        async def has_room() -> bool:
-            return (await exchange(port, request)).startswith(b"HTTP/1.1 200")
-
-        await until(has_room)
-
-
-async def test_bodies_in_hand_have_a_limit_in_bytes(
+async def test_bodies_that_are_not_whole_have_a_limit_in_bytes_and_the_oldest_yields(
     service: Service, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "IN_HAND_BYTES_MAX", 100_000)
-    part = HEAD + b"Content-Length: 200000\r\n\r\n" + b"x" * 90_000
-    async with connected(service.port) as (_, writer):
-        writer.write(part)
-        await writer.drain()
-        answer, _ = await drip(service.port, part, b"")
-    assert answer.startswith(b"HTTP/1.1 503")
-    assert b"Retry-After: 5" in answer
-    assert await Sender(session, service.port).send(event(1, 1)) == 200
+    monkeypatch.setattr(app, "COMING_BYTES_MAX", 100_000)
+    monkeypatch.setattr(app, "BODY_S_MAX", DEADLINE_S)
+    body = event(1, 1, note="x" * 190_000)
+    async with connected(service.port) as (oldest, first), connected(service.port) as (reader, second):
+        first.write(whole(body)[:90_000])
+        await first.drain()
+        await until(lambda: service._app._bytes_coming > 80_000)
+        second.write(whole(body)[:90_000])
+        assert await oldest.read() == b""  # closed
+        assert await Sender(session, service.port).send(event(1, 1)) == 200
+        monkeypatch.setattr(app, "COMING_BYTES_MAX", 300_000)
+        second.write(whole(body)[90_000:])
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
 
 
 async def test_requests_in_hand_have_a_limit(

@@ -26,7 +26,7 @@ from tests.kafka.kafka import AnyKafka
 
 NAMES = {
     *("poll", "mend", "beat", "commits", "log_ends", "unheld"),
-    *("keywords", "troubles", "tag_watch", "reconcile"),
+    *("keywords", "troubles", "tag_watch", "reconcile", "topics", "slow_admin_connections"),
 }
 RULES = "version: 1\nrules:\n  - {id: refund, tag: Refund, any: [refund]}\n"
 

@@ -30,7 +30,7 @@ class TopicSender(Sender):
 
     def send(self, url: str, envelope: dict[str, Any], chat_id: str, thread_id: str) -> None:
         read = delivery.read(
-            orjson.dumps(envelope), [envelope["secret_key"].encode()], time.time_ns() // 10**6
+            orjson.dumps(envelope), (envelope["secret_key"].encode(),), time.time_ns() // 10**6
         )
         if isinstance(read, delivery.Keep):  # `thread_tagged` is none of the three
             self.to_write.put_nowait(read)
