@@ -184,8 +184,11 @@ class Producer:
         kafka = self._kafka
         if kafka is None:
             return
-        self._doubt(True)
+        self._doubt(
+            self._in_doubt or not self._flights.empty
+        )  # where nothing was sent, nothing speaks against Kafka
         self._kafka = None
+        self._metrics.kafka_up.set(0)
         self._metrics.producers_replaced.inc()
         log.warning("producer replaced", reason=reason, error_type=type(error).__name__ if error else None)
         open_ones, sent = self._flights.take_all()

@@ -102,7 +102,7 @@ async def test_whatever_befalls_taggers_no_tag_is_missing_and_no_offset_lies(
 ) -> None:
     async with a_stage(kafka_real, unique, tmp_path, pause_s=0.3) as (stage, truth), Crowd(stage) as crowd:
         watching = asyncio.create_task(watch(truth))
-        playing = asyncio.create_task(stage.play(visits(3, 150), 8))
+        playing = asyncio.create_task(stage.play(visits(3, 90), 8))
         await asyncio.sleep(2)  # until some chats are open and some have ended
         await happens(crowd)
         await playing

@@ -81,7 +81,12 @@ def give_rights(bootstrap: str, folder: Path) -> None:
     script.chmod(0o700)
     commands = page_commands().replace("HOST:9092", bootstrap).replace("kafka-acls.sh", "./kafka-acls.sh")
     done = subprocess.run(
-        ["sh", "-ec", commands], cwd=folder, capture_output=True, text=True, timeout=DEADLINE_S, check=False
+        ["sh", "-ec", commands],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=3 * DEADLINE_S,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Error" not in done.stdout + done.stderr

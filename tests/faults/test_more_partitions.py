@@ -1,0 +1,78 @@
+"""The webhooks topic gets more partitions: producers learn of them, and the procedure of deploy/kafka.md loses no tag."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from ingest import kafka_client
+from ingest.metrics import Metrics
+from ingest.store import Store
+from ingest.topic import Record
+from tagger.producer import Producer
+from tagger.simulator.stage import PARTITIONS
+from tagger.simulator.visitors import visits
+from tests.faults.test_tagger_faults import SETTLED_S, a_stage
+from tests.integration.test_repair import tagger
+from tests.kafka.kafka import Kafka
+
+MORE: int = 2 * PARTITIONS
+WAIT_S = 60.0
+
+
+async def records_by_partition(bootstrap: str, topic: str) -> dict[int, int]:
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap) as consumer:
+        places = [TopicPartition(topic, number) for number in range(MORE)]
+        return {place.partition: end for place, end in (await consumer.end_offsets(places)).items()}
+
+
+async def test_both_producers_use_new_partitions_without_a_restart(
+    kafka_real: Kafka, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert kafka_client.METADATA_AGE_S <= 15
+    monkeypatch.setattr(kafka_client, "METADATA_AGE_S", 0.2)
+    options = {"bootstrap_servers": kafka_real.bootstrap}
+    for name in (f"{unique}.ingest", f"{unique}.tagger"):
+        kafka_real.create_topic(name, PARTITIONS)
+    store, producer = Store(lambda: options, f"{unique}.ingest", None, Metrics()), Producer(options)
+    running = asyncio.create_task(store.run())
+    try:
+        async with asyncio.timeout(WAIT_S):
+            for number in range(20):
+                await store.keep(Record(b"%d" % number, b"{}", ()))
+                await producer.send(f"{unique}.tagger", b"%d" % number, {})
+            for name in (f"{unique}.ingest", f"{unique}.tagger"):
+                await asyncio.to_thread(kafka_real.add_partitions, name, MORE)
+                while not all((await records_by_partition(kafka_real.bootstrap, name)).values()):
+                    number += 1
+                    await store.keep(Record(b"%d" % number, b"{}", ()))
+                    await producer.send(f"{unique}.tagger", b"%d" % number, {})
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        await store.stop(1)
+        await producer.stop()
+
+
+@pytest.mark.timeout(300)
+async def test_the_procedure_that_adds_partitions_while_chats_are_open_loses_no_tag(
+    kafka_real: Kafka, unique: str, tmp_path: Path
+) -> None:
+    async with a_stage(kafka_real, unique, tmp_path, pause_s=0.5) as (stage, _):
+        playing = asyncio.create_task(stage.play(visits(3, 60), 10))
+        while len(stage.player.played) < 30:  # some are over, others open
+            await asyncio.sleep(0.05)
+        assert await stage.ingest.stop() == 0
+        await asyncio.to_thread(kafka_real.add_partitions, stage.names.webhooks, MORE)
+        await stage.ingest.start()
+        assert await stage.tagger.stop() == 0
+        await stage.tagger.start()
+        await playing
+        ran = await tagger(stage, "reconcile", "--since", "1h")
+        assert ran.code == 0, ran.errors
+        # A webhook that LiveChat sends again can come after its chat's end, too late to keep a tag off: so only what
+        # is missing counts.
+        result = await stage.settled(SETTLED_S)
+        assert (result.missing, result.expected > 0) == ((), True)
+        assert all((await records_by_partition(kafka_real.bootstrap, stage.names.webhooks)).values())
