@@ -4,8 +4,8 @@
 # The first of these that is new enough is taken; PYTHON=... puts another in front.
 PYTHONS = $(PYTHON) python3.13 python3.12 python3.11 python3 python
 NEW_ENOUGH = import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
-# Worker processes of a test run. More than the tests' own waiting can use makes real-time tests unsteady.
-JOBS ?= 2
+# Worker processes of a test run. Half of a test's time is waiting, so two for each core of a small machine.
+JOBS ?= 4
 
 BIN = .venv/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile

@@ -9,21 +9,23 @@ class Suggested(NamedTuple):
     """What a topic that is still to be created should have; docker-compose.yml and deploy/kafka.md say why."""
 
     partitions: int
-    retention_days: int
+    retention_days: int | None  # None: compacted, the newest record of each key stays for ever
 
 
 WEBHOOKS_TOPIC: Final = Suggested(12, 7)  # as many taggers can share the work; a week to notice and mend
 DECISIONS_TOPIC: Final = Suggested(3, 30)
 PARKED_TOPIC: Final = Suggested(1, 30)
+KEYWORDS_TOPIC: Final = Suggested(1, None)  # in one partition the last record is the newest
 
 
 def topic_missing(topic: str, bootstrap_servers: str, suggested: Suggested) -> str:
     """Why a topic may not be seen, and the command that creates it; Apache Kafka ships the script."""
     partitions, days = suggested
+    kept = "cleanup.policy=compact" if days is None else f"retention.ms={days * DAY_MS}"
     return (
         f"Kafka has no topic {topic}, or this user may not see it (ACLs: deploy/kafka.md). Create it:\n"
         f"  kafka-topics.sh --bootstrap-server {bootstrap_servers} --create --topic {topic}"
-        f" --partitions {partitions} --config retention.ms={days * DAY_MS}\n"
+        f" --partitions {partitions} --config {kept}\n"
         "  and where there are several brokers, with --replication-factor 3 --config min.insync.replicas=2"
     )
 

@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 import structlog
 from aiohttp import web
 
-from ingest.incoming_body import IncomingBody, of_request
+from ingest.incoming_body import IncomingBody, ends_with, of_request
 
 CONNECTIONS_MAX: Final = 4_000  # LiveChat comes through a proxy over some dozens; each costs about 30 kB
 FILES_OF_OUR_OWN: Final = 100  # the spool, Kafka's connections, libraries
@@ -123,25 +123,36 @@ class Connection(web.RequestHandler):
         super().data_received(piece)
         if self._request_count != requests and self._messages:
             self._head_bytes, self._head_since = 0, 0.0
-            message, stream = self._messages[-1]
-            self._body = body = of_request(message, stream)
-            if (error := getattr(message, "exc", None)) is not None:
-                self._deaf = True
-                error.__traceback__ = None  # it holds what was received, and points in a circle
-        elif body is not None:
-            body.wire += len(piece)
-        else:
+            self._take_head(piece)
+        elif body is None:
             self._head_goes_on(len(piece))
-        if body is None:
-            return
-        if body.stream.is_eof():
-            self._body = None
-            if not body.ends_with(piece):
-                self._head_goes_on(0)
-        elif body.wire > BODY_BYTES_MAX:
-            self.cut("body")
-        elif body.length is None and not self._reading_paused and body.chunking() > _chunking_max(body):
-            self.cut("chunks")
+        else:
+            body.wire += len(piece)
+            if body.stream.is_eof():
+                self._body = None
+                self._look_behind(body.stream, body.length is None, piece)
+            elif body.wire > BODY_BYTES_MAX:
+                self.cut("body")
+            elif body.length is None and not self._reading_paused and body.chunking() > _chunking_max(body):
+                self.cut("chunks")
+
+    def _take_head(self, piece: bytes) -> None:
+        """A head has come, mostly with all of its body."""
+        message: Any  # what is no HTTP has another type
+        message, stream = self._messages[-1]
+        self._body = None
+        if not stream.is_eof():
+            self._body = of_request(message, stream)
+        elif stream.total_bytes:
+            self._look_behind(stream, message.chunked, piece)
+        elif (error := getattr(message, "exc", None)) is not None:
+            self._deaf = True
+            error.__traceback__ = None  # it holds what was received, and points in a circle
+
+    def _look_behind(self, stream: Any, chunked: bool, piece: bytes) -> None:
+        """Whether more came behind a body that is whole: a part of a head, which has a deadline."""
+        if not ends_with(piece, stream, chunked):
+            self._head_goes_on(0)
 
     def _head_goes_on(self, size: int) -> None:
         self._head_bytes += size

@@ -154,8 +154,7 @@ def read(
     given = envelope.pop("secret_key", None)
     if given != told and not _is_secret(given, secrets):
         return Refuse(401, "secret")
-    organization = topic.organization_of(envelope)
-    if organizations is not None and organization not in organizations:
+    if organizations is not None and topic.organization_of(envelope) not in organizations:
         return Refuse(401, "other_organization")
     action = envelope.get("action")
     if not isinstance(action, str):
@@ -174,23 +173,31 @@ def _find_secret(body: bytes, secrets: tuple[bytes, ...]) -> tuple[str | None, s
     What is searched for is the name, which everybody knows. To search for the secrets themselves would tell them:
     how long that takes depends on what of them the body holds.
     """
-    at, reason = -1, "no_secret"
-    for _ in range(SECRETS_TRIED_MAX):
-        at = body.find(_SECRET_KEY, at + 1)
-        if at < 0:
-            break
-        reason = "secret"
-        behind = at + len(_SECRET_KEY)
-        literal = _SECRET.match(body, behind, behind + _SECRET_SPAN)
-        if literal is None:
-            continue
-        try:
-            told = orjson.loads(literal[1])
-        except orjson.JSONDecodeError:
-            continue
+    at = body.find(_SECRET_KEY)
+    if at < 0:
+        return None, "no_secret"
+    tried = 0
+    while at >= 0 and tried < SECRETS_TRIED_MAX:
+        tried += 1
+        at += len(_SECRET_KEY)
+        told = _text_behind(body, at)
         if _is_secret(told, secrets):
             return told, ""
-    return None, reason
+        at = body.find(_SECRET_KEY, at)
+    return None, "secret"
+
+
+def _text_behind(body: bytes, at: int) -> str | None:
+    """What the JSON string says that stands behind a name; None where there is none."""
+    start = at + 2
+    plain = body[start : body.find(b'"', start, at + _SECRET_SPAN)] if body.startswith(b':"', at) else b"\\"
+    try:
+        if b"\\" not in plain:  # the usual case: no blanks, no escapes
+            return plain.decode()
+        literal = _SECRET.match(body, at, at + _SECRET_SPAN)
+        return None if literal is None else str(orjson.loads(literal[1]))
+    except ValueError:  # it is neither UTF-8 nor JSON
+        return None
 
 
 _NOT_JSON: Final = object()

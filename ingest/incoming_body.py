@@ -24,19 +24,16 @@ class IncomingBody:
         came: int = self.stream.total_bytes
         return self.wire - (came - self.with_head)
 
-    def ends_with(self, piece: bytes) -> bool:
-        """Whether nothing follows it in the piece that brought its last byte."""
-        if not piece:  # it had come before, and was parsed only now
-            return True
-        if self.length is None:
-            return piece.endswith(b"\r\n\r\n")
-        parts = self.stream._buffer  # nothing public tells the last one
-        return bool(parts) and piece.endswith(parts[-1])
 
-
-def of_request(message: Any, stream: Any) -> IncomingBody | None:
-    """The body of a request whose head has just come; None where it has none, or is no HTTP."""
-    if stream.is_eof() and not stream.total_bytes:
-        return None
+def of_request(message: Any, stream: Any) -> IncomingBody:
+    """The body of a request whose head has just come."""
     length = None if message.chunked else message.headers.get("Content-Length")
     return IncomingBody(stream, None if length is None else int(length), stream.total_bytes)
+
+
+def ends_with(piece: bytes, stream: Any, chunked: bool) -> bool:
+    """Whether nothing follows a body in the piece that brought its last byte."""
+    if chunked or not piece:  # none: it had come before, and was parsed only now
+        return not piece or piece.endswith(b"\r\n\r\n")
+    parts = stream._buffer  # nothing public tells the last one
+    return bool(parts) and piece.endswith(parts[-1])

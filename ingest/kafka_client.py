@@ -124,9 +124,7 @@ async def end(kafka: AIOKafkaProducer, flush_s: float) -> None:
 async def _cut(kafka: AIOKafkaProducer) -> None:
     """End what `stop()` waits for without an end while no broker answers: its flush, and its open requests."""
     client, sending = kafka.client, kafka._sender.sender_task
-    for connection in client._conns.values():
-        if connection._writer is not None:  # a frozen broker never reads what a clean close would wait for
-            connection._writer.transport.abort()
+    _abort_connections(client)
     await closed(client.close(), CUT_S)
     if client._md_update_fut is not None and not client._md_update_fut.done():
         client._md_update_fut.set_result(False)  # nobody else will, and requests wait for it
@@ -135,3 +133,10 @@ async def _cut(kafka: AIOKafkaProducer) -> None:
         sending.cancel()
         with suppress(asyncio.CancelledError):
             await asyncio.wait([sending], timeout=CUT_S)
+    _abort_connections(client)  # and those that were being made meanwhile
+
+
+def _abort_connections(client: Any) -> None:
+    for connection in client._conns.values():
+        if connection._writer is not None:  # a frozen broker never reads what a clean close would wait for
+            connection._writer.transport.abort()

@@ -164,6 +164,7 @@ class KafkaSettings(KafkaConnection):
 
     kafka_decisions_topic: str = Field("livechat.decisions", description="topic of the decisions")
     kafka_parked_topic: str = Field("livechat.parked", description="topic of what was given up on")
+    kafka_keywords_topic: str = Field("livechat.keywords", description="topic of the keyword sets in force")
     kafka_group_id: str = Field("tagger", description="consumer group")
     kafka_session_timeout_s: float = Field(
         15, ge=1, le=300, description="seconds of silence after which a member loses its partitions"
@@ -244,11 +245,14 @@ def cannot_listen(name: str, host: str, port: int, error: OSError) -> str:
 
 
 def run(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
-    """Run a service to its exit code, 1 for what should not happen; SIGTERM and SIGINT set the event."""
+    """Run a service to its exit code, 1 for what should not happen; SIGTERM, SIGINT and SIGHUP set the event."""
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # `nohup` asked for it to be ignored
+        numbers.append(signal.SIGHUP)
 
     async def serve() -> int:
         stopping = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in numbers:
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         return await main(stopping)
 
@@ -259,6 +263,15 @@ def run(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
     except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
         structlog.get_logger().error("stopped by an error", exc_info=error)
         return 1
+
+
+def has_terminal() -> bool:
+    """Whether a terminal controls this process: one that closes ends its processes by SIGHUP."""
+    try:
+        with Path("/dev/tty").open("rb", buffering=0):
+            return True
+    except OSError:
+        return False
 
 
 def collect_garbage_seldom() -> None:

@@ -86,7 +86,10 @@ def encode(envelope: Mapping[str, Any], organization: str, chat_id: str, receive
 
 def holds_secret(value: bytes, secrets: tuple[bytes, ...]) -> bool:
     """Whether one of the webhook's secrets stands in a record's value, by chance or by design."""
-    return any(written in value for written in _written(secrets))
+    for written in _written(secrets):  # noqa: SIM110  # any() is slower, and this is done for every webhook
+        if written in value:
+            return True
+    return False
 
 
 @lru_cache(maxsize=4)  # sets of secrets in force: one, and another after each rotation

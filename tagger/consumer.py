@@ -31,15 +31,14 @@ from tagger.commits import Commits, LogEnds
 from tagger.core.limits import Limits
 from tagger.core.partition import Partition
 from tagger.core.work import FindTime, Seek, Work
-from tagger.group import Membership, OffsetsFound, Unheld
+from tagger.group import Membership, Unheld
 from tagger.polling import Polling
+from tagger.preparing import Preparing
 
 TICK_S: Final = 0.25
 # Work of one partition that is under way at a time; each holds its conversation, some 10 KB. What is due
 # beyond waits in the core, in a compact form.
 WORKS_MAX: Final = 1_000
-# Looking up offsets at an assignment; then it is tried again, and health says so.
-PREPARE_DEADLINE_S: Final = 20.0
 RETRY_S: Final = 1.0
 # Work under way gets this long to finish when partitions are taken away; the group waits meanwhile,
 # for at most the rebalance time-out.
@@ -53,9 +52,6 @@ REBALANCE_TIMEOUT_MS: Final = 60_000
 FETCH_WAIT_MS: Final = 100
 # A record is at most 1 MiB (the topic's max.message.bytes); a fetch must be able to hold one.
 FETCH_BYTES_MAX: Final = 2 << 20
-
-# What the core counts where chats may have ended in records that are gone.
-RECORDS_LOST: Final = ("lost_range", "recreated")
 
 log = structlog.get_logger()
 
@@ -82,12 +78,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         self.retired: Counter[tuple[str, str]] = Counter()  # what partitions counted that are ours no more
         self.rebalanced_at: float | None = None  # monotonic; None before the first assignment
         self.tasks = Tasks(lambda name: metrics.TASK_RESTARTS.labels(task=name).inc())
-        self._group_id = group_id
         self._limits = limits
-        self._open_bytes_max = open_bytes_max  # of all partitions together
         self._settle = settle
         self._kept: dict[int, Partition] = {}  # from a revoke to the next assignment
-        self._stopping = False
         self._admin = AIOKafkaAdminClient(**client_options, request_timeout_ms=int(ANSWER_S * 1000))
         self._kafka = consumer_of(
             client_options,
@@ -103,9 +96,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             fetch_max_wait_ms=FETCH_WAIT_MS,
         )
         self.commits = Commits(self._kafka, topic, self.assigned)
-        self.polling = Polling(self._kafka, client_options, self.assigned, self._obey, self._prepare_soon)
+        self.preparing = Preparing(self._kafka, self._admin, group_id, topic, self.assigned, open_bytes_max)
+        self.polling = Polling(self._kafka, client_options, self.assigned, self._obey, self.preparing.soon)
         self.membership = Membership(self._kafka, group_instance_id)
-        self.offsets_found = OffsetsFound(topic)
         self._ends = LogEnds(self._kafka, self.assigned)
         self._unheld = Unheld(self._admin, self._kafka, group_id, topic)
 
@@ -127,7 +120,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         }.items():
             self.tasks.start(name, part)
         await stopping.wait()
-        self._stopping = True  # nothing new is begun
+        self.preparing.stopping = True
         for assigned in self.assigned.values():
             assigned.ready = False
         await self._drain(STOP_DRAIN_S)
@@ -172,7 +165,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         self._kept = {}
         log.info("partitions_assigned", topic=self.topic, count=len(mine))
         for partition in self.assigned.values():
-            self._prepare_soon(partition)
+            self.preparing.soon(partition)
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         for assigned in self.assigned.values():
@@ -205,69 +198,6 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         if tasks:
             await asyncio.wait(tasks, timeout=deadline_s)
 
-    # Preparing: where to read from.
-
-    def _prepare_soon(self, assigned: Assigned, first: Seek | FindTime | None = None) -> None:
-        """Read nothing until it is known from where; `_beat` begins it again where it ends without that."""
-        assigned.ready = False
-        with suppress(IllegalStateError):  # a rebalance has begun
-            self._kafka.pause(assigned.tp)
-        assigned.preparing = asyncio.create_task(self._prepare(assigned, first))
-
-    async def _prepare(self, assigned: Assigned, move: Seek | FindTime | None) -> None:
-        """Find out where to read from and go there, however often it takes."""
-        while not assigned.closed and not self._stopping:
-            try:
-                async with asyncio.timeout(PREPARE_DEADLINE_S):
-                    await self._go(assigned, move or await self._begin(assigned))
-                return
-            except Exception as error:  # noqa: BLE001 - the admin client of aiokafka 0.14 fails with AttributeError too
-                where = {"topic": self.topic, "partition": assigned.tp.partition}
-                log.warning("partition_not_prepared", error_type=type(error).__name__, **where)
-                move = None
-                await asyncio.sleep(RETRY_S)
-
-    async def _begin(self, assigned: Assigned) -> Seek | FindTime:
-        tp = assigned.tp
-        # A group whose coordinator is still loading is answered without the partition, not with -1: taken for
-        # "no commit", the offset would go back to the log's start. The KeyError makes us ask again.
-        numbers = self._kafka.partitions_for_topic(self.topic) or set()
-        tps = [TopicPartition(self.topic, number) for number in numbers | {tp.partition}]
-        group = await self._admin.list_consumer_group_offsets(self._group_id, partitions=tps)
-        stored = group[tp]
-        added = stored.offset < 0 and any(other.offset >= 0 for other in group.values())
-        committed, metadata = (stored.offset, stored.metadata or "") if stored.offset >= 0 else (None, "")
-        log_start = (await self._kafka.beginning_offsets([tp]))[tp]
-        assigned.log_end = (await self._kafka.end_offsets([tp]))[tp]
-        assigned.began_at = log_start if committed is None else committed
-        if not added:
-            self.offsets_found.look(tp.partition, committed, metadata, assigned.log_end, time.monotonic())
-        bytes_max = self._open_bytes_max // max(1, len(self.assigned))
-        counted = assigned.state.stats().counters
-        move = assigned.state.begin(
-            committed, metadata, log_start, assigned.log_end, bytes_max=bytes_max, added=added
-        )
-        for key, count in assigned.state.stats().counters.items():
-            if key[0] in RECORDS_LOST and count > counted.get(key, 0):
-                where = {"topic": self.topic, "partition": tp.partition, "committed": committed}
-                log.error("records_lost", reason=key[0], offset=log_start, **where)
-        return move
-
-    async def _go(self, assigned: Assigned, move: Seek | FindTime) -> None:
-        while isinstance(move, FindTime):
-            found = (await self._kafka.offsets_for_times({assigned.tp: max(0, move.ms)}))[assigned.tp]
-            move = assigned.state.found(found.offset if found else None)
-        if assigned.closed or self._stopping:
-            return
-        offset = assigned.past(move.offset)
-        self._kafka.seek(assigned.tp, offset)
-        assigned.state.sought()
-        assigned.ready = True
-        if assigned.unreadable is None:
-            self._kafka.resume(assigned.tp)
-        number = assigned.tp.partition
-        log.info("partition_ready", topic=self.topic, partition=number, replay_from=offset)
-
     # Going on.
 
     async def _beat(self) -> None:
@@ -281,15 +211,15 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
                 elif assigned.ready:
                     assigned.state.tick(now_ms(), assigned.log_end, None)
                     self.pump(assigned)
-                elif not self._stopping and (assigned.preparing is None or assigned.preparing.done()):
-                    self._prepare_soon(assigned)
+                elif self.preparing.is_over(assigned):
+                    self.preparing.soon(assigned)
             await asyncio.sleep(TICK_S)
 
     def _obey(self, assigned: Assigned, move: Seek | FindTime | None) -> None:
         if move is None:
             self.pump(assigned)
         else:
-            self._prepare_soon(assigned, move)
+            self.preparing.soon(assigned, move)
 
     def pump(self, assigned: Assigned) -> None:
         """Begin the work that has come up, and read on or not as the core says."""

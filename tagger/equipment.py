@@ -1,6 +1,7 @@
 """What every process that judges and tags begins with: credentials, and the keyword files in force.
 
-It promises that whatever is wrong with either of them is told at once, before anything is started.
+It promises a command that whatever is wrong with either of them is told at once, before anything is started.
+The service begins with bad keyword files, too: a set that was in force before may serve meanwhile.
 """
 
 import time
@@ -21,4 +22,13 @@ def equipment(settings: TaggerSettings) -> tuple[Credentials, Keywords]:
         if isinstance(keywords, Unloadable):
             problems += [*keywords.problems, "Nothing was done: these keyword files are not valid."]
         stop("\n".join(problems))
+    return who, keywords
+
+
+def service_equipment(settings: TaggerSettings) -> tuple[Credentials, Keywords]:
+    """The same for the service: keyword files that are not valid leave nothing in force, and exit nothing."""
+    who = credentials(settings, time.monotonic, SystemRandom())
+    keywords = Keywords.begin(settings.tagger_config, settings.tagger_canned_placeholder)
+    if isinstance(who, list):
+        stop("\n".join([*who, *keywords.problems]))
     return who, keywords

@@ -48,6 +48,11 @@ END_TO_TAG: Final = Histogram(
     buckets=END_TO_TAG_BUCKETS,
     registry=REGISTRY,
 )
+LARGE_DECISIONS: Final = Counter(
+    "tagger_large_decisions",
+    "Threads so large that they were decided outside of the event loop.",
+    registry=REGISTRY,
+)
 PARKED: Final = Counter(
     "tagger_parked", "Items given up and parked, by LiveChat's error type.", ["error_type"], registry=REGISTRY
 )
@@ -73,6 +78,16 @@ KEYWORDS_INFO: Final = Gauge(
 KEYWORDS_RELOAD_SUCCESS: Final = Gauge(
     "tagger_keywords_reload_success",
     "1 when the newest keyword files are in force, 0 when they were refused.",
+    registry=REGISTRY,
+)
+KEYWORDS_FROM_TOPIC: Final = Gauge(
+    "tagger_keywords_from_topic",
+    "1 while a set stored before is in force because the files were refused at the start.",
+    registry=REGISTRY,
+)
+KEYWORDS_STORED: Final = Gauge(
+    "tagger_keywords_stored",
+    "1 when the newest record of the keywords topic is the set of files in force, 0 while it is not stored.",
     registry=REGISTRY,
 )
 KEYWORDS_RELOAD_TIME: Final = Gauge(

@@ -164,6 +164,7 @@ class Polling:
         before = assigned.mended
         tries = before.tries if before is not None and before.offset == offset else 0
         try_at = now + (min(MEND_S_MIN * 2**tries, MEND_S_MAX) if tries else 0.0)
+        self._careful_until = 0.0  # found; where another one is bad, too, the next error tells
         assigned.unreadable = Unreadable(offset, error_type, now, try_at, tries)
         with suppress(IllegalStateError):
             self._kafka.pause(assigned.tp)
@@ -229,6 +230,11 @@ class Polling:
         try:
             async with reading(self._options, assigned.tp.topic) as batch_at:
                 return await batch_at(assigned.tp, offset)
+        except OffsetOutOfRangeError:  # retention deleted it meanwhile
+            if not assigned.closed:
+                assigned.unreadable = None
+                self._begin_again(assigned)
+            return None
         except (KafkaError, OSError, TimeoutError) as error:
             log.warning("kafka_read_failed", error_type=type(error).__name__, partition=assigned.tp.partition)
             return None

@@ -54,6 +54,22 @@ async def read_topic(
         return whole_since_ms
 
 
+async def read_last(
+    options: Mapping[str, Any], topic: str, records_max: int, take: Callable[[bytes | None], object]
+) -> None:
+    """Hand over the values of the last records of partition 0, oldest first.
+
+    Where compaction removed some of the last `records_max` offsets there are fewer, but always the newest.
+    """
+    async with _connected(options, topic) as (consumer, _, _):
+        tp = TopicPartition(topic, 0)
+        start, end = (await consumer.beginning_offsets([tp]))[tp], (await consumer.end_offsets([tp]))[tp]
+        if start < end:
+            consumer.assign([tp])
+            consumer.seek(tp, max(start, end - records_max))
+            await _read(consumer, {tp: end}, take)
+
+
 async def oldest_unfinished_ms(options: Mapping[str, Any], topic: str, group: str) -> int | None:
     """The record time of the oldest record that the group has not finished; None where it finished all."""
     async with _connected(options, topic) as (consumer, partitions, admin):
@@ -142,7 +158,7 @@ async def _fetched(consumer: AIOKafkaConsumer, left: Iterable[TopicPartition]) -
 
 
 async def _read(
-    consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], take: Callable[[bytes | None], None]
+    consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], take: Callable[[bytes | None], object]
 ) -> None:
     """Read every partition from where it stands to its end; TimeoutError where it does not go on."""
     left = dict(ends)

@@ -17,6 +17,7 @@ from tagger.consumer import now_ms
 from tagger.core.conversation import Conversation, ThreadKey
 from tagger.core.decision import Decision, Judge
 from tagger.core.records import Outcome, Source, decision_record, outcome_of, parked_record
+from tagger.deciding import Deciding
 from tagger.equipment import equipment
 from tagger.keywords import Keywords
 from tagger.livechat.calls import Call, Done, GivenUp, tag_thread
@@ -46,13 +47,10 @@ class Repair:
         self._judge, self._client, self._producer = judge, client, producer
         self._decisions_topic, self._parked_topic = decisions_topic, parked_topic
         self.dry_run = dry_run  # decided and recorded, not set
-        self._judging = asyncio.Lock()
+        self._deciding = Deciding()
 
     async def decide(self, conversation: Conversation, ended_at_ms: int) -> Decision:
-        """Judge one conversation at a time, so that many at once leave room for heartbeats in between."""
-        async with self._judging:
-            await asyncio.sleep(0)
-            return self._judge().decide(conversation, ended_at_ms)
+        return await self._deciding.decide(self._judge(), conversation, ended_at_ms)
 
     async def settle(
         self, conversation: Conversation, ended_at_ms: int, source: Source | None = None

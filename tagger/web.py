@@ -36,11 +36,25 @@ def health_of(  # noqa: PLR0913, PLR0917 - the parts of the service
     )
     if stuck_s is not None:
         health.live.append(f"Nothing was read for {stuck_s:.0f} s while records wait: restart this process.")
-    if keywords.problems:
+    _about_keywords(keywords, health)
+    return health
+
+
+def _about_keywords(keywords: Keywords, health: Health) -> None:
+    if keywords.origin == "nowhere":
+        health.ready.append(
+            "No keyword files are in force, so nothing is read: the files were refused, and no earlier set could be "
+            "taken. Run `tagger check`; work begins when they are right."
+        )
+    elif keywords.origin == "topic":
+        health.notes.append(
+            f"The keyword files were refused at the start; the set stored last ({keywords.judge.hash}) is in force: "
+            "run `tagger check`."
+        )
+    elif keywords.problems:
         health.notes.append(
             "The newest keyword files were refused, older ones stay in force: run `tagger check`."
         )
-    return health
 
 
 def _about_the_group(consumer: Consumer, health: Health, now: float) -> None:
@@ -68,7 +82,7 @@ def _about_the_group(consumer: Consumer, health: Health, now: float) -> None:
                 f"read ({bad.error_type}). It is tried again; `tagger skip {assigned.tp.partition} {bad.offset}` "
                 "steps over it once all members are stopped."
             )
-    health.notes.extend(consumer.offsets_found.notes(now))
+    health.notes.extend(consumer.preparing.found.notes(now))
 
 
 class PartitionFigures(Collector):

@@ -16,6 +16,7 @@ from tagger.core.conversation import Conversation
 from tagger.core.decision import Decision
 from tagger.core.records import Outcome, Source, decision_record, outcome_of, parked_record
 from tagger.core.work import Refused, Wait, Work
+from tagger.deciding import Deciding
 from tagger.keywords import Keywords
 from tagger.livechat.calls import Done, GivenUp, get_chat, tag_thread
 from tagger.livechat.client import Client
@@ -54,7 +55,7 @@ class Worker:
         self._decisions_topic = decisions_topic
         self._parked_topic = parked_topic
         self._dry_run = dry_run
-        self._judging = asyncio.Lock()
+        self._deciding = Deciding()
         self._settled = 0  # pieces of work that came to their end
         self._strangers: set[str] = set()  # organizations without credentials that were reported
         self._rules_hit: set[str] = set()  # bounded by the keyword files
@@ -110,10 +111,7 @@ class Worker:
         self._tell(whole, decision, outcome)
 
     async def _judge(self, conversation: Conversation, ended_at_ms: int) -> Decision:
-        """Judge one conversation at a time, so that many at once leave room for heartbeats in between."""
-        async with self._judging:
-            await asyncio.sleep(0)
-            return self._keywords.judge.decide(conversation, ended_at_ms)
+        return await self._deciding.decide(self._keywords.judge, conversation, ended_at_ms)
 
     async def _complete(self, assigned: Assigned, work: Work) -> Work | None:
         """Fetch what the log does not hold; what cannot be had is parked. None: nothing is left to judge."""

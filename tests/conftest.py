@@ -8,6 +8,7 @@ import os
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import pytest
@@ -17,11 +18,17 @@ from tests.kafka.cluster import Cluster
 from tests.kafka.cluster import start as cluster_of_three
 from tests.kafka.jars import KafkaMissingError
 from tests.kafka.kafka import AnyKafka, Kafka
+from tests.kafka.shared import Shared
+from tests.spread import spread
 
 OUR_SETTINGS: Final = ("KAFKA_", "INGEST_", "TAGGER_", "LIVECHAT_", "LOG_")
 NAMED_KAFKA: Final = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
 NOT_RUN: Final = "no real Kafka: "  # begins the reason of every skip that is counted at the end
 HOW_TO_GET: Final = "Install Java 17 or newer and Maven, or name a broker in KAFKA_BOOTSTRAP_SERVERS."
+TESTS: Final = Path(__file__).parent
+LONG: Final = frozenset({"deploy", "faults", "integration", "kafka", "simulation", "test_compose.py"})
+# The tests of each share what takes long to make.
+ONE_FOR_ALL: Final = frozenset({"test_canary.py", "test_rights.py"})
 NEED_REAL_KAFKA: Final = frozenset({"kafka_real", "kafka_own", "kafka_guarded", "kafka_cluster"})
 # Tests start some hundred Pythons. Without compiled modules each takes a second of CPU more, and some machines
 # forbid them, to keep images small. Here, so that the workers of a parallel run hear of it, too.
@@ -39,13 +46,19 @@ def _settings_of_nobody() -> None:
 
 
 @pytest.fixture(scope="session")
-def kafka_real() -> Iterator[Kafka]:
+def kafka_real(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Kafka:
     """A real Kafka for all tests: the one that KAFKA_BOOTSTRAP_SERVERS names, or else one of our own."""
     if NAMED_KAFKA:
-        yield Kafka(NAMED_KAFKA)
-        return
-    with _started() as broker:
-        yield Kafka(broker.bootstrap)
+        return Kafka(NAMED_KAFKA)
+    folder = tmp_path_factory.getbasetemp()  # with workers, each has one in the same folder
+    shared = Shared(folder.parent if workers_of(request.config) > 1 else folder)
+    request.config.add_cleanup(
+        shared.close
+    )  # not a test's tear-down: who began it waits for the other workers
+    try:
+        return Kafka(shared.bootstrap())
+    except KafkaMissingError as missing:
+        _do_not_run(str(missing))
 
 
 @pytest.fixture
@@ -108,7 +121,23 @@ def _do_not_run(why: str) -> NoReturn:
     pytest.skip(f"{NOT_RUN}{why}")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def workers_of(config: pytest.Config) -> int:
+    """How many processes run tests."""
+    given: dict[str, Any] = getattr(config, "workerinput", {})
+    return int(given.get("workercount", 1))
+
+
+def unit_of(item: pytest.Item) -> str | None:
+    """What has to stay together with a test that takes long; None for a short one."""
+    path = item.path.relative_to(TESTS)
+    if path.parts[0] not in LONG:
+        return None
+    return str(path) if path.name in ONE_FOR_ALL else item.nodeid
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if (workers := workers_of(config)) > 1:
+        items[:] = spread(items, workers, unit_of)
     for item in items:
         if NEED_REAL_KAFKA & set(getattr(item, "fixturenames", ())):
             item.add_marker("real_kafka")

@@ -21,7 +21,12 @@ FILE: Final = ROOT / "docker-compose.yml"
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load(FILE.read_text("utf-8"))
 SERVICES: Final[dict[str, Any]] = COMPOSE["services"]
 DAYS_MS: Final = 24 * 60 * 60 * 1000
-RETENTION_DAYS: Final = {"livechat.webhooks": 7, "livechat.decisions": 30, "livechat.parked": 30}
+KEPT: Final = {
+    "livechat.webhooks": ("cleanup.policy=delete", f"retention.ms={7 * DAYS_MS}"),
+    "livechat.decisions": ("cleanup.policy=delete", f"retention.ms={30 * DAYS_MS}"),
+    "livechat.parked": ("cleanup.policy=delete", f"retention.ms={30 * DAYS_MS}"),
+    "livechat.keywords": ("cleanup.policy=compact",),
+}
 # Stands in for the container's script and writes down how it was called, an argument a line.
 SCRIPT_IN_IMAGE: Final = "opt/kafka/bin/kafka-topics.sh"
 WRITES_DOWN: Final = '#!/bin/sh\nprintf "%s\\n" "$@" "" >> calls\n'
@@ -116,12 +121,12 @@ def test_the_topics_are_those_of_make_kafka(tmp_path: Path) -> None:
 
 def test_a_real_kafka_creates_the_topics_as_stated(kafka_real: Kafka, unique: str, tmp_path: Path) -> None:
     for call in _topic_calls(tmp_path):
-        topic, retention_ms = call["--topic"], RETENTION_DAYS[call["--topic"]] * DAYS_MS
+        topic = call["--topic"]
         arguments = [f"{topic}-{unique}" if word == topic else word for word in call["arguments"]]
         kafka_real.run("kafka-topics", *arguments)
         shown = kafka_real.run("kafka-topics", "--describe", "--topic", f"{topic}-{unique}")
         assert f"PartitionCount: {TOPICS[topic]}\t" in shown
-        for setting in ("cleanup.policy=delete", f"retention.ms={retention_ms}", "max.message.bytes=1048588"):
+        for setting in (*KEPT[topic], "max.message.bytes=1048588"):
             assert setting in shown
 
 

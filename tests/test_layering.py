@@ -103,8 +103,10 @@ SPEAK_KAFKA: Final = (
     "tagger.consumer",
     "tagger.group",
     "tagger.polling",
+    "tagger.preparing",
     "tagger.skip",
     "tagger.reader",  # decisions and parked items read back, for commands and for the service's reconcile
+    "tagger.keywords_topic",
     "tagger.commands",
 )
 ARE_HTTP_CLIENTS: Final = ("tagger.livechat.client", "tagger.livechat.auth", "tagger.simulator.livechat")
@@ -257,6 +259,8 @@ def rule_8(module: Module) -> Violations:
         yield from importing(module, ["shutil", "tempfile"])
         for node in ast.walk(module.tree):
             match node:
+                case ast.Call(ast.Attribute(ast.Name("os"), "open"), [_, flags]) if is_reading(flags):
+                    pass
                 case ast.Call(ast.Attribute(ast.Name("os"), called)) if called in OS_WRITES:
                     yield node.lineno, f"calls os.{called}()"
                 case ast.Call(ast.Attribute(_, called)) if called in PATH_WRITES:
@@ -272,6 +276,12 @@ def rule_8(module: Module) -> Violations:
 
 def is_writing(mode: object) -> bool:
     return isinstance(mode, str) and set(mode) <= set("rwaxbt+") and bool(set(mode) & set("wax+"))
+
+
+def is_reading(flags: ast.expr) -> bool:
+    """Whether flags of `os.open` are written out and say that a file is only read."""
+    named = {node.attr for node in ast.walk(flags) if isinstance(node, ast.Attribute)}
+    return "O_RDONLY" in named and named <= {"O_RDONLY", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC"}
 
 
 def rule_9(module: Module) -> Violations:
@@ -325,6 +335,8 @@ PLANTED: Final[tuple[tuple[Rule, str, str], ...]] = (
     (rule_8, "tagger/keywords.py", "path.write_text('')"),
     (rule_8, "tagger/keywords.py", "import os\nos.replace(one, other)"),
     (rule_8, "tagger/keywords.py", "import shutil"),
+    (rule_8, "tagger/keywords.py", "import os\nos.open(path, os.O_RDONLY | os.O_CREAT)"),
+    (rule_8, "tagger/keywords.py", "import os\nos.open(path, flags)"),
     (rule_9, "tagger/simulator/livechat.py", "from ingest.delivery import read"),
     (rule_9, "tagger/simulator/visitors.py", "import tagger.core.matcher"),
     (rule_9, "tagger/simulator/livechat.py", "from tagger.livechat import calls"),
@@ -340,6 +352,7 @@ RIGHT: Final[tuple[tuple[str, str], ...]] = (
     ),
     ("tagger/commands/demo.py", "from ingest.app import build\nfrom tagger.simulator import visitors"),
     ("tagger/keywords.py", "path.open('rb')\ntext.replace('w', 'a')"),
+    ("tagger/folder.py", "import os\nos.open(path, os.O_RDONLY | os.O_NONBLOCK)"),
     ("tagger/livechat/client.py", "import aiohttp\nfrom .calls import Call"),
     ("tagger/simulator/broker.py", "import confluent_kafka"),
 )

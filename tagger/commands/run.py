@@ -21,19 +21,21 @@ from ingest.runtime import (
     advice,
     cannot_listen,
     closed,
-    collect_garbage_seldom,
     configure_logs,
+    has_terminal,
     load,
     run,
     stop,
 )
 from ingest.topic_watch import TopicWatch
 from tagger import metrics
+from tagger.announce import announce, announce_stored
 from tagger.consumer import Consumer
 from tagger.core.limits import Limits
 from tagger.core.watchdog import Watchdog
-from tagger.equipment import equipment
+from tagger.equipment import service_equipment
 from tagger.keywords import Keywords
+from tagger.keywords_topic import a_set_in_force, keep_stored
 from tagger.livechat.client import Client
 from tagger.livechat.credentials import Credentials
 from tagger.livechat.tags import Tags
@@ -75,7 +77,7 @@ def command(show_settings: bool) -> None:
         return
     settings = load(RunSettings)
     configure_logs(settings.log_level, settings.log_format)
-    who, keywords = equipment(settings)
+    who, keywords = service_equipment(settings)
     raise SystemExit(run(lambda stopping: serve(stopping, settings, keywords, who)))
 
 
@@ -124,14 +126,17 @@ async def serve(stopping: asyncio.Event, settings: RunSettings, keywords: Keywor
     try:
         await listen(admin, settings)
         tasks.start("slow_admin_connections", admin.close_the_slow)
-        announce(keywords, True)
+        announce(keywords, keywords.origin == "files")
         for name, watch in watches_of(settings, keywords, who, client, producer, consumer):
             tasks.start(name, watch)
         tasks.start("topics", topics.run)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, keywords.reload_soon)
+        reload_on_signals(keywords)
         missing = await unless_told(stopping, missing_topics(settings))
         if missing:
             stop("\n".join(missing))
+        in_force = a_set_in_force(keywords, settings.client_options, settings.kafka_keywords_topic)
+        await unless_told(stopping, in_force)
+        announce_stored(keywords)
         await unless_told(stopping, joined(consumer))
         if not stopping.is_set():
             await consumer.run(stopping)
@@ -162,6 +167,14 @@ async def _ended(task: asyncio.Task[Any]) -> None:
     await asyncio.wait({task})
 
 
+def reload_on_signals(keywords: Keywords) -> None:
+    """SIGUSR1 reloads; so does SIGHUP, unless it may be a closing terminal's, which ends the process."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, keywords.reload_soon)
+    if not has_terminal():
+        loop.add_signal_handler(signal.SIGHUP, keywords.reload_soon)
+
+
 async def listen(admin: AdminServer, settings: TaggerSettings) -> None:
     """Serve health and metrics; where the address is taken, end with a sentence that says so."""
     host, port = settings.tagger_admin_host, settings.tagger_admin_port
@@ -187,7 +200,9 @@ def watches_of(  # noqa: PLR0913, PLR0917 - the parts of the service
         return 0 in consumer.assigned
 
     tag_watch = TagWatch(keywords, who, Tags(client, time.monotonic))
+    options, topic = settings.client_options, settings.kafka_keywords_topic
     yield "keywords", lambda: keywords.watch(announce)
+    yield "keywords_topic", lambda: keep_stored(keywords, options, topic)
     yield "troubles", lambda: tell_troubles(client)
     yield "tag_watch", lambda: watch_tags(tag_watch, keywords, is_mine)
     if every_s := settings.tagger_reconcile_every_s:
@@ -203,9 +218,8 @@ def topics_of(settings: RunSettings) -> TopicWatch:
         topic_check.webhooks(settings.kafka_webhooks_topic),
         topic_check.decisions(settings.kafka_decisions_topic),
         topic_check.parked(settings.kafka_parked_topic),
+        topic_check.keywords(settings.kafka_keywords_topic),
     ]
-    if keywords_topic := getattr(settings, "kafka_keywords_topic", None):
-        wanted.append(topic_check.keywords(keywords_topic))
     return TopicWatch(settings.client_options, wanted, metrics.TOPIC_UNFIT)
 
 
@@ -241,20 +255,6 @@ def limits_of(settings: TaggerSettings) -> Limits:
     )
 
 
-def announce(keywords: Keywords, took_over: bool) -> None:
-    """Say which keyword files are in force, and whether newer ones were refused."""
-    metrics.KEYWORDS_RELOAD_SUCCESS.set(took_over)
-    metrics.KEYWORDS_RELOAD_TIME.set_to_current_time()
-    if took_over:
-        collect_garbage_seldom()
-        metrics.KEYWORDS_INFO.clear()
-        metrics.KEYWORDS_INFO.labels(hash=keywords.judge.hash).set(1)
-        log.info("keywords_in_force", config=keywords.judge.hash, count=len(keywords.judge.rules))
-    else:
-        first = keywords.problems[0] if keywords.problems else ""
-        log.error("keywords_refused", config=keywords.judge.hash, count=len(keywords.problems), reason=first)
-
-
 async def joined(consumer: Consumer) -> None:
     """Connect, however long Kafka is away."""
     while True:
@@ -288,6 +288,7 @@ def advice_on(kafka: KafkaSettings, there: set[str]) -> list[str]:
         kafka.kafka_webhooks_topic: advice.WEBHOOKS_TOPIC,
         kafka.kafka_decisions_topic: advice.DECISIONS_TOPIC,
         kafka.kafka_parked_topic: advice.PARKED_TOPIC,
+        kafka.kafka_keywords_topic: advice.KEYWORDS_TOPIC,
     }
     return [
         advice.topic_missing(topic, kafka.kafka_bootstrap_servers, suggested)

@@ -1,14 +1,17 @@
 """Canned responses: is this message that canned response, filled in and lightly edited?
 
-The literal words of the response must stand in the message in order, nearly all of them; a placeholder may be
-anything of up to eight words, and a few words may have come in between. Candidates come from rare words of
-the response, which are searched for like keywords, so the cost does not grow with the number of responses.
+The literal words of the response must stand in the message in order: all of a short one, nine tenths of one of
+ten words or more. A placeholder may be anything of up to eight words, and a few words may have come in between.
+Candidates come from rare words of the response, which are searched for like keywords, so the cost does not grow
+with the number of responses. Comparing one with a message is linear in the words of both.
 """
 
 import re
+from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from tagger.core.characters import is_mark, is_spaceless, is_word
@@ -20,6 +23,13 @@ PLACEHOLDER_WORDS_MAX: Final = 8
 # Words that an editor may have put between two neighbouring words of the response: "is on its way" and
 # "is now already on its way". In place of a missing word one more may stand, whatever is beside it.
 INSERTED_WORDS_MAX: Final = 3
+
+# Ways to read a response into a message that are followed at a time: the half that has found most words, and the
+# half that began last. Beside a response's own words few others begin one, so only a text that says the same
+# over and over has more; of such a text it does not matter which way is found.
+WAYS_MAX: Final = 24
+# Places in a response where a word of the message may stand that are tried for one way.
+PLACES_TRIED_MAX: Final = 4
 
 # How many of the words by which a response is looked for must be there: one alone is in many other messages.
 ANCHORS_NEEDED: Final = 3
@@ -52,13 +62,17 @@ def words_of(folded: str) -> list[tuple[int, int]]:
     return words
 
 
-@dataclass(frozen=True, slots=True)
 class Template:
     """One canned response as it is compared."""
 
-    words: tuple[str, ...]  # the literal words, folded
-    fills: tuple[int, ...]  # per word: how many words the placeholders right before it may hold
-    missing_max: int
+    __slots__ = ("filled", "fills", "missing_max", "places", "words")
+
+    def __init__(self, words: Sequence[str], fills: Sequence[int], missing_max: int) -> None:
+        self.words = tuple(words)  # the literal words, folded
+        self.fills = tuple(fills)  # per word: how many words the placeholders right before it may hold
+        self.missing_max = missing_max
+        self.filled = tuple(accumulate(self.fills))  # the same, of this word and all before it
+        self.places = places_of(self.words)
 
     @classmethod
     def read(cls, text: str, placeholder: str = DEFAULT_PLACEHOLDER) -> "Template":
@@ -74,12 +88,20 @@ class Template:
                 fill = 0
             fill += PLACEHOLDER_WORDS_MAX
             done = found.end() if found else done
-        return cls(tuple(words), tuple(fills), missing_max(len(words)))
+        return cls(words, fills, missing_max(len(words)))
 
 
 def missing_max(words: int) -> int:
-    """How many of so many words may be missing: a tenth; of under ten one, but three or all must stay."""
-    return words // 10 if words >= 10 else min(1, max(0, words - 3))
+    """How many of so many words may be missing: a tenth, so of under ten none."""
+    return words // 10
+
+
+def places_of(words: Sequence[str]) -> dict[str, list[int]]:
+    """Word → where it stands, in order."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for at, word in enumerate(words):
+        places[word].append(at)
+    return dict(places)
 
 
 class Anchors:
@@ -121,91 +143,117 @@ class Likeness(NamedTuple):
     missing: int
 
 
-def find(template: Template, said: Sequence[str], spare: int | None = None) -> Likeness | None:
-    """The best place of a template in the words of a message, the first of equals.
+class Message:
+    """The words of a message, ready to be compared with many responses."""
+
+    __slots__ = ("places", "words")
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = words
+        self.places: Mapping[str, Sequence[int]] = places_of(words)
+
+
+@dataclass(slots=True)
+class _Way:
+    """A response read as far as one of its words."""
+
+    start: int  # where in the message it begins
+    at: int  # where in the message the last word that was found stands
+    index: int  # which of the response's words that is
+    missing: int  # how many of those before it are not there
+    until: int = 0  # the last place in the message from which it can go on
+
+
+def find(template: Template, said: Message, spare: int | None = None) -> Likeness | None:
+    """The best place of a template in a message: the fewest words missing, then the first end, the last start.
 
     None if more words are missing than `spare`, or else than the template allows.
 
     Between two of its words that stand in the message there are at most `INSERTED_WORDS_MAX` others, or,
     where the template has placeholders, as many as they hold; and one for each word missing in between.
 
-    Costs O(words x missing x said / 64), where missing is that of the best place, or what is allowed if there
-    is none: sets of places are integers, and few missing words are tried before many. Most messages are told
-    apart before, by the words that they do not have.
+    Costs O(words of both): at each word of the message at most `WAYS_MAX` ways are gone on with.
     """
     spare = template.missing_max if spare is None else spare
-    present = set(said)
-    tried = sum(word not in present for word in template.words)
-    if not template.words or tried > spare:
+    lacking = sum(word not in said.places for word in template.words)
+    if not template.words or lacking > spare:
         return None
-    everywhere = (1 << len(said) + 1) - 1
-    while (forth := _align(template.words, template.fills, said, everywhere, tried)) is None:
-        if tried == spare:
-            return None
-        tried = min(spare, 2 * tried + 1)
-    end, missing = forth
-    # Backwards from the end the same way is found again, and where it began.
-    back = _align(template.words[::-1], (0, *template.fills[:0:-1]), said[:end][::-1], 1, missing)
-    assert back is not None
-    return Likeness(end - back[0], end, missing)
+    found = _best(
+        template, said, lacking
+    )  # with so few to spare hardly anything is tried, and mostly it is there
+    return found if found or lacking == spare else _best(template, said, spare)
 
 
-def _align(
-    words: Sequence[str], fills: Sequence[int], said: Sequence[str], begin: int, spare: int
-) -> tuple[int, int] | None:
-    """(where the last of the words ends in `said`, how many are missing), or None if too many are.
-
-    `read[n]`: the places up to which `said` can have been read with n words missing so far, as bits: first
-    those since whose last word no placeholder has come, then the others. `begin`: the places to start from.
-    """
-    places = _places(said)
-    inside = (1 << len(said) + 1) - 1
-    read = {0: (begin, 0)}
-    for word, fill in zip(words, fills, strict=True):
-        here = places.get(word, 0)
-        grown: dict[int, tuple[int, int]] = {}
-        for n, (near, filled) in read.items():
-            found = ((_ahead(near, fill or INSERTED_WORDS_MAX) | _ahead(filled, fill)) & here) << 1
-            left_out = grown.get(n, (0, 0))  # the word before this one was missing
-            grown[n] = left_out[0] | found, left_out[1]
-            if n < spare and fill:
-                grown[n + 1] = 0, _ahead(near | filled, fill + 1) & inside
-            elif n < spare:
-                grown[n + 1] = _ahead(near, 1) & inside, _ahead(filled, 1) & inside
-        read = _best(grown)
-    for n, (near, filled) in read.items():
-        ends = near | filled
-        return (ends & -ends).bit_length() - 1, n
-    return None
+def _best(template: Template, said: Message, spare: int) -> Likeness | None:
+    last, end = len(template.words) - 1, len(said.words)
+    begins = _begins(template, said, spare)
+    best: tuple[int, int, int] | None = None
+    ways: list[_Way] = []
+    at = -1
+    while ways or begins:
+        at = at + 1 if ways else begins[-1]
+        if begins and begins[-1] == at:
+            begins.pop()
+        grown = _grown(template, said.words[at], at, ways, spare)
+        for way in grown:
+            missing = way.missing + last - way.index
+            if missing <= spare and (best is None or (missing, at + 1, -way.start) < best):
+                best = missing, at + 1, -way.start
+        if best is not None:
+            spare = best[0] - 1  # whatever ends later must have more of the words
+        if spare < 0 or at + 1 == end:
+            break
+        ways = [way for way in ways if way.until > at] + grown
+        if len(ways) > WAYS_MAX:
+            ways = _most_promising(ways, last, spare)
+    return Likeness(-best[2], best[1], best[0]) if best else None
 
 
-def _best(read: dict[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
-    """Leave out the places that were reached with fewer words missing, or without a placeholder. By n."""
-    best: dict[int, tuple[int, int]] = {}
-    near_before, before = 0, 0
-    for n in sorted(read):
-        near = read[n][0] & ~near_before
-        near_before |= near
-        filled = read[n][1] & ~(before | near_before)
-        before |= near | filled
-        if near or filled:
-            best[n] = near, filled
-    return best
+def _begins(template: Template, said: Message, spare: int) -> list[int]:
+    """The places in the message where the template may begin, the first of them last."""
+    firsts = set(template.words[: spare + 1])
+    return sorted((at for word in firsts for at in said.places.get(word, ())), reverse=True)
 
 
-def _places(said: Sequence[str]) -> dict[str, int]:
-    """Word → the set of its places, as bits."""
-    places: dict[str, int] = defaultdict(int)
-    for at, word in enumerate(said):
-        places[word] |= 1 << at
-    return places
+def _grown(template: Template, word: str, at: int, ways: Sequence[_Way], spare: int) -> list[_Way]:
+    """The ways that lead to this word of the message: of those to one place in the template the best."""
+    places = template.places.get(word)
+    if places is None:
+        return []
+    best: dict[int, _Way] = {}
+    if places[0] <= spare:
+        best[places[0]] = _Way(at, at, places[0], places[0])
+    for way in ways:
+        first = bisect_right(places, way.index)
+        for index in places[first : first + PLACES_TRIED_MAX]:
+            skipped, held = index - way.index - 1, template.filled[index] - template.filled[way.index]
+            missing, between = way.missing + skipped, at - way.at - 1
+            if missing > spare:
+                break
+            if between > (held or INSERTED_WORDS_MAX) + skipped:
+                continue  # a later place of the word has more room before it
+            known = best.get(index)
+            if known is None or (missing, -way.start) < (known.missing, -known.start):
+                best[index] = _Way(way.start, at, index, missing)
+            if between == skipped and not held:
+                # The new way goes on like the old one, one word ahead; only that word may yet stand later.
+                way.until = min(way.until, at + INSERTED_WORDS_MAX)
+            break
+    for way in best.values():
+        way.until = _reach(template, way, spare)
+    return list(best.values())
 
 
-def _ahead(places: int, steps_max: int) -> int:
-    """All places that are up to so many steps ahead of one of these."""
-    done = 0
-    while done < steps_max:
-        step = min(done + 1, steps_max - done)
-        places |= places << step
-        done += step
-    return places
+def _reach(template: Template, way: _Way, spare: int) -> int:
+    """The last place in a message at which the next word of a way may stand."""
+    left = spare - way.missing
+    last = min(way.index + 1 + left, len(template.words) - 1)
+    held = template.filled[last] - template.filled[way.index]
+    return way.at + 1 + max(held, INSERTED_WORDS_MAX) + left
+
+
+def _most_promising(ways: list[_Way], words: int, spare: int) -> list[_Way]:
+    """The half that is furthest ahead of losing its share of words, and the half that is youngest."""
+    half = WAYS_MAX // 2
+    older = sorted(ways[:-half], key=lambda way: way.missing * words - way.index * (spare + 1))
+    return older[:half] + ways[-half:]

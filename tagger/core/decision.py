@@ -5,20 +5,23 @@ and conversation give the same decision, in the same order. Never knows where a 
 what becomes of its tags.
 """
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 from tagger.core.canned import DEFAULT_PLACEHOLDER
 from tagger.core.conversation import Conversation
-from tagger.core.hearing import ALL, ANY, Heard, Rulebook, Spot
+from tagger.core.hearing import ALL, ANY, PIECE_COST_MAX, Heard, Rulebook, Spot
 from tagger.core.rejection import rejections
 from tagger.core.rule import Rule, RuleSet
 
 # Rejected candidates of one rule in an explanation; the first ones. More would bury what people look for.
 REJECTED_PER_RULE_MAX: Final = 50
+
+# Of a reason, in the units of `hearing.PIECE_COST_MAX`; the longest decision has a hundred thousand.
+_REASON_COST: Final = 4
 
 _DAY_MS: Final = 86_400_000
 _EPOCH: Final = date(1970, 1, 1).toordinal()
@@ -78,17 +81,39 @@ class Judge:
 
         Linear in the text, and in the finds in it: see `Matcher.find`.
         """
-        heard = self._book.hear(conversation)
+        pieces = self.pieces(conversation, ended_at_ms, explain=explain)
+        while True:
+            try:
+                next(pieces)
+            except StopIteration as done:
+                decision: Decision = done.value
+                return decision
+
+    def pieces(
+        self, conversation: Conversation, ended_at_ms: int, *, explain: bool = False
+    ) -> Generator[int, None, Decision]:
+        """The same, piece by piece, for whoever has other things to do meanwhile.
+
+        Yields between two pieces: what the next one costs where it cannot be divided, else no more than
+        `hearing.PIECE_COST_MAX`. The first piece costs no more than that, and an ordinary thread has one only.
+        An explanation is for people who wait for it, and is not divided.
+        """
+        heard: dict[int, Heard] = defaultdict(Heard)
+        spent = yield from self._book.hear(conversation, heard)
         tags: set[str] = set()
         because: list[Because] = []
         against: list[tuple[Spot, str]] = []
         for at in sorted(heard):
-            rule = self.rules[at]
+            rule, spots = self.rules[at], sorted(heard[at].spots)
+            spent += _REASON_COST * (1 + len(spots))
+            if spent > PIECE_COST_MAX:
+                yield PIECE_COST_MAX
+                spent = 0
             why_not = _why_not(rule, heard[at], conversation, ended_at_ms)
             if why_not is not None:
-                against += [(spot, why_not) for spot in sorted(heard[at].spots)]
+                against += [(spot, why_not) for spot in spots]
                 continue
-            because += [self._because(spot, conversation) for spot in sorted(heard[at].spots)]
+            because += [self._because(spot, conversation) for spot in spots]
             if not rule.dry_run:
                 tags.add(rule.tag)
         rejected: tuple[Rejected, ...] = ()

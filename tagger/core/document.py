@@ -24,7 +24,10 @@ LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # What YAML forbids, and line ends that YAML counts and editors do not.
 _FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
-_CUT: Final = re.compile(r"\s+#[^\s#]")
+# A comment that may be meant as text. The blanks before it are not part of the pattern: searching for a run of them
+# and then for something else costs the square of the run, and an editor leaves runs of any length.
+_CUT: Final = re.compile(r"(?<=\s)#[^\s#]")
+_BLANKS: Final = re.compile(r"\s+")
 _QUOTE: Final = "Put it in quotes."
 
 
@@ -197,9 +200,15 @@ class _Builder:
             self._found.add(_At(line, column), "too-many-values", text, "Split it into several files.")
             raise _GivenUp
         plain = not event.style  # libyaml says "" where the pure reader says None
-        if plain and event.value and end.line in self._cut and _CUT.match(self._lines[end.line], end.column):
+        if plain and event.value and end.line in self._cut and self._is_cut(end):
             self._cut_off(event)
         return Text(event.value, line, column, plain, end.line - start.line + 1)
+
+    def _is_cut(self, end: Any) -> bool:
+        """Whether only blanks are between the end of a text and what may be meant as more of it."""
+        line = self._lines[end.line]
+        blanks = _BLANKS.match(line, end.column)
+        return blanks is not None and _CUT.match(line, blanks.end()) is not None
 
     def _cut_off(self, event: Any) -> None:
         start, end = event.start_mark, event.end_mark

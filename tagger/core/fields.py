@@ -70,7 +70,7 @@ def pairs(found: Findings, node: Mapping, known: Iterable[str], what: str) -> di
     for key, value in node.pairs:
         if key.value in known:
             read[key.value] = value
-        else:
+        elif not found.is_full:
             found.add(key, "unknown-key", f"{what} has no {shown(key.value)}", _advice(key.value, known))
     return read
 

@@ -1,16 +1,17 @@
 """What a conversation says of the rules: which keywords and canned responses, where, and how often.
 
 All rules are listened for at once; only rules of which something was said cost anything. Every text is
-searched by itself, and nothing of it is kept but positions, a limited number for each rule.
+searched by itself, and nothing of it is kept but positions, a limited number for each rule. It is done in
+pieces, between which whoever listens may do something else.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final, NamedTuple
 
-from tagger.core.canned import Anchors, Likeness, Template, find, words_of
+from tagger.core.canned import Anchors, Likeness, Message, Template, find, words_of
 from tagger.core.conversation import Author, Conversation
 from tagger.core.matcher import Hit, Matcher
 from tagger.core.rule import Keyword, Rule
@@ -20,7 +21,20 @@ from tagger.core.text import fold
 # each thing the rule asks for is always kept.
 SPOTS_PER_RULE_MAX: Final = 20
 
+# What is done in one go, in units of about a microsecond at most, so 20 ms: the longest text in ASCII is one piece.
+# What cannot be divided may cost more, and says so beforehand: a text of other characters, and a comparison of a
+# long text with a canned response.
+PIECE_COST_MAX: Final = 20_000
+# A character in ASCII is one unit; in a text that has others, their folds may have to be made one by one.
+ODD_CHAR_COST: Final = 8
+TEXT_COST: Final = 16  # of a text, however short
+HIT_COST: Final = 8  # of a keyword found, for each rule that has it
+SPOKEN_WORD_COST: Final = 128  # of each word of a text, for each canned response that it is compared with
+
 ANY, ALL, NONE, IGNORE = range(4)
+
+# Yields between two pieces: what the next one costs that cannot be divided, else no more than PIECE_COST_MAX.
+Pieces = Generator[int, None, int]  # returns what was spent since the last yield
 
 
 class Wanted(NamedTuple):
@@ -102,30 +116,59 @@ class Rulebook:
         """`none` looks at everyone, everything else at those whom `from` names."""
         return wanted.part == NONE or self.rules[wanted.rule].from_ in {author, "any"}
 
-    def hear(self, conversation: Conversation) -> dict[int, Heard]:
-        """What was said, by number of the rule. Costs O(text + finds)."""
-        heard: dict[int, Heard] = defaultdict(Heard)
+    def hear(self, conversation: Conversation, heard: dict[int, Heard]) -> Pieces:
+        """Add what was said to `heard`, by number of the rule, in pieces. Costs O(text + finds)."""
+        spent = 0
         for at, said in enumerate(conversation.said):
-            if self._listens[said.author]:
-                for number, text in enumerate(said.fields):
-                    self._hear_text(text, said.author, at, number, heard)
-        return heard
+            if not self._listens[said.author]:
+                continue
+            for number, text in enumerate(said.fields):
+                cost = TEXT_COST + (len(text) if text.isascii() else ODD_CHAR_COST * len(text))
+                spent += cost
+                if spent > PIECE_COST_MAX:
+                    yield cost
+                    spent = cost
+                hits = self.matcher.find(text)
+                if hits:
+                    for rule, found in self.by_rule(hits, said.author).items():
+                        spent += HIT_COST * len(found)
+                        kept, _ = split_ignored(found)
+                        self._take(heard[rule], self.rules[rule], at, number, kept)
+                    if said.author == "agent" and (candidates := self._candidates(hits)):
+                        spent = yield from self._recognise(text, candidates, at, number, heard, spent)
+        return spent
 
-    def _hear_text(self, text: str, author: Author, at: int, number: int, heard: dict[int, Heard]) -> None:
-        hits = self.matcher.find(text)
-        if not hits:
-            return
-        for rule, found in self.by_rule(hits, author).items():
-            kept, _ = split_ignored(found)
-            self._take(heard[rule], self.rules[rule], at, number, kept)
-        if author == "agent":
-            for template, likeness in self.recognised(text, hits):
-                body, owners = self.canned[template]
+    def _candidates(self, hits: Sequence[Hit]) -> list[int]:
+        """The canned responses that may be in a text with these hits, by number."""
+        first = len(self.wanted)
+        return self._anchors.candidates(hit.keyword - first for hit in hits if hit.keyword >= first)
+
+    def _recognise(  # noqa: PLR0913, PLR0917 - a text, its place, and where to put what is found
+        self,
+        text: str,
+        candidates: Sequence[int],
+        at: int,
+        number: int,
+        heard: dict[int, Heard],
+        spent: int,
+    ) -> Pieces:
+        """Add the canned responses that are in a text."""
+        spoken = Spoken(text)
+        for candidate in candidates:
+            template = self.templates[candidate]
+            cost = SPOKEN_WORD_COST * len(spoken.message.words) + len(template.words)
+            if spent + cost > PIECE_COST_MAX:
+                yield cost
+                spent = 0
+            spent += cost
+            if likeness := spoken.likeness(template, template.missing_max):
+                body, owners = self.canned[candidate]
                 for rule in owners:
                     of_rule = heard[rule]
                     if of_rule.keeps(is_first=not of_rule.canned):
                         of_rule.spots.add(Spot(rule, at, number, likeness.start, likeness.end, body))
                     of_rule.canned = True
+        return spent
 
     def by_rule(self, hits: Sequence[Hit], author: Author) -> dict[int, Found]:
         """The hits that count when this author says them, by rule and then by position."""
@@ -152,22 +195,29 @@ class Rulebook:
                 counted.append(hit)
         heard.count += occurrences(counted)
 
-    def recognised(self, text: str, hits: Sequence[Hit]) -> Iterator[tuple[int, Likeness]]:
-        """The canned responses in a text, by number, with the place in the original text."""
-        first = len(self.wanted)
-        candidates = self._anchors.candidates(hit.keyword - first for hit in hits if hit.keyword >= first)
-        if candidates:
-            yield from self.compared(text, {at: self.templates[at].missing_max for at in candidates})
-
     def compared(self, text: str, missing_max: Mapping[int, int]) -> Iterator[tuple[int, Likeness]]:
         """Of these templates those that are in a text with at most so many words missing."""
-        folded = fold(text)
-        words = words_of(folded.text)
-        said = [folded.text[start:end] for start, end in words]
+        spoken = Spoken(text)
         for template in sorted(missing_max):
-            if likeness := find(self.templates[template], said, missing_max[template]):
-                start, end = folded.span(words[likeness.start][0], words[likeness.end - 1][1])
-                yield template, Likeness(start, end, likeness.missing)
+            if likeness := spoken.likeness(self.templates[template], missing_max[template]):
+                yield template, likeness
+
+
+class Spoken:
+    """A text as words, made once for all canned responses it is compared with."""
+
+    def __init__(self, text: str) -> None:
+        self._folded = fold(text)
+        self._spans = words_of(self._folded.text)
+        self.message = Message([self._folded.text[start:end] for start, end in self._spans])
+
+    def likeness(self, template: Template, missing_max: int) -> Likeness | None:
+        """Where in the original text the template is, if at most so many of its words are missing."""
+        found = find(template, self.message, missing_max)
+        if found is None:
+            return None
+        start, end = self._folded.span(self._spans[found.start][0], self._spans[found.end - 1][1])
+        return Likeness(start, end, found.missing)
 
 
 def _wanted(at: int, rule: Rule) -> Iterator[Wanted]:

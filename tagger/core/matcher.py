@@ -38,6 +38,8 @@ MANY_KEYWORDS: Final = 30_000
 PREFIX_CHARS_OF_MANY: Final = 6
 # Keywords that begin alike are judged one by one; where there are more than this, more of each goes in.
 SHARED_PREFIX_MAX: Final = 4
+# How far behind a keyword the letters of a plural are looked for, invisible characters included.
+PLURAL_CHARS_MAX: Final = 8
 
 
 class Hit(NamedTuple):
@@ -221,8 +223,8 @@ class Matcher:
         return strict, Matcher(keywords)
 
     def _why_inside(self, text: str, start: int, end: int, keyword: int) -> str:
-        ends = end
-        while ends < len(text) and (CONTINUES[text[ends]] or text[ends] in INVISIBLE):
+        ends, far = end, min(len(text), end + PLURAL_CHARS_MAX)
+        while ends < far and (CONTINUES[text[ends]] or text[ends] in INVISIBLE):
             ends += 1
         stands_open = start == 0 or not CONTINUES[text[start - 1]]
         if stands_open and text[end:ends].casefold() in {"s", "es"}:

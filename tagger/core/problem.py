@@ -10,6 +10,9 @@ from typing import Final, Literal, Protocol
 # More than anybody mends in one go; a binary file would otherwise yield one problem a byte.
 PROBLEMS_MAX: Final = 1_000
 
+# A longer word is no known one that was misspelt, and comparing takes time.
+MISSPELT_CHARS_MAX: Final = 64
+
 # Of a value that is quoted in a message, so that it stays on one line of a terminal.
 SHOWN_CHARS_MAX: Final = 40
 
@@ -57,8 +60,13 @@ class Findings:
     def place(self, at: Placed) -> Place:
         return Place(self.file, at.line, at.column)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether more would not be told; then what to say of it need not be found out."""
+        return len(self.problems) >= PROBLEMS_MAX
+
     def add(self, at: Placed, code: str, text: str, advice: str) -> None:
-        if len(self.problems) < PROBLEMS_MAX:
+        if not self.is_full:
             self.problems.append(Problem(self.place(at), code, text, advice))
 
 
@@ -73,6 +81,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     from difflib import get_close_matches  # noqa: PLC0415 - only who made a mistake waits for the import
 
     lowered = word.strip().lower()
+    if len(lowered) > MISSPELT_CHARS_MAX:
+        return None
     close = get_close_matches(lowered, list(known), n=1, cutoff=0.6)
     return close[0] if close else None
 

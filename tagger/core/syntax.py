@@ -12,11 +12,15 @@ import yaml
 
 from tagger.core.problem import shown
 
-# One line of a keyword file: indentation, dashes and key; the value; a comment.
-_LINE: Final = re.compile(r"^(\s*(?:-[ ]+)*(?:[\w.-]+:[ ]+)?)(\S.*?)(\s+#(?:\s.*)?)?$")
-_GLUED: Final = re.compile(r"^\s*(?:-[ ]+)*([A-Za-z_]+)[:：](?=[^\s/])")
-_BARE_KEY: Final = re.compile(r"^\s*(?:-[ ]+)*([A-Za-z_]+)\s*：?\s*$")
-_COMMENT_IN_LIST: Final = re.compile(r"[\[{].*?[\s\[,]#")
+# All of these are linear in the line, which is as long as its author likes: after a run of characters comes
+# nothing that could also be one of them, and what is searched for has a fixed length.
+_DASHES: Final = re.compile(r"\s*(?:-[ ]+)*")
+_KEY: Final = re.compile(r"[\w.-]+:[ ]+")
+_COMMENT: Final = re.compile(r"(?<=\s)#(?=\s|$)")
+_GLUED: Final = re.compile(r"\s*(?:-[ ]+)*([A-Za-z_]+)[:：](?=[^\s/])")
+_BARE_KEY: Final = re.compile(r"\s*(?:-[ ]+)*([A-Za-z_]+)\s*(?:：\s*)?$")
+_BRACKET: Final = re.compile(r"[\[{]")
+_HASH_IN_LIST: Final = re.compile(r"[\s\[,]#")
 
 _MEANING: Final = {
     "%": "begins a directive",
@@ -50,6 +54,28 @@ class Syntax(NamedTuple):
     text: str
     advice: str
     mended: str | None = None  # the line as it was probably meant
+
+
+class _Parts(NamedTuple):
+    """One line of a keyword file."""
+
+    head: str  # indentation, dashes and key
+    value: str
+    comment: str  # with the space in front of it; "" where there is none
+
+
+def _parts(line: str) -> _Parts | None:
+    """The line in its parts; None where it has no value."""
+    dashes = _DASHES.match(line)
+    begin = dashes.end() if dashes else 0
+    key = _KEY.match(line, begin)
+    if key and line[key.end() :].strip():
+        begin = key.end()
+    comment = _COMMENT.search(line, begin)
+    end = len(line[: comment.start()].rstrip()) if comment else len(line)
+    if end <= begin or line[begin].isspace():
+        return None
+    return _Parts(line[:begin], line[begin:end], line[end:])
 
 
 def explain(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Syntax:
@@ -98,11 +124,11 @@ def _special_start(mark: yaml.Mark, what: str, lines: Sequence[str]) -> Syntax |
     if not begins or char not in _MEANING:
         return None
     text = f"a text begins with {char}, which {_MEANING[char]} in YAML"
-    parts = _LINE.match(line)
-    if not parts or parts.end(1) != mark.column:
+    parts = _parts(line)
+    if not parts or len(parts.head) != mark.column:
         return _at(mark, text, "Put it in quotes.")
-    value = quoted(parts[2])
-    return _at(mark, text, f"Put it in quotes: {value}", parts[1] + value + (parts[3] or ""))
+    value = quoted(parts.value)
+    return _at(mark, text, f"Put it in quotes: {value}", parts.head + value + parts.comment)
 
 
 def _no_colon(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
@@ -131,17 +157,18 @@ def _second_colon(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
         if key := _BARE_KEY.match(above):
             text, mended = f"the colon after `{key[1]}` is missing", f"{above[: key.end(1)]}:"
             return Syntax(mark.line, key.end(1) + 1, text, f"Write `{key[1]}:`", mended)
-    parts = _LINE.match(line)
-    if parts and mark and parts.end(1) < mark.column and ": " in parts[2] and parts[1].strip():
-        value = quoted(parts[2])
+    parts = _parts(line)
+    if parts and mark and len(parts.head) < mark.column and ": " in parts.value and parts.head.strip():
+        value = quoted(parts.value)
         text = "a text has a colon with a space after it, which makes it a key in YAML"
-        return _at(mark, text, f"Put it in quotes: {value}", parts[1] + value + (parts[3] or ""))
+        return _at(mark, text, f"Put it in quotes: {value}", parts.head + value + parts.comment)
     return _at(mark, "this line stands further to the right than it may", _LINE_UP)
 
 
 def _unclosed(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
     number = min(mark.line, len(lines) - 1) if mark else 0
-    if cut := _COMMENT_IN_LIST.search(lines[number]):
+    bracket = _BRACKET.search(lines[number])
+    if bracket and (cut := _HASH_IN_LIST.search(lines[number], bracket.end())):
         text = "a comment begins here, because of the #, and takes the rest of the line"
         return Syntax(number + 1, cut.end(), text, "Put the text with the # in quotes.")
     text = "the list or mapping opened here is not closed, or a comma or a quote is missing in it"
@@ -151,10 +178,10 @@ def _unclosed(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
 def _misplaced(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
     line = _line(mark, lines)
     before = line[: mark.column].rstrip() if mark else ""
-    if before.endswith(('"', "'")) and (parts := _LINE.match(line)):
-        text, quote = parts[2], parts[2][0]
+    if before.endswith(('"', "'")) and (parts := _parts(line)):
+        text, quote = parts.value, parts.value[0]
         value = quoted(text[1:-1] if len(text) > 1 and text[-1] == quote else text)
-        mended = parts[1] + value + (parts[3] or "")
+        mended = parts.head + value + parts.comment
         return _at(mark, "there is more text after the closing quote", f"Write {value}", mended)
     if before.endswith(("]", "}")):
         return _at(mark, "there is more text after the closing bracket", "Put the text in quotes.")

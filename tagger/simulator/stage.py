@@ -41,8 +41,12 @@ class Names:
     group: str = "tagger"
 
     @property
-    def topics(self) -> tuple[str, str, str]:
-        return self.webhooks, self.decisions, self.parked
+    def keywords(self) -> str:
+        return f"{self.webhooks.removesuffix('webhooks')}keywords"
+
+    @property
+    def topics(self) -> tuple[str, str, str, str]:
+        return self.webhooks, self.decisions, self.parked, self.keywords
 
 
 @dataclass
@@ -177,6 +181,7 @@ class Stage:
             "KAFKA_WEBHOOKS_TOPIC": self.names.webhooks,
             "KAFKA_DECISIONS_TOPIC": self.names.decisions,
             "KAFKA_PARKED_TOPIC": self.names.parked,
+            "KAFKA_KEYWORDS_TOPIC": self.names.keywords,
             "KAFKA_GROUP_ID": self.names.group,
             "KAFKA_SESSION_TIMEOUT_S": "6",
         }

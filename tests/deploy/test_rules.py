@@ -310,6 +310,20 @@ ROWS: Final = [
         {'tagger_keywords_reload_success{instance="t"}': "1 0 1x9"},
     ),
     Row(
+        "KeywordsNotStored",
+        70,
+        {
+            'tagger_keywords_stored{instance="t"}': "0x80",
+            'tagger_keywords_from_topic{instance="t"}': "0x80",
+        },
+        {
+            'tagger_keywords_stored{instance="t"}': "0x10 1x70",
+            'tagger_keywords_stored{instance="u"}': "0x80",
+            'tagger_keywords_from_topic{instance="t"}': "0x80",
+            'tagger_keywords_from_topic{instance="u"}': "1x80",
+        },
+    ),
+    Row(
         "KeywordsDiffer",
         12,
         {

@@ -80,9 +80,14 @@ async def test_offsets_that_another_program_changed_are_told_at_the_start(
     said = {"moved": "was set by another program", "deleted": "had no offset"}[how]
     async with scene.running() as consumer:
         await until(lambda: len(consumer.assigned) == 2 and all(a.ready for a in consumer.assigned.values()))
-        notes = consumer.offsets_found.notes(time.monotonic())
+        notes = consumer.preparing.found.notes(time.monotonic())
         assert len(notes) == 2
         assert all(said in note for note in notes)
+
+        async def are_ours() -> bool:
+            return all([(await scene.committed(number))[1] for number in range(2)])
+
+        await until(are_ours)
     async with scene.running() as consumer:
         await until(lambda: len(consumer.assigned) == 2 and all(a.ready for a in consumer.assigned.values()))
-        assert not consumer.offsets_found.notes(time.monotonic())
+        assert not consumer.preparing.found.notes(time.monotonic())

@@ -146,6 +146,7 @@ async def test_with_the_rights_of_the_page_everybody_can_do_what_is_theirs(
         tagged = next(one.thread for one in stage.player.played.values() if one.thread.tags)
         thread = ThreadKey(tagged.chat.organization.id, tagged.chat.id, tagged.id)
         tagger = stage.tagger.settings
+        assert "keywords_stored" in (tmp_path / "tagger.log").read_text("utf-8")
         operator = {**tagger, **login("operator"), "LIVECHAT_WEBHOOK_SECRETS": stage.secret}
 
         code, told = await command(tagger, "reconcile", "--since", "1h")

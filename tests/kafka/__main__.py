@@ -1,4 +1,4 @@
-"""`make kafka`: a real Apache Kafka with the three topics, until Ctrl-C."""
+"""`make kafka`: a real Apache Kafka with the topics of both services, until Ctrl-C."""
 
 import argparse
 import signal
@@ -11,7 +11,12 @@ from tests.kafka.jars import KafkaMissingError, version
 from tests.kafka.kafka import Kafka
 
 # As docker-compose.yml creates them.
-TOPICS: Final = {"livechat.webhooks": 12, "livechat.decisions": 3, "livechat.parked": 1}
+TOPICS: Final = {
+    "livechat.webhooks": 12,
+    "livechat.decisions": 3,
+    "livechat.parked": 1,
+    "livechat.keywords": 1,
+}
 
 
 def main() -> int:

@@ -92,6 +92,15 @@ async def test_what_can_be_read_again_is_read_without_anybody(
         assert consumer.assigned[1].unreadable is None
 
 
+async def test_what_is_deleted_meanwhile_holds_up_nothing_more(scene: Scene) -> None:
+    async with scene.running() as consumer:
+        await ready(consumer)
+        await put(scene.kafka, scene.topic, 1, bad("crc"), good(1))
+        await until(lambda: consumer.assigned[1].unreadable is not None)
+        scene.kafka.delete_records(scene.topic, 1, 2)
+        await until(lambda: "T1" in scene.settled)
+
+
 async def test_a_replay_steps_over_what_went_bad_since_and_trusts_no_thread_that_it_cuts(
     scene: Scene,
 ) -> None:

@@ -2,14 +2,18 @@
 
 import asyncio
 import errno
+import fcntl
 import os
 import signal
 import socket
 import sys
+import termios
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import orjson
 import pytest
@@ -35,11 +39,14 @@ class Run:
             "TAGGER_CONFIG": str(folder),
         }
 
-    async def begun(self, **settings: str) -> asyncio.subprocess.Process:
+    async def begun(
+        self, controlled_by: Callable[[], None] = os.setsid, **settings: str
+    ) -> asyncio.subprocess.Process:
+        """The process; `controlled_by` is called in it and gives it a terminal, or none."""
         env = environment_for(self._settings | settings)
         command = (sys.executable, "-m", "tagger", "run")
         return await asyncio.create_subprocess_exec(
-            *command, env=env, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+            *command, env=env, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, preexec_fn=controlled_by
         )
 
     async def ended(self, **settings: str) -> tuple[int | None, str]:
@@ -88,18 +95,18 @@ async def test_each_missing_topic_is_told_with_the_command_that_creates_it(
     run: Run, kafka: AnyKafka, unique: str
 ) -> None:
     kafka.create_topic(f"{unique}.there", 1)
-    names = {"WEBHOOKS": "webhooks", "DECISIONS": "there", "PARKED": "parked"}
+    names = {"WEBHOOKS": "webhooks", "DECISIONS": "there", "PARKED": "parked", "KEYWORDS": "keywords"}
     topics = {f"KAFKA_{name}_TOPIC": f"{unique}.{topic}" for name, topic in names.items()}
     code, told = await run.ended(KAFKA_BOOTSTRAP_SERVERS=kafka.bootstrap, **topics)
     assert code == 2
-    for topic in ("webhooks", "parked"):
+    for topic in ("webhooks", "parked", "keywords"):
         assert (
             f"kafka-topics.sh --bootstrap-server {kafka.bootstrap} --create --topic {unique}.{topic}" in told
         )
     assert f"{unique}.there" not in told
 
 
-TOPICS: Final = ("livechat.webhooks", "livechat.decisions", "livechat.parked")
+TOPICS: Final = ("livechat.webhooks", "livechat.decisions", "livechat.parked", "livechat.keywords")
 
 
 @pytest.fixture
@@ -147,5 +154,87 @@ async def test_where_kafka_is_away_it_waits_and_stops_when_told(run: Run) -> Non
         while b"kafka_away" not in await process.stderr.readline():
             assert process.returncode is None
         process.send_signal(signal.SIGTERM)
+        await process.communicate()
+    assert process.returncode == 0
+
+
+async def told(process: asyncio.subprocess.Process, *events: str) -> dict[str, dict[str, Any]]:
+    """The next log lines of these events, in whichever order they come."""
+    assert process.stderr is not None
+    found: dict[str, dict[str, Any]] = {}
+    async with asyncio.timeout(DEADLINE_S):
+        while set(events) - set(found):
+            line = await process.stderr.readline()
+            assert line, f"it ended without {events}"
+            said = orjson.loads(line)
+            found.setdefault(said["event"], said)
+    return found
+
+
+async def test_a_bad_keyword_file_ends_nothing_and_work_begins_when_it_is_right(
+    run: Run, tmp_path: Path, kafka_embedded: AnyKafka, unique: str
+) -> None:
+    names = {name: f"{unique}.{name.lower()}" for name in ("WEBHOOKS", "DECISIONS", "PARKED", "KEYWORDS")}
+    for topic in names.values():
+        kafka_embedded.create_topic(topic, 1)
+    settings = {f"KAFKA_{name}_TOPIC": topic for name, topic in names.items()}
+    settings |= {"KAFKA_BOOTSTRAP_SERVERS": kafka_embedded.bootstrap, "KAFKA_GROUP_ID": unique}
+    bad = RULES.replace("any:", "anny:")
+
+    (tmp_path / "rules.yaml").write_text(bad)
+    process = await run.begun(**settings)
+    lines = await told(process, "started", "keywords_refused", "keywords_nowhere")
+    assert "rules.yaml:3:" in lines["keywords_refused"]["reason"]
+    port = lines["started"]["port"]
+    status, body = await asyncio.to_thread(ready, port)
+    assert (status, "No keyword files are in force" in body) == (503, True)
+    (tmp_path / "rules.yaml").write_text(RULES)
+    lines = await told(process, "keywords_in_force", "keywords_stored", "partition_ready")
+    config = lines["keywords_in_force"]["config"]
+    process.send_signal(signal.SIGTERM)
+    assert await process.wait() == 0
+
+    (tmp_path / "rules.yaml").write_text(bad)
+    again = await run.begun(**settings)
+    lines = await told(again, "started", "keywords_from_topic", "partition_ready")
+    assert lines["keywords_from_topic"]["config"] == config
+    assert "the set stored last" in (await asyncio.to_thread(ready, lines["started"]["port"]))[1]
+    again.send_signal(signal.SIGTERM)
+    assert await again.wait() == 0
+
+
+def ready(port: int) -> tuple[int, str]:
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=DEADLINE_S) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as refused:
+        return refused.code, refused.read().decode()
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
+async def test_without_a_terminal_neither_signal_that_reloads_ends_it(
+    run: Run, number: signal.Signals
+) -> None:
+    process = await run.begun()
+    await told(process, "keywords_in_force", "kafka_away")
+    process.send_signal(number)
+    await told(process, "kafka_away")
+    process.send_signal(signal.SIGTERM)
+    await process.communicate()
+    assert process.returncode == 0
+
+
+async def test_a_terminal_that_closes_ends_it_like_sigterm(run: Run) -> None:
+    ours, theirs = os.openpty()
+
+    def take_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
+    process = await run.begun(take_terminal)
+    os.close(theirs)
+    await told(process, "kafka_away")
+    os.close(ours)
+    async with asyncio.timeout(DEADLINE_S):
         await process.communicate()
     assert process.returncode == 0

@@ -42,7 +42,7 @@ async def a_stage(folder: Path, options: argparse.Namespace) -> AsyncIterator[St
     unique = uuid.uuid4().hex[:12]
     names = Names(f"{unique}.webhooks", f"{unique}.decisions", f"{unique}.parked", unique)
     with start() as broker:
-        for topic, partitions in zip(names.topics, (options.partitions, 3, 3), strict=True):
+        for topic, partitions in zip(names.topics, (options.partitions, 3, 3, 1), strict=True):
             Kafka(broker.bootstrap).create_topic(topic, partitions)
         settings = {"TAGGER_LINGER_S": str(options.linger_s), "LOG_LEVEL": "warning"}
         async with Stage(folder, 1, broker.bootstrap, names, settings=settings) as stage:

@@ -10,6 +10,7 @@ from tagger.core.canned import (
     PLACEHOLDER_WORDS_MAX,
     Anchors,
     Likeness,
+    Message,
     Template,
     find,
     missing_max,
@@ -29,7 +30,7 @@ def words(text: str) -> list[str]:
 
 
 def is_in(template: str, text: str, placeholder: str = "%[A-Za-z_]+%") -> bool:
-    return find(Template.read(template, placeholder), words(text)) is not None
+    return find(Template.read(template, placeholder), Message(words(text))) is not None
 
 
 @pytest.mark.parametrize(
@@ -42,10 +43,9 @@ def is_in(template: str, text: str, placeholder: str = "%[A-Za-z_]+%") -> bool:
         (REFUND, "Hi a b c d e f g h, your refund of a b c d e f g h is on its way. It takes 3 to 5 days."),
         (REFUND, "Hi Anna, your refund of 20 EUR is on its way. It takes 3 to 7 days."),
         (REFUND, "Hi Anna, your refund of 20 EUR is now already on its way. It takes 3 to 5 days."),
-        (SHORT, "your payment is on its way"),
-        (SHORT, "your refund is on its"),
-        (SHORT, "refund is on its way"),
-        ("Thank you so much", "thanks: thank you much"),
+        (SHORT, "your refund now is already on its way"),
+        (LONG, LONG.removeprefix("one two ")),
+        (LONG, LONG.removesuffix(" word8 word9")),
         ("Thank you much", "THANK-YOU, much!"),
         ("Thank you", "thank you"),
         ("Danke", "DANKE!"),
@@ -68,10 +68,12 @@ def test_a_canned_response_is_recognised(template: str, text: str) -> None:
         (REFUND, "It takes 3 to 5 days. Hi Anna, your refund of 20 EUR is on its way."),
         (REFUND, "Hi Anna, the payment of 20 EUR is on its way. It takes 3 to 5 days."),
         (REFUND, "Hi Anna, your refund of a b c d e f g h i is on its way. It takes 3 to 5 days."),
-        (SHORT, "your payment was on its way"),
+        (SHORT, "your payment is on its way"),
+        (SHORT, "your refund is on its"),
+        (SHORT, "refund is on its way"),
         (SHORT, "way its on is refund your"),
         (SHORT, "your refund is, if I may say so, on its way"),
-        ("Thank you so much", "thank you"),
+        ("Thank you so much", "thanks: thank you much"),
         ("Thank you much", "thank you"),
         ("Thank you", "thank"),
         (LONG, LONG.replace("three ", "").replace("word2", "dozen").replace("nine ", "")),
@@ -87,12 +89,11 @@ def test_a_message_that_is_not_the_response_is_not_taken_for_it(template: str, t
 
 @pytest.mark.parametrize(
     ("total", "missing"),
-    [(0, 0), (1, 0), (2, 0), (3, 0), (4, 1), (9, 1), (10, 1), (19, 1), (20, 2), (99, 9), (100, 10)],
+    [(0, 0), (1, 0), (4, 0), (9, 0), (10, 1), (19, 1), (20, 2), (99, 9), (100, 10)],
 )
-def test_nine_tenths_must_be_there_and_of_a_short_one_all_but_one_but_three(total: int, missing: int) -> None:
+def test_nine_tenths_must_be_there_and_of_a_short_one_all(total: int, missing: int) -> None:
     assert missing_max(total) == missing
-    if total >= 10:
-        assert total - missing >= 0.9 * total > total - missing - 1
+    assert total - missing >= 0.9 * total > total - missing - 1
 
 
 def test_a_placeholder_holds_from_none_to_eight_words() -> None:
@@ -103,9 +104,10 @@ def test_a_placeholder_holds_from_none_to_eight_words() -> None:
 
 
 def test_a_word_missing_beside_a_placeholder_does_not_widen_it() -> None:
-    assert not is_in("a b c %x% d e f", "a b " + "z " * 10 + "d e f")
-    assert not is_in("a b c %x% d e f", "a b c " + "z " * 10 + "e f")
-    assert is_in("a b c %x% d e f", "a b " + "z " * 9 + "d e f")
+    template, end = "a b c %x% d e f g h i j", "e f g h i j"
+    assert not is_in(template, "a b " + "z " * 10 + "d " + end)
+    assert not is_in(template, "a b c " + "z " * 10 + end)
+    assert is_in(template, "a b " + "z " * 9 + "d " + end)
 
 
 def test_the_placeholder_pattern_is_an_argument() -> None:
@@ -116,7 +118,7 @@ def test_the_placeholder_pattern_is_an_argument() -> None:
 
 
 def test_the_place_is_that_of_the_response_and_not_of_what_is_around_it() -> None:
-    said = words("oh hi hi Anna your refund is is on its way bye way")
+    said = Message(words("oh hi hi Anna your refund is is on its way bye way"))
     assert find(Template.read("Hi %name% your refund is on its way"), said) == Likeness(2, 11, 0)
 
 
@@ -207,22 +209,43 @@ def test_the_best_place_is_the_one_that_trying_all_finds() -> None:
             kept = [word for word in template.words if rng.random() < 0.85]
             said = [one for word in kept for one in [word, *"z" * rng.choice(gaps)]]
         spare = rng.randint(0, min(3, size - 1))
-        found = find(template, said, spare)
+        found = find(template, Message(said), spare)
         assert found == slow_find(template, tuple(said), spare), (template, said, spare)
         recognised += found is not None
     assert recognised > 1_000
 
 
+def test_an_edited_response_is_found_among_words_of_its_own() -> None:
+    """Up to a tenth of its words are gone and up to three came in between, in a text of the same few words."""
+    rng = Random(7)
+    for case in range(400):
+        vocabulary = [f"w{n}" for n in range(rng.choice((5, 20, 100)))]
+        template = Template.read(" ".join(rng.choice(vocabulary) for _ in range(rng.randint(10, 120))))
+        kept = list(template.words)
+        for _ in range(rng.randint(0, template.missing_max)):
+            kept.pop(rng.randrange(len(kept)))
+        filled = [
+            one for word in kept for one in (word, *rng.choices(vocabulary, k=rng.choice((0, 0, 0, 1, 3))))
+        ]
+        around = [rng.choices(vocabulary, k=rng.randint(0, 300)) for _ in range(2)]
+        said = Message([*around[0], *filled, *around[1]])
+        assert find(template, said) is not None, case
+
+
 @pytest.mark.parametrize(
     ("template", "said"),
     [
-        ("word " * 300, "word " * 3_000),
-        (" ".join(f"w{n % 7}" for n in range(300)), " ".join(f"w{n % 5}" for n in range(5_000))),
-        ("%x% a b " * 100, "a b c " * 2_500),
-        (" ".join(f"w{n}" for n in range(2_500)), " ".join(f"w{n}" for n in range(2_500))),
+        (["word"] * 300, ["word"] * 1_500),
+        ([f"w{n % 7}" for n in range(300)], [f"w{n % 5}" for n in range(1_500)]),
+        (["ab"[n * n % 7 % 2] for n in range(150)], ["ab"[n * n % 11 % 2] for n in range(300)]),
+        ([f"w{n}" for n in range(1_000)], [f"w{n}" for n in range(1_000)]),
     ],
-    ids=["one word", "few words", "placeholders", "the longest, as it is"],
+    ids=["one word", "few words", "two words", "the longest, as it is"],
 )
-def test_the_longest_message_is_compared_in_linear_time(template: str, said: str) -> None:
-    read, spoken = Template.read(template), words(said)
-    assert steps(lambda: find(read, spoken)) < 1_000 * (len(read.words) + len(spoken))
+def test_the_longest_message_is_compared_in_linear_time(template: list[str], said: list[str]) -> None:
+    """Each word costs a bounded number of steps, in messages long and short."""
+    for times in (1, 3):
+        words = template * times
+        read = Template(words, [8 * (n % 5 == 4) for n in range(len(words))], missing_max(len(words)))
+        spoken = Message(said * times)
+        assert steps(lambda: find(read, spoken)) < 8_000 * (len(words) + len(spoken.words))  # noqa: B023

@@ -355,7 +355,7 @@ REJECTIONS: list[tuple[str, Rule, Lines, dict[str, Any], list[tuple[str, str]]]]
         rule(canned=["b c d e"]),
         [(A, "x b c")],
         {},
-        [("b c d e", "2 of 4 words of the canned response, 3 needed")],
+        [("b c d e", "2 of 4 words of the canned response, 4 needed")],
     ),
     ("a hit is not rejected", rule(any=["a"]), [(C, "a")], {}, []),
     ("nothing near", rule(any=["a"]), [(C, "b")], {}, []),

@@ -1,7 +1,7 @@
 """Where Kafka lacks something or refuses, people are told what to do."""
 
 import pytest
-from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
+from aiokafka.errors import CorruptRecordException, KafkaConnectionError, TopicAuthorizationFailedError
 
 from ingest import advice
 
@@ -11,6 +11,12 @@ def test_the_command_that_creates_a_topic_can_be_pasted() -> None:
     assert told[1] == (
         "  kafka-topics.sh --bootstrap-server k:9092 --create --topic t --partitions 12"
         " --config retention.ms=604800000"
+    )
+
+
+def test_a_topic_that_is_kept_for_ever_is_created_compacted() -> None:
+    assert " --partitions 1 --config cleanup.policy=compact\n" in advice.topic_missing(
+        "t", "k:9092", advice.KEYWORDS_TOPIC
     )
 
 
@@ -24,6 +30,7 @@ def test_a_missing_topic_may_be_one_that_is_hidden_and_deserves_more_than_one_co
     [
         (TopicAuthorizationFailedError("t"), "lacks a right"),
         (KafkaConnectionError("Unable to bootstrap"), "check KAFKA_BOOTSTRAP_SERVERS"),
+        (CorruptRecordException("Invalid CRC"), "is damaged"),
         (TimeoutError(), "user and password"),  # aiokafka tells no more of a wrong one
     ],
 )
