@@ -178,6 +178,10 @@ STATE_COUNTERS: Final = {
         "tagger_forgotten",
         "Threads of which nothing is kept at all because the memory limit was reached.",
     ),
+    "shed": (
+        "tagger_shed",
+        "Ended threads whose text was dropped while they wait, as their organization had its share; asked for later.",
+    ),
     "expired": ("tagger_expired", "Open threads forgotten because of their age or silence."),
     "late": ("tagger_late", "Things that came after a thread's end and were judged."),
     "repeated_event": ("tagger_repeated_events", "Events that were known already."),
@@ -201,6 +205,7 @@ STATE_REASONS: Final = {
     "unreadable": ("tagger_unreadable", "Records that could not be read, by what is wrong with them."),
     "hint_void": ("tagger_hint_void", "Commit metadata that was of no use, by reason."),
     "dropped": ("tagger_dropped", "Records handed over while no position was confirmed."),
+    "gap": ("tagger_gaps", "Gaps in the log: seen, and read again; believed, where they were there again."),
 }
 
 # What a partition shows of itself: (metric, meaning). All have the labels `topic` and `partition`.

@@ -190,6 +190,7 @@ class Worker:
             error_type=why.error_type,
             attempts=why.attempts,
             parked_at_ms=now_ms(),
+            last_offset=work.last_offset if work.kind == "unreadable" else None,
         )
         await self._producer.send(self._parked_topic, self._key(work), record)
         metrics.PARKED.labels(error_type=why.error_type).inc()

@@ -192,6 +192,11 @@ async def _open_items(kafka: KafkaSettings, which: dict[str, Any]) -> list[Item]
 
 def _line(item: Item) -> str:
     what = "the chat" if item.tag is None else f"tag {item.tag!r}"
+    if not item.thread.thread_id and (source := item.identity.source) is not None:
+        first, last = source.offset, item.last_offset
+        what = f"partition {source.partition}, offset {first}"
+        if last is not None and last > first:
+            what = f"partition {source.partition}, offsets {first} to {last}"
     chat = f"{item.thread.organization or '-'}  {item.thread.chat_id or '-'}  {item.thread.thread_id or '-'}"
     return _printable(f"{item.parked_at}  {item.error_type}  {what}  {chat}")
 

@@ -8,12 +8,15 @@ to FF do not occur in UTF-8, so four of them can tell the parts apart:
     text   FF author's place FD text [FD text]...
 """
 
-import sys
 from collections.abc import Iterator
-from typing import Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 from tagger.core.conversation import Conversation, Said, ThreadKey
 from tagger.core.event import ChatStarted, Event
+
+if TYPE_CHECKING:
+    from tagger.core.shares import Account
 
 _ENTRY: Final = b"\xff"
 _ID_END: Final = b"\xfe"
@@ -24,13 +27,16 @@ _ALIEN: Final = b"\xfc"
 # A thread has a customer and an agent or two; a place is one byte below F8.
 AUTHORS_MAX: Final = 200
 
-# What one thread costs beside its text and authors: the objects, the ids, the places in the indexes; and its ending.
+# What one thread costs beside its text and names: the objects, and the places in the indexes; and its ending.
 # Measured; `tests/unit/core/test_memory.py` compares it with what the interpreter allocates.
-THREAD_BYTES: Final = 740
-ENDING_BYTES: Final = 165
-# What the id of an author, or a tag, costs beside its letters; and what an agent's costs, whose letters are shared.
-NAME_BYTES: Final = 60
-_SHARED_BYTES: Final = 8
+THREAD_BYTES: Final = 520
+ENDING_BYTES: Final = 173
+# What the id of an author, or a tag, costs beside its letters; and each id of a group.
+NAME_BYTES: Final = 68
+GROUP_BYTES: Final = 40
+# Names that many threads have are kept once: those of agents and of organizations. A flood of forged ones
+# costs no more than this many places.
+SHARED_NAMES_MAX: Final = 1_024
 
 # How an entry of `text` begins, by the author's place.
 _PLACES: Final = tuple(b"\xff%c\xfd" % place for place in range(AUTHORS_MAX + 1))
@@ -52,8 +58,8 @@ class Thread:
         "first",
         "first_ms",
         "first_record_ms",
+        "gone",
         "group_ids",
-        "holds",
         "ids",
         "incomplete",
         "last_ms",
@@ -67,7 +73,7 @@ class Thread:
     def __init__(
         self, chat: tuple[str, str], thread_id: str, first: int, record_ms: int, now_ms: int
     ) -> None:
-        self.chat = chat  # (organization, chat_id)
+        self.chat = (_shared(chat[0]), chat[1])  # (organization, chat_id)
         self.thread_id = thread_id  # "": not a thread but a record that could not be read
         self.sibling: Thread | None = None  # another thread of the same chat
         self.first = first  # offset of the first record of it
@@ -87,7 +93,7 @@ class Thread:
         self.completed = False  # what LiveChat has of it was united with what was seen
         self.asks = True  # if it expires without an end, LiveChat is asked whether it ended
         self.slot: int | None = None  # its place among the deadlines
-        self.holds = True  # must be read again after a restart: replay_from stays at or below `first`
+        self.gone = False  # it was forgotten; until then replay_from stays at or below `first`
         self.ending: Ending | None = None
 
     def begin(self, started: ChatStarted) -> tuple[bool, int]:
@@ -117,8 +123,9 @@ class Thread:
             grown += self._meet(customer)
             if customer in self.authors:
                 self.customers |= 1 << self.authors.index(customer)
-        if self.group_ids is None:
+        if self.group_ids is None and chat.group_ids is not None:
             self.group_ids = chat.group_ids
+            grown += GROUP_BYTES * (len(chat.group_ids) + 1)
         if chat.tags and not self.tags:
             self.tags = chat.tags
             grown += sum(_cost(tag) for tag in chat.tags)
@@ -128,8 +135,8 @@ class Thread:
         """Give the author a place, if one is left; by how much `size` grew."""
         if author_id in self.authors or len(self.authors) == AUTHORS_MAX:
             return 0
-        # An agent, whose id is an e-mail address, speaks in thousands of threads: it is kept once.
-        self.authors += (sys.intern(author_id) if "@" in author_id else author_id,)
+        # An agent, whose id is an e-mail address, speaks in thousands of threads.
+        self.authors += (_shared(author_id) if "@" in author_id else author_id,)
         return _cost(author_id)
 
     def add(self, event_id: str, author_id: str, fields: tuple[str, ...]) -> int:
@@ -159,16 +166,20 @@ class Thread:
 
     def size(self) -> int:
         """Bytes of what differs from thread to thread; the rest is THREAD_BYTES."""
-        rest = ENDING_BYTES if self.ending is not None else 0
-        rest += sum([_cost(name) for name in (*self.authors, *self.tags)])
-        return rest + len(self.chat[1]) + len(self.thread_id) + len(self.ids) + len(self.text)
+        organization, chat_id = self.chat
+        rest = len(self.ids) + len(self.text) + cost(self.ending)
+        if self.group_ids is not None:
+            rest += GROUP_BYTES * (len(self.group_ids) + 1)
+        names = (organization, chat_id, self.thread_id, *self.authors, *self.tags)
+        for name in names:
+            rest += len(name) if name.isascii() else 4 * len(name)
+        return rest + NAME_BYTES * len(names)
 
-    def forget(self) -> None:
-        """Keep nothing of what was said, and nothing of the log."""
+    def strip(self) -> None:
+        """Keep nothing of what was said."""
         self.ids, self.text = bytearray(), bytearray()
         self.events = self.customers = 0
         self.authors = self.tags = ()
-        self.holds = False
 
     def missing(self, trust_ms: int | None) -> str | None:
         """Why LiveChat must be asked before the thread is judged; None where it is complete.
@@ -225,6 +236,7 @@ class Ending:
     """What is due for a thread that ended, expired or could not be read."""
 
     __slots__ = (
+        "account",
         "asked",
         "at_ms",
         "decided",
@@ -235,6 +247,7 @@ class Ending:
         "judged",
         "last",
         "record_ms",
+        "shed",
         "waiting",
     )
 
@@ -244,9 +257,13 @@ class Ending:
         self.at_ms = at_ms  # the partition's clock when it became due
         self.record_ms = record_ms  # that record's own time
         self.last = 0  # offset of the last record that counts
-        self.waiting: tuple[int, ...] = ()  # offsets that no work answers for yet
-        self.handed: tuple[int, ...] = ()  # offsets that the work under way answers for
+        # Of the offsets that no work answers for yet the first and the last, or the only one: however much comes
+        # for a thread that waits, it takes no more room.
+        self.waiting: tuple[int, ...] = ()
+        self.handed: tuple[int, ...] = ()  # and of those that the work under way answers for
+        self.account: Account | None = None  # whose share it takes while it waits
         self.held = 0  # bytes that the thread counts for while it waits
+        self.shed = False  # it waits without its text, beyond its organization's share
         self.doubted = False  # something of it may never have been judged
         self.asked = 0  # times that LiveChat called the thread active
         self.decided: tuple[str, ...] = ()  # tags that a judgement called for, each once
@@ -256,8 +273,19 @@ class Ending:
         return bool(self.waiting or self.handed)
 
 
+def cost(ending: Ending | None) -> int:
+    """Bytes of what differs from ending to ending, and of the ending itself."""
+    return 0 if ending is None else ENDING_BYTES + sum([_cost(tag) for tag in ending.decided])
+
+
 def _cost(name: str) -> int:
-    return _SHARED_BYTES if "@" in name else NAME_BYTES + len(name)
+    return NAME_BYTES + (len(name) if name.isascii() else 4 * len(name))
+
+
+@lru_cache(maxsize=SHARED_NAMES_MAX)
+def _shared(name: str) -> str:
+    """The same name, as the object that others have of it."""
+    return name
 
 
 def _joined(fields: tuple[str, ...]) -> bytes:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, TypeGuard
 
 from ingest import topic
+from tagger.core.limits import ID_BYTES_MAX
 from tagger.core.said import fields_of
 
 # Chats that `ingest` and `tagger` are tried out with begin so; a real chat id never does.
@@ -16,6 +17,10 @@ SAMPLE_PREFIX: Final = "tagger-sample-"
 # More than a chat is ever in, and more tags than an agent ever sets; what comes after is left out.
 GROUPS_MAX: Final = 200
 TAGS_MAX: Final = 200
+CUSTOMERS_MAX: Final = 200
+
+# So many characters are never more bytes than an id may have: nearly all ids need no closer look.
+_ID_CHARS: Final = ID_BYTES_MAX // 4
 
 
 class Event(NamedTuple):
@@ -115,7 +120,14 @@ def read(key: bytes | None, value: bytes | None) -> Fact:
             and organization
         ):
             fact = _event_received(organization, payload)  # nearly all records: no detour for them
-            if type(fact) is EventReceived:
+            if (
+                type(fact) is EventReceived
+                and len(organization) <= _ID_CHARS
+                and len(fact[1]) <= _ID_CHARS
+                and len(fact[2]) <= _ID_CHARS
+                and len(fact[3]) <= _ID_CHARS
+                and len(fact[4]) <= _ID_CHARS
+            ):
                 return fact
         else:
             fact = _fact(envelope)
@@ -123,8 +135,31 @@ def read(key: bytes | None, value: bytes | None) -> Fact:
         assert isinstance(envelope, topic.Unreadable)
         fact = Unreadable(envelope.reason, "", "")
     if isinstance(fact, Unreadable) and not fact.chat_id and (named := topic.split_key(key)):
-        return Unreadable(fact.reason, *named)
-    return fact
+        fact = Unreadable(fact.reason, *named)
+    return _bounded(fact)
+
+
+def _bounded(fact: Fact) -> Fact:
+    """The fact; where one of its ids is longer than any of LiveChat's, only whose it may be."""
+    if isinstance(fact, Ignored):
+        return fact
+    if isinstance(fact, Unreadable):
+        return Unreadable(fact.reason, clipped(fact.organization), clipped(fact.chat_id))
+    ids = fact[:5] if isinstance(fact, EventReceived) else fact[:3]
+    if all(map(_fits, ids)):
+        return fact
+    return Unreadable("id too long", clipped(fact.organization), clipped(fact.chat_id))
+
+
+def _fits(name: str) -> bool:
+    return len(name) <= _ID_CHARS or len(name.encode()) <= ID_BYTES_MAX
+
+
+def clipped(text: str, bytes_max: int = ID_BYTES_MAX) -> str:
+    """As much of a text as so many bytes of UTF-8 can hold."""
+    if len(text) * 4 <= bytes_max:
+        return text
+    return text.encode("utf-8", "replace")[:bytes_max].decode("utf-8", "ignore")
 
 
 def _fact(envelope: dict[str, Any]) -> Fact:
@@ -153,7 +188,11 @@ def chat_of(organization: str, answer: object) -> ChatStarted | Restricted | Unr
     https://platform.text.com/docs/messaging/agent-chat-api#get-chat
     """
     chat = _chat(organization, answer)
-    return Unreadable("sample", organization, "") if isinstance(chat, Ignored) else chat
+    if isinstance(chat, Ignored):
+        return Unreadable("sample", organization, "")
+    if isinstance(chat, ChatStarted) and not all(map(_fits, chat[:3])):
+        return Unreadable("id too long", organization, "")
+    return chat
 
 
 def _event_received(organization: str, payload: dict[str, Any]) -> Fact:
@@ -214,7 +253,7 @@ def _chat(organization: str, chat: object) -> ChatStarted | Restricted | Ignored
         events,
         _customers(chat.get("users")),
         _group_ids(thread.get("access")) or _group_ids(chat.get("access")),
-        tuple([tag for tag in _list(thread.get("tags"))[:TAGS_MAX] if isinstance(tag, str)]),
+        tuple([tag for tag in _list(thread.get("tags"))[:TAGS_MAX] if isinstance(tag, str) and _fits(tag)]),
         odd,
     )
 
@@ -227,20 +266,28 @@ def _events(listed: object) -> tuple[tuple[Event, ...], int]:
         return (), 1
     for event in _list(listed):
         fields = fields_of(event) if isinstance(event, dict) else None
-        if fields is None or (fields and not _is_id(event.get("id"))):
+        if fields is None:
             odd += 1
-        elif fields:
-            author_id = event.get("author_id")
-            events.append(Event(event["id"], author_id if _is_id(author_id) else "", fields))
+            continue
+        if not fields:
+            continue
+        event_id, author_id = event.get("id"), event.get("author_id")
+        author_id = author_id if _is_id(author_id) else ""
+        if not _is_id(event_id) or not _fits(event_id) or not _fits(author_id):
+            odd += 1
+        else:
+            events.append(Event(event_id, author_id, fields))
     return tuple(events), odd
 
 
 def _customers(users: object) -> tuple[str, ...]:
     customers = []
     for user in _list(users):
-        if isinstance(user, dict) and user.get("type") == "customer" and _is_id(user.get("id")):
-            customers.append(user["id"])
-    return tuple(customers)
+        if isinstance(user, dict) and user.get("type") == "customer":
+            user_id = user.get("id")
+            if _is_id(user_id) and _fits(user_id):
+                customers.append(user_id)
+    return tuple(customers[:CUSTOMERS_MAX])
 
 
 def _group_ids(access: object) -> tuple[int, ...] | None:

@@ -2,6 +2,13 @@
 
 The defaults are those of a busy installation. Operators set the five that cost them something
 (`TAGGER_*`); the others are properties of LiveChat and Kafka.
+
+One organization whose token is dead must not stop the others until it is parked, after 15 minutes. At 300 ends
+a second these are 270,000 ended threads. What waits beyond the share of an organization is accounted with 1.25 KB
+at most (the thread 520, its ending 173, its ids 400, its offset 156; 950 are allocated), 340 MB in all. Half of
+`TAGGER_OPEN_BYTES_MAX` (1 GiB) may wait, of which texts within the share take an eighth: 402 MB are left. As many
+offsets are kept track of. With one organization alone nobody else waits: reading pauses at `unsettled_max`, and
+nothing has to be asked for later.
 """
 
 from dataclasses import dataclass
@@ -9,6 +16,24 @@ from typing import Final
 
 # Somebody's clock is an hour off: a record this far ahead of ours is still believed, for the trust time only.
 CLOCK_JUMP_MS: Final = 3_600_000
+# The last moment that dates can name, with an hour to spare: the year 9999. A record may claim any time.
+TIME_MS_MAX: Final = 253_402_300_800_000 - CLOCK_JUMP_MS
+# Two processes that look for new partitions every 15 s may differ by so much in where they put a chat.
+METADATA_AGE_MS: Final = 30_000
+
+# Bytes of an id, in UTF-8: LiveChat's have 10 to 41. A record with a longer one is `unreadable`.
+ID_BYTES_MAX: Final = 256
+
+# Of what a partition may hold, ended threads that wait may take half, with their text a quarter: the rest is for
+# open ones.
+WAITING_SHARE: Final = 2
+TEXTS_SHARE: Final = 4
+# Organizations that have a share each; all others have one together, so that a flood of forged names takes one
+# share more. With all of them busy, each has 15 of the 1,000 pieces of work under way: 150 a second.
+ORGANIZATIONS_MAX: Final = 64
+# What an offset costs that is kept track of, and one that is not done besides.
+OFFSET_BYTES: Final = 16
+UNFINISHED_BYTES: Final = 140
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +62,12 @@ class Limits:
     """Bytes kept of one thread: 32 messages of the longest kind that LiveChat accepts (16 KB)."""
 
     unsettled_max: int = 5_000
-    """Ended threads that wait to be settled; at this many the partition is paused."""
+    """Ended threads that wait with their text; of several organizations none has more than are left for others.
+    At this many the partition is paused."""
 
-    offsets_max: int = 20_000
+    offsets_max: int = 300_000
     """Offsets from the committed one on that are kept track of: what waits, and what is settled behind it, which
-    a crash does again. At this many the partition is paused."""
+    a crash does again. At this many the partition is paused: after 15 minutes of one organization's failures."""
 
     still_active_asks_max: int = 12
     """How often LiveChat is asked again while it calls a thread active whose end we have: two minutes."""

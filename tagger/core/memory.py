@@ -11,7 +11,7 @@ from typing import Final
 
 from tagger.core.chat import Thread
 from tagger.core.deadlines import Deadlines
-from tagger.core.limits import CLOCK_JUMP_MS, Limits
+from tagger.core.limits import CLOCK_JUMP_MS, TIME_MS_MAX, Limits
 from tagger.core.threads import Threads
 
 # Threads are looked at this often, if not sooner: what a thread waits for may be gone long before it is due.
@@ -24,13 +24,14 @@ class Memory:
     `ask` is called with a thread that goes without an end, where LiveChat must say whether it ended, and the
     offset where that happens. It returns whether that is work now; if not, an earlier assignment did it.
     `review` is called with a thread that lingered long enough, and was perhaps not judged as a whole.
-    `is_settled` tells whether all work up to an offset is done.
+    `is_settled` tells whether all work up to an offset is done; `is_home` whether a chat's records come here.
     """
 
     __slots__ = (
         "_ask",
         "_count",
         "_deadlines",
+        "_is_home",
         "_is_settled",
         "_limits",
         "_review",
@@ -41,16 +42,18 @@ class Memory:
         "trust_ms",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what the world tells it
         self,
         limits: Limits,
         count: Counter[tuple[str, str]],
         ask: Callable[[Thread, int], bool],
         review: Callable[[Thread, int], None],
         is_settled: Callable[[int], bool],
+        is_home: Callable[[str, str], bool],
     ) -> None:
         self._limits, self._count = limits, count
         self._ask, self._review, self._is_settled = ask, review, is_settled
+        self._is_home = is_home
         self._step_ms_max = limits.skew_s * 1000
         self._deadlines = Deadlines()
         self.threads = Threads()
@@ -75,13 +78,16 @@ class Memory:
                 for thread in self._deadlines.pop(self.clock_ms):
                     self._look_at(thread, offset)
 
-    def idle(self, ms: int, offset: int) -> None:
-        """Time passes, and no record tells so."""
-        if self.newest_ms:
-            self.pass_to(self.newest_ms + min(ms, self._step_ms_max), offset)
+    def idle(self, ms: int, now_ms: int, offset: int) -> None:
+        """Time passes, and no record tells so; our own clock does where none ever did."""
+        self.pass_to(self.newest_ms + min(ms, self._step_ms_max) if self.newest_ms else now_ms, offset)
+
+    def time_of(self, at_ms: int) -> int:
+        """A record's own time, or the partition's where it has none that can be."""
+        return at_ms if 0 <= at_ms <= TIME_MS_MAX else self.newest_ms
 
     def _look_at(self, thread: Thread, offset: int) -> None:
-        if self._due_ms(thread) > self.clock_ms:
+        if self._due_ms(thread) > self.clock_ms and not self._is_astray(thread):
             self.look_later(thread)
         elif thread.ending is None:
             self._expire(thread, offset)
@@ -90,6 +96,8 @@ class Memory:
         else:  # a restart would read its last records again, and must then know its first
             if thread.ending.doubted:
                 self._review(thread, offset)
+            if thread.text and not thread.ending.unfinished:
+                self.strip(thread, "expired")  # what comes so late is asked for in any case
             self._deadlines.put(thread, self.clock_ms + self._step_ms_max)
 
     def look_later(self, thread: Thread) -> None:
@@ -107,32 +115,28 @@ class Memory:
             return thread.last_ms + limits.skew_s * 1000 if alone else age_ms
         if ending is not None:
             return ending.at_ms + limits.linger_s * 1000
-        if not thread.holds:
-            return age_ms
         return min(age_ms, thread.last_ms + limits.chat_idle_s_max * 1000)
+
+    def _is_astray(self, thread: Thread) -> bool:
+        """Whether only events of it came here a while ago: the rest is elsewhere, and its end as well."""
+        if thread.begun or thread.ending is not None or not thread.thread_id:
+            return False
+        silent = thread.last_ms + self._limits.linger_s * 1000 <= self.clock_ms
+        return silent and not self._is_home(*thread.chat)
 
     def _age_ms(self, thread: Thread) -> int:
         return thread.first_ms + self._limits.chat_age_s_max * 1000
 
     def _expire(self, thread: Thread, offset: int) -> None:
         """The thread fell silent, or grew too old, and no end of it was seen."""
-        self._count["expired", ""] += thread.holds
-        if thread.asks:
-            if not self._ask(thread, offset):
-                self.forget(thread)
-        elif thread.holds and self.clock_ms < self._age_ms(thread):
-            self._strip(thread, "expired")
-        else:
+        self._count["expired", ""] += 1
+        if not thread.asks or not self._ask(thread, offset):
             self.forget(thread)
 
-    def _strip(self, thread: Thread, why: str) -> None:
-        """Forget what was said in a thread: LiveChat is asked if it ends, or says more after its end."""
-        self._distrust(thread)
-        self.threads.strip(thread)
+    def strip(self, thread: Thread, why: str) -> int:
+        """Forget what was said in a thread, not that it is there: LiveChat is asked for it. The bytes this frees."""
         thread.incomplete, thread.completed = why, False
-        # A thread that is asked for when it expires must survive a restart until then.
-        thread.holds = thread.asks and thread.ending is None
-        self.look_later(thread)
+        return self.threads.strip(thread)
 
     def forget(self, thread: Thread) -> None:
         """Keep nothing of a thread that was not settled."""
@@ -153,11 +157,15 @@ class Memory:
             return
         created_ms = thread.created_at_ms
         if created_ms is None:
-            created_ms = thread.first_record_ms + self._limits.skew_s * 1000
+            created_ms = self.time_of(thread.first_record_ms) + self._limits.skew_s * 1000
         self.trust_ms = max(self.trust_ms, min(created_ms + 1, self.newest_ms + CLOCK_JUMP_MS))
 
     def evict(self, bytes_max: int, offset: int) -> None:
-        """Forget the oldest threads until a sixteenth of the limit is free, but none that waits."""
+        """Forget the oldest threads until a sixteenth of the limit is free, but none that waits.
+
+        Nothing is left of an open thread, which will be asked for if it ends. One that ended, or that is asked for
+        when it expires, stays without what was said: it will be gone soon, and more may come for it until then.
+        """
         threads, enough = self.threads, bytes_max - bytes_max // 16
         if threads.bytes <= bytes_max:
             return
@@ -166,7 +174,10 @@ class Memory:
                 return
             if thread.text and not (thread.ending is not None and thread.ending.unfinished):
                 self._count["evicted", ""] += 1
-                self._strip(thread, "evicted")
+                if thread.ending is None and not thread.asks:
+                    self.forget(thread)
+                else:
+                    self.strip(thread, "evicted")
         # Nothing is said in any thread that is left: what still fills the memory is their number.
         for thread in list(threads):
             if threads.bytes <= enough:

@@ -8,12 +8,20 @@ looking further back. It holds three numbers and nothing of any chat:
 
 import re
 import zlib
-from collections import deque
+from array import array
 from dataclasses import dataclass
 from typing import Final
 
-_FORMAT: Final = re.compile(r"(lt1;r=(\d{1,19});t=(-|-?\d{1,16});u=(\d{1,16}));c=([0-9a-f]{8})", re.ASCII)
+from tagger.core.limits import OFFSET_BYTES, TIME_MS_MAX, UNFINISHED_BYTES
+
+_FORMAT: Final = re.compile(r"(lt1;r=(\d{1,19});t=(-|-?\d{1,19});u=(\d{1,16}));c=([0-9a-f]{8})", re.ASCII)
+# So many places of offsets that were taken out may stay until half are such.
+_SPENT_MAX: Final = 1_024
 _ANY_VERSION: Final = re.compile(r"lt\d+;", re.ASCII)
+
+
+# The trust time where it is not known yet: the first record with a time will tell.
+NOTHING_TRUSTED_MS: Final = TIME_MS_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,7 @@ class Void:
 
 
 def encode(hint: Hint) -> str:
-    """At most 74 of the 4096 characters that brokers allow."""
+    """At most 78 of the 4096 characters that brokers allow."""
     record_ms = "-" if hint.record_ms is None else hint.record_ms
     body = f"lt1;r={hint.replay_from};t={record_ms};u={hint.trust_ms}"
     return f"{body};c={zlib.crc32(body.encode()):08x}"
@@ -60,16 +68,19 @@ class Unfinished:
     Offsets are added as records are read, so never below an earlier one; several works may share one.
     """
 
-    __slots__ = ("_order", "_works")
+    __slots__ = ("_at", "_offsets", "_times", "_works")
 
     def __init__(self) -> None:
         self._works: dict[int, int] = {}  # offset → works that are not done
-        self._order: deque[tuple[int, int]] = deque()  # (offset, record time ms), done ones not yet taken out
+        # In order, with the times of their records; done ones are not yet taken out, those before `_at` are.
+        self._offsets, self._times = array("q"), array("q")
+        self._at = 0
 
     def add(self, offset: int, record_ms: int) -> None:
         works = self._works.get(offset, 0)
         if not works:
-            self._order.append((offset, record_ms))
+            self._offsets.append(offset)
+            self._times.append(record_ms)
         self._works[offset] = works + 1
 
     def finish(self, offset: int) -> None:
@@ -79,12 +90,21 @@ class Unfinished:
 
     def lowest(self) -> tuple[int, int] | None:
         """(offset, record time ms) of the oldest work that is not done."""
-        order = self._order
-        while order and order[0][0] not in self._works:
-            order.popleft()
-        return order[0] if order else None
+        at, offsets, works = self._at, self._offsets, self._works
+        while at < len(offsets) and offsets[at] not in works:
+            at += 1
+        if at == len(offsets) or (at > _SPENT_MAX and at * 2 > len(offsets)):
+            del offsets[:at], self._times[:at]
+            at = 0
+        self._at = at
+        return (offsets[at], self._times[at]) if at < len(offsets) else None
 
     @property
     def tracked(self) -> int:
         """Offsets that are not done, and done ones behind the lowest of them: a crash does all their work again."""
-        return len(self._order) if self.lowest() else 0
+        return len(self._offsets) - self._at if self.lowest() else 0
+
+    @property
+    def bytes(self) -> int:
+        """What all this takes."""
+        return OFFSET_BYTES * len(self._offsets) + UNFINISHED_BYTES * len(self._works)

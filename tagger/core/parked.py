@@ -41,6 +41,7 @@ class Item:
     error_type: str
     attempts: int
     parked_at: str  # RFC 3339
+    last_offset: int | None = None  # where the item is a range of records: its end
 
     @property
     def thread(self) -> ThreadKey:
@@ -53,13 +54,16 @@ class Item:
 
     def json(self) -> dict[str, Any]:
         """The item as its record has it."""
-        return {
+        fields = {
             **_identity_fields(self.identity),
             "reason": self.reason,
             "error_type": self.error_type,
             "attempts": self.attempts,
             "parked_at": self.parked_at,
         }
+        if self.last_offset is not None:
+            fields["last_offset"] = self.last_offset
+        return fields
 
 
 class OpenItems:
@@ -127,6 +131,7 @@ def _record(value: bytes | None) -> tuple[Item, bool] | None:
         return None
     if not isinstance(tag, str | None):
         return None
+    last_offset = record.get("last_offset")
     thread = ThreadKey(record["organization"], record["chat_id"], record["thread_id"])
     item = Item(
         Identity(thread, _source(record), tag),
@@ -134,6 +139,7 @@ def _record(value: bytes | None) -> tuple[Item, bool] | None:
         record["error_type"],
         attempts,
         record["parked_at"],
+        last_offset if type(last_offset) is int else None,
     )
     return item, bool(record.get("resolved"))
 

@@ -8,17 +8,15 @@ answer of LiveChat holds. One object per partition; it lives on from a revoke to
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
+from tagger.core.chat import Thread
 from tagger.core.event import ChatStarted, chat_of
-from tagger.core.limits import Limits
-from tagger.core.offsets import Hint, encode
+from tagger.core.limits import TEXTS_SHARE, WAITING_SHARE, Limits
+from tagger.core.offsets import NOTHING_TRUSTED_MS, Hint, encode
 from tagger.core.start import Kept, Start
 from tagger.core.state import State
 from tagger.core.work import Committable, FindTime, Record, Refused, Seek, Wait, Work
-
-# Of what a partition may hold, ended threads that wait may take a quarter: the rest is for open ones.
-UNSETTLED_SHARE: Final = 4
 
 Phase = Literal["away", "starting", "replaying", "live"]
 
@@ -30,7 +28,7 @@ class Stats:
     phase: Phase
     position: int  # the next offset to fold
     replay_from: int  # what a restart would read from
-    threads: int  # open, lingering and unsettled ones, and what is left of forgotten ones
+    threads: int  # open, lingering and unsettled ones
     bytes: int
     unsettled: int  # threads that wait to be settled
     unsettled_bytes: int
@@ -38,30 +36,31 @@ class Stats:
     event_time_ms: int  # the newest record's time, moved on while nothing comes
     paused: bool
     counters: Mapping[tuple[str, str], int]  # (name, reason) → count since the object was made
+    shed: int = 0  # threads that wait as offsets and ids only, beyond their organization's share
 
 
 class Partition:
     """The life of one partition in this process.
 
     Per assignment: `begin`, seek, `sought`; then `receive` and `tick` until `suspended`. What `begin`,
-    `receive` and `tick` return besides None is to be done before the next record is handed over.
+    `receive`, `tick` and `reread` return besides None is to be done before the next record is handed over.
     """
 
     def __init__(self, limits: Limits, is_home: Callable[[str, str], bool] = lambda *_: True) -> None:
         """`is_home` tells of an organization and a chat id whether their records go to this partition now."""
         self._limits, self._is_home = limits, is_home
         self._count: Counter[tuple[str, str]] = Counter()
-        self._state = State(limits, self._count)
+        self._state = State(limits, self._count, is_home, 0, several=False)
         self._start: Start | None = None  # None: not assigned
         self._sought = False  # records come from where they were asked for
         self._opened = False  # the first of them was judged
+        self._gap = (-1, -1)  # offsets between which nothing came when it was last looked at
         self._committed = -1  # the highest offset that the group is known to have committed
         self._bytes_max = 0
         self._works = 0  # the id of the last work
         self._paused = False
         self._tick_ms: int | None = None  # when the last tick was
         self._idle = False  # nothing came since the last tick
-        self._gap_at = -1  # the position before a gap that was looked at again
 
     def begin(  # noqa: PLR0913 - what the broker knows of a partition
         self,
@@ -75,14 +74,18 @@ class Partition:
     ) -> Seek:
         """An assignment, or a fresh look at the log after an offset out of range.
 
-        `committed` is None where the group has no offset; `bytes_max` is what the threads may hold.
+        `committed` is None where the group has no offset; `bytes_max` is what the threads may hold; `added` says
+        that the group has offsets of other partitions and none of this one: it came later, and what chats of it
+        said before is elsewhere.
         """
         self.suspended()
         state = self._state
         kept = None
         if state.last_record_ms is not None:
             kept = Kept(state.position, state.last_record_ms, self._committed)
-        self._start = Start(committed, metadata, log_start, log_end, kept, self._limits, self._counted)
+        self._start = Start(
+            committed, metadata, log_start, log_end, kept, self._limits, self._counted, added=added
+        )
         self._bytes_max = bytes_max
         self._committed = -1 if committed is None else committed
         if self._start.stage != "resume":
@@ -92,16 +95,6 @@ class Partition:
     def sought(self) -> None:
         """The seek was done: records come from where they were asked for."""
         self._sought = True
-
-    def reread(self) -> Seek | None:
-        """The client may have passed over records: read again from what was folded.
-
-        Until `sought` nothing is folded. None: another seek is due, or nothing is assigned.
-        """
-        if self._start is None or not self._sought:
-            return None
-        self._sought = False
-        return Seek(self._state.position if self._opened else self._start.target)
 
     def found(self, offset: int | None) -> Seek:
         """The answer to FindTime: the offset, or None where there is none or the broker could not tell."""
@@ -115,47 +108,87 @@ class Partition:
         if not self._sought:
             self._count["dropped", "not_sought"] += len(records)
             return None
-        self._idle = self._idle and not records
         if records and not self._opened:
-            move = self._open(records[0], now_ms)
+            move = self._open(records[0])
             if move is not None:
                 return move
-        elif records and (move := self._beyond(records[0].offset)) is not None:
-            return move
         state = self._state
-        if records and records[0].offset > state.position and state.memory.trust_ms is not None:
-            cut_ms = records[0].timestamp + self._limits.skew_s * 1000
-            state.memory.trust_ms = max(state.memory.trust_ms, cut_ms)
-        before = state.position
-        state.fold(records, now_ms + self._limits.skew_s * 1000)
+        before, newest_ms = state.position, state.memory.newest_ms
+        move = self._fold(records, now_ms)
+        self._idle = self._idle and newest_ms == state.memory.newest_ms
         self._count["replayed", ""] += max(0, min(state.position, state.effects_from) - before)
         state.evict(self._bytes_max)
         self._balance()
+        return move
+
+    def _fold(self, records: Sequence[Record], now_ms: int) -> Seek | None:
+        self._trust(records, now_ms)
+        while (gap := self._state.fold(records, now_ms + self._limits.skew_s * 1000)) is not None:
+            move = self._doubt(gap)
+            if move is not None:
+                return move
+            self._trust(records, now_ms)
         return None
 
-    def _beyond(self, offset: int) -> Seek | None:
-        """Whether records may have been passed over: a gap is believed when a second look shows it again."""
-        position = self._state.position
-        if offset <= position or self._gap_at == position:
-            return None
-        self._gap_at = position
-        self._count["seek_lost", ""] += 1
-        return self.reread()
+    def _trust(self, records: Sequence[Record], now_ms: int) -> None:
+        """Where the log is cut, threads are trusted that were created a while after the first record behind it.
 
-    def _open(self, record: Record, now_ms: int) -> Seek | FindTime | None:
+        A record without a time tells nothing.
+        """
+        state, start = self._state, self._start
+        if start is None or state.memory.trust_ms is not None:
+            return
+        for record in records:
+            if record.timestamp >= 0 and record.offset >= state.position:
+                state.memory.trust_ms = start.trusted_after(record.timestamp, now_ms)
+                return
+
+    def _doubt(self, to: int) -> Seek | None:
+        """Nothing came between the position and this offset. None: so it was before, and it is believed.
+
+        The topic is neither compacted nor written in transactions, so its offsets follow each other, but a client
+        can pass over what it fetched and lost.
+        """
+        assert self._start is not None, "no assignment"
+        state = self._state
+        position, seen = self._gap
+        if position != state.position:
+            self._count["gap", "seen"] += 1
+            self._gap, self._sought = (state.position, to), False
+            return Seek(state.position)
+        self._count["gap", "believed"] += 1
+        self._start.cut(state.memory.trust_ms)
+        state.torn(min(to, seen))
+        return None
+
+    def reread(self) -> Seek | None:
+        """The client may have passed over records: read again from where the fold stands.
+
+        Until `sought` nothing is folded. None: not assigned, or a seek is under way already.
+        """
+        if self._start is None or not self._sought:
+            return None
+        self._sought, self._gap = False, (-1, -1)
+        if self._opened:
+            return Seek(self._state.position)
+        self._start.doubt()
+        return Seek(self._start.target)
+
+    def _open(self, record: Record) -> Seek | FindTime | None:
         """Judge the first record after a seek."""
         assert self._start is not None, "records without an assignment"
         start = self._start
         resuming = start.stage == "resume"
-        move = start.first(record, now_ms)
+        move = start.first(record)
         if move is not None:
             self._moves()
             return move
         self._opened = True
         if resuming:
             self._count["resumed", ""] += 1
-            self._state.keep(start.effects_from)
+            self._state.keep(start.effects_from, self._bytes_max)
         else:
+            self._state.position = start.target
             self._state.memory.trust_ms = start.trust_ms
         return None
 
@@ -168,7 +201,8 @@ class Partition:
     def _anew(self) -> None:
         """Forget everything: the records tell it again."""
         assert self._start is not None, "no assignment"
-        self._state = State(self._limits, self._count)
+        several = self._state.backlog.shares.several
+        self._state = State(self._limits, self._count, self._is_home, self._bytes_max, several=several)
         self._state.position = self._start.target
         self._state.effects_from = self._start.effects_from
         self._state.memory.trust_ms = self._start.trust_ms
@@ -183,46 +217,63 @@ class Partition:
         if self._start is None or not self._sought:
             return None
         if position is not None:
-            move = self._skip_to(position)
+            move = self._skip_to(position) if self._opened else self._begin_at(position)
             if move is not None:
                 return move
         state = self._state
         if idle and self._live and state.position >= log_end:
-            state.memory.idle(passed_ms, state.position)
+            state.memory.idle(passed_ms, now_ms, state.position)
         state.evict(self._bytes_max)  # what was settled meanwhile may go
         self._balance()
         return None
 
     def _skip_to(self, position: int) -> Seek | None:
-        """The log has a gap before this position: a transaction's marker, or records that were deleted."""
-        assert self._start is not None, "no assignment"
-        state = self._state
-        if not self._opened and position > self._start.target:
-            move = self._start.gap(position)
+        """The client is at this position, and has handed over everything before it."""
+        while position > self._state.position:
+            move = self._doubt(position)
             if move is not None:
-                self._moves()
                 return move
-            state.memory.trust_ms = self._start.trust_ms
-        if self._opened and (move := self._beyond(position)) is not None:
+        return None
+
+    def _begin_at(self, position: int) -> Seek | None:
+        """The same before the first record."""
+        assert self._start is not None, "no assignment"
+        if position <= self._start.target:
+            return None
+        move = self._start.gap(position)
+        if move is not None:
+            self._moves()
             return move
-        if self._opened or not self._start.in_doubt:
-            state.position = max(state.position, position)
+        self._state.position = self._start.target
+        self._state.memory.trust_ms = self._start.trust_ms
         return None
 
     def work(self, count_max: int) -> list[Work]:
-        """Work that is due and was not handed out before; a thread has at most one under way."""
+        """Work that is due and was not handed out before; a thread has at most one under way.
+
+        `count_max` is how much more may be under way. Organizations take turns, and none may have more under way
+        than is left for others.
+        """
         works: list[Work] = []
-        state, backlog = self._state, self._state.backlog
-        while len(works) < count_max and (thread := backlog.next()) is not None:
-            assert thread.ending is not None, "work without an ending"
-            why = thread.missing(state.memory.trust_ms)
-            if thread.thread_id and not thread.ending.ended and not thread.ending.judged:
-                why = "expired"
+        backlog = self._state.backlog
+        while (thread := backlog.next(count_max - len(works))) is not None:
+            why = self._missing(thread)
             if why is not None:
                 self._count["incomplete", why if thread.thread_id else "unreadable"] += 1
             self._works += 1
             works.append(backlog.hand(self._works, thread, why, thread.conversation(complete=why is None)))
         return works
+
+    def _missing(self, thread: Thread) -> str | None:
+        """Why LiveChat must be asked for a thread that is due."""
+        ending = thread.ending
+        assert ending is not None, "work without an ending"
+        if thread.thread_id and not ending.ended and not ending.judged:
+            return "expired"
+        why = thread.missing(self._state.memory.trust_ms)
+        if why is None and thread.thread_id and not thread.completed and not self._is_home(*thread.chat):
+            return "moved"  # some of it went to another partition, or will
+        return why
 
     def completed(self, work_id: int, answer: object, now_ms: int) -> Work | Wait | None:
         """What LiveChat said when it was asked for the chat of an incomplete work: its JSON, or Refused.
@@ -268,11 +319,10 @@ class Partition:
         lowest = state.backlog.unfinished.lowest()
         offset = state.position if lowest is None else lowest[0]
         oldest = state.memory.threads.oldest()
-        if state.memory.trust_ms is None:
-            return Committable(offset, "")  # no hint is better than one that trusts too much
+        trust_ms = NOTHING_TRUSTED_MS if state.memory.trust_ms is None else state.memory.trust_ms
         if oldest is None or oldest.first > offset:
-            return Committable(offset, encode(Hint(offset, None, state.memory.trust_ms)))
-        return Committable(offset, encode(Hint(oldest.first, oldest.first_record_ms, state.memory.trust_ms)))
+            return Committable(offset, encode(Hint(offset, None, trust_ms)))
+        return Committable(offset, encode(Hint(oldest.first, oldest.first_record_ms, trust_ms)))
 
     def committed(self, offset: int) -> None:
         """The group has this offset: a commit succeeded."""
@@ -297,11 +347,14 @@ class Partition:
     def _balance(self) -> None:
         """Pause at a limit, go on at half of it, so that a partition does not flutter."""
         backlog, limits = self._state.backlog, self._limits
-        part = 2 if self._paused else 1
-        self._paused = (self._opened and backlog.threads > 0) and (
-            backlog.threads * part >= limits.unsettled_max
-            or backlog.bytes * part >= self._bytes_max // UNSETTLED_SHARE
-            or backlog.unfinished.tracked * part >= limits.offsets_max
+        fullest = max(
+            backlog.threads / limits.unsettled_max,
+            backlog.texts * TEXTS_SHARE / (self._bytes_max or 1),
+            backlog.bytes * WAITING_SHARE / (self._bytes_max or 1),
+            backlog.unfinished.tracked / limits.offsets_max,
+        )
+        self._paused = (
+            self._opened and backlog.waiting > 0 and (fullest > 0.5 if self._paused else fullest >= 1)
         )
 
     def stats(self) -> Stats:
@@ -319,13 +372,14 @@ class Partition:
             state.position,
             state.position if oldest is None else oldest.first,
             state.memory.threads.count,
-            state.memory.threads.bytes,
-            state.backlog.threads,
+            state.memory.threads.bytes + state.backlog.unfinished.bytes,
+            state.backlog.waiting,
             state.backlog.bytes,
             state.backlog.unfinished.lowest(),
             state.memory.newest_ms,
             self._paused,
             dict(self._count),
+            state.backlog.shed,
         )
 
     def _counted(self, name: str, reason: str) -> None:

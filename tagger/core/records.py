@@ -8,10 +8,16 @@ null, `reconcile` found the thread, no record of its end exists, and the record 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
+
+import orjson
 
 from tagger.core.conversation import ThreadKey
 from tagger.core.decision import Decision
+from tagger.core.event import clipped
+from tagger.core.limits import TIME_MS_MAX
+
+T = TypeVar("T")
 
 Outcome = Literal[
     "tagged",  # every tag it called for is on the thread
@@ -24,8 +30,16 @@ Outcome = Literal[
     "dry_run",  # decided, not set: TAGGER_DRY_RUN
 ]
 
-# One decision stays far below Kafka's 1 MiB record limit; what is cut is counted in `because_omitted`.
+# No record can be too large for its topic, whose limit is 1 MiB or more: beside its tags and reasons one has three
+# ids of at most 256 bytes, which JSON may write six times as long, and some 2 KB. What is left out is counted, in
+# `because_omitted` and `tags_omitted`.
+RECORD_BYTES_MAX: Final = 700_000
 BECAUSE_MAX: Final = 200
+BECAUSE_BYTES_MAX: Final = 400_000
+TAGS_BYTES_MAX: Final = 250_000  # 250 of the longest that a rule may set
+REASON_BYTES_MAX: Final = 1_000
+ERROR_TYPE_BYTES_MAX: Final = 100
+TAG_BYTES_MAX: Final = 1_024  # 256 characters, as a rule may set: none is ever cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +52,12 @@ class Source:
 
 
 def rfc3339(ms: int) -> str:
-    """UTC with milliseconds, as LiveChat writes times: 2026-11-23T20:00:00.000Z."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """UTC with milliseconds, as LiveChat writes times: 2026-11-23T20:00:00.000Z; kept within what dates can name."""
+    return (
+        datetime.fromtimestamp(min(max(ms, 0), TIME_MS_MAX) / 1000, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def decision_record(  # noqa: PLR0913 - one argument a field of the record
@@ -54,20 +72,24 @@ def decision_record(  # noqa: PLR0913 - one argument a field of the record
     settled_at_ms: int,
 ) -> dict[str, Any]:
     """One record of `livechat.decisions`: why a thread got its tags."""
-    because = [
-        {
-            "rule": hit.rule,
-            "tag": hit.tag,
-            "keyword": hit.keyword,
-            "event_id": hit.event_id,
-            "start": hit.start,
-            "end": hit.end,
-        }
-        for hit in decision.because[:BECAUSE_MAX]
-    ]
+    because = _within(
+        BECAUSE_BYTES_MAX,
+        [
+            {
+                "rule": hit.rule,
+                "tag": hit.tag,
+                "keyword": hit.keyword,
+                "event_id": hit.event_id,
+                "start": hit.start,
+                "end": hit.end,
+            }
+            for hit in decision.because[:BECAUSE_MAX]
+        ],
+    )
+    tags = _within(TAGS_BYTES_MAX, list(decision.tags))
     record: dict[str, Any] = {
         **_thread(thread),
-        "tags": list(decision.tags),
+        "tags": tags,
         "because": because,
         "outcome": outcome,
         "config": decision.config,
@@ -79,6 +101,8 @@ def decision_record(  # noqa: PLR0913 - one argument a field of the record
     }
     if omitted := len(decision.because) - len(because):
         record["because_omitted"] = omitted
+    if omitted := len(decision.tags) - len(tags):
+        record["tags_omitted"] = omitted
     return record
 
 
@@ -91,17 +115,25 @@ def parked_record(  # noqa: PLR0913 - one argument a field of the record
     error_type: str,
     attempts: int,
     parked_at_ms: int,
+    last_offset: int | None = None,
 ) -> dict[str, Any]:
-    """One record of `livechat.parked`: one thing given up. `tag` is None where that is the whole chat."""
-    return {
+    """One record of `livechat.parked`: one thing given up. `tag` is None where that is the whole chat.
+
+    `last_offset` ends a range that begins at the source's offset: in it are all records that the item stands for.
+    Readers tell items apart by the first offset, which is the same however often the range is parked.
+    """
+    record = {
         **_thread(thread),
-        "tag": tag,
-        "reason": reason,
-        "error_type": error_type,
+        "tag": None if tag is None else clipped(tag, TAG_BYTES_MAX),
+        "reason": clipped(reason, REASON_BYTES_MAX),
+        "error_type": clipped(error_type, ERROR_TYPE_BYTES_MAX),
         "attempts": attempts,
         **source_fields(source),
         "parked_at": rfc3339(parked_at_ms),
     }
+    if last_offset is not None:
+        record["last_offset"] = last_offset
+    return record
 
 
 def outcome_of(
@@ -124,7 +156,16 @@ def outcome_of(
 
 
 def _thread(thread: ThreadKey) -> dict[str, str]:
-    return {"organization": thread.organization, "chat_id": thread.chat_id, "thread_id": thread.thread_id}
+    return {name: clipped(value) for name, value in thread._asdict().items()}
+
+
+def _within(bytes_max: int, items: list[T]) -> list[T]:
+    """As many of the first items as JSON of this size can hold."""
+    for place, item in enumerate(items):
+        bytes_max -= len(orjson.dumps(item)) + 1
+        if bytes_max < 0:
+            return items[:place]
+    return items
 
 
 def source_fields(source: Source | None) -> dict[str, str | int | None]:

@@ -5,14 +5,14 @@ built again. Each record is folded once.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from tagger.core.backlog import Backlog
 from tagger.core.chat import Ending, Thread
 from tagger.core.conversation import Conversation
 from tagger.core.event import ChatEnded, ChatStarted, EventReceived, Fact, Ignored, Unreadable, read
-from tagger.core.limits import Limits
+from tagger.core.limits import TIME_MS_MAX, Limits
 from tagger.core.memory import Memory
 from tagger.core.said import FIELD_CHARS_MAX
 from tagger.core.work import Record
@@ -36,18 +36,27 @@ class State:
         "position",
     )
 
-    def __init__(self, limits: Limits, count: Counter[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        count: Counter[tuple[str, str]],
+        is_home: Callable[[str, str], bool],
+        bytes_max: int,
+        *,
+        several: bool,
+    ) -> None:
         self._limits, self._count = limits, count
         self._events_max, self._bytes_max = limits.thread_events_max, limits.thread_bytes_max
-        self.memory = Memory(limits, count, self._ask, self._review, self._is_settled)
-        self.backlog = Backlog()
+        self.memory = Memory(limits, count, self._ask, self._review, self._is_settled, is_home)
+        self.backlog = Backlog(limits, bytes_max, several=several)
         self.position = 0  # the next offset to fold
         self.effects_from = 0  # what is due below was settled before this assignment
         self.last_record_ms: int | None = None  # the last record's own time
 
-    def fold(self, records: Iterable[Record], latest_ms: int) -> None:
+    def fold(self, records: Iterable[Record], latest_ms: int) -> int | None:
         """Take records, those below the position aside. A time later than `latest_ms` is a clock that is wrong.
 
+        Offsets follow each other. Where one is missing nothing more is taken: the offset after the gap is returned.
         A restart takes hundreds of thousands of them, nearly all events of threads that are known: their way
         through this loop has as few calls as can be.
         """
@@ -56,10 +65,13 @@ class State:
         position, next_moment_ms, clock_ms = self.position, memory.newest_ms + _MOMENT_MS, memory.clock_ms
         for record in records:
             offset, at_ms = record.offset, record.timestamp
-            if offset < position:
-                continue
+            if offset != position:
+                if offset < position:
+                    continue
+                return offset
             if at_ms >= next_moment_ms:
-                memory.pass_to(at_ms if at_ms < latest_ms else latest_ms, offset)
+                if at_ms <= TIME_MS_MAX:
+                    memory.pass_to(at_ms if at_ms < latest_ms else latest_ms, offset)
                 next_moment_ms, clock_ms = memory.newest_ms + _MOMENT_MS, memory.clock_ms
             self.position = position = offset + 1
             self.last_record_ms = at_ms
@@ -71,13 +83,14 @@ class State:
             thread = newest((organization, chat_id))
             if thread is None or thread.thread_id != thread_id:
                 thread = threads.get(organization, chat_id, thread_id)
-            if thread is None or not thread.holds:
+            if thread is None:
                 if not fields:
                     continue  # nothing was said; who knows no more of a thread looks it up when it ends
                 thread = self._known(organization, chat_id, thread_id, offset, at_ms)
             thread.last_ms = clock_ms
             if fields and said(thread, event_id, author_id, fields) and thread.ending is not None:
                 self._due(thread, offset, at_ms)
+        return None
 
     def _other(self, fact: Fact, offset: int, at_ms: int) -> None:
         if isinstance(fact, ChatStarted):
@@ -97,7 +110,7 @@ class State:
         self._grew(thread, grown)
         if fact.odd_events:
             news = True
-            self._holed(thread)
+            self._holed(thread, "unreadable")
         for event in fact.events:
             news |= self._said(thread, *event)
         if news and thread.ending is not None:
@@ -108,13 +121,15 @@ class State:
         ending = thread.ending
         if ending is None:
             silent = offset < self.effects_from
-            self.memory.threads.end(thread, Ending(self.memory.clock_ms, at_ms, ended=True, judged=silent))
+            ended_ms = self.memory.time_of(at_ms)
+            self.memory.threads.end(thread, Ending(self.memory.clock_ms, ended_ms, ended=True, judged=silent))
             self._due(thread, offset, at_ms)
             self.memory.look_later(thread)
         elif ending.ended:
             self._count["repeated_end", ""] += 1
         else:  # LiveChat was being asked whether it ended
-            ending.ended, ending.at_ms, ending.record_ms = True, self.memory.clock_ms, at_ms
+            ending.ended, ending.at_ms = True, self.memory.clock_ms
+            ending.record_ms = self.memory.time_of(at_ms)
             self._due(thread, offset, at_ms)
 
     def _unreadable(self, fact: Unreadable, offset: int, at_ms: int) -> None:
@@ -124,26 +139,23 @@ class State:
         place = self.memory.threads.get(*chat, "")
         if place is None:
             place = self._new(chat, "", offset, at_ms)
-            self.memory.threads.end(place, Ending(self.memory.clock_ms, at_ms, ended=False, judged=False))
+            ending = Ending(self.memory.clock_ms, self.memory.time_of(at_ms), ended=False, judged=False)
+            self.memory.threads.end(place, ending)
             self.memory.look_later(place)
         place.incomplete, place.last_ms = fact.reason, self.memory.clock_ms
         self._due(place, offset, at_ms)
         if chat == ("", ""):
             return
-        for seen in list(self.memory.threads.of_chat(chat)):
-            if seen is place:
-                continue
-            thread = seen if seen.holds else self._revived(seen, offset, at_ms)
-            self._holed(thread)
-            if thread.ending is not None:
-                self._due(thread, offset, at_ms)
+        for thread in list(self.memory.threads.of_chat(chat)):
+            if thread is not place:
+                self._holed(thread, "unreadable")
+                if thread.ending is not None:
+                    self._due(thread, offset, at_ms)
 
     def _known(self, organization: str, chat_id: str, thread_id: str, offset: int, at_ms: int) -> Thread:
         thread = self.memory.threads.get(organization, chat_id, thread_id)
         if thread is None:
             thread = self._new((organization, chat_id), thread_id, offset, at_ms)
-        elif not thread.holds:
-            thread = self._revived(thread, offset, at_ms)
         thread.last_ms = self.memory.clock_ms
         if thread.ending is not None:
             thread.ending.last = offset
@@ -153,17 +165,8 @@ class State:
         thread = Thread(chat, thread_id, offset, at_ms, self.memory.clock_ms)
         hole = self.memory.threads.get(*chat, "") if thread_id else None
         if hole is not None and self.memory.clock_ms <= hole.last_ms + self._limits.skew_s * 1000:
-            self._holed(thread)
+            self._holed(thread, "unreadable")
         self.memory.add(thread)
-        return thread
-
-    def _revived(self, left: Thread, offset: int, at_ms: int) -> Thread:
-        """A thread whose text was forgotten goes on; what it was is remembered, what was said is not."""
-        self.memory.remove(left)
-        thread = self._new(left.chat, left.thread_id, offset, at_ms)
-        thread.first_ms, thread.begun, thread.created_at_ms = left.first_ms, left.begun, left.created_at_ms
-        thread.asks, thread.group_ids, thread.incomplete = left.asks, left.group_ids, left.incomplete
-        self.memory.threads.end(thread, left.ending)
         return thread
 
     def _said(self, thread: Thread, event_id: str, author_id: str, fields: tuple[str, ...]) -> bool:
@@ -178,31 +181,53 @@ class State:
             return False
         self.memory.threads.size += grown
         if thread.ending is not None:
-            self.backlog.grew(thread.ending, grown)
+            self.backlog.grew(thread, grown)
         if grown > FIELD_CHARS_MAX and any(len(field) == FIELD_CHARS_MAX for field in fields):
             self._count["text_cut", ""] += 1
         return True
 
     def _grew(self, thread: Thread, by: int) -> None:
         self.memory.threads.size += by
-        if thread.ending is not None:
-            self.backlog.grew(thread.ending, by)
+        self.backlog.grew(thread, by)
 
-    def _holed(self, thread: Thread) -> None:
-        thread.incomplete, thread.completed = thread.incomplete or "unreadable", False
+    def _holed(self, thread: Thread, why: str) -> None:
+        thread.incomplete, thread.completed = thread.incomplete or why, False
         thread.asks = True
+
+    def torn(self, position: int) -> None:
+        """The log has no records up to this offset, and nobody knows whose they were."""
+        self.position = position
+        for thread in self.memory.threads:
+            self._holed(thread, "gap")
+        self.memory.trust_ms = None
+
+    def _add(self, thread: Thread, offset: int, record_ms: int) -> None:
+        alone = not self.backlog.shares.several
+        self.backlog.add(thread, offset, record_ms, self.memory.clock_ms)
+        if alone and self.backlog.shares.several:  # the first may have taken what is the second's
+            for waiting in self.backlog.shares.waiting():
+                self._fit(waiting)
+        self._fit(thread)
+
+    def _fit(self, thread: Thread) -> None:
+        """Beyond its share an organization's ended threads wait as offsets and ids only."""
+        if self.backlog.is_over(thread):
+            self._count["shed", ""] += 1
+            self.memory.strip(thread, "share")
+            self.backlog.lost_text(thread)
 
     def _due(self, thread: Thread, offset: int, at_ms: int) -> None:
         """The thread is to be judged because of this offset, unless an earlier assignment did so."""
         ending = thread.ending
         assert ending is not None, "nothing ended"
         ending.last = offset
+        at_ms = self.memory.time_of(at_ms)
         very_late = abs(at_ms - ending.record_ms) > self._limits.linger_s * 1000
         if very_late:
             # Nothing kept how it began from being cut off: what is here may be repeats, and look whole.
             thread.incomplete, thread.completed = thread.incomplete or "expired", False
         if offset >= self.effects_from:
-            self.backlog.add(thread, offset, at_ms)
+            self._add(thread, offset, at_ms)
             self._count["late", ""] += ending.judged and thread.thread_id != ""
         elif very_late:
             ending.doubted = True  # it may have been forgotten when this came, and nobody asked yet
@@ -211,9 +236,10 @@ class State:
         """A thread goes without an end: LiveChat must say whether it ended, unless it was asked long ago."""
         if offset < self.effects_from:
             return False
-        ending = Ending(self.memory.clock_ms, thread.first_record_ms, ended=False, judged=False)
+        first_ms = self.memory.time_of(thread.first_record_ms)
+        ending = Ending(self.memory.clock_ms, first_ms, ended=False, judged=False)
         self.memory.threads.end(thread, ending)
-        self.backlog.add(thread, offset, self.memory.newest_ms)
+        self._add(thread, offset, self.memory.newest_ms)
         self.memory.look_later(thread)
         return True
 
@@ -222,7 +248,7 @@ class State:
         assert thread.ending is not None, "nothing ended"
         if offset >= self.effects_from:
             thread.ending.doubted = False
-            self.backlog.add(thread, offset, self.memory.newest_ms)
+            self._add(thread, offset, self.memory.newest_ms)
 
     def _is_settled(self, offset: int) -> bool:
         """Whether the committed offset may pass this one."""
@@ -231,7 +257,7 @@ class State:
 
     def evict(self, bytes_max: int) -> None:
         """Keep to the limit of memory."""
-        self.memory.evict(bytes_max, max(self.position, self.effects_from))
+        self.memory.evict(bytes_max - self.backlog.unfinished.bytes, max(self.position, self.effects_from))
 
     def unite(self, thread: Thread, chat: ChatStarted) -> Conversation:
         """What LiveChat has of the thread together with what was seen; it is kept for what may come late."""
@@ -248,7 +274,9 @@ class State:
             thread.completed = False
             thread.incomplete = "unreadable" if chat.odd_events else "still_active"
         self._grew(thread, thread.size() - size)
-        return thread.conversation(complete=not (chat.odd_events or chat.active), more=more)
+        conversation = thread.conversation(complete=not (chat.odd_events or chat.active), more=more)
+        self._fit(thread)
+        return conversation
 
     def still_open(self, work_id: int, thread: Thread) -> None:
         """A thread that fell silent is active, says LiveChat: its end is still to come."""
@@ -265,25 +293,32 @@ class State:
         """The work is done, these tags were called for."""
         ending = thread.ending
         assert ending is not None, "no work"
+        size = thread.size()
         self.backlog.settle(work_id)
-        ending.decided = tuple({*ending.decided, *tags})
+        ending.decided = tuple(sorted({*ending.decided, *tags}))
+        self._grew(thread, thread.size() - size)
+        self._fit(thread)
         if thread.thread_id and not ending.ended:
             ending.ended, ending.at_ms = True, self.memory.clock_ms
 
-    def keep(self, effects_from: int) -> None:
+    def keep(self, effects_from: int, bytes_max: int) -> None:
         """Go on in a new assignment: what was due below `effects_from` is settled, by whomever."""
         self.effects_from = effects_from
-        self.backlog = Backlog()
+        self.backlog = Backlog(self._limits, bytes_max, several=self.backlog.shares.several)
         due: list[tuple[int, int, Thread]] = []
         for thread in list(self.memory.threads):
             ending = thread.ending
             if ending is None or not ending.unfinished:
                 continue
-            offsets = sorted(ending.handed + ending.waiting)
-            ending.handed, ending.waiting, ending.held = (), (), 0
+            offsets = ending.handed + ending.waiting
+            ending.handed, ending.waiting, ending.account, ending.held, ending.shed = (), (), None, 0, False
             ending.judged |= offsets[0] < effects_from
-            due += [(offset, ending.record_ms, thread) for offset in offsets if offset >= effects_from]
-            if offsets[-1] < effects_from and thread.thread_id and not ending.ended:
+            if offsets[-1] >= effects_from:
+                rest = [offset for offset in offsets if offset >= effects_from]
+                if not thread.thread_id:  # a range of unreadable records, of which none may be left out
+                    rest = [max(offsets[0], effects_from), offsets[-1]]
+                due += [(offset, ending.record_ms, thread) for offset in rest]
+            elif thread.thread_id and not ending.ended:
                 self.memory.forget(thread)
         for offset, record_ms, thread in sorted(due, key=lambda each: each[0]):
-            self.backlog.add(thread, offset, record_ms)
+            self._add(thread, offset, record_ms)

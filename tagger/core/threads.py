@@ -6,7 +6,7 @@ Promises that the bytes it says it holds are not fewer than the interpreter hold
 from collections import deque
 from collections.abc import Iterator
 
-from tagger.core.chat import ENDING_BYTES, THREAD_BYTES, Ending, Thread
+from tagger.core.chat import THREAD_BYTES, Ending, Thread, cost
 
 
 class Threads:
@@ -16,7 +16,7 @@ class Threads:
 
     def __init__(self) -> None:
         self.chats: dict[tuple[str, str], Thread] = {}  # the newest thread of a chat; others are its siblings
-        self._by_age: deque[Thread] = deque()  # by `first`; those that hold nothing any more go late
+        self._by_age: deque[Thread] = deque()  # by `first`; those that are gone leave it late
         self.count = 0
         self.size = 0  # sum of the threads' sizes
 
@@ -51,19 +51,22 @@ class Threads:
 
     def end(self, thread: Thread, ending: Ending | None) -> None:
         """Give the thread an ending, or take it away."""
-        self.size += ENDING_BYTES * ((ending is not None) - (thread.ending is not None))
+        self.size += cost(ending) - cost(thread.ending)
         thread.ending = ending
 
-    def strip(self, thread: Thread) -> None:
-        """Leave of the thread only that it was there."""
+    def strip(self, thread: Thread) -> int:
+        """Keep of the thread only that it is there; the bytes that this frees."""
         size = thread.size()
-        thread.forget()
-        self.size += thread.size() - size
+        thread.strip()
+        freed = size - thread.size()
+        self.size -= freed
+        return freed
 
     def remove(self, thread: Thread) -> None:
-        self.strip(thread)
         self.size -= thread.size()
+        thread.strip()  # it may wait among the ages for long
         self.count -= 1
+        thread.gone = True
         newest = self.chats[thread.chat]
         if newest is thread:
             if thread.sibling is None:
@@ -78,16 +81,16 @@ class Threads:
         thread.sibling = None
 
     def oldest(self) -> Thread | None:
-        """Of the threads that must be read again after a restart, the one that begins first."""
+        """The thread that begins first: a restart must read from there."""
         by_age = self._by_age
-        while by_age and not by_age[0].holds:
+        while by_age and by_age[0].gone:
             by_age.popleft()
         # A thread that stays long must not keep all that came and went after it.
         if len(by_age) > 2 * self.count + 64:
-            self._by_age = by_age = deque(thread for thread in by_age if thread.holds)
+            self._by_age = by_age = deque(thread for thread in by_age if not thread.gone)
         return by_age[0] if by_age else None
 
     def by_age(self) -> list[Thread]:
-        """The threads that must be read again after a restart, oldest first."""
-        self._by_age = deque(thread for thread in self._by_age if thread.holds)
+        """All threads, oldest first."""
+        self._by_age = deque(thread for thread in self._by_age if not thread.gone)
         return list(self._by_age)

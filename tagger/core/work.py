@@ -59,6 +59,7 @@ class Work:
     conversation: Conversation = field(repr=False)
     incomplete: str | None = None  # why LiveChat must be asked before judging; None: judge it as it is
     decided: frozenset[str] = frozenset()  # tags that an earlier judgement of this thread called for
+    last_offset: int = -1  # of the last record that it answers for
 
 
 @dataclass(frozen=True, slots=True)

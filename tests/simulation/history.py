@@ -5,16 +5,39 @@ remains is short.
 """
 
 from collections import Counter
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from tagger.core.offsets import Hint, encode
+from tagger.core.work import Work
 from tests.simulation.member import Member
 from tests.simulation.setting import UNTRUE, Setting, Step
-from tests.simulation.world import START_MS, Event, Thread, World
+from tests.simulation.world import (
+    AGENT_WORDS,
+    CUSTOMER_WORDS,
+    LEARNS_MS,
+    MOVED,
+    ORGANIZATIONS,
+    START_MS,
+    Event,
+    Log,
+    Thread,
+    World,
+)
 
 T = TypeVar("T")
 
 HOUR_MS: Final = 3_600_000
+
+
+@dataclass
+class Seat:
+    """One partition's place in the group: who has it, and who had it."""
+
+    log: Log
+    member: Member
+    zombies: list[Member] = field(default_factory=list)
+    stashed: list[Member] = field(default_factory=list)
 
 
 class History:
@@ -22,20 +45,36 @@ class History:
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
+        self.limits = setting.limits
         self.world = World()
         self.world.untrue = bool(setting.faults & UNTRUE)
         self.world.log_is_whole = setting.faults & UNTRUE <= {"poison", "strangers"}
-        self.zombies: list[Member] = []
-        self.stashed: list[Member] = []
+        if "odd_times" in setting.faults:
+            self.world.odd_times = (-1, 1 << 62, -1, 10**15)
         self.seen: Counter[str] = Counter()  # what happened, for the coverage that is asserted
-        self.member = self._new_member()
-        self.member.assign()
+        self.seats: list[Seat] = []
+        self._seat(self.world.logs[0])
+        self.at = 0  # the partition that the next step is about
 
-    def _new_member(self) -> Member:
-        return Member(self.world, self.setting.limits, self.setting.bytes_max)
+    def _seat(self, log: Log) -> None:
+        self.seats.append(Seat(log, self._new_member(log)))
+        self.seats[-1].member.assign()
+
+    def _new_member(self, log: Log) -> Member:
+        failing = ORGANIZATIONS[1] if "failing" in self.setting.faults else ""
+        return Member(self.world, log, self.limits, self.setting.bytes_max, self.seen, failing)
+
+    @property
+    def seat(self) -> Seat:
+        return self.seats[self.at]
+
+    @property
+    def member(self) -> Member:
+        return self.seat.member
 
     def do(self, step: Step) -> None:
         name, a, b = step
+        self.at = (b >> 18) % len(self.seats)
         getattr(self, name)(a, b)
 
     # What customers and agents do
@@ -48,6 +87,12 @@ class History:
             thread.refuses = b % 7 == 0
             thread.stale = (0, 0, 1, 2, 50)[(b >> 5) % 5]
             thread.lags = (b >> 9) % 3
+        thread.dated = "undated" not in self.setting.faults or b % 3 > 0
+        self.world.untrue |= not thread.dated
+        if "unbegun" in self.setting.faults and b % 2:
+            self.world.untrue = True
+            self._say(thread, b >> 4 & ~0x300 | 0x100)  # LiveChat gave up on its first webhook
+            return
         # Its webhook may come after its first events: then a cut can fall between them.
         self._send(thread, "incoming_chat", None, b >> 8 & ~2)
 
@@ -62,7 +107,7 @@ class History:
         if thread is None:
             return
         by_ingest_ms = self.world.now_ms + self.world.ingest_offset_ms - thread.end_ms
-        if not self._lingers(thread) or abs(by_ingest_ms) > self.setting.limits.linger_s * 1000:
+        if not self._lingers(thread) or abs(by_ingest_ms) > self.limits.linger_s * 1000:
             self.world.untrue = True  # so late, by some clock, that nobody may know the thread any more
         self._say(thread, b)
 
@@ -82,12 +127,16 @@ class History:
         ]
         thread = self._pick(young_threads, a)
         if thread is not None and b % 3:
+            if not thread.customer_known and b & 8:
+                thread.customer_known = True  # what is sent again may know more
+                self.seen["customer named later"] += 1
             world.send(thread, "incoming_chat", None)
             return
-        record = self._pick(world.log[world.log_start :][-6:], a)
+        log = self.seat.log
+        record = self._pick(log.read(max(log.start, log.end - 6), 6), a)
         young = record is not None and world.now_ms - self._true_ms(record.timestamp) < 30_000
-        if record is not None and young and record.offset not in world.poisoned:
-            world.append(record.key, record.value)
+        if record is not None and young and record.offset not in log.poisoned:
+            world.append(log, record.key, record.value)
 
     def poison(self, a: int, b: int) -> None:
         """A webhook reaches the log as something nobody can read."""
@@ -97,7 +146,8 @@ class History:
         threads = list(self.world.threads.values())
         thread = self._pick([t for t in threads if not t.begun] or threads[-4:], a >> 4)
         if thread is None or b % 5 == 0:
-            self.world.append(None, junk)
+            record = self.world.append(self.seat.log, None, junk)
+            self.seat.log.poisoned[record.offset] = ("", "")
         elif thread.active or self._lingers(thread):
             event = self.world.says(thread, *self._words(b)) if b & 1 else None
             self.world.poison(thread, event, junk)
@@ -106,15 +156,15 @@ class History:
         self.passes((1, 300, 1_000, 3_000, 7_000)[a % 5] + b % 100)
 
     def silence(self, a: int, b: int) -> None:
-        limits = self.setting.limits
+        limits = self.limits
         self.world.untrue = True
         for _ in range((limits.chat_idle_s_max * (1 + a % 3)) // (2 * limits.skew_s)):
             self.passes(limits.skew_s * 1000)
             if b & 1:
-                self.member.tick()
+                self._all_tick()
 
     def passes(self, ms: int) -> None:
-        world, limits = self.world, self.setting.limits
+        world, limits = self.world, self.limits
         world.passes(ms)
         if world.now_ms - START_MS > (min(limits.chat_idle_s_max, limits.chat_age_s_max) - 60) * 1000:
             world.untrue = True
@@ -125,22 +175,24 @@ class History:
     @staticmethod
     def _words(b: int) -> tuple[str, bool]:
         by_customer = bool(b & 16)
-        words = ("a", "b", "z", "hello", "g") if by_customer else ("g", "n", "a", "hello")
+        words = CUSTOMER_WORDS if by_customer else AGENT_WORDS
         return words[(b >> 5) % len(words)], by_customer
 
     def _send(self, thread: Thread, action: str, event: Event | None, b: int) -> None:
         delay_ms = 0
         if "disorder" in self.setting.faults and b % 4 == 0:
-            delay_ms = (b >> 4) % (self.setting.limits.skew_s * 900)
+            delay_ms = (b >> 4) % (self.limits.skew_s * 900)
         self.world.send(thread, action, event, delay_ms)
 
     def _lingers(self, thread: Thread) -> bool:
         if thread.end_offset is None:
             return True
-        return self.world.now_ms - self._true_ms(thread.end_ms) < self.setting.limits.linger_s * 500
+        return self.world.now_ms - thread.end_true_ms < self.limits.linger_s * 500
 
     def _true_ms(self, record_ms: int) -> int:
-        """The time a record was appended at, whatever ingest's clock said."""
+        """The time a record was appended at, whatever ingest's clock said; long ago where that cannot be told."""
+        if abs(record_ms - self.world.now_ms) > 3 * HOUR_MS:
+            return 0
         while record_ms - self.world.now_ms > HOUR_MS // 2:
             record_ms -= HOUR_MS
         while self.world.now_ms - record_ms > HOUR_MS // 2:
@@ -155,24 +207,133 @@ class History:
 
     def poll(self, a: int, b: int) -> None:
         self.member.poll(1 + a % 5)
+        last = self.seat.log.read(self.member.fetch_offset - 1, 1)
+        self.seen["untimely record"] += any(self._true_ms(record.timestamp) == 0 for record in last)
 
     def act(self, a: int, b: int) -> None:
         outcome = ("ok", "ok", "fail", "lost")[b % 4] if "api" in self.setting.faults else "ok"
-        self.member.act(a, outcome)
+        refuses = ("", "a", "xy")[(b >> 4) % 3] if "refusals" in self.setting.faults else ""
+        self.member.act(a, outcome, refuses)
 
     def commit(self, a: int, b: int) -> None:
-        self.member.commit(("ok", "ok", "ok", "lost", "fail")[a % 5])
+        outcomes = (
+            ("ok", "slow", "ok", "slow", "fail") if "slow_commits" in self.setting.faults else ("ok",) * 3
+        )
+        self.member.commit((*outcomes, "lost", "fail")[a % 5] if len(outcomes) == 3 else outcomes[a % 5])
 
     def tick(self, a: int, b: int) -> None:
-        self.member.tick()
+        stale = a % 4 if "stale_ends" in self.setting.faults else 0
+        self.seen["stale log end"] += stale > 0
+        self.member.tick(stale)
+
+    def _all_tick(self) -> None:
+        for seat in self.seats:
+            seat.member.tick()
+
+    def lands(self, a: int, b: int) -> None:
+        """A commit that was given up reaches the broker after all, perhaps after newer ones."""
+        log = self.seat.log
+        self.member.commit("slow")
+        for step in range(4):
+            self.member.poll(4)
+            self.member.act(a + step, "ok")
+        self.member.commit()
+        if log.on_its_way:
+            generation, offset, metadata = log.on_its_way.pop(a % len(log.on_its_way))
+            before = log.committed
+            if log.commit(generation, offset, metadata) and before is not None and offset < before:
+                self.seen["commit landed after a newer one"] += 1
+
+    def passed_over(self, a: int, b: int) -> None:
+        """The client drops what it fetched; without an error it does so at most once at the same place."""
+        self.member.pass_over(1 + a % 4)
+        if b & 1 or self.member.doubts():
+            self.member.reread()
+
+    def interrupted(self, a: int, b: int) -> None:
+        """The partition is taken away while its offsets are looked up, and given back."""
+        self.member.interrupted = True
+        self.metadata(a, b)
+        self.member.interrupted = True
+
+    def ends_while_asked(self, a: int, b: int) -> None:
+        """A thread that fell silent ends, or goes on, just while LiveChat is asked whether it did."""
+        work = self._pick(self._expired(), a)
+        for _ in range(20 if b & 2 else 0):
+            if work is not None:
+                break
+            self.member.poll(50)
+            self.passes(self.limits.skew_s * 1000)
+            self.member.tick()
+            work = self._pick(self._expired(), a)
+        if work is None:
+            return
+        thread = self.world.threads[work.thread.organization, work.thread.thread_id]
+        if thread.active and b & 1:
+            self._say(thread, (b >> 1) | 0x100)
+        elif thread.active or thread.end_offset is None:
+            thread.active = False
+            thread.stale = max(thread.stale, b >> 2 & 1)
+            self.world.send(thread, "chat_deactivated", None)
+            self.seen["end while asked"] += 1
+        for _ in range(3):
+            self.member.poll(50)
+
+    def _expired(self) -> list[Work]:
+        self.member.take()
+        return [w for w in self.member.works.values() if w.kind == "expired" and w.incomplete is not None]
+
+    def hole(self, a: int, b: int) -> None:
+        """Records in the middle of the log are gone."""
+        log = self.seat.log
+        length = log.end - log.start
+        if length < 3:
+            return
+        first = log.start + a % length
+        gone = set(range(first, min(log.end, first + 1 + b % 3)))
+        log.holes |= gone
+        for thread in self.world.threads.values():
+            if log.offset(thread.end_offset) in gone:
+                thread.waived = True
+            for event in thread.events:
+                if log.offset(event.first_offset) in gone:
+                    event.readable = False
+        for offset in gone:
+            log.poisoned.pop(offset, None)
+
+    def grow(self, a: int, b: int) -> None:
+        """A second partition is added; it takes a while until every process knows."""
+        if len(self.seats) == 1:
+            self.world.grow()
+            self._seat(self.world.logs[1])
+            for thread in list(self.world.threads.values()):
+                if thread.active and thread.begun and self.world.is_moving(thread):
+                    self.world.send(thread, "incoming_chat", None)  # LiveChat repeats it, by another process
+                    self._say(thread, b)
+
+    def grown(self, a: int, b: int) -> None:
+        """Time passes until all have learned of it."""
+        if len(self.seats) > 1 and not self.world.is_known:
+            self.passes(LEARNS_MS)
 
     # What happens to it
 
     def crash(self, a: int, b: int) -> None:
-        """The process dies, or is thought dead and goes on; another one has the partition."""
+        """The process dies, or is thought dead and goes on; another one has the partition, with other limits perhaps."""
         if a % 2:
-            self.zombies = [*self.zombies[-1:], self.member]
-        self._replace(self._new_member())
+            self.seat.zombies = [*self.seat.zombies[-1:], self.member]
+        if "limits" in self.setting.faults and b & 1:
+            drawn = self.setting.limits
+            self.limits = replace(
+                drawn,
+                unsettled_max=2 + b % 17,
+                offsets_max=5 + b % 31,
+                linger_s=drawn.linger_s * (1 + (b >> 5) % 2),
+                chat_idle_s_max=drawn.chat_idle_s_max * (1 + (b >> 6) % 3),
+                chat_age_s_max=drawn.chat_age_s_max * (1 + (b >> 8) % 3),
+            )
+            self.seen["limits changed"] += 1
+        self._replace(self._new_member(self.seat.log))
 
     def rebalance(self, a: int, b: int) -> None:
         """The partition is taken from its member, and given back or to another."""
@@ -183,19 +344,23 @@ class History:
         if a & 2:
             self._replace(self.member)
             return
-        self.stashed = [*self.stashed[-1:], self.member]
-        self._replace(self.stashed.pop(0) if a & 4 else self._new_member())
+        seat = self.seat
+        seat.stashed = [*seat.stashed[-1:], self.member]
+        self._replace(seat.stashed.pop(0) if a & 4 else self._new_member(seat.log))
 
     def _replace(self, member: Member) -> None:
         self.count(self.member)
-        self.zombies = [zombie for zombie in self.zombies if zombie is not member]
+        seat = self.seat
+        seat.zombies = [zombie for zombie in seat.zombies if zombie is not member]
         member.clock_offset_ms = self.member.clock_offset_ms  # the clock is the machine's
-        self.member = member
+        member.hasty, interrupted = "hasty" in self.setting.faults, self.member.interrupted
+        self.member.interrupted, member.interrupted = False, interrupted
+        seat.member = member
         member.assign()
 
     def zombie(self, a: int, b: int) -> None:
         """A member that lost the partition, and does not know it, goes on."""
-        zombie = self._pick(self.zombies, a)
+        zombie = self._pick(self.seat.zombies, a)
         if zombie is not None:
             zombie.poll(1 + b % 3)
             zombie.act(b >> 4, "ok")
@@ -209,72 +374,99 @@ class History:
 
     def metadata(self, a: int, b: int) -> None:
         """Somebody else wrote the group's metadata, or it was damaged."""
-        world = self.world
-        if world.committed is None:
+        log = self.seat.log
+        if log.committed is None:
             return
-        garbled = list(world.metadata or "x")
+        self._metadata_lost(log)
+        garbled = list(log.metadata or "x")
         garbled[b % len(garbled)] = chr(33 + (b >> 8) % 90)
-        elsewhere = Hint(b % (world.committed + 5), START_MS - 1 - b, b % 3 * START_MS)
-        world.metadata = ("", "".join(garbled), "AQAB", "lt2;r=0;x=1", encode(elsewhere))[a % 5]
+        elsewhere = Hint(b % (log.committed + 5), START_MS - 1 - b, b % 3 * START_MS)
+        log.metadata = ("", "".join(garbled), "AQAB", "lt2;r=0;x=1", encode(elsewhere))[a % 5]
         self.crash(a >> 3, b)
+
+    def _metadata_lost(self, log: Log) -> None:
+        """Nobody can tell any more that the partition was added, and that what came before is elsewhere."""
+        for thread in self.world.threads.values():
+            if log.shift and thread.chat_id in MOVED:
+                thread.split = thread.waived = True
 
     def retention(self, a: int, b: int) -> None:
         """The log's beginning is deleted: past where a restart would read from, or past what is committed."""
-        world = self.world
-        limit = len(world.log) if a & 1 else (world.committed or 0)
-        if limit <= world.log_start:
+        log = self.seat.log
+        limit = log.end if a & 1 else (log.committed or 0)
+        if limit <= log.start:
             return
-        world.log_start += 1 + b % (limit - world.log_start)
-        for thread in world.threads.values():
-            end = thread.end_offset
-            if (
-                end is not None
-                and end < world.log_start
-                and (world.committed is None or end >= world.committed)
-            ):
-                thread.waived = True
+        log.start += 1 + b % (limit - log.start)
+        for thread in self.world.threads.values():
+            end = log.offset(thread.end_offset)
+            if end is not None and end < log.start:
+                thread.waived |= log.committed is None or end >= log.committed
 
     def reset(self, a: int, b: int) -> None:
         """The group's members are stopped, and its offset is set by hand."""
-        world = self.world
-        self.zombies, self.stashed = [], []
-        world.committed = world.log_start + b % (len(world.log) - world.log_start + 1)
-        world.metadata = ""
-        for thread in world.threads.values():
-            if thread.end_offset is not None and thread.end_offset < world.committed:
+        seat, log = self.seat, self.seat.log
+        seat.zombies, seat.stashed = [], []
+        log.on_its_way.clear()
+        self._metadata_lost(log)
+        before = log.committed or 0
+        log.committed = log.start + b % (log.end - log.start + 1)
+        log.metadata = ""
+        for thread in self.world.threads.values():
+            end = log.offset(thread.end_offset)
+            if end is not None and end < log.committed:
                 thread.waived = True
-        self._replace(self._new_member())
+            elif end is not None and end < before:
+                thread.tags.clear()  # that is what it was set back for
+        log.poisoned = {offset: chat for offset, chat in log.poisoned.items() if offset >= log.committed}
+        log.parked = [
+            told for told in log.parked if told[3] >= before
+        ]  # what was committed is to be told again
+        # The member that was cut off did not notice, and still has its state. Had the answer to its last commit been
+        # lost as well, it could not tell.
+        if a & 1 and self.member.partition._committed >= before:
+            self.member.suspend()
+            self.seen["set back under kept state"] += 1
+            self._replace(self.member)
+        else:
+            self._replace(self._new_member(log))
 
     def recreate(self, a: int, b: int) -> None:
         """The topic is deleted and made anew; the group's offsets are deleted with it, or not."""
-        self.world.log_start = 0
+        log = self.seat.log
+        log.start = 0
         self._cut_tail(0)
+        self._metadata_lost(log)
         if a & 1:
-            self.world.committed, self.world.metadata = None, ""
+            log.committed, log.metadata = None, ""
         self.member.begin()
 
     def truncate(self, a: int, b: int) -> None:
         """A broker without the last records became leader; others may come before the member is assigned again."""
-        world = self.world
-        self._cut_tail(max(world.log_start, len(world.log) - 1 - b % 5))
+        log = self.seat.log
+        self._cut_tail(max(log.start, log.end - 1 - b % 5))
         if a & 1:
             self.member.suspend()
             for number in range(3 + b % 7):
                 self.says(a >> 2, (a + number * 977) ^ b)
         self.member.begin()
 
-    def _cut_tail(self, length: int) -> None:
-        world = self.world
+    def _cut_tail(self, end: int) -> None:
+        world, seat = self.world, self.seat
         world.now_ms += 1
-        self.zombies, self.stashed = [], []
-        del world.log[length:]
+        seat.zombies, seat.stashed = [], []
+        seat.log.cut(end)
+
+        def is_gone(place: int | None) -> bool:
+            offset = seat.log.offset(place)
+            return offset is not None and offset >= end
+
         for thread in world.threads.values():
-            if thread.end_offset is not None and thread.end_offset >= length:
+            if is_gone(thread.end_offset):
                 thread.end_offset, thread.waived = None, True
-            if thread.begin_offset is not None and thread.begin_offset >= length:
+            if is_gone(thread.begin_offset):
                 thread.begin_offset = None  # so late LiveChat does not repeat it
             for event in thread.events:
-                if event.first_offset is not None and event.first_offset >= length:
+                if is_gone(event.first_offset):
                     event.first_offset, event.readable = None, False
 
     def clocks(self, a: int, b: int) -> None:

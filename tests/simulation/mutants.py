@@ -5,7 +5,7 @@ A mutant that lives through the histories means that they no longer meet the sit
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -14,11 +14,12 @@ from tagger.core.chat import Thread
 from tagger.core.memory import Memory
 from tagger.core.offsets import Hint, Unfinished, encode
 from tagger.core.partition import Partition
+from tagger.core.shares import Shares
 from tagger.core.start import Start
 from tagger.core.state import State
 from tagger.core.threads import Threads
 from tagger.core.work import Committable
-from tests.simulation.world import ORGANIZATIONS, World
+from tests.simulation.world import ORGANIZATIONS, Log
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Mutant:
     owner: type
     attribute: str
     make: Callable[[Any], Any]  # the original → its wrong replacement
+    where: str = ""  # a kind of fault that it takes; "": any history may show it
 
     @contextmanager
     def alive(self) -> Iterator[None]:
@@ -83,7 +85,7 @@ def _only(holding: Callable[[Thread], bool]) -> Callable[[Any], Any]:
     def make(original: Any) -> Any:
         def oldest(self: Threads) -> Thread | None:
             original(self)
-            return min((t for t in self if t.holds and holding(t)), key=lambda t: t.first, default=None)
+            return min((t for t in self if holding(t)), key=lambda t: t.first, default=None)
 
         return oldest
 
@@ -113,29 +115,27 @@ def _trust_missing_hint(self: Start, why: str) -> None:
 
 
 def _first_without_doubt(original: Any) -> Any:
-    def first(self: Start, record: Any, now_ms: int) -> Any:
+    def first(self: Start, record: Any) -> Any:
         if record.offset > self.target:
-            self.stage, self.trust_ms = "whole", self.trust_ms or self._least_trust_ms
+            self.stage, self.trust_ms = "whole", self.trust_ms or self.least_trust_ms
             return None
-        return original(self, record, now_ms)
+        return original(self, record)
 
     return first
 
 
 def _cut_without_margin(original: Any) -> Any:
-    def cut(self: Start, record: Any, now_ms: int) -> None:
-        original(self, record, now_ms)
-        if self.trust_ms is not None:
-            self.trust_ms = max(self._least_trust_ms, self.trust_ms - self._limits.skew_s * 1000)
+    def trusted_after(self: Start, record_ms: int, now_ms: int) -> int:
+        return max(self.least_trust_ms, original(self, record_ms, now_ms) - self._limits.skew_s * 1000)
 
-    return cut
+    return trusted_after
 
 
 def _trusting_cut(original: Any) -> Any:
     def cut_at(self: Start, target: int) -> None:
         original(self, target)
-        if self._least_trust_ms or self.target > 0:
-            self.stage, self.trust_ms = "whole", self._least_trust_ms
+        if self.least_trust_ms or self.target > 0:
+            self.stage, self.trust_ms = "whole", self.least_trust_ms
 
     return cut_at
 
@@ -152,7 +152,7 @@ def _late_is_open_for_ever(original: Any) -> Any:
     return expire
 
 
-def _commit_unfenced(self: World, generation: int, offset: int, metadata: str) -> bool:
+def _commit_unfenced(self: Log, generation: int, offset: int, metadata: str) -> bool:
     self.committed, self.metadata = offset, metadata
     return True
 
@@ -177,9 +177,9 @@ def _new_without_hole(original: Any) -> Any:
 
 
 def _resume_unseen(original: Any) -> Any:
-    def first(self: Start, record: Any, now_ms: int) -> Any:
+    def first(self: Start, record: Any) -> Any:
         if self.stage != "resume":
-            return original(self, record, now_ms)
+            return original(self, record)
         self.stage = "whole"
         return None
 
@@ -219,7 +219,7 @@ def _late_unjudged(original: Any) -> Any:
 
 
 def _forget_backlog(self: State, *_: Any) -> None:
-    self.backlog = Backlog()
+    self.backlog = Backlog(self._limits, 1 << 30, several=False)
 
 
 def _any_organization(original: Any) -> Any:
@@ -249,6 +249,112 @@ def _unknown_end_dropped(original: Any) -> Any:
     return chat_ended
 
 
+def _asked_for_ever(original: Any) -> Any:
+    """How often LiveChat called a thread active is counted on over all work of the thread."""
+
+    def hand(self: Backlog, work_id: int, thread: Thread, *rest: Any) -> Any:
+        asked = 0 if thread.ending is None else thread.ending.asked
+        work = original(self, work_id, thread, *rest)
+        assert thread.ending is not None
+        thread.ending.asked = asked
+        return work
+
+    return hand
+
+
+def _end_while_asked_unseen(original: Any) -> Any:
+    def chat_ended(self: State, fact: Any, offset: int, at_ms: int) -> None:
+        thread = self.memory.threads.get(*fact)
+        asked = thread is not None and thread.ending is not None and not thread.ending.ended
+        original(self, fact, offset, at_ms)
+        if asked and thread is not None and thread.ending is not None:
+            thread.ending.ended = False
+
+    return chat_ended
+
+
+def _undated_trusted(original: Any) -> Any:
+    def missing(self: Thread, trust_ms: int | None) -> str | None:
+        why: str | None = original(self, trust_ms)
+        return None if why == "no_created_at" else why
+
+    return missing
+
+
+def _still_open_forgets(original: Any) -> Any:
+    def still_open(self: State, work_id: int, thread: Thread) -> None:
+        original(self, work_id, thread)
+        if not thread.gone:
+            self.memory.forget(thread)
+
+    return still_open
+
+
+def _set_back_unnoticed(original: Any) -> Any:
+    def continues(self: Start, kept: Any) -> bool:
+        return bool(original(self, replace(kept, committed=-1)))
+
+    return continues
+
+
+def _decided_forgotten(self: State, work_id: int, thread: Thread, *_: Any) -> None:
+    assert thread.ending is not None
+    size, thread.ending.decided = thread.size(), ()
+    self._grew(thread, thread.size() - size)
+
+
+def _gap_believed_at_once(original: Any) -> Any:
+    def doubt(self: Partition, to: int) -> Any:
+        self._gap = (self._state.position, to)
+        return original(self, to)
+
+    return doubt
+
+
+def _gap_harmless(self: State, position: int) -> None:
+    self.position = position
+
+
+def _gap_trusted(original: Any) -> Any:
+    def torn(self: State, position: int) -> None:
+        trust_ms = self.memory.trust_ms
+        original(self, position)
+        self.memory.trust_ms = trust_ms
+
+    return torn
+
+
+def _takes_all_slots(original: Any) -> Any:
+    def following(self: Shares, free: int) -> Thread | None:
+        for account in self._turns if free else ():
+            account.under_way = 0
+        return original(self, free) if free else None
+
+    return following
+
+
+def _range_parked_as_one(original: Any) -> Any:
+    def work(self: Backlog, *arguments: Any) -> Any:
+        return replace(original(self, *arguments), last_offset=original(self, *arguments).offset)
+
+    return work
+
+
+def _moved_unnoticed(original: Any) -> Any:
+    def missing(self: Partition, thread: Thread) -> str | None:
+        why: str | None = original(self, thread)
+        return None if why == "moved" else why
+
+    return missing
+
+
+def _added_unnoticed(original: Any) -> Any:
+    def begin(self: Partition, *arguments: Any, added: bool, **named: Any) -> Any:
+        return original(self, *arguments, added=False, **named)
+
+    return begin
+
+
 MUTANTS: Final = (
     Mutant(
         "the position is committed",
@@ -264,11 +370,11 @@ MUTANTS: Final = (
         "replay has effects",
         State,
         "_due",
-        lambda _: lambda s, thread, offset, ms: s.backlog.add(thread, offset, ms),
+        lambda _: lambda s, thread, offset, ms: s._add(thread, offset, ms),
     ),
-    Mutant("a zombie's commit counts", World, "commit", _instead(_commit_unfenced)),
-    Mutant("a lost seek is not noticed", Start, "first", _first_without_doubt),
-    Mutant("the cut has no margin", Start, "_cut", _cut_without_margin),
+    Mutant("a zombie's commit counts", Log, "commit", _instead(_commit_unfenced)),
+    Mutant("a lost seek is not noticed", Start, "first", _first_without_doubt, where="lost_seek"),
+    Mutant("the cut has no margin", Start, "trusted_after", _cut_without_margin, where="window"),
     Mutant(
         "the trust time is forgotten",
         Partition,
@@ -282,12 +388,24 @@ MUTANTS: Final = (
         "oldest",
         _only(lambda t: t.ending is None or t.ending.unfinished),
     ),
-    Mutant("a late event of a forgotten thread is open for ever", Memory, "_expire", _late_is_open_for_ever),
+    Mutant(
+        "a late event of a forgotten thread is open for ever",
+        Memory,
+        "_expire",
+        _late_is_open_for_ever,
+        where="silence",
+    ),
     Mutant("repeats are not recognised", Thread, "add", _add_repeats),
     Mutant("answers of an earlier assignment count", Backlog, "close", _instead(lambda self: None)),
-    Mutant("a hole is forgotten before its thread begins", State, "_new", _new_without_hole),
-    Mutant("what was forgotten is trusted later", Memory, "_distrust", _instead(lambda self, thread: None)),
-    Mutant("kept state is not held against the log", Start, "first", _resume_unseen),
+    Mutant("a hole is forgotten before its thread begins", State, "_new", _new_without_hole, where="poison"),
+    Mutant(
+        "what was forgotten is trusted later",
+        Memory,
+        "_distrust",
+        _instead(lambda self, thread: None),
+        where="memory",
+    ),
+    Mutant("kept state is not held against the log", Start, "first", _resume_unseen, where="truncate"),
     Mutant("LiveChat's answer replaces what was seen", Thread, "unite", _replace_text),
     Mutant("half a conversation is taken for whole", Thread, "conversation", _always_whole),
     Mutant("a clock's jump is believed", Memory, "pass_to", _believe_jumps),
@@ -298,4 +416,44 @@ MUTANTS: Final = (
     Mutant("the end of an unknown thread is dropped", State, "_chat_ended", _unknown_end_dropped),
     Mutant("nothing is paused", Partition, "_balance", _instead(lambda self: None)),
     Mutant("nothing is evicted", State, "evict", _instead(lambda self, bytes_max: None)),
+    Mutant("`asked` is never reset", Backlog, "hand", _asked_for_ever),
+    Mutant(
+        "an end that comes while LiveChat is asked is none",
+        State,
+        "_chat_ended",
+        _end_while_asked_unseen,
+        where="ends_while_asked",
+    ),
+    Mutant("a thread without `created_at` is trusted", Thread, "missing", _undated_trusted),
+    Mutant(
+        "what came while LiveChat was asked is dropped",
+        State,
+        "still_open",
+        _still_open_forgets,
+        where="ends_while_asked",
+    ),
+    Mutant(
+        "kept state is used though the group was set back",
+        Start,
+        "_continues",
+        _set_back_unnoticed,
+        where="reset",
+    ),
+    Mutant("what was decided is forgotten", State, "settle", _after(_decided_forgotten)),
+    Mutant("a gap is believed at once", Partition, "_doubt", _gap_believed_at_once, where="passed_over"),
+    Mutant("a gap cuts nothing", State, "torn", _instead(_gap_harmless), where="hole"),
+    Mutant("what begins in a gap is trusted", State, "torn", _gap_trusted, where="hole"),
+    Mutant("one organization takes all that may be under way", Shares, "next", _takes_all_slots),
+    Mutant(
+        "one organization takes all that may wait",
+        Backlog,
+        "is_over",
+        _instead(lambda self, thread: False),
+        where="failing",
+    ),
+    Mutant("of a range of unreadable records one is parked", Backlog, "work", _range_parked_as_one),
+    Mutant("a thread is judged though its chat moved", Partition, "_missing", _moved_unnoticed, where="grow"),
+    Mutant(
+        "a partition that was added is taken for whole", Partition, "begin", _added_unnoticed, where="grow"
+    ),
 )

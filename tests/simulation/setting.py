@@ -47,14 +47,31 @@ FAULTS: Final = {
     "window": 0,  # a short replay window
     "memory": 0,  # little of it
     "long_threads": 0,  # more events than are kept
+    "passed_over": 5,  # the client's position moves without delivery
+    "hasty": 0,  # records come between an assignment and its seek
+    "interrupted": 3,  # a revoke between look-ups
+    "slow_commits": 0,  # commits land after newer ones
+    "lands": 4,
+    "limits": 0,  # they change over a restart
+    "stale_ends": 0,  # the log's end was looked up a while ago
+    "odd_times": 0,  # records without a time, or with one that cannot be
+    "undated": 0,  # threads without `created_at`
+    "unbegun": 0,  # of some threads the beginning never comes
+    "ends_while_asked": 12,
+    "refusals": 0,  # LiveChat refuses some tags
+    "failing": 0,  # LiveChat answers nothing about one organization
+    "hole": 2,
+    "grow": 2,
+    "grown": 4,
 }
 # Those after which asking LiveChat is right; the others must be survived on the log alone.
 UNTRUE: Final = frozenset(
-    "strangers poison metadata retention reset recreate truncate silence window memory long_threads".split()
+    "strangers poison metadata retention reset recreate truncate silence window memory long_threads"
+    " interrupted odd_times undated unbegun ends_while_asked failing hole grow grown".split()
 )
 # Those that take records away, or put them out of reach: what came late in them may be gone for good. A replay
 # window holds more than threads linger for, except here.
-LOSSY: Final = frozenset({"retention", "reset", "recreate", "truncate", "window"})
+LOSSY: Final = frozenset({"retention", "reset", "recreate", "truncate", "window", "hole", "grow"})
 # Kinds of faults that histories have, and how likely each of them is.
 KINDS: Final = (
     (sorted(FAULTS.keys() - UNTRUE), 0.5),
@@ -69,6 +86,16 @@ KINDS: Final = (
     (["memory", "silence", "api"], 0.5),
     (["truncate"], 1.0),
     (["truncate", "recreate", "reset", "retention", "metadata", "api"], 0.4),
+    (["passed_over", "lost_seek", "hasty", "stale_ends"], 0.7),
+    (["slow_commits", "lands", "hasty"], 0.9),
+    (["limits", "refusals"], 0.9),
+    (["interrupted", "metadata", "window", "retention"], 0.8),
+    (["odd_times", "undated", "window", "strangers"], 0.6),
+    (["silence", "ends_while_asked", "unbegun", "api"], 0.9),
+    (["failing"], 1.0),
+    (["failing", "poison", "refusals", "silence"], 0.7),
+    (["hole", "passed_over", "api"], 0.8),
+    (["grow", "grown"], 1.0),
     (sorted(FAULTS), 0.15),
     (sorted(FAULTS), 0.4),
 )
@@ -89,6 +116,7 @@ def setting(seed: int) -> Setting:
     kinds, chance = rng.choice(KINDS)
     faults = frozenset(name for name in kinds if rng.random() < chance) | {"crash", "rebalance", "disorder"}
     linger_s = rng.randint(40, 120)
+    failing = "failing" in faults
     limits = Limits(
         replay_records_max=rng.randint(2, 25) if "window" in faults else 100_000,
         chat_age_s_max=rng.randint(150, 400),
@@ -96,12 +124,12 @@ def setting(seed: int) -> Setting:
         linger_s=linger_s,
         skew_s=rng.randint(8, linger_s // 4),
         thread_events_max=rng.randint(2, 6) if "long_threads" in faults else 1000,
-        unsettled_max=rng.randint(2, 20),
-        offsets_max=rng.randint(5, 40),
+        unsettled_max=rng.randint(2, 20) if failing or rng.random() < 0.3 else 1_000,
+        offsets_max=10_000 if failing else rng.randint(5, 40),
         still_active_asks_max=2,
         still_active_every_s=1,
     )
-    bytes_max = rng.randint(1_500, 6_000) if "memory" in faults else 1 << 30
+    bytes_max = rng.randint(1_500, 6_000) if "memory" in faults and not failing else 1 << 30
     return Setting(seed, faults, limits, bytes_max)
 
 

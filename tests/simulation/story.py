@@ -21,21 +21,24 @@ def story(setting: Setting, history: list[Step]) -> str:
     lines = [f"{setting}", f"history = {history}"]
     world = History(setting)
 
-    def tell(name: str, log_length: int) -> None:
-        log = world.world.log
-        stats, committed = world.member.partition.stats(), world.world.committed
+    def ends() -> list[int]:
+        return [log.end for log in world.world.logs]
+
+    def tell(name: str, before: list[int]) -> None:
+        stats, committed = world.member.partition.stats(), world.seat.log.committed
         held = f"{stats.threads} threads, {stats.unsettled} wait"
         lines.append(f"{name:10} {stats.phase} at {stats.position}, committed {committed}, {held}")
-        for record in log[log_length:]:
-            value = (record.value or b"").decode("utf-8", "replace")
-            lines.append(f"{'':10} {record.offset}: {record.timestamp - START_MS} {value}")
+        for number, log in enumerate(world.world.logs):
+            for record in log.records[before[number] if number < len(before) else 0 :]:
+                value = (record.value or b"").decode("utf-8", "replace")
+                lines.append(f"{'':10} {record.offset}: {record.timestamp - START_MS} {value}")
 
     try:
         for name, a, b in history:
-            before = len(world.world.log)
+            before = ends()
             world.do((name, a, b))
             tell(name, before)
-        before = len(world.world.log)
+        before = ends()
         heal(world)
         tell("heal", before)
         check(world)

@@ -1,4 +1,4 @@
-"""The world outside the tagger, small: LiveChat with its chats and API, and one partition of the topic.
+"""The world outside the tagger, small: LiveChat with its chats and API, and the topic's partitions: one, or two.
 
 It knows the truth: what was said in which thread, which of it reached the log, and which tags each thread
 calls for. Deterministic: every choice is an argument.
@@ -15,13 +15,21 @@ START_MS: Final = 1_700_000_000_000
 ORGANIZATIONS: Final = ("o1", "o2")
 
 # What is said, by whom, and what follows: a word of the customer is a tag of that name, `g` is one only when
-# an agent says it, and `z` is one only where nobody says `n`.
-CUSTOMER_WORDS: Final = ("a", "b", "z", "hello", "g")
+# an agent says it, `z` is one only where nobody says `n`, and `xy` only where the customer says both `x` and `y`.
+CUSTOMER_WORDS: Final = ("a", "b", "z", "x", "y", "hello", "g")
 AGENT_WORDS: Final = ("g", "n", "a", "hello")
+
+# Places of the second partition begin here: so none is ever taken for one of the first.
+SECOND: Final = 1_000_000
+
+
+# Chats that belong to the second partition once there is one; how long processes take to learn of it.
+MOVED: Final = ("C1",)
+LEARNS_MS: Final = 25_000
 
 
 class Record(NamedTuple):
-    """A record of the log; offsets are places in the list."""
+    """A record of a partition."""
 
     offset: int
     timestamp: int
@@ -36,7 +44,8 @@ class Event:
     id: str
     word: str
     by_customer: bool
-    first_offset: int | None = None  # where the log has it first; None: not in the log
+    first_offset: int | None = None  # the place where it is first; None: not in the log
+    first_number: int = 0  # of all records of the topic, so many came before it
     readable: bool = False  # there, or at a later offset
     record_ms: int = 0
     withheld: bool = False  # LiveChat was asked for the chat, and did not have it yet
@@ -50,14 +59,21 @@ class Thread:
     chat_id: str
     thread_id: str
     created_ms: int
-    customer_known: bool  # LiveChat's webhook names the customer among the users
+    customer_known: (
+        bool  # LiveChat's webhook names the customer among the users; a repeat of it may know better
+    )
     initial: int  # so many events it began with; they are in its incoming_chat
     events: list[Event] = field(default_factory=list)
     active: bool = True
-    begin_offset: int | None = None  # first incoming_chat in the log
+    begin_offset: int | None = None  # the place of the first incoming_chat
     said_ms: int = 0  # when something was last said
-    end_offset: int | None = None  # first readable end in the log
+    end_offset: int | None = None  # the place of the first readable end
     end_ms: int = 0  # its record's time
+    end_true_ms: int = 0  # and by a clock that is right
+    end_number: int = 0  # of all records of the topic, so many came before it
+    dated: bool = True  # LiveChat says when it was created
+    split: bool = False  # it was judged when nobody could know yet that part of it is in another partition
+    refused_tags: set[str] = field(default_factory=set)  # LiveChat will not have them on this thread
     tags: set[str] = field(default_factory=set)  # as LiveChat has them
     asked: int = 0  # get_chat calls
     refused: bool = False  # get_chat was refused at least once
@@ -77,21 +93,63 @@ class Thread:
         return f"{self.organization}:{self.chat_id}".encode()
 
 
+@dataclass(slots=True)
+class Log:
+    """One partition, as the broker has it, and what its group committed."""
+
+    shift: int = 0  # an offset and this are a place, of which the topic has each only once
+    records: list[Record] = field(default_factory=list)
+    start: int = 0
+    committed: int | None = None
+    metadata: str = ""
+    generation: int = 0
+    holes: set[int] = field(default_factory=set)  # offsets that are gone from the middle
+    poisoned: dict[int, tuple[str, str]] = field(default_factory=dict)  # what nobody can read → its chat
+    parked: list[tuple[str, str, int, int]] = field(
+        default_factory=list
+    )  # chat, and range, people were told of
+    on_its_way: list[tuple[int, int, str]] = field(default_factory=list)  # commits that may still land
+
+    @property
+    def end(self) -> int:
+        return len(self.records)
+
+    def read(self, offset: int, count: int) -> list[Record]:
+        records = self.records[offset : offset + count]
+        return [record for record in records if record.offset not in self.holes]
+
+    def offset(self, place: int | None) -> int | None:
+        """The offset here, None where the place is in another partition."""
+        there = place is None or (place >= SECOND) != (self.shift > 0)
+        return None if there or place is None else place - self.shift
+
+    def cut(self, end: int) -> None:
+        del self.records[end:]
+        for offset in [offset for offset in self.poisoned if offset >= end]:
+            del self.poisoned[offset]
+        self.holes = {offset for offset in self.holes if offset < end}
+        self.on_its_way.clear()
+
+    def commit(self, generation: int, offset: int, metadata: str) -> bool:
+        """False: a newer member has the partition."""
+        if generation != self.generation:
+            return False
+        self.committed, self.metadata = offset, metadata
+        return True
+
+
 class World:
-    """LiveChat and the log."""
+    """LiveChat and the topic."""
 
     def __init__(self) -> None:
         self.now_ms = START_MS
         self.ingest_offset_ms = 0  # how wrong ingest's clock is
-        self.log: list[Record] = []
-        self.log_start = 0
-        self.committed: int | None = None
-        self.metadata = ""
-        self.generation = 0
+        self.logs = [Log()]
+        self.moved_ms: int | None = None  # when the second partition was added
+        self.odd_times: tuple[int, ...] = ()  # that records may claim
+        self.appended = 0
         self.threads: dict[tuple[str, str], Thread] = {}  # by organization and thread id
         self.later: list[tuple[int, Thread, str, Event | None]] = []  # webhooks that are still on their way
-        self.poisoned: dict[int, tuple[str, str]] = {}  # offset of a record nobody can read → its chat
-        self.parked: set[tuple[str, str]] = set()  # chats with such a record that a person was told of
         self.gets = 0  # get_chat calls for threads that ended
         self.untrue = False  # something happened that makes asking LiveChat right
         self.log_is_whole = True  # whatever is in the log reaches the tagger
@@ -141,18 +199,48 @@ class World:
     def poison(self, thread: Thread, event: Event | None, junk: bytes) -> None:
         """A record of the thread that nobody can read; `event` is what it should have said."""
         self.untrue = True
-        offset = len(self.log)
-        self.poisoned[offset] = (thread.organization, thread.chat_id)
+        log = self.log_of(thread)
+        record = self.append(log, thread.key, junk)
+        log.poisoned[record.offset] = (thread.organization, thread.chat_id)
         if event is not None:
-            self._seen(event, offset, readable=False)
-        self.append(thread.key, junk)
+            self._seen(event, log.shift + record.offset, readable=False)
 
-    def append(self, key: bytes | None, value: bytes | None) -> None:
-        self.log.append(Record(len(self.log), self.now_ms + self.ingest_offset_ms, key, value))
+    def append(self, log: Log, key: bytes | None, value: bytes | None) -> Record:
+        self.appended += 1
+        at_ms = self.now_ms + self.ingest_offset_ms
+        if self.odd_times and self.appended % 3:
+            at_ms = self.odd_times[self.appended % len(self.odd_times)]
+        record = Record(log.end, at_ms, key, value)
+        log.records.append(record)
+        return record
+
+    def grow(self) -> None:
+        self.logs.append(Log(SECOND))
+        self.moved_ms = self.now_ms
+        self.untrue = True
+
+    def is_home(self, log: Log, chat_id: str) -> bool:
+        """Whether the chat's records go to this partition, as processes know that keep up."""
+        second = len(self.logs) > 1 and self.is_known and chat_id in MOVED
+        return log is self.logs[second]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether every process has learned of the second partition."""
+        return self.moved_ms is not None and self.now_ms >= self.moved_ms + LEARNS_MS
+
+    def is_moving(self, thread: Thread) -> bool:
+        return len(self.logs) > 1 and thread.chat_id in MOVED and not self.is_known
+
+    def log_of(self, thread: Thread) -> Log:
+        """Where a record of the thread goes now; while not all have learned, it depends on who writes it."""
+        if len(self.logs) == 1 or thread.chat_id not in MOVED:
+            return self.logs[0]
+        return self.logs[self.is_known or self.appended % 2]
 
     def _append(self, thread: Thread, action: str, event: Event | None) -> None:
-        offset = len(self.log)
-        self.append(thread.key, webhook(thread, action, event))
+        log = self.log_of(thread)
+        offset = log.shift + self.append(log, thread.key, webhook(thread, action, event)).offset
         if action == "incoming_chat":
             thread.begin_offset = offset if thread.begin_offset is None else thread.begin_offset
             for first in thread.events[: thread.initial]:
@@ -160,12 +248,14 @@ class World:
         elif event is not None:
             self._seen(event, offset, readable=True)
         elif thread.end_offset is None:
-            thread.end_offset, thread.end_ms = offset, self.log[-1].timestamp
+            thread.end_offset, thread.end_ms = offset, log.records[-1].timestamp
+            thread.end_true_ms, thread.end_number = self.now_ms, self.appended
             self.untrue |= not thread.begun
 
     def _seen(self, event: Event, offset: int, *, readable: bool) -> None:
         if event.first_offset is None:
             event.first_offset, event.record_ms = offset, self.now_ms + self.ingest_offset_ms
+            event.first_number = self.appended
         event.readable |= readable
 
     def get_chat(self, organization: str, thread_id: str) -> dict[str, Any] | None:
@@ -189,13 +279,6 @@ class World:
             events = events[:-1]
         return _chat(thread, events, active=active, users=_users(thread))
 
-    def commit(self, generation: int, offset: int, metadata: str) -> bool:
-        """False: a newer member has the partition."""
-        if generation != self.generation:
-            return False
-        self.committed, self.metadata = offset, metadata
-        return True
-
     def wants(self, thread: Thread, late: Callable[[Event], bool] | None = None) -> set[str]:
         """Tags that must be on the thread once its end is settled; also those of late events that count."""
         if thread.end_offset is None or thread.waived:
@@ -206,24 +289,26 @@ class World:
             tags.discard("z")
         if late is not None:
             after = (e for e in thread.events if e.first_offset is not None and self._can_be_known(e))
-            tags |= said(event for event in after if late(event)) - {"z"}
-        return tags
+            known = [*(event for event in before if self._can_be_known(event)), *filter(late, after)]
+            tags |= said(known) - {"z"}
+        return tags - thread.refused_tags
 
     def _can_be_known(self, event: Event) -> bool:
         """Not so where LiveChat did not have the event yet when it was asked, and the log did not either."""
         return not event.withheld or (event.readable and self.log_is_whole)
 
     def before_end(self, thread: Thread) -> list[Event]:
-        end = thread.end_offset
-        assert end is not None, "no end"
+        assert thread.end_offset is not None, "no end"
         return [
-            event for event in thread.events if event.first_offset is not None and event.first_offset < end
+            event
+            for event in thread.events
+            if event.first_offset is not None and event.first_number < thread.end_number
         ]
 
     def allows(self, thread: Thread) -> set[str]:
         """Tags that may be on the thread."""
         tags = said(thread.events)
-        if thread.end_offset is not None and not thread.told_early:
+        if thread.end_offset is not None and not thread.told_early and not thread.split:
             before = self.before_end(thread)
             if any(event.word == "n" and self._can_be_known(event) for event in before):
                 tags.discard("z")
@@ -232,12 +317,15 @@ class World:
 
 def said(events: Iterable[Event]) -> set[str]:
     """The tags that these events call for, `none` aside."""
-    return {
-        event.word
-        for event in events
-        if (event.by_customer and event.word in ("a", "b", "z"))
-        or (not event.by_customer and event.word == "g")
-    }
+    tags, halves = set(), set()
+    for event in events:
+        if event.word in (("a", "b", "z") if event.by_customer else ("g",)):
+            tags.add(event.word)
+        if event.by_customer:
+            halves.add(event.word)
+    if {"x", "y"} <= halves:
+        tags.add("xy")
+    return tags
 
 
 def webhook(thread: Thread, action: str, event: Event | None) -> bytes:
@@ -254,9 +342,10 @@ def webhook(thread: Thread, action: str, event: Event | None) -> bytes:
 def _chat(
     thread: Thread, events: list[Event], *, active: bool, users: list[dict[str, str]]
 ) -> dict[str, Any]:
-    created_at = datetime.fromtimestamp(thread.created_ms / 1000, UTC).isoformat()
     listed = [_event(thread, event) for event in events]
-    inner = {"id": thread.thread_id, "created_at": created_at, "active": active, "events": listed}
+    inner: dict[str, Any] = {"id": thread.thread_id, "active": active, "events": listed}
+    if thread.dated:
+        inner["created_at"] = datetime.fromtimestamp(thread.created_ms / 1000, UTC).isoformat()
     return {"id": thread.chat_id, "users": users, "thread": inner}
 
 

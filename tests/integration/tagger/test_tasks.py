@@ -26,7 +26,7 @@ from tests.kafka.kafka import AnyKafka
 
 NAMES = {
     *("poll", "mend", "beat", "commits", "log_ends", "unheld"),
-    *("keywords", "troubles", "tag_watch", "reconcile", "topics", "slow_admin_connections"),
+    *("keywords", "troubles", "tag_watch", "reconcile", "topics", "keywords_topic", "slow_admin_connections"),
 }
 RULES = "version: 1\nrules:\n  - {id: refund, tag: Refund, any: [refund]}\n"
 
@@ -44,6 +44,7 @@ def settings_of(kafka: AnyKafka, topic: str, folder: Path, port: int) -> RunSett
         "kafka_webhooks_topic": topic,
         "kafka_decisions_topic": f"{topic}.decisions",
         "kafka_parked_topic": f"{topic}.parked",
+        "kafka_keywords_topic": f"{topic}.keywords",
         "kafka_group_id": f"group-{topic}",
         "livechat_access_token": "token",
         "livechat_api_url": "http://127.0.0.1:9",
@@ -75,8 +76,9 @@ class Service:
 async def serving(kafka: AnyKafka, folder: Path) -> AsyncIterator[Service]:
     """Ends it in order at the end."""
     topic, stopping = uuid.uuid4().hex[:12], asyncio.Event()
-    for name, partitions in ((topic, 2), (f"{topic}.decisions", 1), (f"{topic}.parked", 1)):
-        kafka.create_topic(name, partitions)
+    kafka.create_topic(topic, 2)
+    for name in ("decisions", "parked", "keywords"):
+        kafka.create_topic(f"{topic}.{name}", 1)
     with reserved_port() as port:
         settings = settings_of(kafka, topic, folder, port)
         who, keywords = equipment(settings)

@@ -316,3 +316,61 @@ def test_no_json_raises(action: Any, payload: Any) -> None:
 @given(st.binary(max_size=200))
 def test_no_bytes_raise(value: bytes) -> None:
     assert isinstance(read(value, value), Unreadable)
+
+
+LONG: Final = "x" * 257
+WIDE: Final = "\N{EURO SIGN}" * 85 + "xx"  # 87 characters, 257 bytes
+FITS: Final = "\N{EURO SIGN}" * 85 + "x"
+
+
+def long_record(place: str, name: str) -> tuple[bytes, tuple[str, str]]:
+    """A record with such an id, and the chat that it is told of."""
+    organization, chat, thread = (
+        name if place == part else part for part in ("organization", "chat", "thread")
+    )
+    ids = {"chat_id": chat, "thread_id": thread}
+    said = message(name if place == "event" else "e", author=name if place == "author" else "a")
+    value = webhook("incoming_event", {**ids, "event": said}, organization)
+    if place == "end":
+        value = webhook("chat_deactivated", {"chat_id": chat, "thread_id": name}, organization)
+    if place == "beginning":
+        value = webhook("incoming_chat", {"chat": {"id": chat, "thread": {"id": name}}}, organization)
+    return value, (organization, chat)
+
+
+@pytest.mark.parametrize("name", [LONG, WIDE])
+@pytest.mark.parametrize("place", ["organization", "chat", "thread", "event", "author", "end", "beginning"])
+def test_an_id_longer_than_any_of_livechats_makes_the_record_unreadable(place: str, name: str) -> None:
+    value, chat = long_record(place, name)
+    fact = read(None, value)
+    assert isinstance(fact, Unreadable)
+    assert fact.reason == "id too long"
+    for told, whole in zip((fact.organization, fact.chat_id), chat, strict=True):
+        assert len(told.encode()) <= 256
+        assert whole.startswith(told)
+
+
+@pytest.mark.parametrize("place", ["organization", "chat", "thread", "event", "author", "end", "beginning"])
+def test_an_id_of_256_bytes_is_one(place: str) -> None:
+    value, _ = long_record(place, FITS)
+    assert not isinstance(read(None, value), Unreadable)
+
+
+def test_what_a_key_names_is_cut_as_well() -> None:
+    fact = read(f"{LONG}:{WIDE}".encode(), b"{")
+    assert fact == Unreadable("not JSON", "x" * 256, FITS)
+
+
+def test_of_a_chat_what_has_too_long_an_id_is_odd_or_left_out() -> None:
+    users = [{"id": LONG, "type": "customer"}, {"id": "c", "type": "customer"}]
+    events = (message(LONG), message("1", author=WIDE), message("2"))
+    chat = {**get_chat(events=events, tags=[LONG, "Refund"]), "users": users}
+    started = chat_of("org", chat)
+    assert isinstance(started, ChatStarted)
+    assert (started.odd_events, len(started.events), started.customers, started.tags) == (
+        2,
+        1,
+        ("c",),
+        ("Refund",),
+    )
+    assert chat_of("org", {**chat, "id": LONG}) == Unreadable("id too long", "org", "")

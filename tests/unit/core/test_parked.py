@@ -82,6 +82,13 @@ def test_what_closes_an_item_repeats_it_and_says_how() -> None:
     assert record == a_record() | {"resolved": "retried", "resolved_at": "1970-01-01T00:00:02.000Z"}
 
 
+def test_a_range_is_one_item_however_long_it_was_when_it_was_parked_again() -> None:
+    (item,) = open_after(a_record(last_offset=9), a_record(last_offset=12))
+    assert (item.identity.source, item.last_offset) == (Source("livechat.webhooks", 0, 7), 12)
+    assert item.json()["last_offset"] == 12
+    assert open_after(a_record(last_offset=9), closed(a_record(last_offset=12))) == []
+
+
 @pytest.mark.parametrize(
     ("ids", "organization", "error_type", "found"),
     [

@@ -1,13 +1,14 @@
 """One assigned partition, as the shell around it sees it: records in, work out, and what may be committed."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 
 from tagger.core.limits import Limits
-from tagger.core.offsets import Hint, decode
+from tagger.core.offsets import NOTHING_TRUSTED_MS, Hint, decode, encode
 from tagger.core.partition import Partition
-from tagger.core.work import Committable, Refused, Seek, Wait, Work
+from tagger.core.work import Committable, FindTime, Refused, Seek, Wait, Work
 from tests.unit.core.log import AGENT, CUSTOMER, START_MS, Log, get_chat, message, webhook
 
 LIMITS: Final = Limits(linger_s=600, chat_idle_s_max=7_200, chat_age_s_max=14_400, unsettled_max=4)
@@ -114,11 +115,11 @@ def test_the_first_position_is_committed_at_once_where_the_group_has_none() -> N
     assert partition.committable() == Committable(0, "lt1;r=0;t=-;u=0;c=f1e9beaa")
 
 
-def test_no_hint_is_written_before_it_is_known_where_the_log_was_cut() -> None:
+def test_nothing_is_trusted_before_it_is_known_where_the_log_was_cut() -> None:
     log = Log(first_offset=40)
     partition = Partition(LIMITS)
     partition.begin(None, "", 40, 40, bytes_max=PLENTY)
-    assert partition.committable() == Committable(40, "")
+    assert hinted(partition) == Hint(40, None, NOTHING_TRUSTED_MS)
     partition.sought()
     log.begins()
     read(partition, log)
@@ -428,7 +429,7 @@ def test_a_thread_that_never_ends_pins_nothing_for_ever(log: Log) -> None:
     assert partition.work(10) == []
     log.ends()
     read(partition, log)
-    assert the_work(partition).incomplete == "expired"
+    assert the_work(partition).incomplete == "never_seen"
 
 
 def test_a_thread_known_only_by_an_event_is_asked_for_when_it_expires(log: Log) -> None:
@@ -539,15 +540,14 @@ def test_much_that_is_settled_behind_one_that_is_not_pauses_the_partition(log: L
     assert not partition.paused
 
 
-def test_one_thread_that_waits_and_goes_on_talking_pauses_the_partition_too(ended: Log) -> None:
+def test_one_thread_that_waits_and_goes_on_talking_takes_no_more_room(ended: Log) -> None:
     partition = begun(ended, limits=Limits(offsets_max=20))
-    for number in range(10, 29):
-        assert not partition.paused
+    for number in range(10, 100):
         ended.says(message(f"T_{number}"))
         read(partition, ended)
-    assert partition.paused
-    settle_all(partition)
     assert not partition.paused
+    work = the_work(partition)
+    assert (work.offset, work.last_offset, committed(partition)) == (3, 93, 3)
 
 
 def test_a_revoke_ends_the_pause(log: Log) -> None:
@@ -567,7 +567,7 @@ def test_over_the_memory_limit_the_oldest_threads_become_incomplete(log: Log) ->
     for number in (0, 19):
         log.ends(str(number), chat=str(number))
     read(partition, log, 2)
-    assert [work.incomplete for work in partition.work(10)] == ["evicted", None]
+    assert [work.incomplete for work in partition.work(10)] == ["never_seen", None]
 
 
 def test_a_thread_that_was_evicted_does_not_look_whole_after_a_restart(log: Log) -> None:
@@ -623,22 +623,100 @@ def test_records_before_the_seek_was_done_are_dropped(ended: Log) -> None:
     assert (partition.stats().position, counted(partition, "dropped", "not_sought")) == (0, 4)
 
 
-def test_records_below_the_position_are_dropped_and_gaps_are_not_waited_for(ended: Log) -> None:
+def test_records_below_the_position_are_dropped(ended: Log) -> None:
     partition = begun(ended)
     partition.receive(ended.records, ended.now_ms)
     assert partition.stats().position == 4
-    ended.ends("U", chat="D")
-    ended.ends("V", chat="E")
-    read(partition, ended)  # the last one only
-    assert partition.stats().position == 6
     assert counted(partition, "repeated_event") == 0
+
+
+def with_a_gap(ended: Log) -> Partition:
+    """A partition that has read the first thread; T2, an open one, is read as well; offset 5 is not there."""
+    ended.begins("U", chat="D")
+    partition = begun(ended)
+    ended.says(message("U_1"), "U", chat="D")
+    ended.begins("V", chat="E")
+    return partition
+
+
+def test_a_gap_is_read_again_and_what_comes_then_is_folded(ended: Log) -> None:
+    partition = with_a_gap(ended)
+    assert partition.receive(ended.records[6:], ended.now_ms) == Seek(5)
+    assert partition.receive(ended.records[6:], ended.now_ms) is None  # on its way before the seek
+    assert partition.stats().position == 5
+    partition.sought()
+    assert partition.receive(ended.records[5:], ended.now_ms) is None
+    assert (partition.stats().position, counted(partition, "gap", "believed")) == (7, 0)
+    assert counted(partition, "gap", "seen") == 1
+
+
+def test_a_gap_that_is_there_again_makes_incomplete_what_it_may_have_cut(ended: Log) -> None:
+    partition = with_a_gap(ended)
+    settle_all(partition)
+    for _ in range(2):
+        move = partition.receive(ended.records[6:], ended.now_ms)
+        partition.sought()
+    assert move is None
+    for thread, chat in (("U", "D"), ("V", "E")):
+        ended.ends(thread, chat=chat)
+    ended.begins("W", chat="F", after_s=120)
+    ended.ends("W", chat="F")
+    read(partition, ended, 4)
+    reasons = {work.thread.thread_id: work.incomplete for work in partition.work(10)}
+    assert reasons == {"U": "gap", "V": "before_trust", "W": None}
+    assert counted(partition, "gap", "believed") == 1
+
+
+@pytest.mark.parametrize(("looks", "position"), [((9, 7), 7), ((7, 9), 7), ((7, 7), 7)])
+def test_of_a_gap_at_the_end_only_what_both_looks_showed_is_believed(
+    ended: Log, looks: tuple[int, int], position: int
+) -> None:
+    partition = begun(ended)
+    settle_all(partition)
+    assert partition.tick(ended.now_ms, 9, looks[0]) == Seek(4)
+    partition.sought()
+    partition.tick(ended.now_ms, 9, looks[1])
+    assert committed(partition) == position
+    assert hinted(partition).trust_ms == NOTHING_TRUSTED_MS  # until a record tells when that was
 
 
 def test_a_gap_at_the_end_of_the_log_leaves_no_lag(ended: Log) -> None:
     partition = begun(ended)
     settle_all(partition)
-    partition.tick(ended.now_ms, 9, 9)
+    assert partition.tick(ended.now_ms, 9, 9) == Seek(4)
+    partition.sought()
+    assert partition.tick(ended.now_ms, 9, 4) is None
+    assert partition.tick(ended.now_ms, 9, 9) is None
     assert committed(partition) == 9
+
+
+def test_after_an_error_of_the_client_it_reads_again_from_what_was_folded(ended: Log) -> None:
+    partition = with_a_gap(ended)
+    assert partition.receive(ended.records[6:], ended.now_ms) == Seek(5)
+    assert partition.reread() is None  # the seek is under way
+    partition.sought()
+    assert partition.reread() == Seek(5)
+    assert partition.receive(ended.records[5:], ended.now_ms) is None
+    assert partition.stats().position == 5
+    partition.sought()
+    assert partition.receive(ended.records[6:], ended.now_ms) == Seek(5)  # what was seen before means nothing
+    partition.sought()
+    assert partition.receive(ended.records[5:], ended.now_ms) is None
+    assert partition.stats().position == 7
+
+
+def test_an_error_of_the_client_before_the_first_record_sends_it_back_to_where_it_was_to_begin(
+    ended: Log,
+) -> None:
+    partition = Partition(LIMITS)
+    assert partition.reread() is None  # not assigned
+    assert partition.begin(3, "", 0, 4, bytes_max=PLENTY) == Seek(2)
+    assert partition.reread() is None  # nothing was sought yet
+    partition.sought()
+    assert partition.reread() == Seek(2)
+    partition.sought()
+    assert isinstance(partition.receive(ended.records[2:], ended.now_ms), FindTime)
+    assert partition.reread() is None  # a look-up is under way
 
 
 def test_a_replay_ends_where_the_log_does_though_records_are_missing(ended: Log) -> None:
@@ -668,6 +746,223 @@ def test_a_reset_without_metadata_is_read_from_further_back_so_that_threads_are_
     assert (work.offset, work.incomplete, len(texts(work))) == (3, None, 3)
     assert counted(partition, "hint_void", "absent") == 1
     assert counted(partition, "replayed") == 3
+
+
+def ends_of(log: Log, organization: str, *chats: str) -> None:
+    for chat in chats:
+        payload = {"chat_id": chat, "thread_id": chat}
+        log.write(webhook("chat_deactivated", payload, organization), chat=chat)
+
+
+def test_an_organization_alone_has_half_of_what_may_be_under_way_under_way(log: Log) -> None:
+    ends_of(log, "big", *map(str, range(100)))
+    partition = begun(log, limits=Limits())
+    assert len(partition.work(10)) == 5
+    assert len(partition.work(5)) == 0
+
+
+def test_an_organization_whose_work_is_stuck_leaves_room_for_others(log: Log) -> None:
+    ends_of(log, "stuck", *map(str, range(100)))
+    partition = begun(log, limits=Limits())
+    stuck = partition.work(10)
+    ends_of(log, "small", "a", "b")
+    read(partition, log, 2)
+    works = partition.work(10 - len(stuck))
+    assert [work.thread.organization for work in works] == ["small", "small"]
+
+
+def test_organizations_take_turns(log: Log) -> None:
+    ends_of(log, "big", *map(str, range(100)))
+    ends_of(log, "small", "a", "b", "c")
+    works = begun(log, limits=Limits()).work(20)
+    assert [work.thread.organization for work in works[:6]] == ["big", "small"] * 3
+
+
+def test_beyond_its_share_ends_wait_as_offsets_and_ids_only_and_pause_nobody(log: Log) -> None:
+    log.begins("0", chat="0", events=(message("0_1", "kept"),))
+    for number in range(1, 50):
+        log.begins(str(number), chat=str(number), events=(message(f"{number}_1", "dropped" * 50),))
+    ends_of(log, "small", "a")
+    for number in range(50):
+        log.ends(str(number), chat=str(number))
+    partition = begun(log, limits=Limits(unsettled_max=8))
+    stats = partition.stats()
+    assert not partition.paused
+    assert (stats.unsettled, stats.shed) == (51, 47)
+    assert committed(partition) == 50
+    works = [work for work in partition.work(1_000) if work.thread.organization == "org"]
+    assert (works[0].incomplete, texts(works[0])) == (None, ["kept"])
+    assert {(work.incomplete, *texts(work)) for work in works[-40:]} == {("share",)}
+    chat = get_chat("49", chat="49", events=(message("49_1", "dropped"),))
+    whole = partition.completed(works[-1].id, chat, 0)
+    assert isinstance(whole, Work)
+    assert (texts(whole), whole.conversation.complete) == (["dropped"], True)
+
+
+def test_who_comes_second_takes_back_what_the_first_had_alone(log: Log) -> None:
+    for number in range(LIMITS.unsettled_max):
+        log.ends(str(number), chat=str(number))
+    partition = begun(log)
+    assert partition.paused
+    ends_of(log, "small", "a")
+    read(partition, log)
+    assert not partition.paused
+    assert partition.stats().shed == 3  # of four places each has a third
+    assert [work.thread.organization for work in partition.work(3) if work.incomplete != "share"] == [
+        "org",
+        "small",
+    ]
+
+
+def test_a_flood_of_forged_names_takes_one_share_more(log: Log) -> None:
+    ends_of(log, "known", "a")
+    for number in range(500):
+        ends_of(log, f"forged {number}", str(number))
+    partition = begun(log, limits=Limits(unsettled_max=100))
+    assert not partition.paused
+    assert partition.stats().unsettled == 501
+    ends_of(log, "known", "b")
+    read(partition, log)
+    works = partition.work(100)
+    names = [work.thread.organization for work in works]
+    assert names[0] == "known"
+    assert "known" in names[1:]
+    assert len(names) < 100
+
+
+def test_an_organization_cannot_fill_what_pauses_a_partition_before_it_is_parked(log: Log) -> None:
+    """15 minutes at 300 ends a second, at a hundredth of the size."""
+    limits = Limits()
+    limits = replace(limits, unsettled_max=limits.unsettled_max // 100, offsets_max=limits.offsets_max // 100)
+    partition = begun(log, limits=limits, bytes_max=PLENTY // 100)
+    ends_of(log, "small", "a")
+    for number in range(2_700):
+        chat, thread, customer = (
+            f"PJ{number:08d}",
+            f"KJ{number:08d}",
+            f"{number:08d}-f8df-4364-8059-649c35c9ed0c",
+        )
+        users = [{"id": customer, "type": "customer"}]
+        said = [message(f"{thread}_{place}", "x" * 80, customer) for place in range(20)]
+        body = {
+            "id": thread,
+            "created_at": "2033-01-01T00:00:00Z",
+            "events": said,
+            "access": {"group_ids": [0]},
+        }
+        organization = "390e44e6-f1e6-0368c-z6ddb-74g14508c2ex"
+        began = {"chat": {"id": chat, "users": users, "thread": body}}
+        log.write(webhook("incoming_chat", began, organization), chat=chat, after_s=0.3)
+        ended = {"chat_id": chat, "thread_id": thread}
+        log.write(webhook("chat_deactivated", ended, organization), chat=chat, after_s=0)
+    read(partition, log, 5_401)
+    assert (partition.stats().unsettled, partition.paused) == (2_701, False)
+    assert partition.stats().bytes < PLENTY // 100 // 2
+
+
+def test_unreadable_records_that_follow_each_other_are_one_work_that_names_them_all(log: Log) -> None:
+    for _ in range(50):
+        log.write(b"{broken", chat="")
+    partition = begun(log)
+    work = the_work(partition)
+    assert (work.kind, work.thread.chat_id, work.offset, work.last_offset) == ("unreadable", "", 0, 49)
+    log.write(b"{broken", chat="")
+    read(partition, log)
+    partition.settled(work.id, NO_TAGS)
+    assert committed(partition) == 50
+    rest = the_work(partition)
+    assert (rest.offset, rest.last_offset) == (50, 50)
+
+
+def test_what_is_left_of_a_range_that_others_parked_in_part_is_parked_without_a_gap(log: Log) -> None:
+    for _ in range(9):
+        log.write(b"{broken", chat="")
+    partition = begun(log)
+    partition.work(10)
+    partition.suspended()
+    begun(log, 4, partition=partition)
+    rest = the_work(partition)
+    assert (counted(partition, "resumed"), rest.offset, rest.last_offset) == (1, 4, 8)
+
+
+def test_what_comes_while_an_evicted_thread_is_looked_at_once_more_is_judged(log: Log) -> None:
+    """Its text is gone, a message came very late during a replay, and another while LiveChat was asked."""
+    log.begins(events=(message("T_1", "hello " * 1_500),))
+    log.ends()
+    log.says(message("T_2", "more"), after_s=700)
+    for number in range(3):
+        log.says(message("e", "x" * 40), f"X{number}", chat=f"X{number}")
+    partition = begun(log, log.end, encode(Hint(0, log.records[0].timestamp, 0)), bytes_max=11_000)
+    while not partition.stats().unsettled:
+        log.write(webhook("chat_transferred", {}), after_s=60)
+        read(partition, log)
+    work = the_work(partition)
+    known = (message("T_1", "hello"), message("T_2", "more"))
+    whole = partition.completed(work.id, get_chat(events=known), 0)
+    assert isinstance(whole, Work)
+    log.says(message("T_3", "refund"))
+    read(partition, log)
+    partition.settled(whole.id, NO_TAGS)
+    assert committed(partition) == log.end - 1
+    assert texts(the_work(partition))[-1] == "refund"
+
+
+def test_a_thread_whose_chat_went_to_another_partition_is_asked_for(ended: Log) -> None:
+    homes: dict[str, bool] = {}
+    partition = begun(ended, partition=Partition(LIMITS, lambda _, chat_id: homes.get(chat_id, True)))
+    homes["C"] = False
+    work = the_work(partition)
+    assert work.incomplete == "moved"
+    whole = partition.completed(work.id, get_chat(events=(message("T_9", "elsewhere"),)), 0)
+    assert isinstance(whole, Work)
+    assert "elsewhere" in texts(whole)
+
+
+def test_what_began_before_a_partition_was_added_is_asked_for(log: Log) -> None:
+    log.begins("T")
+    log.begins("U", chat="D", after_s=100)
+    for thread, chat in (("T", "C"), ("U", "D")):
+        log.ends(thread, chat=chat)
+    partition = Partition(LIMITS)
+    partition.begin(None, "", 0, log.end, bytes_max=PLENTY, added=True)
+    assert hinted(partition).trust_ms == NOTHING_TRUSTED_MS
+    partition.sought()
+    partition.receive(log.records, log.now_ms)
+    assert [work.incomplete for work in partition.work(10)] == ["before_trust", None]
+
+
+@pytest.mark.parametrize("at_ms", [-1, 10**15, (1 << 63) - 1])
+def test_a_record_whose_time_cannot_be_has_that_of_its_neighbours(log: Log, at_ms: int) -> None:
+    log.begins()
+    ended = log.ends()
+    log.records[-1] = ended._replace(timestamp=at_ms)
+    partition = begun(log)
+    work = the_work(partition)
+    assert (work.incomplete, work.ended_at_ms) == (None, log.records[0].timestamp)
+    assert partition.stats().oldest_unsettled == (1, log.records[0].timestamp)
+    log.says(message("T_1", "late"), after_s=5)
+    read(partition, log)
+    partition.settled(work.id, NO_TAGS)
+    assert the_work(partition).incomplete is None
+
+
+def test_where_no_record_has_a_time_threads_are_forgotten_by_our_own_clock(log: Log) -> None:
+    log.begins()
+    log.records[0] = log.records[0]._replace(timestamp=-1)
+    partition = begun(log)
+    for second in range(10_000):
+        partition.tick(START_MS + second * 1_000, log.end, log.end)
+    assert partition.stats().threads == 0
+
+
+def test_a_cut_log_is_trusted_after_the_first_record_that_has_a_time() -> None:
+    log = Log(first_offset=40)
+    for thread in ("T", "U"):
+        log.begins(thread, chat=thread, after_s=100)
+        log.ends(thread, chat=thread)
+    log.records[0] = log.records[0]._replace(timestamp=-1)
+    works = begun(log).work(10)
+    assert [work.incomplete for work in works] == ["before_trust", None]
 
 
 def test_the_stats_tell_the_oldest_that_waits(ended: Log) -> None:

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import pytest
 
-from tagger.core.limits import Limits
-from tagger.core.offsets import Hint, encode
+from tagger.core.limits import METADATA_AGE_MS, Limits
+from tagger.core.offsets import NOTHING_TRUSTED_MS, Hint, encode
 from tagger.core.start import Kept, Start
 from tagger.core.work import FindTime, Seek
 from tests.unit.core.log import START_MS, Record
@@ -26,15 +26,22 @@ class Begun:
         log_start: int = 0,
         log_end: int = 1_000,
         kept: Kept | None = None,
+        added: bool = False,
     ) -> None:
         self.counted: Counter[str] = Counter()
-        self.start = Start(committed, metadata, log_start, log_end, kept, LIMITS, self._count)
+        self.start = Start(committed, metadata, log_start, log_end, kept, LIMITS, self._count, added=added)
 
     def _count(self, name: str, reason: str) -> None:
         self.counted[f"{name} {reason}".rstrip()] += 1
 
     def first(self, offset: int, record_ms: int = START_MS) -> Any:
-        return self.start.first(Record(offset, record_ms, None, None), START_MS)
+        return self.start.first(Record(offset, record_ms, None, None))
+
+    def trust_ms(self, record_ms: int = START_MS) -> int:
+        """The trust time, once there was a first record with this time."""
+        assert not self.start.in_doubt
+        trust_ms = self.start.trust_ms
+        return self.start.trusted_after(record_ms, START_MS) if trust_ms is None else trust_ms
 
 
 def hint(replay_from: int, record_ms: int | None = START_MS, trust_ms: int = 7) -> str:
@@ -52,7 +59,8 @@ def test_a_log_that_does_not_begin_at_0_was_cut_at_its_first_record() -> None:
     begun = Begun(None, log_start=40)
     assert (begun.start.target, begun.start.effects_from, begun.start.trust_ms) == (40, 40, None)
     assert begun.first(40) is None
-    assert begun.start.trust_ms == START_MS + MARGIN_MS
+    assert begun.start.trust_ms is None
+    assert begun.trust_ms() == START_MS + MARGIN_MS
 
 
 def test_a_good_hint_is_followed_once_the_record_it_names_was_seen() -> None:
@@ -86,7 +94,7 @@ def test_a_void_hint_means_looking_back_by_the_time_at_the_committed_offset(meta
     assert begun.first(499) == FindTime(START_MS - 3_600_000)
     assert begun.start.found(430) == Seek(430)
     assert begun.first(430, START_MS - 5) is None
-    assert begun.start.trust_ms == START_MS - 5 + MARGIN_MS
+    assert begun.trust_ms(START_MS - 5) == START_MS - 5 + MARGIN_MS
     assert begun.start.effects_from == 500
     assert begun.counted == {f"hint_void {why}": 1}
 
@@ -117,7 +125,7 @@ def test_a_record_without_a_time_means_as_far_back_as_the_window_goes() -> None:
     begun = Begun(500)
     assert begun.first(499, -1) == Seek(400)
     assert begun.first(400, -1) is None
-    assert begun.start.trust_ms is None  # no time, no trust
+    assert begun.start.trust_ms is None  # no time, no trust: a later record will tell
 
 
 def test_looking_back_to_the_logs_very_beginning_cuts_nothing() -> None:
@@ -132,14 +140,14 @@ def test_a_hint_beyond_the_window_is_cut_and_keeps_its_trust_time() -> None:
     assert (begun.start.target, begun.counted) == (400, {"window_cut": 1})
     assert begun.start.trust_ms is None
     begun.first(400)
-    assert begun.start.trust_ms == START_MS + 10**9
+    assert begun.trust_ms() == START_MS + 10**9
 
 
 def test_a_hint_below_the_logs_start_is_cut_there() -> None:
     begun = Begun(500, hint(450), log_start=470)
     assert begun.start.target == 470
     begun.first(470)
-    assert begun.start.trust_ms == START_MS + MARGIN_MS
+    assert begun.trust_ms() == START_MS + MARGIN_MS
 
 
 @pytest.mark.parametrize(("committed", "counted"), [(30, "lost_range"), (2_000, "recreated")])
@@ -153,7 +161,42 @@ def test_a_lost_seek_is_asked_for_again_and_then_believed() -> None:
     assert begun.first(45) == Seek(40)
     assert begun.first(45) is None
     assert begun.counted == {"seek_lost": 1}
-    assert begun.start.trust_ms == START_MS + MARGIN_MS
+    assert (begun.start.target, begun.trust_ms()) == (45, START_MS + MARGIN_MS)
+
+
+@pytest.mark.parametrize(
+    ("looks", "target"), [((45, 43), 43), ((43, 45), 43), ((35, 45), 40), ((45, 40), 40)]
+)
+def test_of_a_gap_only_what_both_looks_showed_is_believed(looks: tuple[int, int], target: int) -> None:
+    begun = Begun(None, log_start=40)
+    assert begun.first(looks[0]) == Seek(40)
+    assert begun.first(looks[1]) is None
+    assert begun.start.target == target
+
+
+def test_what_was_seen_before_an_error_of_the_client_makes_nothing_believed() -> None:
+    begun = Begun(None, log_start=40)
+    assert begun.first(45) == Seek(40)
+    begun.start.doubt()
+    assert begun.first(45) == Seek(40)
+
+
+@pytest.mark.parametrize("record_ms", [START_MS, START_MS + 5])
+def test_of_a_partition_that_was_added_the_very_beginning_is_a_cut(record_ms: int) -> None:
+    begun = Begun(None, added=True)
+    assert (begun.start.target, begun.start.trust_ms) == (0, None)
+    assert begun.first(0) is None
+    assert begun.trust_ms(record_ms) == record_ms + MARGIN_MS + METADATA_AGE_MS
+
+
+def test_a_hint_that_trusts_nothing_yet_says_so_to_the_next_owner() -> None:
+    begun = Begun(0, hint(0, None, NOTHING_TRUSTED_MS))
+    assert (begun.start.target, begun.start.trust_ms) == (0, None)
+    assert begun.first(0) is None
+    assert begun.trust_ms() == START_MS + MARGIN_MS + METADATA_AGE_MS
+    read = Begun(500, hint(450, trust_ms=NOTHING_TRUSTED_MS))
+    assert read.first(450) is None
+    assert read.start.trust_ms is None
 
 
 def test_a_gap_where_the_hint_points_voids_it() -> None:
@@ -167,13 +210,13 @@ def test_a_gap_after_an_uncut_start_is_a_cut() -> None:
     begun = Begun(None)
     assert begun.first(3) == Seek(0)
     assert begun.first(3) is None
-    assert begun.start.trust_ms == START_MS + MARGIN_MS
+    assert begun.trust_ms() == START_MS + MARGIN_MS
 
 
 def test_a_time_far_ahead_of_ours_is_not_believed_for_ever() -> None:
     begun = Begun(None, log_start=40)
     begun.first(40, START_MS * 1_000)
-    assert begun.start.trust_ms == START_MS + 3_600_000 + MARGIN_MS
+    assert begun.trust_ms(START_MS * 1_000) == START_MS + 3_600_000 + MARGIN_MS
 
 
 KEPT: Final = Kept(position=480, last_record_ms=START_MS, committed=460)

@@ -54,7 +54,7 @@ def test_nothing_is_held_once_all_threads_are_gone() -> None:
     )
 
 
-def test_the_oldest_is_the_one_that_begins_first_of_those_that_hold_something() -> None:
+def test_the_oldest_is_the_one_that_begins_first_whatever_is_left_of_it() -> None:
     threads = Threads()
     held = [a_thread(str(number), first=number) for number in range(3)]
     for thread in held:
@@ -62,8 +62,8 @@ def test_the_oldest_is_the_one_that_begins_first_of_those_that_hold_something() 
     threads.remove(held[0])
     assert threads.oldest() is held[1]
     threads.strip(held[1])
-    assert threads.oldest() is held[2]
-    assert threads.by_age() == [held[2]]
+    assert threads.oldest() is held[1]
+    assert threads.by_age() == held[1:]
 
 
 def test_an_old_thread_does_not_keep_the_places_of_those_that_came_and_went() -> None:
