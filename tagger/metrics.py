@@ -65,6 +65,13 @@ API_REQUESTS: Final = Counter(
     ["method", "result"],
     registry=REGISTRY,
 )
+API_PURPOSES: Final = ("tag", "complete", "reconcile", "tag_list", "probe", "retag")
+API_CALLS: Final = Counter(
+    "tagger_livechat_calls",
+    "Requests to LiveChat's API, by what they are for. LiveChat bills each but those it answers with status 500.",
+    ["purpose"],
+    registry=REGISTRY,
+)
 API_SECONDS: Final = Histogram(
     "tagger_livechat_request_seconds",
     "How long LiveChat's API took to answer.",
@@ -238,7 +245,7 @@ PARTITION_GAUGES: Final = {
 LIVECHAT_GAUGES: Final = {
     "rate": (
         "tagger_livechat_rate_calls_per_second",
-        "Calls a second that the slowest organization may be sent, as LiveChat's answers taught.",
+        "Calls a second that the slowest credential may be sent, as LiveChat's answers taught.",
     ),
     "circuits_open": (
         "tagger_livechat_circuits_open",
@@ -265,6 +272,8 @@ for _reason in ("missing", "moved"):
     OFFSETS_CHANGED.labels(reason=_reason)
 for _outcome in get_args(Outcome):
     DECISIONS.labels(outcome=_outcome)
+for _purpose in API_PURPOSES:
+    API_CALLS.labels(purpose=_purpose)
 for _found in ("missed", "short"):
     RECONCILED.labels(found=_found)
 for _kind in TAG_DOUBTS:

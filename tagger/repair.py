@@ -120,7 +120,7 @@ async def in_time(client: Client, organization: str, call: Call) -> Done | Given
     """Perform a call behind all live ones; None where that takes longer than CALL_DEADLINE_S."""
     try:
         async with asyncio.timeout(CALL_DEADLINE_S):
-            return await client.perform(organization, call, background=True)
+            return await client.perform(organization, call, background=True, purpose="reconcile")
     except TimeoutError:
         return None
 

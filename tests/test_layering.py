@@ -79,8 +79,10 @@ PURE_OUTSIDE_CORE: Final = (
     "ingest.topic",
     "ingest.topic_check",
     "tagger.livechat.calls",
+    "tagger.livechat.circuit",
     "tagger.livechat.evidence",
     "tagger.livechat.pace",
+    "tagger.livechat.refusals",
 )
 # What `ingest` and `tagger` have in common.
 SHARED: Final = (
@@ -109,7 +111,7 @@ SPEAK_KAFKA: Final = (
     "tagger.keywords_topic",
     "tagger.commands",
 )
-ARE_HTTP_CLIENTS: Final = ("tagger.livechat.client", "tagger.livechat.auth", "tagger.simulator.livechat")
+ARE_HTTP_CLIENTS: Final = ("tagger.livechat.transport", "tagger.livechat.auth", "tagger.simulator.livechat")
 READ_ENVIRONMENT: Final = (
     "ingest.runtime",
     "tagger.simulator.service",  # hands it on to the services that it starts, without our settings in it
@@ -353,7 +355,7 @@ RIGHT: Final[tuple[tuple[str, str], ...]] = (
     ("tagger/commands/demo.py", "from ingest.app import build\nfrom tagger.simulator import visitors"),
     ("tagger/keywords.py", "path.open('rb')\ntext.replace('w', 'a')"),
     ("tagger/folder.py", "import os\nos.open(path, os.O_RDONLY | os.O_NONBLOCK)"),
-    ("tagger/livechat/client.py", "import aiohttp\nfrom .calls import Call"),
+    ("tagger/livechat/transport.py", "import aiohttp\nfrom .calls import Call"),
     ("tagger/simulator/broker.py", "import confluent_kafka"),
 )
 # What the planted modules import has to be there, to be told from a name inside a module.

@@ -84,7 +84,9 @@ def command(show_settings: bool) -> None:
 class Requests:
     """Hears of every request to LiveChat, for the metrics."""
 
-    def on_request(self, method: str, result: str, seconds: float) -> None:
+    def on_request(self, method: str, result: str, seconds: float, purpose: str | None) -> None:
+        if purpose is not None:  # None: a person sets something up, which this process never does
+            metrics.API_CALLS.labels(purpose=purpose).inc()
         metrics.API_REQUESTS.labels(method=method, result=result).inc()
         metrics.API_SECONDS.labels(method=method).observe(seconds)
 

@@ -15,8 +15,8 @@ from typing import Final, Protocol
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from tagger.livechat.calls import Wait, failed
+from tagger.livechat.circuit import back_off_s
 from tagger.livechat.oauth import NoTokens, Tokens, read_tokens, refresh_form, region_of
-from tagger.livechat.pace import back_off_s
 
 LEEWAY_S: Final = 60.0  # a token is refreshed so long before it expires: clocks differ, and calls take time
 TOKEN_TIMEOUT_S: Final = 15.0  # of one request to the accounts server
@@ -86,7 +86,8 @@ class App:
     client_id: str
     client_secret: Source = field(repr=False)  # empty for apps that have none
     refresh_token: Source = field(repr=False)
-    store: Callable[[str], None] | None = field(default=None, repr=False)  # keeps a rotated refresh token
+    # Keeps a rotated refresh token in place of the former one, where that is still the one kept. May block.
+    store: Callable[[str, str], None] | None = field(default=None, repr=False)
 
 
 class OAuth:
@@ -130,7 +131,8 @@ class OAuth:
         await asyncio.shield(self._refreshing)
 
     async def _refresh(self, session: ClientSession) -> None:
-        refresh_token = self._refresh_token()
+        given = self._app.refresh_token()  # as it is kept; a login may replace it while LiveChat is asked
+        refresh_token = self._newest(given)
         form = refresh_form(self._app.client_id, self._app.client_secret(), refresh_token)
         answer = await ask_for_tokens(session, self._app.accounts_url, form)
         if isinstance(answer, NoTokens):
@@ -144,17 +146,16 @@ class OAuth:
         self._present = Authorization(f"Bearer {answer.access_token}", region_of(answer.access_token))
         self._expires_at = self._clock() + answer.expires_in_s
         if answer.refresh_token is not None and answer.refresh_token != refresh_token:
-            self._rotate(answer.refresh_token)
+            await self._rotate(given, answer.refresh_token)
 
-    def _refresh_token(self) -> str:
-        given = self._app.refresh_token()
+    def _newest(self, given: str) -> str:
         if self._rotated is not None and self._rotated[0] == given:
             return self._rotated[1]
         return given
 
-    def _rotate(self, new: str) -> None:
+    async def _rotate(self, given: str, new: str) -> None:
         """LiveChat rotates the refresh tokens of apps without a secret; the former one is void now."""
-        self._rotated = (self._app.refresh_token(), new)
+        self._rotated = (given, new)
         try:
             if self._app.store is None:
                 self._problem = (
@@ -162,7 +163,7 @@ class OAuth:
                     "use LIVECHAT_CREDENTIALS_FILE, or a server-side app, whose refresh tokens stay"
                 )
             else:
-                self._app.store(new)
+                await asyncio.to_thread(self._app.store, given, new)
         except OSError as error:
             self._problem = (
                 f"LiveChat replaced the refresh token, and the credentials file cannot be written "

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import orjson
 
@@ -22,6 +22,16 @@ ANSWER_BYTES_MAX: Final = 8 << 20
 RETRY_AFTER_S_MAX: Final = 300.0
 REGION_CHARS_MAX: Final = 16  # "dal", "fra", "fra-a"; it becomes a header, so it is not taken unseen
 REDIRECT_S: Final = 0.0  # a misdirected request is sent to the right region at once
+
+
+# What a request is for, as LiveChat bills each: failed ones too, except those it answers with status 500.
+Purpose = Literal["tag", "complete", "reconcile", "tag_list", "probe", "retag"]
+_PURPOSES: Final[Mapping[str, Purpose]] = {
+    "tag_thread": "tag",
+    "get_chat": "complete",
+    "list_archives": "reconcile",
+    "list_tags": "tag_list",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,11 @@ class GivenUp:
     reason: str
     error_type: str
     attempts: int
+
+
+def purpose_of(call: Call) -> Purpose | None:
+    """What a call is for, where nobody says otherwise; None: for a person who sets something up."""
+    return _PURPOSES.get(call.method)
 
 
 def _agent(method: str, body: Mapping[str, Any]) -> Call:

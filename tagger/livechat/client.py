@@ -1,7 +1,7 @@
 """The only place that sends calls to LiveChat: paced, retried and authorized, for every organization.
 
 Promises that `perform` returns when a call is done or when evidence shows it to be hopeless, however long
-that takes, that it raises nothing for what the world does, and that one organization slows no other.
+that takes, that it raises nothing for what the world does, and that no chat and no organization slows others.
 It never shows content or a token: what it reports are LiveChat's method names and our own words.
 """
 
@@ -10,58 +10,71 @@ import itertools
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random, SystemRandom
 from typing import Final, Protocol
 
-import aiohttp
-import orjson
-
-from tagger.livechat.auth import Authorization, Credential
-from tagger.livechat.calls import ANSWER_BYTES_MAX, Call, Done, GivenUp, Refused, Wait, failed, read
+from tagger.livechat.auth import Authorization
+from tagger.livechat.calls import Call, Done, GivenUp, Purpose, Refused, Wait, failed, purpose_of
+from tagger.livechat.circuit import back_off_s
 from tagger.livechat.credentials import Credentials
 from tagger.livechat.errors import ALL, TO_DO
 from tagger.livechat.evidence import UNAVAILABLE, Evidence, Trial
 from tagger.livechat.gate import Gate, Place, Standing
-from tagger.livechat.pace import Pace, back_off_s
+from tagger.livechat.lane import Lane, chat_of, is_limit
+from tagger.livechat.pace import Pace
+from tagger.livechat.probes import Probes
+from tagger.livechat.transport import Connections, Transport
 
 API_URL: Final = "https://api.livechatinc.com/v3.6"
-TRY_TIMEOUT_S: Final = 20.0  # LiveChat itself gives up after 15 s, and its `request_timeout` is to be seen
-CONNECT_TIMEOUT_S: Final = 5.0
-DNS_CACHE_S: Final = 5  # how long a changed address of LiveChat may go unnoticed
-CONNECTIONS_MAX: Final = 256  # open to LiveChat, of all organizations: 8 that fill their 32 calls in flight
-LANES_MAX: Final = 10_000  # organizations with a pace of their own; the idle ones go first, about 2 KB each
+LANES_MAX: Final = 10_000  # credentials with a pace of their own; the idle ones go first, about 3 KB each
+REGIONS_MAX: Final = 10_000  # organizations whose region is known; the one not called for longest goes first
 REDIRECTS_MAX: Final = 2  # regions may point at each other
+ALONE: Final = 2  # calls that went through; one of them may have been sent before
 ASK_TRIES: Final = 4  # over some seconds: a hiccup is not worth a person's attention, an outage is
-COMPLAIN_AFTER_S: Final = 30.0  # of failure without a success; shorter ones mend themselves
+FINAL: Final = frozenset({"authentication", "no_credentials", UNAVAILABLE})  # no hiccups: not asked again
 COMPLAINTS_MAX: Final = 10  # organizations named in one report
 
 
 class Measure(Protocol):
-    """Hears of every request; `result` is "done" or one of the error types of `errors.ALL`."""
+    """Hears of every request; `result` is "done" or one of the error types of `errors.ALL`.
 
-    def on_request(self, method: str, result: str, seconds: float) -> None: ...
+    `purpose` is None for what a person sets up.
+    """
+
+    def on_request(self, method: str, result: str, seconds: float, purpose: Purpose | None) -> None: ...
 
 
 class _Unmeasured:
-    def on_request(self, method: str, result: str, seconds: float) -> None:
+    def on_request(self, method: str, result: str, seconds: float, purpose: Purpose | None) -> None:
         pass
 
 
 @dataclass(slots=True)
-class _Lane:
-    """What is kept of one organization between calls."""
+class _Work:
+    """One call on its way, and what is known of its tries."""
 
-    gate: Gate
-    region: str | None = None  # as misdirected_request told
-    trouble: str | None = None  # error type of the last failure, None after a success
-    since: float = 0.0
+    organization: str
+    call: Call
+    purpose: Purpose | None
+    place: Place
+    trial: Trial = field(default_factory=Trial)
+    redirects: int = 0
+    went: int | None = None  # of the lane's calls, when this one was answered first that it comes too fast
+
+    def is_alone(self, lane: Lane) -> bool:
+        """Whether others went through between such answers: it is no limit, but this call."""
+        return self.went is not None and lane.went >= self.went + ALONE
+
+    @property
+    def chat(self) -> str:
+        return chat_of(self.organization, self.call)
 
 
 class Client:
-    """All calls of one process. One session, made at the first call."""
+    """All calls of one process."""
 
-    def __init__(  # noqa: PLR0913 - the clock, the sleep and the chance of it are arguments
+    def __init__(  # noqa: PLR0913 - the clock, the sleep, the chance and the far side are arguments
         self,
         credentials: Credentials,
         api_url: str = API_URL,
@@ -70,190 +83,229 @@ class Client:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: Random | None = None,
+        transport: Transport | None = None,
     ) -> None:
         self._credentials, self._api_url = credentials, api_url.rstrip("/")
         self._measure = measure or _Unmeasured()
         self._clock, self._sleep, self._rng = clock, sleep, rng or SystemRandom()
+        self._transport = transport or Connections()
         self._evidence = Evidence()
-        self._lanes: OrderedDict[str, _Lane] = OrderedDict()
+        self._probes = Probes(credentials, self._evidence, self._probe, clock, sleep)
+        self._lanes: OrderedDict[str, Lane] = OrderedDict()
+        self._regions: OrderedDict[str, str] = OrderedDict()  # as misdirected_request told
         self._numbers = itertools.count()
-        self._session: aiohttp.ClientSession | None = None
 
     def has_credentials(self, organization: str) -> bool:
         return self._credentials.of(organization) is not None
 
-    async def perform(self, organization: str, call: Call, *, background: bool = False) -> Done | GivenUp:
+    async def perform(
+        self, organization: str, call: Call, *, background: bool = False, purpose: Purpose | None = None
+    ) -> Done | GivenUp:
         """Send until it is done or given up; cancel the task to end it earlier. `background` goes last."""
-        lane, trial, redirects = self._lane(organization), Trial(), 0
-        place = Place(background, next(self._numbers))
-        while True:
-            credential = self._credentials.of(organization)
-            if credential is None:
-                return _given_up("no_credentials", trial)
-            now, pace = self._clock(), lane.gate.pace
-            hopeless = self._evidence.unavailable(organization, now) and not pace.may_probe(now)
-            if hopeless or not await lane.gate.enter(place):
-                return _given_up(UNAVAILABLE, trial)
-            answer = await self._in_flight(lane, credential, call)
-            if isinstance(answer, Done):
-                self._evidence.succeeded(organization, call.method)
-                return answer
-            if isinstance(answer, Wait) and answer.region is not None and redirects < REDIRECTS_MAX:
-                lane.region, redirects = answer.region, redirects + 1
-                continue
-            given_up = self._evidence.failed(organization, call.method, trial, answer, self._clock())
-            if given_up is not None:
-                if given_up.error_type == UNAVAILABLE:
-                    lane.gate.send_away()
-                return given_up
-            await self._sleep(back_off_s(trial.attempts, self._rng))
+        work = self._work(organization, call, background, purpose)
+        lane = self._lane(organization)
+        try:
+            while True:
+                answer = await self._turn(lane, work)
+                if isinstance(answer, Done | GivenUp):
+                    return answer
+                if answer is not None:
+                    await self._sleep(answer)
+        finally:
+            lane.gate.pace.circuit.over(work.chat)
 
     async def ask(
-        self, organization: str, call: Call, *, tries: int = ASK_TRIES, background: bool = False
+        self,
+        organization: str,
+        call: Call,
+        *,
+        tries: int = ASK_TRIES,
+        background: bool = False,
+        purpose: Purpose | None = None,
     ) -> Done | Wait | Refused:
         """Send a few times at most, for a person who waits for the answer. `background` goes last."""
-        lane, answer = self._lane(organization), None
+        answer: Done | Wait | Refused = failed(UNAVAILABLE)
         for number in range(1, tries + 1):
-            credential = self._credentials.of(organization)
-            if credential is None:
-                return failed("no_credentials")
-            if not await lane.gate.enter(Place(background, next(self._numbers))):
-                return failed(UNAVAILABLE)
-            answer = await self._in_flight(lane, credential, call)
-            if not isinstance(answer, Wait) or answer.error_type == "authentication":
-                break  # a token that was refused is no hiccup
-            if answer.region is not None:
-                lane.region = answer.region
-            elif number < tries:
+            answer = await self._once(self._work(organization, call, background, purpose))
+            if not isinstance(answer, Wait) or answer.error_type in FINAL:
+                break
+            if answer.region is None and number < tries:
                 await self._sleep(back_off_s(number, self._rng))
-        assert answer is not None, "at least one try"
         return answer
 
     def health(self) -> list[str]:
         """What is wrong at present, each with what to do; empty when all is well."""
         now = self._clock()
-        long = [
-            (name, lane)
-            for name, lane in self._lanes.items()
-            if lane.trouble is not None and now - lane.since >= COMPLAIN_AFTER_S
-        ]
-        complaints = self._credentials.problems()
-        complaints += [_complaint(name, lane, now) for name, lane in long[:COMPLAINTS_MAX]]
+        long = [said for lane in self._lanes.values() if (said := lane.complaint(now)) is not None]
+        complaints = self._credentials.problems() + long[:COMPLAINTS_MAX]
         if len(long) > COMPLAINTS_MAX:
             complaints.append(f"LiveChat: {len(long) - COMPLAINTS_MAX} more organizations have trouble")
         complaints += [
-            f"LiveChat refuses every call of organization {name}, so work waits; {TO_DO['authorization']}"
+            f"LiveChat refuses every call{f' of organization {name}' if name else ''}, so work waits; "
+            f"{TO_DO['authorization']}"
             for name in self._evidence.parking_stopped()[:COMPLAINTS_MAX]
         ]
         return complaints
 
     def standings(self) -> list[Standing]:
-        """Every organization that was called of late; at most LANES_MAX."""
+        """Every lane that was used of late; at most LANES_MAX."""
         now = self._clock()
-        return [
-            Standing(
-                name,
-                lane.gate.pace.rate,
-                lane.gate.pace.open,
-                lane.gate.pace.in_flight,
-                lane.gate.waiting,
-                lane.trouble,
-                now - lane.since if lane.trouble else 0.0,
-            )
-            for name, lane in self._lanes.items()
-        ]
+        return [lane.standing(now) for lane in self._lanes.values()]
 
     def refusing(self) -> list[str]:
-        """Organizations in which so much is refused that refused work waits."""
+        """Lanes in which so much is refused that refused work waits."""
         return self._evidence.parking_stopped()
 
     async def close(self) -> None:
         """Close the connections. Cancel the tasks that perform calls first."""
+        await self._probes.close()
         for lane in self._lanes.values():
             lane.gate.close()
         await self._credentials.close()
-        if self._session is not None:
-            await self._session.close()
+        await self._transport.close()
 
-    async def _in_flight(self, lane: _Lane, credential: Credential, call: Call) -> Done | Wait | Refused:
-        """One try of a call that the gate let in; ends its being in flight in every case."""
-        pace, sent_at, answer = lane.gate.pace, self._clock(), None
-        try:
-            answer = await self._authorized(lane, credential, call)
+    def _work(self, organization: str, call: Call, background: bool, purpose: Purpose | None) -> _Work:
+        place = Place(background, False, next(self._numbers))
+        return _Work(organization, call, purpose or purpose_of(call), place)
+
+    async def _turn(self, lane: Lane, work: _Work) -> Done | GivenUp | float | None:
+        """One turn of a call: how it ended, or seconds to wait before the next; None: none."""
+        now = self._clock()
+        if not self.has_credentials(work.organization):
+            return _given_up("no_credentials", work.trial)
+        if self._evidence.unavailable(lane.name, now) and not lane.gate.pace.may_probe(now):
+            return _given_up(UNAVAILABLE, work.trial)
+        if not await lane.gate.enter(work.place):
+            return _given_up(UNAVAILABLE, work.trial)
+        answer, is_own = await self._in_flight(lane, work)
+        if not is_own:
+            return None  # LiveChat is out still
+        if isinstance(answer, Done):
+            self._evidence.succeeded(lane.name, work.call.method)
+            lane.allowed(work.organization, work.call)
             return answer
-        finally:
-            now = self._clock()
-            match answer:
-                case None:
-                    pace.left()
-                case Done():
-                    pace.succeeded(sent_at)
-                case Wait(error_type="too_many_requests" | "pending_requests_limit_reached"):
-                    pace.limited(sent_at, now, answer.seconds)
-                case Wait(region=None):
-                    pace.failed(now, answer.seconds)
-                case _:
-                    pace.answered()
-            lane.gate.ended()
-            if isinstance(answer, Wait) and lane.trouble is None:
-                lane.since = now
-            if answer is not None:
-                lane.trouble = answer.error_type if isinstance(answer, Wait) else None
+        if isinstance(answer, Wait) and answer.region is not None and work.redirects < REDIRECTS_MAX:
+            work.redirects += 1
+            return None
+        return await self._failed(lane, work, answer)
 
-    async def _authorized(self, lane: _Lane, credential: Credential, call: Call) -> Done | Wait | Refused:
-        """One try, and at once another where the token was refused and a fresh one is to be had."""
-        session = self._opened()
-        authorization = await credential.authorization(session)
-        if isinstance(authorization, Wait):
-            return authorization
-        answer = await self._send(session, lane, authorization, call)
-        if getattr(answer, "error_type", None) != "authentication" or not credential.refused(authorization):
-            return answer
-        authorization = await credential.authorization(session)
-        if isinstance(authorization, Wait):
-            return authorization
-        return await self._send(session, lane, authorization, call)
+    async def _failed(self, lane: Lane, work: _Work, answer: Wait | Refused) -> GivenUp | float | None:
+        """Judge a failed try: given up, or when to try again."""
+        method, trial = work.call.method, work.trial
+        given_up = self._evidence.failed(lane.name, method, trial, answer, self._clock())
+        if given_up is not None:
+            if given_up.error_type == UNAVAILABLE:
+                lane.gate.send_away()
+            return given_up
+        self._probes.ask_another(lane)
+        is_its_own = not is_limit(answer) or work.is_alone(lane)
+        work.place = Place(work.place.background, is_its_own, next(self._numbers))
+        if isinstance(answer, Refused) and answer.error_type != "not_found":
+            await self._probes.hold(lane, method)
+            return None
+        wait_s = answer.seconds if isinstance(answer, Wait) else None
+        return max(trial.back_off_s(answer.error_type, self._rng), wait_s or 0.0)
 
-    async def _send(
-        self, session: aiohttp.ClientSession, lane: _Lane, authorization: Authorization, call: Call
-    ) -> Done | Wait | Refused:
-        headers = {"Authorization": authorization.header, "Content-Type": "application/json"}
-        if region := lane.region or authorization.region:
-            headers["X-Region"] = region
-        started = self._clock()
-        try:
-            answer = await _post(session, f"{self._api_url}/{call.path}", headers, call)
-        except aiohttp.ClientConnectorDNSError:
-            answer = failed("dns")
-        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError):
-            answer = failed("tls")
-        except TimeoutError:
-            answer = failed("timeout")
-        except (aiohttp.ClientError, OSError):
-            answer = failed("network")
-        result = "done" if isinstance(answer, Done) else answer.error_type
-        self._measure.on_request(call.method, result, self._clock() - started)
+    async def _once(self, work: _Work) -> Done | Wait | Refused:
+        """One try, without what follows from it for a call that is performed."""
+        lane = self._lane(work.organization)
+        if not self.has_credentials(work.organization):
+            return failed("no_credentials")
+        if not await lane.gate.enter(work.place):
+            return failed(UNAVAILABLE)
+        answer, is_own = await self._in_flight(lane, work)
+        if is_own and isinstance(answer, Done):
+            self._evidence.succeeded(lane.name, work.call.method)
         return answer
 
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            connector = aiohttp.TCPConnector(
-                limit=CONNECTIONS_MAX, ttl_dns_cache=DNS_CACHE_S, keepalive_timeout=30.0
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                timeout=aiohttp.ClientTimeout(total=TRY_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"User-Agent": "livechat-tagger"},
-            )
-        return self._session
+    async def _probe(self, organization: str, call: Call) -> Done | Wait | Refused:
+        return await self._once(self._work(organization, call, False, "probe"))
 
-    def _lane(self, organization: str) -> _Lane:
-        lane = self._lanes.get(organization)
+    async def _in_flight(self, lane: Lane, work: _Work) -> tuple[Done | Wait | Refused, bool]:
+        """One try of a call that the gate let in; ends its being in flight in every case.
+
+        While one asks if an outage or a block is over, a call that was allowed before goes ahead of it.
+        False: that failed, so it is not over, and this one was not tried.
+        """
+        pace, sent_at, answer, tried = lane.gate.pace, self._clock(), None, work
+        try:
+            if lane.witnesses and pace.asks_witness:
+                witness = lane.witnesses[0]
+                lane.witnesses.rotate(-1)  # should this one fail by itself
+                tried = self._work(witness.organization, witness.read, False, "probe")
+                answer = await self._authorized(tried)
+                if isinstance(answer, Wait):
+                    return answer, False
+                pace.worked()
+                pace.unblocked(self._clock())
+                lane.went += 1
+                answer, tried, sent_at = None, work, self._clock()
+            answer = await self._authorized(work)
+            return answer, True
+        finally:
+            self._landed(lane, tried, answer, sent_at)
+
+    def _landed(self, lane: Lane, work: _Work, answer: Done | Wait | Refused | None, sent_at: float) -> None:
+        """Tell the pace how a call ended; None: it was cancelled."""
+        pace, now = lane.gate.pace, self._clock()
+        match answer:
+            case None:
+                pace.left()
+            case Done():
+                pace.succeeded(sent_at, now)
+                lane.went += 1
+            case Wait() if is_limit(answer) and not work.is_alone(lane):
+                pace.limited(sent_at, now, answer.seconds, work.chat)
+                work.went = lane.went if work.went is None else work.went
+            case Wait() if is_limit(answer):
+                pace.answered()
+            case Wait(region=None):
+                pace.failed(now, answer.seconds, work.chat)
+            case _:
+                pace.answered()
+        lane.gate.ended()
+        if answer is not None:
+            lane.troubled(answer.error_type if isinstance(answer, Wait) else None, now)
+
+    async def _authorized(self, work: _Work) -> Done | Wait | Refused:
+        """One try, and at once another where the token was refused and a fresh one is to be had."""
+        credential = self._credentials.of(work.organization)
+        if credential is None:
+            return failed("no_credentials")
+        authorization = await credential.authorization(self._transport.session)
+        if isinstance(authorization, Wait):
+            return authorization
+        answer = await self._send(authorization, work)
+        if getattr(answer, "error_type", None) != "authentication" or not credential.refused(authorization):
+            return answer
+        authorization = await credential.authorization(self._transport.session)
+        if isinstance(authorization, Wait):
+            return authorization
+        return await self._send(authorization, work)
+
+    async def _send(self, authorization: Authorization, work: _Work) -> Done | Wait | Refused:
+        call = work.call
+        headers = {"Authorization": authorization.header, "Content-Type": "application/json"}
+        if region := self._regions.get(work.organization) or authorization.region:
+            headers["X-Region"] = region
+        started = self._clock()
+        answer = await self._transport.post(f"{self._api_url}/{call.path}", headers, call)
+        result = "done" if isinstance(answer, Done) else answer.error_type
+        self._measure.on_request(call.method, result, self._clock() - started, work.purpose)
+        if isinstance(answer, Wait) and answer.region is not None:
+            self._regions[work.organization] = answer.region
+            self._regions.move_to_end(work.organization)
+            if len(self._regions) > REGIONS_MAX:
+                self._regions.popitem(last=False)
+        return answer
+
+    def _lane(self, organization: str) -> Lane:
+        name = self._credentials.lane(organization)
+        lane = self._lanes.get(name)
         if lane is None:
             self._forget_idle()
-            lane = self._lanes[organization] = _Lane(Gate(Pace(self._rng), self._clock, self._sleep))
-        self._lanes.move_to_end(organization)
+            lane = self._lanes[name] = Lane(name, Gate(Pace(self._rng), self._clock, self._sleep))
+        self._lanes.move_to_end(name)
         return lane
 
     def _forget_idle(self) -> None:
@@ -264,36 +316,5 @@ class Client:
             del self._lanes[idle]
 
 
-async def _post(
-    session: aiohttp.ClientSession, url: str, headers: dict[str, str], call: Call
-) -> Done | Wait | Refused:
-    """POST and read. A body that breaks off is read as far as it came: the status may be enough."""
-    try:
-        content = orjson.dumps(call.body)
-    except orjson.JSONEncodeError:
-        return Refused(ALL["not_encodable"].why, "not_encodable")
-    async with session.post(url, data=content, headers=headers, allow_redirects=False) as response:
-        body = bytearray()
-        try:
-            async for chunk in response.content.iter_chunked(64 << 10):
-                body += chunk
-                if len(body) > ANSWER_BYTES_MAX:
-                    response.close()
-                    break
-        except (aiohttp.ClientError, OSError, TimeoutError):
-            if not 200 <= response.status < 300:
-                raise
-        return read(call, response.status, response.headers, bytes(body))
-
-
 def _given_up(error_type: str, trial: Trial) -> GivenUp:
     return GivenUp(ALL[error_type].why, error_type, trial.attempts)
-
-
-def _complaint(organization: str, lane: _Lane, now: float) -> str:
-    error_type = lane.trouble or ""
-    seconds = f"{now - lane.since:.0f} s"
-    to_do = TO_DO.get(error_type, "nothing is lost, calls are tried again")
-    return (
-        f"LiveChat, organization {organization or 'unnamed'}: {ALL[error_type].why}, for {seconds}; {to_do}"
-    )

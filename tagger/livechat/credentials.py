@@ -18,6 +18,9 @@ class Credentials(Protocol):
 
     def of(self, organization: str) -> Credential | None: ...
 
+    def lane(self, organization: str) -> str:
+        """The name under which its calls are paced and judged: one for each credential."""
+
     def organizations(self) -> list[str]:
         """Those that are named; empty where one credential serves whoever comes."""
 
@@ -35,6 +38,9 @@ class ForAll:
 
     def of(self, organization: str) -> Credential:
         return self._credential
+
+    def lane(self, organization: str) -> str:
+        return ""
 
     def organizations(self) -> list[str]:
         return []
@@ -65,6 +71,9 @@ class OfFile:
         if made is None or made[0] != identity:
             made = self._made[organization] = (identity, self._make(organization, entry))
         return made[1]
+
+    def lane(self, organization: str) -> str:
+        return organization
 
     def organizations(self) -> list[str]:
         return list(self._file.entries())
@@ -150,8 +159,8 @@ def _of_file(
         def refresh_token() -> str:
             return file.entries().get(organization, entry).get("refresh_token", "")
 
-        def store(new: str) -> None:
-            file.store(organization, {**entry, "refresh_token": new})
+        def store(old: str, new: str) -> None:
+            file.rotate(organization, old, new)
 
         secret = entry.get("client_secret", "")
         return OAuth(App(accounts_url, entry["client_id"], lambda: secret, refresh_token, store), clock, rng)

@@ -7,12 +7,16 @@
        "<organization_id>": {"client_id": "…", "client_secret": "…", "refresh_token": "…"}}}
 
 Its owner alone may read it (mode 0600), or it is refused. It is written beside itself and put in place by a
-rename, so nobody ever reads half of it. A change that cannot be used leaves the former content in force.
+rename, so nobody ever reads half of it; a symbolic link stays one. Writers lock its folder and read it anew, so
+none undoes what another has just stored. A change that cannot be used leaves the former content in force.
 """
 
+import fcntl
 import os
 import stat
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Final
@@ -21,6 +25,9 @@ import orjson
 
 LOOK_EVERY_S: Final = 1.0  # how often a file is looked at: cheap, and rotation never waits longer
 FILE_BYTES_MAX: Final = 16 << 20  # 10,000 organizations need about 3 MB
+
+LOCK_S_MAX: Final = 5.0  # for another writer to end: it writes a few kilobytes
+LOCK_LOOK_S: Final = 0.05
 
 Entry = Mapping[str, str]
 # The fields of each kind of credential; `client_secret` is missing for apps that have none.
@@ -50,44 +57,97 @@ class CredentialsFile:
         return self._entries
 
     def store(self, organization: str, entry: Entry) -> None:
-        """Add or replace one organization's entry.
+        """Add or replace one organization's entry. Blocks while another process writes.
 
         OSError where the file cannot be written, or where its content is in doubt and would be lost.
         """
+        _change(self.path, lambda entries: {**entries, organization: dict(entry)})
         self._look_at = -float("inf")
-        entries = dict(self.entries()) | {organization: dict(entry)}
-        if self.problem is not None and self.path.exists():
-            raise OSError(self.problem)
-        content = orjson.dumps({"version": 1, "organizations": entries}, option=orjson.OPT_INDENT_2)
-        beside = self.path.with_name(f".{self.path.name}.{token_hex(4)}")
-        try:
-            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(content + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self.path)
-        finally:
-            beside.unlink(missing_ok=True)
-        self._entries, self._seen, self.problem = entries, _seen(self.path.stat()), None
+
+    def rotate(self, organization: str, old: str, new: str) -> None:
+        """Replace one refresh token, unless the entry has another one by now: then somebody logged in anew.
+
+        Blocks while another process writes, and touches nothing that `entries` needs: call it in a thread.
+        OSError as with `store`.
+        """
+
+        def rotated(entries: Mapping[str, Entry]) -> Mapping[str, Entry] | None:
+            entry = entries.get(organization, {})
+            if entry.get("refresh_token") != old:
+                return None
+            return {**entries, organization: {**entry, "refresh_token": new}}
+
+        _change(self.path, rotated)
 
     def _look(self) -> None:
         try:
             found = self.path.stat()
             if _seen(found) == self._seen:
                 return
-            if stat.S_IMODE(found.st_mode) & 0o077:
-                self.problem = f"{self.path}: others may read it; run: chmod 600 {self.path}"
-                return
-            with self.path.open("rb") as file:
-                content = file.read(FILE_BYTES_MAX + 1)
+            entries = _read(self.path, found)
         except OSError as error:
             self.problem = f"{self.path}: cannot be read ({type(error).__name__})"
             return
-        entries = read(content)
         if isinstance(entries, str):
             self.problem = f"{self.path}: {entries}"
             return
         self._entries, self._seen, self.problem = entries, _seen(found), None
+
+
+def _read(path: Path, found: os.stat_result) -> dict[str, Entry] | str:
+    """The entries on disk, or what is wrong. OSError where they cannot be read."""
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        return f"others may read it; run: chmod 600 {path}"
+    with path.open("rb") as file:
+        return read(file.read(FILE_BYTES_MAX + 1))
+
+
+def _change(path: Path, change: Callable[[Mapping[str, Entry]], Mapping[str, Entry] | None]) -> None:
+    """Replace the entries by what `change` makes of those on disk; None: leave them as they are."""
+    target = Path(os.path.realpath(path))
+    with _locked(target.parent):
+        found = target.stat() if target.exists() else None
+        entries = _read(target, found) if found is not None else {}
+        if isinstance(entries, str):
+            raise OSError(f"{path}: {entries}")
+        changed = change(entries)
+        if changed is not None:
+            _write(target, changed, found)
+
+
+def _write(target: Path, entries: Mapping[str, Entry], former: os.stat_result | None) -> None:
+    content = orjson.dumps({"version": 1, "organizations": entries}, option=orjson.OPT_INDENT_2)
+    beside = target.with_name(f".{target.name}.{token_hex(4)}")
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            if former is not None:
+                os.fchmod(file.fileno(), stat.S_IMODE(former.st_mode))
+                with suppress(PermissionError):  # root logs in, and the service's user has to read it
+                    os.fchown(file.fileno(), former.st_uid, former.st_gid)
+            file.write(content + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock against other writers of ours. TimeoutError after LOCK_S_MAX."""
+    descriptor, until = os.open(folder, os.O_RDONLY), time.monotonic() + LOCK_S_MAX
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise TimeoutError("another process has been writing it for too long") from None
+                time.sleep(LOCK_LOOK_S)
+        yield
+    finally:
+        os.close(descriptor)  # and with it the lock
 
 
 def read(content: bytes) -> dict[str, Entry] | str:

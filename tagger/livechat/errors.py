@@ -111,7 +111,6 @@ TO_DO: Final = {
 _BY_STATUS: Final = {
     401: "authentication",
     403: "authorization",
-    404: "not_found",
     400: "validation",
     408: "request_timeout",
     413: "entity_too_large",

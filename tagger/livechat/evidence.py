@@ -1,7 +1,7 @@
 """When a call that keeps failing is given up: the error type gives the first guess, this decides. Pure.
 
 Promises that nothing is given up for what hits everything: an outage, a limit, a revoked token of the only
-organization. What is given up is hopeless beside others that succeed, or refused by its type while not
+credential. What is given up is hopeless beside others that succeed, or refused by its type while not
 everything is. A success speaks for calls that ask for no more: who may write may read, but a token that may
 only read fetches every chat and tags none. It never sleeps and reads no clock: `now` is an argument, in
 seconds, of any steady clock.
@@ -9,9 +9,11 @@ seconds, of any steady clock.
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from random import Random
 from typing import Final
 
 from tagger.livechat.calls import GivenUp, Refused, Wait
+from tagger.livechat.circuit import BACK_OFF_S, BACK_OFF_S_MAX, back_off_s
 from tagger.livechat.errors import ALL
 
 # What was just made may not be visible everywhere yet, so "not found" is believed after a while only.
@@ -20,7 +22,15 @@ NOT_FOUND_FOR_S: Final = 60.0
 # much of that time at most: so it takes ten failures at least, and an outage does not count.
 CALL_FAILING_FOR_S: Final = 600.0
 VOUCHED_S_MAX: Final = 67.0
-# So many calls refused in a row mean that we, or the token, are wrong, and not that many chats.
+# A call that fails beside successes is tried ever more seldom: requests are billed, failed ones too. Below
+# VOUCHED_S_MAX, so that all of that time counts: about twenty tries in the ten minutes.
+ALONE_S_MAX: Final = 60.0
+# And so does a call after so many tries, where no other is made that could succeed. In an outage of many chats
+# few are tried as often: the circuit is open, and one probe speaks for all.
+TRIES_UNTIL_ALONE: Final = 15
+UNANSWERED: Final = frozenset({"dns", "network", "tls", "timeout", "token_refresh"})  # cost nothing
+# So many calls refused in a row mean that we, or the token, are wrong, and not that many chats. `not_found` is
+# none of them: the chat is gone, whoever asks.
 REFUSALS_IN_A_ROW: Final = 50
 # An organization is out when it failed for so long while another succeeded; and so often, or one success of
 # another just before a general outage would be evidence against it.
@@ -66,6 +76,15 @@ class Trial:
     @property
     def attempts(self) -> int:
         return self.streak.failures
+
+    def back_off_s(self, error_type: str, rng: Random) -> float:
+        """Seconds until the next try: ever more for a call that fails alone."""
+        tries = 0 if error_type in UNANSWERED else self.attempts - TRIES_UNTIL_ALONE
+        alone = max(self.streak.beside, tries)
+        alone_s = min(ALONE_S_MAX, BACK_OFF_S * 2.0 ** max(0, min(alone, 16)))
+        if alone_s > BACK_OFF_S_MAX:
+            return rng.uniform(alone_s / 2, alone_s)
+        return back_off_s(self.attempts, rng)
 
 
 @dataclass(slots=True)
@@ -122,11 +141,11 @@ class Evidence:
         known = self._of(organization)
         calls = known.reading if method.startswith(READS) else known.writing
         trial.streak.failed(now, calls.successes)
-        if isinstance(answer, Refused):
-            stopped = _counted(calls, trial) >= REFUSALS_IN_A_ROW
-            young = answer.error_type == "not_found" and now - trial.streak.since < NOT_FOUND_FOR_S
-            if not stopped:
-                return None if young else GivenUp(answer.why, answer.error_type, trial.attempts)
+        if answer.error_type == "not_found":
+            young = now - trial.streak.since < NOT_FOUND_FOR_S
+            return None if young else GivenUp(answer.why, answer.error_type, trial.attempts)
+        if isinstance(answer, Refused) and _counted(calls, trial) < REFUSALS_IN_A_ROW:
+            return GivenUp(answer.why, answer.error_type, trial.attempts)
         self._fails(known, calls, now)
         if trial.streak.vouched_s >= CALL_FAILING_FOR_S:
             return GivenUp(f"{answer.why}; other calls succeed", answer.error_type, trial.attempts)
@@ -144,6 +163,25 @@ class Evidence:
             for failing in (calls.failing for calls in known.calls)
             if failing is not None
         )
+
+    def beside(self, organization: str) -> int:
+        """Successes of others, all in all."""
+        known = self._organizations.get(organization)
+        return self._successes - (known.reading.successes if known else 0)
+
+    def failing_s(self, organization: str, now: float) -> float:
+        """How long something of this organization has failed without a success; 0: nothing does."""
+        known = self._organizations.get(organization)
+        since = [calls.failing.since for calls in known.calls if calls.failing] if known else []
+        return now - min(since) if since else 0.0
+
+    def stopped(self, organization: str, method: str) -> bool:
+        """Whether so many calls like this one are refused that none is parked for it."""
+        known = self._organizations.get(organization)
+        if known is None:
+            return False
+        calls = known.reading if method.startswith(READS) else known.writing
+        return calls.refused >= REFUSALS_IN_A_ROW
 
     def parking_stopped(self) -> list[str]:
         """Organizations in which so much is refused that refused work waits."""

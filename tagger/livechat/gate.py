@@ -1,7 +1,9 @@
-"""The queue before one organization's Pace: who may call next, and when.
+"""The queue before one lane's Pace: who may call next, and when.
 
-First come first served; a call that is tried again keeps its place, and background calls go when no other
-waits. Promises that a cancelled caller leaves no place in flight taken. It holds one entry for each caller.
+Calls never tried go before those that failed, in the order of their coming, also as probes of an open circuit;
+those that failed have every eighth turn, so that neither kind waits for ever on the other. Background calls go
+when no other waits. Promises that a cancelled caller leaves no place in flight taken. It holds one entry for each
+caller.
 """
 
 import asyncio
@@ -9,23 +11,28 @@ import heapq
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tagger.livechat.pace import Pace
 
+FAILED_EVERY: Final = (
+    8  # turns of calls never tried, while some that failed wait: enough to know them hopeless
+)
+
 
 class Place(NamedTuple):
-    """Lower goes first."""
+    """Lower goes first, but for the share of those that failed."""
 
     background: bool
-    number: int  # of the call, in the order of their coming; no two are equal
+    failed: bool  # before, and not because it came too fast
+    number: int  # in the order of their coming; no two are equal
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How one organization fares at present."""
+    """How one lane fares at present."""
 
-    organization: str
+    organization: str  # "" where one credential serves all
     rate: float  # calls/s that it may be sent
     open: bool  # the circuit
     in_flight: int
@@ -34,36 +41,42 @@ class Standing:
     trouble_s: float  # for how long
 
 
+Waiting = list[tuple[Place, asyncio.Future[bool]]]  # a heap
+
+
 class Gate:
-    """Of one organization."""
+    """Of one lane."""
 
     def __init__(
         self, pace: Pace, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]
     ) -> None:
         self.pace = pace
         self._clock, self._sleep = clock, sleep
-        self._waiting: list[tuple[Place, asyncio.Future[bool]]] = []
+        self._fresh: Waiting = []
+        self._failed: Waiting = []  # live ones; of background calls those that failed are among the others
+        self._passed_over = 0  # turns since one that failed had one, while some wait
         self._usher: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
 
     @property
     def idle(self) -> bool:
-        return not self._waiting and self.pace.in_flight == 0
+        return not self.waiting and self.pace.in_flight == 0
 
     @property
     def waiting(self) -> int:
         """How many wait; those that left since they came are counted until their turn."""
-        return len(self._waiting)
+        return len(self._fresh) + len(self._failed)
 
     async def enter(self, place: Place) -> bool:
         """Wait for one's turn. True: the call is in flight, and is ended on `pace`, then by `ended`.
 
         False: sent away.
         """
-        if not self._waiting and self.pace.admit(self._clock()) == 0:
+        if not self.waiting and self.pace.admit(self._clock()) == 0:
             return True
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (place, turn))
+        queue = self._failed if place.failed and not place.background else self._fresh
+        heapq.heappush(queue, (place, turn))
         if self._usher is None or self._usher.done():
             self._usher = asyncio.create_task(self._admit())
         try:
@@ -80,7 +93,7 @@ class Gate:
 
     def send_away(self) -> None:
         """End the waiting of everybody who waits."""
-        for _, turn in self._waiting:
+        for _, turn in [*self._fresh, *self._failed]:
             if not turn.done():
                 turn.set_result(False)
 
@@ -89,17 +102,25 @@ class Gate:
             self._usher.cancel()
 
     async def _admit(self) -> None:
-        while self._waiting:
-            turn = self._waiting[0][1]
-            if turn.done():  # cancelled, or sent away
-                heapq.heappop(self._waiting)
-                continue
+        while (queue := self._next()) is not None:
             self._ended.clear()
             wait = self.pace.admit(self._clock())
             if wait == 0:
-                heapq.heappop(self._waiting)
-                turn.set_result(True)
+                self._passed_over = self._passed_over + 1 if queue is self._fresh and self._failed else 0
+                heapq.heappop(queue)[1].set_result(True)
             elif wait == math.inf:
                 await self._ended.wait()
             else:
                 await self._sleep(wait)
+
+    def _next(self) -> Waiting | None:
+        """The queue whose first goes next; None: nobody waits."""
+        for queue in (self._fresh, self._failed):
+            while queue and queue[0][1].done():  # cancelled, or sent away
+                heapq.heappop(queue)
+        if not self._failed:
+            return self._fresh or None
+        if not self._fresh or self._fresh[0][0].background:
+            return self._failed
+        due = self._passed_over >= FAILED_EVERY - 1 and not self.pace.open
+        return self._failed if due else self._fresh

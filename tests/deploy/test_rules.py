@@ -37,6 +37,10 @@ def requests(result: str) -> str:
     return f'tagger_livechat_requests_total{{method="tag_thread",result="{result}"}}'
 
 
+def calls(purpose: str) -> str:
+    return f'tagger_livechat_calls_total{{purpose="{purpose}"}}'
+
+
 def failing(error_type: str) -> str:
     return f'tagger_livechat_failing_organizations{{error_type="{error_type}"}}'
 
@@ -247,6 +251,16 @@ ROWS: Final = [
         10,
         {requests("too_many_requests"): "0+9x20", AGE: "90x20"},
         {AGE: "10x20"},  # the rate is sought by trying, so a 429 now and then is nothing
+    ),
+    Row(
+        "CallsAChatHigh",
+        90,
+        {calls("tag"): "0+5x100", 'tagger_tags_total{result="set"}': "0+1x100"},
+        {
+            calls("tag"): "0+5x100",
+            calls("reconcile"): "0+50x100",
+            'tagger_tags_total{result="set"}': "0+4x100",
+        },
     ),
     Row(
         "EverythingRefused",

@@ -17,6 +17,7 @@ from tagger.livechat.auth import App, Authorization, Fixed, OAuth
 from tagger.livechat.calls import Done, Wait, tag_thread
 from tagger.livechat.client import Client
 from tagger.livechat.credentials import ForAll, credentials
+from tagger.livechat.credentials_file import CredentialsFile
 from tests.unit.livechat.conftest import MakeClient
 from tests.unit.livechat.server import Asked, Reset, Server, Time, error, tokens
 
@@ -310,6 +311,38 @@ async def test_a_rotated_refresh_token_is_kept_in_the_file(
         assert path.stat().st_mode & 0o777 == 0o600
         assert livechat.refresh_tokens == ["refresh-0", "refresh-1", "refresh-2"]
         assert client.health() == []
+
+
+async def test_a_refresh_under_way_does_not_undo_a_login(
+    tmp_path: Path, server: Server, livechat: LiveChat, time: Time
+) -> None:
+    """`tagger login` stores while LiveChat has not answered the refresh, which will rotate the old token."""
+    livechat.rotates = True
+    answer, held = server.answer, asyncio.Event()
+
+    async def slowly(asked: Asked) -> web.StreamResponse:
+        if asked.method == "token":
+            await held.wait()
+        found = answer(asked)
+        assert isinstance(found, web.StreamResponse)
+        return found
+
+    server.answer = slowly
+    with file_of(tmp_path, org={"client_id": "c", "refresh_token": "refresh-0"}) as settings:
+        settings.livechat_accounts_url = server.url
+        found, path = credentials(settings, time.clock, Random(1)), settings.livechat_credentials_file
+        assert not isinstance(found, list)
+        assert path is not None
+        credential = found.of("org")
+        assert credential is not None
+        async with aiohttp.ClientSession() as session:
+            refreshing = asyncio.create_task(credential.authorization(session))
+            await server.has_been_asked(1)
+            login = {"client_id": "c", "client_secret": "new", "refresh_token": "of-the-login"}
+            CredentialsFile(path, time.clock).store("org", login)
+            held.set()
+            await refreshing
+        assert orjson.loads(path.read_bytes())["organizations"]["org"] == login
 
 
 async def test_a_file_that_cannot_be_written_is_told_and_work_goes_on(

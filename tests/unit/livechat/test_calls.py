@@ -107,7 +107,7 @@ def test_an_undocumented_type_waits_and_is_not_repeated(error_type: str) -> None
         (400, Refused, "validation"),
         (401, Wait, "authentication"),
         (403, Refused, "authorization"),
-        (404, Refused, "not_found"),
+        (404, Refused, "http_client_error"),
         (405, Refused, "http_client_error"),
         (408, Wait, "request_timeout"),
         (409, Refused, "http_client_error"),

@@ -1,11 +1,14 @@
 """The credentials file: what it may hold, who may read it, and how it is followed and written."""
 
+import fcntl
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import orjson
 import pytest
 
+from tagger.livechat import credentials_file
 from tagger.livechat.credentials_file import FILE_BYTES_MAX, CredentialsFile, read
 from tests.unit.livechat.server import Time
 
@@ -139,3 +142,59 @@ def test_the_file_shows_nothing_it_holds(tmp_path: Path, time: Time) -> None:
     file = CredentialsFile(written(tmp_path / "c.json", content(org=PAT)), time.clock)
     file.entries()
     assert "secret" not in repr(file)
+
+
+def test_a_login_under_way_with_a_refresh_is_not_undone(tmp_path: Path, time: Time) -> None:
+    """LiveChat rotates the old token while somebody stores a new one: the login wins."""
+    path = written(tmp_path / "c.json", content(org=APP, other=PAT))
+    service, login = CredentialsFile(path, time.clock), CredentialsFile(path, time.clock)
+    service.entries()
+    anew = APP | {"client_id": "c2", "refresh_token": "of-the-login"}
+    login.store("org", anew)
+    service.rotate("org", "secret-refresh", "rotated")
+    assert CredentialsFile(path, time.clock).entries() == {"org": anew, "other": PAT}
+
+
+def test_a_rotated_token_keeps_what_else_the_entry_has_by_now(tmp_path: Path, time: Time) -> None:
+    path = written(tmp_path / "c.json", content(org=APP))
+    service = CredentialsFile(path, time.clock)
+    service.entries()
+    CredentialsFile(path, time.clock).store("org", APP | {"client_secret": "mended"})
+    service.rotate("org", "secret-refresh", "rotated")
+    kept = CredentialsFile(path, time.clock).entries()["org"]
+    assert kept == APP | {"client_secret": "mended", "refresh_token": "rotated"}
+
+
+def test_two_writers_lose_nothing_of_each_other(tmp_path: Path, time: Time) -> None:
+    path = written(tmp_path / "c.json", content())
+
+    def store(number: int) -> None:
+        CredentialsFile(path, time.clock).store(f"org{number}", PAT)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(store, range(40)))
+    assert set(CredentialsFile(path, time.clock).entries()) == {f"org{n}" for n in range(40)}
+
+
+def test_a_symbolic_link_stays_one_and_its_target_keeps_its_mode(tmp_path: Path, time: Time) -> None:
+    (tmp_path / "secrets").mkdir()
+    target = written(tmp_path / "secrets" / "real.json", content(one=PAT), mode=0o400)
+    link = tmp_path / "c.json"
+    link.symlink_to(target)
+    CredentialsFile(link, time.clock).store("two", APP)
+    assert link.is_symlink()
+    assert CredentialsFile(target, time.clock).entries() == {"one": PAT, "two": APP}
+    assert target.stat().st_mode & 0o777 == 0o400
+
+
+def test_a_writer_that_hangs_is_not_waited_for_for_ever(
+    tmp_path: Path, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "c.json", content(org=PAT))
+    monkeypatch.setattr(credentials_file, "LOCK_S_MAX", 0.0)
+    hanging = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(hanging, fcntl.LOCK_EX)
+    with pytest.raises(TimeoutError, match="another process"):
+        CredentialsFile(path, time.clock).store("two", APP)
+    os.close(hanging)
+    assert path.read_bytes() == content(org=PAT)

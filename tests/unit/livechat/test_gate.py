@@ -17,7 +17,7 @@ def gate(time: Time) -> Gate:
 
 async def full(gate: Gate) -> None:
     for number in range(IN_FLIGHT_MAX):
-        assert await gate.enter(Place(False, number))
+        assert await gate.enter(Place(False, False, number))
 
 
 async def entering(gate: Gate, *places: Place) -> list[asyncio.Task[bool]]:
@@ -33,7 +33,12 @@ def leave(gate: Gate) -> None:
 
 async def test_who_came_first_goes_first_and_background_goes_last(gate: Gate) -> None:
     await full(gate)
-    places = [Place(True, 100), Place(False, 103), Place(False, 101), Place(True, 99)]
+    places = [
+        Place(True, False, 100),
+        Place(False, False, 103),
+        Place(False, False, 101),
+        Place(True, False, 99),
+    ]
     tasks, order = await entering(gate, *places), list[Place]()
     for task, place in zip(tasks, places, strict=True):
         task.add_done_callback(lambda _, place=place: order.append(place))
@@ -45,7 +50,7 @@ async def test_who_came_first_goes_first_and_background_goes_last(gate: Gate) ->
 
 async def test_a_caller_cancelled_in_the_moment_of_being_let_in_gives_the_place_back(gate: Gate) -> None:
     await full(gate)
-    (task,) = await entering(gate, Place(False, 100))
+    (task,) = await entering(gate, Place(False, False, 100))
     leave(gate)
     while gate.pace.in_flight < IN_FLIGHT_MAX:  # the usher lets it in; the task has not heard of it yet
         await asyncio.sleep(0)
@@ -57,7 +62,7 @@ async def test_a_caller_cancelled_in_the_moment_of_being_let_in_gives_the_place_
 
 async def test_a_caller_cancelled_while_waiting_leaves_nothing_behind(gate: Gate) -> None:
     await full(gate)
-    first, second = await entering(gate, Place(False, 100), Place(False, 101))
+    first, second = await entering(gate, Place(False, False, 100), Place(False, False, 101))
     first.cancel()
     leave(gate)
     assert await second
@@ -69,8 +74,8 @@ async def test_a_caller_cancelled_while_waiting_leaves_nothing_behind(gate: Gate
 
 async def test_all_who_wait_can_be_sent_away(gate: Gate) -> None:
     await full(gate)
-    tasks = await entering(gate, *(Place(False, number) for number in range(100, 110)))
+    tasks = await entering(gate, *(Place(False, False, number) for number in range(100, 110)))
     gate.send_away()
     assert await asyncio.gather(*tasks) == [False] * 10
     leave(gate)
-    assert await gate.enter(Place(False, 200))
+    assert await gate.enter(Place(False, False, 200))

@@ -5,19 +5,20 @@ import itertools
 import math
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from random import Random
 
 import pytest
 
+from tagger.livechat.circuit import BACK_OFF_S_MAX, CHATS_MAX, FAILURES_TO_OPEN, back_off_s
 from tagger.livechat.pace import (
-    BACK_OFF_S_MAX,
-    FAILURES_TO_OPEN,
     IN_FLIGHT_MAX,
+    LOWERED,
     RATE_MAX,
     RATE_MIN,
     RATE_START,
+    REFUSED_TO_BLOCK,
     Pace,
-    back_off_s,
 )
 
 Limit = Callable[[float], bool]  # asked with the time at which a call arrives; whether it is let through
@@ -65,122 +66,194 @@ def sliding(calls: int, seconds: float) -> Limit:
     return ask
 
 
-def simulate(limit: Limit, calls: int, latency_s: tuple[float, float], seed: int = 1) -> tuple[float, float]:
-    """(calls done a second, share answered 429 after the first minute) of `calls` that wait at the start."""
-    rng = Random(seed)
-    pace, now, waiting, done = Pace(rng), 0.0, calls, 0
-    numbers = itertools.count()
-    coming: list[tuple[float, int, str, float]] = []  # (when, number, what, sent at)
-    refused_late = answered_late = 0
-    while done < calls:
+@dataclass
+class Answered:
+    """What became of a simulated lane."""
+
+    done: list[float] = field(default_factory=list)  # when calls were done
+    refused: list[float] = field(default_factory=list)
+    left: int = 0  # calls that still wait at the end
+
+    def rate(self, begin: float, end: float) -> float:
+        """Calls done a second."""
+        return sum(begin <= at < end for at in self.done) / (end - begin)
+
+    def share(self, begin: float) -> float:
+        """Of the calls from then on, those refused."""
+        done, refused = (sum(at >= begin for at in times) for times in (self.done, self.refused))
+        return refused / max(1, done + refused)
+
+
+def simulate(
+    limit: Limit,
+    seconds: float,
+    *,
+    offered: float = 0.0,
+    latency_s: tuple[float, float] = (0.05, 0.3),
+    retry_after_s: float | None = None,
+    seed: int = 1,
+) -> Answered:
+    """A lane through so many seconds; `offered` calls come each second, or 0: there is always one that waits."""
+    rng, pace, now, seen = Random(seed), Pace(Random(seed)), 0.0, Answered()
+    numbers, coming = (
+        itertools.count(),
+        list[tuple[float, int, str, float]](),
+    )  # (when, number, what, sent at)
+
+    def later(after_s: float, what: str, sent_at: float) -> None:
+        heapq.heappush(coming, (now + after_s, next(numbers), what, sent_at))
+
+    waiting = 0 if offered else 1_000_000
+    later(0.0 if offered else math.inf, "comes", 0.0)
+    while now < seconds:
         wait = pace.admit(now) if waiting else math.inf
         if wait == 0:
             waiting -= 1
-            heapq.heappush(coming, (now + rng.uniform(*latency_s) / 2, next(numbers), "arrives", now))
-            continue
-        if not coming or now + wait < coming[0][0]:
+            later(rng.uniform(*latency_s) / 2, "arrives", now)
+        elif now + wait < coming[0][0]:
             now += wait + 1e-6
-            continue
-        now, _, what, sent_at = heapq.heappop(coming)
-        if what == "arrives":
-            passed = limit(now)
-            answered_late += now > 60
-            refused_late += now > 60 and not passed
-            what = "done" if passed else "429"
-            heapq.heappush(coming, (now + rng.uniform(*latency_s) / 2, next(numbers), what, sent_at))
-        elif what == "done":
-            pace.succeeded(sent_at)
-            done += 1
-        elif what == "429":
-            pace.limited(sent_at, now, None)
-            heapq.heappush(coming, (now + back_off_s(1, rng), next(numbers), "again", now))
         else:
-            waiting += 1
-    return done / now, refused_late / max(1, answered_late)
+            now, _, what, sent_at = heapq.heappop(coming)
+            if what == "comes":
+                waiting += 1
+                later(1 / offered, "comes", 0.0)
+            elif what == "arrives":
+                later(rng.uniform(*latency_s) / 2, "done" if limit(now) else "429", sent_at)
+            elif what == "done":
+                pace.succeeded(sent_at, now)
+                seen.done.append(now)
+            elif what == "429":
+                pace.limited(sent_at, now, retry_after_s, str(next(numbers)))
+                seen.refused.append(now)
+                later(max(back_off_s(1, rng), retry_after_s or 0.0), "again", now)
+            else:
+                waiting += 1
+    seen.left = waiting
+    return seen
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+def at_random(share: float, begin: float = 0.0, end: float = math.inf, seed: int = 1) -> Limit:
+    """Refuses this share of calls, whatever their rate, between two times."""
+    rng = Random(seed)
+    return lambda now: not (begin <= now < end and rng.random() < share)
+
+
 @pytest.mark.parametrize("latency_s", [(0.005, 0.01), (0.05, 0.3)])
 @pytest.mark.parametrize(
-    "limit",
-    [
-        pytest.param(lambda: bucket(10, 10), id="bucket"),
-        pytest.param(lambda: bucket(10, 3), id="small bucket"),
-        pytest.param(lambda: window(10, 1), id="window of a second"),
-        pytest.param(lambda: sliding(10, 1), id="sliding second"),
-        pytest.param(lambda: window(600, 60), id="window of a minute"),
-        pytest.param(lambda: sliding(600, 60), id="sliding minute"),
+    ("limit", "done", "refused"),
+    [  # calls/s done of ten that are allowed, and the share refused after the first minute
+        pytest.param(lambda: bucket(10, 10), 9.5, 0.12, id="bucket"),
+        pytest.param(lambda: bucket(10, 3), 8.5, 0.03, id="small bucket"),
+        pytest.param(lambda: window(10, 1), 8.5, 0.03, id="window of a second"),
+        pytest.param(lambda: sliding(10, 1), 7.5, 0.03, id="sliding second"),
+        pytest.param(lambda: window(100, 10), 9.5, 0.10, id="window of ten seconds"),
+        pytest.param(lambda: sliding(100, 10), 7.5, 0.12, id="sliding ten seconds"),
+        pytest.param(lambda: window(600, 60), 9.5, 0.08, id="window of a minute"),
+        pytest.param(lambda: sliding(600, 60), 9.5, 0.08, id="sliding minute"),
     ],
 )
 def test_a_hidden_limit_of_ten_a_second_is_found_and_kept(
-    limit: Callable[[], Limit], latency_s: tuple[float, float], seed: int
+    limit: Callable[[], Limit], done: float, refused: float, latency_s: tuple[float, float]
 ) -> None:
-    """2,000 calls wait: at least 80 % of the limit, and at most 5 % answered 429 after the first minute."""
-    rate, refused = simulate(limit(), 2000, latency_s, seed)
-    assert rate >= 8
-    assert refused <= 0.05
+    for seed in (1, 2):
+        seen = simulate(limit(), 240, latency_s=latency_s, seed=seed)
+        assert seen.rate(0, 240) >= done
+        assert seen.share(60) <= refused
 
 
-@pytest.mark.parametrize("limit", [1, 3, 30, 100])
-def test_other_limits_are_found_as_well(limit: float) -> None:
-    rate, refused = simulate(bucket(limit, max(2, limit / 2)), int(200 * limit), (0.02, 0.1))
-    assert rate >= 0.8 * limit
-    assert refused <= 0.05
+@pytest.mark.parametrize(("limit", "refused"), [(1, 0.3), (3, 0.12), (30, 0.05), (100, 0.05)])
+def test_other_limits_are_found_as_well(limit: float, refused: float) -> None:
+    seen = simulate(bucket(limit, max(2, limit / 2)), 240)
+    assert seen.rate(0, 240) >= 0.85 * limit
+    assert seen.share(60) <= refused
+
+
+@pytest.mark.parametrize("retry_after_s", [None, 1.0, 30.0])
+@pytest.mark.parametrize(
+    ("share", "done"),
+    [(0.01, 16.0), (0.05, 16.0), (0.2, 10.0)],  # calls/s done of twenty that are offered, over five minutes
+)
+def test_refusals_at_random_leave_most_of_the_rate(
+    share: float, done: float, retry_after_s: float | None
+) -> None:
+    for seed in (1, 2, 3):
+        seen = simulate(at_random(share, seed=seed), 300, offered=20, retry_after_s=retry_after_s, seed=seed)
+        assert seen.rate(0, 300) >= done
+
+
+def test_even_where_every_other_call_is_refused_the_lane_does_not_collapse() -> None:
+    for seed in (1, 2, 3):
+        assert simulate(at_random(0.5, seed=seed), 300, offered=20, seed=seed).rate(0, 300) >= 5
+
+
+@pytest.mark.parametrize(
+    ("share", "seconds"), [(0.2, 10), (0.2, 60), (0.2, 300), (1.0, 10), (1.0, 60), (1.0, 600), (1.0, 3600)]
+)
+def test_ten_seconds_after_a_storm_of_any_length_the_full_rate_is_back(share: float, seconds: float) -> None:
+    """Twenty calls come a second; of the backlog of an hour only so much is looked at."""
+    end = 60 + seconds
+    for seed in (1, 2):
+        seen = simulate(at_random(share, 60, end, seed), end + 20, offered=20, seed=seed)
+        assert seen.rate(end + 10, end + 20) >= 19
+
+
+def test_the_backlog_of_a_storm_of_fifteen_seconds_is_gone_ten_seconds_after_it() -> None:
+    seen = [simulate(at_random(0.2, 60, 75, seed), 85, offered=20, seed=seed) for seed in range(20)]
+    assert sum(one.left <= 20 for one in seen) >= 17
+
+
+def test_a_true_limit_that_says_when_to_come_again_is_obeyed() -> None:
+    """A hundred calls in ten seconds, and then Retry-After: few are refused while it lasts."""
+    seen = simulate(window(100, 10), 240, retry_after_s=3.0)
+    assert seen.rate(0, 240) >= 8
+    assert seen.share(60) <= 0.1
 
 
 def test_without_a_limit_the_most_is_reached_in_seconds() -> None:
-    rate, _ = simulate(lambda _: True, 20_000, (0.02, 0.04))
-    assert rate >= 0.8 * RATE_MAX
+    assert simulate(lambda _: True, 20, latency_s=(0.02, 0.04)).rate(10, 20) >= 0.9 * RATE_MAX
 
 
-def test_a_429_halves_the_rate_once_for_all_calls_sent_before_it() -> None:
+def test_a_429_lowers_the_rate_once_for_all_calls_sent_before_it() -> None:
     pace = Pace(Random(1))
-    for _ in range(4):
-        pace.in_flight += 1
-    for sent_at in (0.0, 0.1, 0.2):
-        pace.limited(sent_at, 1.0, None)
-    assert pace.rate == RATE_START / 2
-    pace.limited(1.5, 2.0, None)
-    assert pace.rate == RATE_START / 4
-
-
-def test_after_a_429_nothing_is_sent_until_the_calls_in_flight_are_answered() -> None:
-    pace = Pace(Random(1))
-    now = admitted(pace, admitted(pace, admitted(pace, 0.0)))
-    pace.limited(now, now + 0.1, None)
-    for _ in range(2):
-        assert pace.admit(now + 0.5) > 0
-        pace.succeeded(now)  # sent before: it says nothing of the rate since
-    assert pace.rate == RATE_START / 2
-    assert pace.admit(now + 0.5) == 0
+    pace.in_flight = 3
+    pace.limited(0.0, 1.0, None, "chat")
+    lowered = pace.rate
+    assert lowered == LOWERED * RATE_START
+    pace.limited(0.1, 1.0, None, "another")
+    assert pace.rate == lowered
+    pace.limited(1.5, 2.0, None, "a third")
+    assert pace.rate < lowered
 
 
 def test_a_call_that_hangs_does_not_hold_back_the_others_for_long() -> None:
     pace = Pace(Random(1))
     now = admitted(pace, admitted(pace, 0.0))
-    pace.limited(now, now + 0.1, None)
+    pace.limited(now, now + 0.1, None, "chat")
     assert pace.admit(now + 1.2) == 0
 
 
 def test_a_limit_that_was_raised_is_noticed() -> None:
-    """From 10 calls/s to 200: a hundred times as many waiting calls do not take a hundred times as long."""
     low, high = bucket(10, 10), bucket(200, 50)
-    rate, _ = simulate(lambda now: (low if now < 60 else high)(now), 20_000, (0.02, 0.1))
-    assert 20_000 / rate < 300  # of which the first 600 calls take a minute
+    seen = simulate(lambda now: (low if now < 60 else high)(now), 120, latency_s=(0.02, 0.1))
+    assert seen.rate(90, 120) >= 100
 
 
 def test_the_rate_never_falls_to_nothing() -> None:
     pace = Pace(Random(1))
     for second in range(100):
         pace.in_flight += 1
-        pace.limited(second, second + 0.5, None)
-    assert pace.rate == RATE_MIN
+        pace.limited(second, second + 0.5, None, "chat")
+    assert pace.rate >= RATE_MIN
+    assert pace.admit(1000.0) == 0
 
 
-def test_retry_after_is_honoured_to_the_second() -> None:
+def test_one_retry_after_is_the_calls_own_and_several_in_a_row_are_the_lanes() -> None:
     pace = Pace(Random(1))
-    assert pace.admit(0.0) == 0
-    pace.limited(0.0, 1.0, 30.0)
+    pace.in_flight = REFUSED_TO_BLOCK
+    for _ in range(REFUSED_TO_BLOCK - 1):
+        pace.limited(0.0, 1.0, 30.0, str(pace.in_flight))
+    assert pace.admit(1.0) < 2
+    pace.limited(0.0, 1.0, 30.0, str(pace.in_flight))
     assert pace.admit(1.0) == 30.0
     assert pace.admit(30.9) > 0
     assert pace.admit(31.0) == 0
@@ -190,7 +263,7 @@ def test_a_rate_that_is_not_used_up_does_not_grow() -> None:
     pace = Pace(Random(1))
     for second in range(1000):
         assert pace.admit(float(second)) == 0
-        pace.succeeded(float(second))
+        pace.succeeded(float(second), float(second))
     assert pace.rate == RATE_START
 
 
@@ -210,25 +283,56 @@ def test_calls_in_flight_are_bounded() -> None:
     assert pace.admit(now + 60) == 0
 
 
+def fail(pace: Pace, now: float, chat: str) -> None:
+    pace.in_flight += 1
+    pace.failed(now, None, chat)
+
+
 def opened(rng: Random) -> Pace:
-    """A pace after so many failures at time 0 that its circuit opened."""
+    """A pace after so many chats failed at time 0 that its circuit opened."""
     pace = Pace(rng)
-    for _ in range(FAILURES_TO_OPEN):
-        pace.in_flight += 1
-        pace.failed(0.0, None)
+    for number in range(FAILURES_TO_OPEN):
+        fail(pace, 0.0, f"chat {number}")
     assert pace.open
     return pace
 
 
 def test_a_few_failures_do_not_open_the_circuit_and_a_success_forgets_them() -> None:
     pace = Pace(Random(1))
-    for _ in range(100):
-        for _ in range(FAILURES_TO_OPEN - 1):
-            pace.in_flight += 1
-            pace.failed(0.0, None)
+    for round_number in range(100):
+        for number in range(FAILURES_TO_OPEN - 1):
+            fail(pace, 0.0, f"chat {round_number} {number}")
         assert not pace.open
         pace.in_flight += 1
         pace.answered()
+
+
+def test_the_same_chats_failing_again_do_not_open_the_circuit_after_another_chat_was_served() -> None:
+    pace = opened(Random(1))
+    pace.in_flight += 1
+    pace.answered()
+    for _ in range(10):
+        for number in range(FAILURES_TO_OPEN):
+            fail(pace, 1.0, f"chat {number}")
+    assert not pace.open
+
+
+def test_a_chat_whose_call_is_over_counts_again() -> None:
+    pace = opened(Random(1))
+    pace.in_flight += 1
+    pace.answered()
+    for number in range(FAILURES_TO_OPEN):
+        pace.circuit.over(f"chat {number}")
+    for number in range(FAILURES_TO_OPEN):
+        fail(pace, 1.0, f"chat {number}")
+    assert pace.open
+
+
+def test_chats_that_failed_are_remembered_in_bounds() -> None:
+    pace = Pace(Random(1))
+    for number in range(2 * CHATS_MAX):
+        fail(pace, 0.0, f"chat {number}")
+    assert len(pace.circuit._failed) == CHATS_MAX
 
 
 def test_an_open_circuit_lets_one_call_at_a_time_ask_and_ever_more_seldom() -> None:
@@ -238,7 +342,7 @@ def test_an_open_circuit_lets_one_call_at_a_time_ask_and_ever_more_seldom() -> N
         if wait == 0:
             assert pace.admit(now) == math.inf, "a second call while one asks"
             probes.append(now)
-            pace.failed(now + 0.1, None)
+            pace.failed(now + 0.1, None, "chat")
         else:
             assert wait <= BACK_OFF_S_MAX + 0.1
             now += wait
@@ -250,11 +354,11 @@ def test_every_outage_begins_with_quick_probes() -> None:
     pace = opened(Random(1))
     for second in range(20):
         now = admitted(pace, 20.0 * second)
-        pace.failed(now, None)
-    pace.succeeded(admitted(pace, 1000.0))
-    for _ in range(FAILURES_TO_OPEN):
-        pace.in_flight += 1
-        pace.failed(2000.0, None)
+        pace.failed(now, None, "chat 0")
+    now = admitted(pace, 1000.0)
+    pace.succeeded(now, now)
+    for number in range(FAILURES_TO_OPEN):
+        fail(pace, 2000.0, f"later {number}")
     assert pace.admit(2000.0) <= 0.5
 
 
@@ -270,12 +374,13 @@ def test_after_an_outage_the_rate_begins_low_and_no_storm_follows() -> None:
     pace, now = Pace(rng), 0.0
     while pace.rate < RATE_MAX:  # a fast, healthy organization
         now = admitted(pace, now)
-        pace.succeeded(now)
-    for _ in range(FAILURES_TO_OPEN):
-        pace.in_flight += 1
-        pace.failed(now, None)
+        pace.succeeded(now, now)
+    for number in range(FAILURES_TO_OPEN):
+        fail(pace, now, f"chat {number}")
     now = admitted(pace, now + BACK_OFF_S_MAX)
-    pace.succeeded(now)
+    pace.failed(now, None, "probe")
+    now = admitted(pace, now + BACK_OFF_S_MAX)
+    pace.succeeded(now, now)
     went, until = 0, now + 1
     while (now := admitted(pace, now)) < until:
         pace.left()  # no answer yet: nothing is proved in the first second
@@ -287,7 +392,7 @@ def test_failures_of_calls_sent_before_the_circuit_opened_do_not_prolong_it() ->
     pace = opened(Random(1))
     pace.in_flight += IN_FLIGHT_MAX
     for _ in range(IN_FLIGHT_MAX):
-        pace.failed(5.0, None)
+        pace.failed(5.0, None, "another")
     assert pace.admit(5.0) == 0
 
 

@@ -1,0 +1,75 @@
+"""Whether calls are answered 429 because they come too fast, or whatever their rate. Pure.
+
+A limit L refuses nothing below it and the share 1 - L/rate above it; a LiveChat in trouble refuses some share at
+any rate. Both are held against what was answered at different rates of late, and the likelier one is believed.
+"""
+
+import math
+from typing import Final
+
+MEMORY: Final = 150.0  # after so many more answers one counts for 37 %
+FADED: Final = math.exp(-1 / MEMORY)
+CALM: Final = 60  # answers without a refusal: what follows is another story
+CALM_KEPT: Final = 20.0  # of them, as what went before it
+LEVELS_AN_OCTAVE: Final = (
+    2  # rates are told apart by a factor of 1.4: from 0.1 to 500 calls/s at most 26 levels
+)
+LIMITS_A_LEVEL: Final = 4  # tried as explanations
+SLIP: Final = 0.005  # the share that even a kept limit refuses, as calls arrive in bunches
+SHARE_MAX: Final = 0.65  # of calls refused whatever the rate; more is a block, not a nuisance
+SURE: Final = 3.0  # logarithm of how much likelier one explanation must be: 20 times
+BELIEVED_S: Final = 60.0  # a verdict without news; then a refusal is a limit's again
+
+
+class Refusals:
+    """Answers of one lane, by the rate at which the calls were sent."""
+
+    def __init__(self) -> None:
+        self._levels: dict[int, list[float]] = {}  # level → [answers, refusals], faded
+        self._calm = 0  # answers since the last refusal
+        self._share, self._until = 0.0, -math.inf
+
+    def add(self, rate: float, refused: bool, now: float) -> None:
+        """Take in an answer to a call that was sent at this rate (calls/s).
+
+        Of several refusals in a row only the first is told: they may be one and the same block.
+        """
+        if refused and self._calm > CALM:
+            self._fade(CALM_KEPT / max(CALM_KEPT, sum(n for n, _ in self._levels.values())))
+        self._calm = 0 if refused else self._calm + 1
+        self._fade(FADED)
+        level = self._levels.setdefault(round(LEVELS_AN_OCTAVE * math.log2(rate)), [0.0, 0.0])
+        level[0] += 1
+        level[1] += refused
+        if refused:
+            self._judge(now)
+
+    def share(self, now: float) -> float:
+        """The share of calls that is refused whatever the rate; 0 as long as a limit may be the reason."""
+        return self._share if now < self._until else 0.0
+
+    def _fade(self, left: float) -> None:
+        for name, level in list(self._levels.items()):
+            level[0], level[1] = level[0] * left, level[1] * left
+            if level[0] < 0.1:
+                del self._levels[name]
+
+    def _judge(self, now: float) -> None:
+        seen = [(2.0 ** (name / LEVELS_AN_OCTAVE), n, k) for name, (n, k) in self._levels.items()]
+        share = sum(k for _, _, k in seen) / sum(n for _, n, _ in seen)
+        at_any_rate = sum(_likelihood(n, k, share) for _, n, k in seen)
+        lowest, highest = LIMITS_A_LEVEL * (min(self._levels) - 2), LIMITS_A_LEVEL * max(self._levels)
+        limits = (
+            2.0 ** (number / LIMITS_A_LEVEL / LEVELS_AN_OCTAVE) for number in range(lowest, highest + 1)
+        )
+        by_rate = max(sum(_likelihood(n, k, 1 - limit / rate) for rate, n, k in seen) for limit in limits)
+        if at_any_rate - by_rate > SURE and share <= SHARE_MAX:
+            self._share, self._until = share, now + BELIEVED_S
+        elif by_rate - at_any_rate > SURE:
+            self._share = 0.0
+
+
+def _likelihood(answers: float, refusals: float, share: float) -> float:
+    """Logarithm of how likely so many refusals are, where this share is refused."""
+    share = min(max(share, SLIP), 1 - SLIP)
+    return refusals * math.log(share) + (answers - refusals) * math.log(1 - share)

@@ -1,0 +1,86 @@
+"""One POST to LiveChat's API and its answer: connections, time-outs, and what their failures mean."""
+
+from typing import Final, Protocol
+
+import aiohttp
+import orjson
+
+from tagger.livechat.calls import ANSWER_BYTES_MAX, Call, Done, Refused, Wait, failed, read
+from tagger.livechat.errors import ALL
+
+TRY_TIMEOUT_S: Final = 20.0  # LiveChat itself gives up after 15 s, and its `request_timeout` is to be seen
+CONNECT_TIMEOUT_S: Final = 5.0
+DNS_CACHE_S: Final = 5  # how long a changed address of LiveChat may go unnoticed
+CONNECTIONS_MAX: Final = 256  # open to LiveChat, of all lanes: 8 that fill their 32 calls in flight
+
+
+class Transport(Protocol):
+    """The way to LiveChat."""
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """For requests to the accounts server."""
+
+    async def post(self, url: str, headers: dict[str, str], call: Call) -> Done | Wait | Refused:
+        """POST a call once; raises nothing for what the world does."""
+
+    async def close(self) -> None: ...
+
+
+class Connections:
+    """The connections of one process, made at the first call."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(
+                limit=CONNECTIONS_MAX, ttl_dns_cache=DNS_CACHE_S, keepalive_timeout=30.0
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                timeout=aiohttp.ClientTimeout(total=TRY_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": "livechat-tagger"},
+            )
+        return self._session
+
+    async def post(self, url: str, headers: dict[str, str], call: Call) -> Done | Wait | Refused:
+        try:
+            return await _post(self.session, url, headers, call)
+        except aiohttp.ClientConnectorDNSError:
+            return failed("dns")
+        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError):
+            return failed("tls")
+        except TimeoutError:
+            return failed("timeout")
+        except (aiohttp.ClientError, OSError):
+            return failed("network")
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+async def _post(
+    session: aiohttp.ClientSession, url: str, headers: dict[str, str], call: Call
+) -> Done | Wait | Refused:
+    """POST and read. A body that breaks off is read as far as it came: the status may be enough."""
+    try:
+        content = orjson.dumps(call.body)
+    except orjson.JSONEncodeError:
+        return Refused(ALL["not_encodable"].why, "not_encodable")
+    async with session.post(url, data=content, headers=headers, allow_redirects=False) as response:
+        body = bytearray()
+        try:
+            async for chunk in response.content.iter_chunked(64 << 10):
+                body += chunk
+                if len(body) > ANSWER_BYTES_MAX:
+                    response.close()
+                    break
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            if not 200 <= response.status < 300:
+                raise
+        return read(call, response.status, response.headers, bytes(body))

@@ -1,0 +1,128 @@
+"""One history: every chat ends at its time and is settled by the real worker and client, on virtual time."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, replace
+from random import Random
+from types import SimpleNamespace
+from typing import Any, Final
+from unittest.mock import patch
+
+from aiokafka import TopicPartition
+
+from tagger import worker as worker_module
+from tagger.core.conversation import Conversation, ThreadKey
+from tagger.core.decision import Decision
+from tagger.core.work import Work
+from tagger.livechat.client import Client
+from tagger.livechat.credentials import ForAll
+from tagger.worker import Worker
+from tests.simulation.calls.setting import Chat, Setting
+from tests.simulation.calls.virtual import run
+from tests.simulation.calls.world import File, LiveChat, Token, Topics
+
+# After the last trouble and the last end: what is hopeless takes ten minutes of tries a minute apart.
+PATIENCE_S: Final = 1_700.0
+
+
+@dataclass(slots=True)
+class History:
+    """What happened."""
+
+    setting: Setting
+    livechat: LiveChat
+    topics: Topics
+    settled: dict[str, float]  # chat → when
+    lanes: int
+    ended: float
+
+    @property
+    def seen(self) -> Counter[str]:
+        parked = Counter(
+            f"parked {record['error_type']}" for _, topic, record in self.topics.records if topic == "p"
+        )
+        return self.livechat.seen + parked + Counter({"removed by a person": len(self.livechat.removed)})
+
+
+class _State:
+    """The part of a partition that the worker speaks to."""
+
+    def __init__(self, settled: dict[str, float], livechat: LiveChat) -> None:
+        self._settled, self._livechat = settled, livechat
+        self.works: dict[int, Work] = {}
+
+    def completed(self, work_id: int, chat: Any, now_ms: int) -> Work:
+        work = self.works[work_id]
+        complete = isinstance(chat, dict)
+        return replace(work, incomplete=None, conversation=replace(work.conversation, complete=complete))
+
+    def settled(self, work_id: int, tags: frozenset[str]) -> None:
+        self._settled[self.works[work_id].thread.chat_id] = self._livechat.now()
+
+
+class _Silent:
+    """Logs that nobody writes and metrics that nobody reads."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        return self
+
+
+def play(setting: Setting) -> History:
+    with patch.object(worker_module, "log", _Silent()), patch.object(worker_module, "metrics", _Silent()):
+        history: History = run(_play(setting))
+        return history
+
+
+async def _play(setting: Setting) -> History:
+    loop = asyncio.get_running_loop()
+    livechat = LiveChat(setting)
+    topics = Topics(livechat)
+    who = File(livechat, setting.organizations)
+    single = ForAll(Token(livechat, setting.organizations[0]))
+    client = Client(
+        single if setting.one_for_all else who,
+        clock=loop.time,
+        rng=Random(setting.seed),
+        transport=livechat,
+    )
+    settled: dict[str, float] = {}
+    state = _State(settled, livechat)
+    assigned: Any = SimpleNamespace(tp=TopicPartition("w", 0), state=state)
+    keywords: Any = SimpleNamespace(
+        judge=SimpleNamespace(rules=(), decide=lambda conversation, _: _decision(livechat, conversation))
+    )
+    worker = Worker(
+        keywords,
+        client,
+        topics,
+        webhooks_topic="w",
+        decisions_topic="d",
+        parked_topic="p",
+        dry_run=False,  # type: ignore[arg-type]
+    )
+
+    async def one(number: int, chat: Chat) -> None:
+        await asyncio.sleep(chat.at)
+        thread = ThreadKey(chat.organization, chat.id, "T")
+        why = "no_beginning" if chat.incomplete else None
+        state.works[number] = work = Work(number, "end", thread, number, 0, Conversation(thread, ()), why)
+        await worker.settle(assigned, work)
+
+    tasks = [asyncio.create_task(one(number, chat)) for number, chat in enumerate(setting.chats)]
+    over = max([chat.at for chat in setting.chats] + [trouble.end for trouble in setting.troubles])
+    _, late = await asyncio.wait(tasks, timeout=over + PATIENCE_S)
+    for task in late:
+        task.cancel()
+    history = History(setting, livechat, topics, settled, len(client.standings()), livechat.now())
+    await client.close()
+    for task in tasks:
+        if task not in late:
+            task.result()
+    return history
+
+
+def _decision(livechat: LiveChat, conversation: Conversation) -> Decision:
+    return Decision(livechat.chats[conversation.thread.chat_id].tags, (), (), "hash")

@@ -1,0 +1,145 @@
+"""What a history is made of, drawn from its seed: organizations, chats, and how LiveChat will misbehave."""
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final, Literal
+
+Kind = Literal[
+    "storm",  # a share of calls is answered 429
+    "outage",  # every call of every organization fails
+    "hiccups",  # a share of calls fails, or its answer is lost on the way
+    "slow",  # answers take seconds
+    "revoked",  # one organization's token
+    "read_only",  # one organization's token may no longer write
+    "no_token",  # one organization's token cannot be refreshed
+]
+TROUBLES: Final[tuple[Kind, ...]] = (
+    "storm", "outage", "hiccups", "slow", "revoked", "read_only", "no_token",
+)  # fmt: skip
+
+# What LiveChat may answer a chat for ever: systemic by type, and refusals.
+FOR_EVER: Final = (
+    "internal", "timeout", "undocumented", "service_unavailable", "too_many_requests", "wrong_shape",
+    "authentication", "validation", "missing_access", "not_found", "not_found",
+)  # fmt: skip
+OUTAGES: Final = (
+    "service_unavailable",
+    "internal",
+    "network",
+    "timeout",
+    "dns",
+    "not_json",
+    "request_timeout",
+)
+ITEMS: Final = frozenset({"validation", "missing_access", "not_found"})
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that hits a lane, or all, for a while."""
+
+    kind: Kind
+    begin: float
+    end: float
+    organization: str | None  # None: all
+    share: float
+    error_type: str
+    retry_after_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """One thread that ends."""
+
+    organization: str  # as its webhook names it
+    id: str
+    at: float  # when it ends, in seconds from the beginning
+    tags: tuple[str, ...]
+    incomplete: bool = False  # LiveChat has to be asked for it
+    bad: str | None = None  # the error type that each of its calls is answered with
+    removed_after_s: float | None = None  # a person removes its tags so long after they were set
+    spoiled_after_s: float | None = None  # it can be read no more so long after it was tagged
+
+
+@dataclass(slots=True)
+class Setting:
+    seed: int
+    organizations: list[str]
+    one_for_all: bool
+    chats: list[Chat] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+    bad_tag: str | None = None
+    elsewhere: str | None = None  # the organization that another region serves
+    steady: bool = False  # good chats go on ending, so that every bad one can be told from an outage
+
+
+def setting(seed: int) -> Setting:
+    rng = Random(seed)
+    one_for_all = rng.random() < 0.3
+    named = [f"o{n}" for n in range(rng.choice((1, 2, 2, 3)))]
+    drawn = Setting(seed, named, one_for_all)
+    for _ in range(rng.choice((0, 0, 1, 1, 2))):
+        drawn.troubles.append(_trouble(rng, named))
+    if rng.random() < 0.1:
+        drawn.bad_tag = "t0"
+    if rng.random() < 0.1:
+        drawn.elsewhere = rng.choice(named)
+    _draw_chats(rng, drawn)
+    if rng.random() < 0.3:
+        _go_on(drawn)
+    return drawn
+
+
+def _go_on(drawn: Setting) -> None:
+    """One good chat of each organization with traffic every 50 s, until everything hopeless is known to be."""
+    drawn.steady = True
+    tag = "t1" if drawn.bad_tag == "t0" else "t0"
+    over = max([chat.at for chat in drawn.chats] + [trouble.end for trouble in drawn.troubles])
+    at, number = 0.0, 0
+    for organization in sorted({chat.organization for chat in drawn.chats} & set(drawn.organizations)):
+        while at < over + 1_500:
+            at, number = at + 50.0, number + 1
+            drawn.chats.append(Chat(organization, f"s{organization}{number}", at, (tag,)))
+        at = 0.0
+
+
+def _trouble(rng: Random, named: list[str]) -> Trouble:
+    kind = rng.choice(TROUBLES)
+    begin = rng.uniform(20, 200)
+    long = kind in {"revoked", "no_token", "outage"} and rng.random() < 0.4
+    lasts = rng.uniform(1_300, 1_800) if long else rng.choice((5.0, 15.0, 60.0, 300.0))
+    of_all = kind in {"outage", "slow"}
+    share = rng.choice((0.05, 0.2, 0.5, 1.0)) if kind == "storm" else 0.3
+    retry_after_s = rng.choice((None, None, 1.0))
+    error_type = rng.choice(OUTAGES)
+    whose = None if of_all else rng.choice(named)
+    return Trouble(kind, begin, begin + lasts, whose, share, error_type, retry_after_s)
+
+
+def _draw_chats(rng: Random, drawn: Setting) -> None:
+    rate = rng.choice((0.05, 0.2, 1.0))  # ends a second
+    bad = rng.choice((0.0, 0.1, 0.5, 0.9))
+    kinds = rng.sample(FOR_EVER, rng.choice((1, 2)))
+    forged = drawn.one_for_all and rng.random() < 0.5
+    quiet = drawn.organizations[-1] if len(drawn.organizations) > 1 and rng.random() < 0.4 else None
+    at, number, ends = 0.0, 0, rng.choice((6, 12, 18))
+    wave_at = rng.uniform(5, 60) if rng.random() < 0.15 else None  # many at once, all bad
+    while number < ends:
+        at += rng.expovariate(rate)
+        organization = rng.choice([one for one in drawn.organizations if one != quiet])
+        number += 1
+        is_bad = number > 3 and rng.random() < bad  # something succeeded before: a witness
+        drawn.chats.append(_chat(rng, f"c{number}", organization, at, rng.choice(kinds) if is_bad else None))
+    if wave_at is not None:
+        # Fifty chats answered 429 for ever cannot be told from a limit; so not these.
+        kind = rng.choice([one for one in FOR_EVER if one != "too_many_requests"])
+        for extra in range(rng.choice((10, 55))):
+            organization = f"forged{extra}" if forged else drawn.chats[0].organization
+            drawn.chats.append(_chat(rng, f"w{extra}", organization, wave_at, kind))
+
+
+def _chat(rng: Random, name: str, organization: str, at: float, bad: str | None) -> Chat:
+    tags = tuple(sorted({f"t{rng.randrange(4)}" for _ in range(rng.choice((1, 1, 2)))}))
+    removed = rng.uniform(1, 60) if rng.random() < 0.3 else None
+    spoiled = rng.uniform(1, 60) if rng.random() < 0.05 else None
+    return Chat(organization, name, at, tags, rng.random() < 0.2, bad, removed, spoiled)

@@ -1,0 +1,180 @@
+"""Chats and organizations that fail for ever beside good ones, over hours of virtual time."""
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import pytest
+
+from tagger.livechat.auth import Fixed
+from tagger.livechat.calls import Call, Done, GivenUp, Refused, Wait, failed, tag_thread
+from tagger.livechat.client import Client
+from tagger.livechat.credentials import ForAll
+from tests.simulation.calls.virtual import run
+
+
+class Far:
+    """LiveChat: answers as it is told after 0.1 s."""
+
+    session: Any = None
+
+    def __init__(self, answer: Callable[[str, Call], Done | Wait | Refused]) -> None:
+        self.answer, self.asked = answer, list[str]()
+
+    async def post(self, url: str, headers: dict[str, str], call: Call) -> Done | Wait | Refused:
+        self.asked.append(call.method)
+        await asyncio.sleep(0.1)
+        return self.answer(headers["Authorization"], call)
+
+    async def close(self) -> None:
+        pass
+
+
+class Named(ForAll):
+    """Two organizations, each with a token of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(Fixed(lambda: ""))
+
+    def of(self, organization: str) -> Fixed:
+        return Fixed(lambda: organization)
+
+    def lane(self, organization: str) -> str:
+        return organization
+
+    def organizations(self) -> list[str]:
+        return ["A", "B"]
+
+
+def client_of(far: Far, who: ForAll | None = None) -> Client:
+    clock = asyncio.get_running_loop().time
+    return Client(who or ForAll(Fixed(lambda: "t")), clock=clock, rng=Random(1), transport=far)
+
+
+def bad_tags_fail(_: str, call: Call) -> Done | Wait | Refused:
+    return failed("internal") if call.body.get("tag") == "BAD" else Done()
+
+
+async def beside(bad: int, good: int, every_s: float, kind: str = "BAD") -> tuple[list[float], list[float]]:
+    """So many bad calls at the start and good ones after each other: how long each took."""
+    loop, client = asyncio.get_running_loop(), client_of(Far(bad_tags_fail))
+
+    async def one(number: int, tag: str) -> float:
+        began = loop.time()
+        await client.perform("o", tag_thread(f"c{number}", "t", tag))
+        return loop.time() - began
+
+    bad_ones = [asyncio.create_task(one(number, kind)) for number in range(bad)]
+    good_ones = []
+    for number in range(good):
+        good_ones.append(asyncio.create_task(one(bad + number, "GOOD")))
+        await asyncio.sleep(every_s)
+    took = await asyncio.gather(*good_ones), await asyncio.gather(*bad_ones)
+    await client.close()
+    return took
+
+
+@pytest.mark.parametrize(("bad", "longest_s"), [(1, 1.0), (6, 1.0), (8, 2.0), (30, 120.0)])
+def test_good_chats_pass_beside_chats_that_fail_for_ever_and_these_are_given_up(
+    bad: int, longest_s: float
+) -> None:
+    """One good chat every 10 s for half an hour; all bad ones are there before the first of them.
+
+    Thirty that fail before anything ever succeeded look like an outage, until the first good one had its turn.
+    """
+    good, given_up = run(beside(bad, 180, 10.0))
+    assert sorted(good)[160] < 1.0
+    assert max(good) < longest_s
+    assert all(600 <= took < 900 for took in given_up)
+
+
+def test_half_of_all_chats_bad_for_ever_hold_up_no_other() -> None:
+    async def both() -> tuple[list[float], int]:
+        loop, client = asyncio.get_running_loop(), client_of(Far(bad_tags_fail))
+        took: list[float] = []
+
+        async def one(number: int) -> None:
+            began = loop.time()
+            answer = await client.perform("o", tag_thread(f"c{number}", "t", "BAD" if number % 2 else "GOOD"))
+            if isinstance(answer, Done):
+                took.append(loop.time() - began)
+            else:
+                given_up.append(answer)
+
+        given_up: list[GivenUp] = []
+        tasks = []
+        for number in range(1_000):
+            tasks.append(asyncio.create_task(one(number)))
+            await asyncio.sleep(2.0)
+        bad_before = len(given_up)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await client.close()
+        return took, bad_before
+
+    took, given_up = run(both())
+    assert len(took) == 500
+    assert sorted(took)[int(0.99 * len(took))] < 1.0
+    assert given_up > 250  # all but those of the last ten minutes and a bit
+
+
+def test_a_dead_token_is_given_up_though_no_other_organization_has_traffic() -> None:
+    """Every minute another one is asked for its tags, and answers; with a single one the call waits for ever."""
+
+    async def dead(who: ForAll) -> tuple[Any, list[str]]:
+        far = Far(lambda token, _: failed("authentication") if token.endswith("B") else Done([]))
+        client = client_of(far, who)
+        performing = asyncio.create_task(client.perform("B", tag_thread("c", "t", "x")))
+        await asyncio.wait([performing], timeout=3_600)
+        answer = performing.result() if performing.done() else None
+        performing.cancel()
+        await asyncio.gather(performing, return_exceptions=True)
+        await client.close()
+        return answer, far.asked
+
+    answer, asked = run(dead(Named()))
+    assert isinstance(answer, GivenUp)
+    assert answer.error_type == "organization_unavailable"
+    assert 8 <= asked.count("list_tags") <= 17
+    answer, asked = run(dead(ForAll(Fixed(lambda: "B"))))
+    assert answer is None
+    assert "list_tags" not in asked
+
+
+def test_chats_that_are_gone_never_stop_the_parking() -> None:
+    async def forged() -> list[Any]:
+        gone = Refused("gone", "not_found")
+        client = client_of(Far(lambda _, call: gone if call.body.get("tag") == "GONE" else Done()))
+        answers = await asyncio.gather(
+            *(client.perform("o", tag_thread(f"c{n}", "t", "GONE")) for n in range(300))
+        )
+        assert client.refusing() == []
+        await client.close()
+        return answers
+
+    assert {answer.error_type for answer in run(forged())} == {"not_found"}
+
+
+def test_where_all_is_refused_a_call_that_was_allowed_before_lets_the_parking_go_on() -> None:
+    """Three hundred forged chats, and no good one that would show that the token is right."""
+
+    async def forged() -> list[Any]:
+        invalid = Refused("odd", "validation")
+
+        def answer(_: str, call: Call) -> Done | Wait | Refused:
+            if call.method == "get_chat":
+                return Done({"thread": {"tags": ["GOOD"]}})
+            return invalid if call.body["tag"] == "ODD" else Done()
+
+        client = client_of(Far(answer))
+        assert isinstance(await client.perform("o", tag_thread("good", "t", "GOOD")), Done)
+        async with asyncio.timeout(3_600):
+            answers = await asyncio.gather(
+                *(client.perform("o", tag_thread(f"c{n}", "t", "ODD")) for n in range(300))
+            )
+        await client.close()
+        return answers
+
+    assert {answer.error_type for answer in run(forged())} == {"validation"}
