@@ -8,9 +8,15 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from tagger import group as groups
+from tagger.consumer import Consumer
 from tests.deadline import until
 from tests.integration.tagger.scene import Scene, ended, started
 from tests.kafka.kafka import Kafka
+
+
+def noted(consumer: Consumer) -> list[str]:
+    """What health says of the offsets that were found."""
+    return consumer.preparing.found.notes(time.monotonic())
 
 
 @pytest.fixture
@@ -80,7 +86,7 @@ async def test_offsets_that_another_program_changed_are_told_at_the_start(
     said = {"moved": "was set by another program", "deleted": "had no offset"}[how]
     async with scene.running() as consumer:
         await until(lambda: len(consumer.assigned) == 2 and all(a.ready for a in consumer.assigned.values()))
-        notes = consumer.preparing.found.notes(time.monotonic())
+        notes = noted(consumer)
         assert len(notes) == 2
         assert all(said in note for note in notes)
 
@@ -90,4 +96,4 @@ async def test_offsets_that_another_program_changed_are_told_at_the_start(
         await until(are_ours)
     async with scene.running() as consumer:
         await until(lambda: len(consumer.assigned) == 2 and all(a.ready for a in consumer.assigned.values()))
-        assert not consumer.preparing.found.notes(time.monotonic())
+        assert not noted(consumer)

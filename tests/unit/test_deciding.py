@@ -10,10 +10,10 @@ from tagger.core.decision import Decision, Judge
 from tagger.core.hearing import PIECE_COST_MAX
 from tagger.core.rule import Keyword, Rule, RuleSet
 from tagger.deciding import Deciding
+from tests.deadline import DEADLINE_S
 
 JUDGE = Judge.compile(RuleSet((Rule("refund", "Refund", any=(Keyword("refund", "refund"),)),), "h"))
 DONE = Decision((), (), (), "h")
-DEADLINE_S = 30.0
 
 
 def conversation(*texts: str) -> Conversation:

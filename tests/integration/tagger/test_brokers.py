@@ -16,7 +16,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from tagger import brokers
 from tagger.simulator.service import environment_for
 
-WAIT_S = 30.0  # far above the deadlines here, far below aiokafka's 70 s
+WAIT_S = 60.0  # far above the deadlines here, far below aiokafka's 70 s
 
 
 @pytest.fixture(autouse=True)

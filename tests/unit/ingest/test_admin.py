@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from ingest import admin, connection
 from ingest.admin import AdminServer, Health, is_ours
+from tests.deadline import DEADLINE_S
 from tests.integration.ingest.wire import connected, exchange
 
 NAMES: Final = {"admin.example.com", "box"}
@@ -126,7 +127,7 @@ async def test_pages_that_nobody_reads_are_given_up_and_not_kept(monkeypatch: py
     async with connected(server.port) as (_, writer):
         writer.transport.pause_reading()  # type: ignore[attr-defined]  # asyncio's have it
         writer.writelines([get("/metrics")] * 30)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(DEADLINE_S):
             while not closed:
                 await asyncio.sleep(0.01)
     looking.cancel()
