@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import pytest
+import structlog
 
 from tests.kafka.broker import Broker, start
 from tests.kafka.cluster import Cluster
@@ -43,6 +44,13 @@ def _settings_of_nobody() -> None:
     """The caller's own settings reach no test."""
     for name in [name for name in os.environ if name.startswith(OUR_SETTINGS)]:
         del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def _logs_of_nobody() -> Iterator[None]:
+    """How one test has logs written is no business of the next."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

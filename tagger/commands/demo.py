@@ -27,6 +27,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from tagger.core.canned import DEFAULT_PLACEHOLDER
+from tagger.keywords import Keywords, Unloadable
 from tagger.simulator.broker import BrokerUnavailableError
 from tagger.simulator.service import ServiceError
 from tagger.simulator.showing import line
@@ -85,12 +87,17 @@ def command(**options: Any) -> None:
       tagger demo --config config/ --seed 7
       tagger demo --kafka localhost:9092 --keep-running
     """
-    try:
-        raise SystemExit(
-            asyncio.run(
-                _until_signalled(Wish(**options), Console(highlight=False, soft_wrap=not sys.stdout.isatty()))
-            )
+    wish = Wish(**options)
+    if wish.config is not None and isinstance(
+        unloadable := Keywords.load(wish.config, DEFAULT_PLACEHOLDER), Unloadable
+    ):
+        click.echo(
+            "\n".join([*unloadable.problems, "Nothing was started: fix these keyword files."]), err=True
         )
+        raise SystemExit(2)
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    try:
+        raise SystemExit(asyncio.run(_until_signalled(wish, console)))
     except (BrokerUnavailableError, ServiceError, KafkaError) as error:
         click.echo(f"The demo could not be set up: {error}", err=True)
         raise SystemExit(2) from None

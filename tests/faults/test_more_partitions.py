@@ -13,7 +13,8 @@ from ingest.topic import Record
 from tagger.producer import Producer
 from tagger.simulator.stage import PARTITIONS
 from tagger.simulator.visitors import visits
-from tests.faults.test_tagger_faults import SETTLED_S, a_stage
+from tests.deadline import DEADLINE_S
+from tests.faults.test_tagger_faults import a_stage
 from tests.integration.test_repair import tagger
 from tests.kafka.kafka import Kafka
 
@@ -36,7 +37,7 @@ async def test_both_producers_use_new_partitions_without_a_restart(
     for name in (f"{unique}.ingest", f"{unique}.tagger"):
         kafka_real.create_topic(name, PARTITIONS)
     store, producer = Store(lambda: options, f"{unique}.ingest", None, Metrics()), Producer(options)
-    running = asyncio.create_task(store.run())
+    running = [asyncio.create_task(run()) for run in store.loops().values()]
     try:
         async with asyncio.timeout(WAIT_S):
             for number in range(20):
@@ -49,8 +50,9 @@ async def test_both_producers_use_new_partitions_without_a_restart(
                     await store.keep(Record(b"%d" % number, b"{}", ()))
                     await producer.send(f"{unique}.tagger", b"%d" % number, {})
     finally:
-        running.cancel()
-        await asyncio.wait([running])
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
         await store.stop(1)
         await producer.stop()
 
@@ -73,6 +75,6 @@ async def test_the_procedure_that_adds_partitions_while_chats_are_open_loses_no_
         assert ran.code == 0, ran.errors
         # A webhook that LiveChat sends again can come after its chat's end, too late to keep a tag off: so only what
         # is missing counts.
-        result = await stage.settled(SETTLED_S)
+        result = await stage.settled(DEADLINE_S)
         assert (result.missing, result.expected > 0) == ((), True)
         assert all((await records_by_partition(kafka_real.bootstrap, stage.names.webhooks)).values())

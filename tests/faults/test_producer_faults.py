@@ -86,7 +86,7 @@ async def until(done: Callable[[], bool]) -> None:
 async def sending(kafka: Cluster | Kafka, topic: str) -> AsyncIterator[Both]:
     kafka.create_topic(topic, PARTITIONS)
     both = Both(kafka, topic)
-    tasks = [asyncio.create_task(both.store.run())]
+    tasks = [asyncio.create_task(run()) for run in both.store.loops().values()]
     tasks += [asyncio.create_task(some()) for some in (both.keep, both.decide) for _ in range(10)]
     try:
         await both.everything_moves()

@@ -94,12 +94,13 @@ def test_other_keyword_files_are_used_and_their_tags_judged(keyword_file: Path) 
     assert "missing: " in done.stdout
 
 
-def test_a_service_that_cannot_start_is_named_with_its_last_words(keyword_file: Path) -> None:
+def test_keyword_files_that_are_wrong_are_told_before_anything_is_started(keyword_file: Path) -> None:
     keyword_file.write_text("version: 1\nrules:\n  - id: refund\n    tag: Refund\n")
     done = demo("--config", str(keyword_file.parent))
     assert done.returncode == 2
-    assert "`tagger run` ended before it was ready" in done.stderr
     assert "rules.yaml:3" in done.stderr
+    assert "Nothing was started" in done.stderr
+    assert done.stdout == ""
     assert "Traceback" not in done.stderr
 
 

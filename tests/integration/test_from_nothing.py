@@ -83,7 +83,7 @@ class Newcomer:
 async def a_newcomer(kafka: AnyKafka, unique: str, folder: Path) -> AsyncIterator[Newcomer]:
     (folder / "config").mkdir()
     (folder / "config" / "rules.yaml").write_text(RULES)
-    topics = {name: f"{unique}.{name.lower()}" for name in ("WEBHOOKS", "DECISIONS", "PARKED")}
+    topics = {name: f"{unique}.{name.lower()}" for name in ("WEBHOOKS", "DECISIONS", "PARKED", "KEYWORDS")}
     for topic in topics.values():
         kafka.create_topic(topic, 2)
     async with SimulatedLiveChat(seed=3) as livechat, AsyncExitStack() as ends:

@@ -10,12 +10,8 @@ import pytest
 
 from ingest import producer
 from ingest import store as stores
-from ingest.metrics import Metrics
 from ingest.service import Service
 from ingest.spool import Spool
-from ingest.store import Store
-from ingest.supervision import Tasks
-from ingest.topic import Record
 from tagger.simulator.broker import EmbeddedBroker
 from tests.deadline import until
 from tests.integration.ingest.conftest import Services
@@ -25,7 +21,6 @@ from tests.integration.ingest.sender import Sender, assert_nothing_lost, event, 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 PRODUCE, INIT_PRODUCER_ID = 0, 22  # https://kafka.apache.org/protocol: API keys
-ARRIVALS_PER_S = 500
 OUT_OF_ORDER_SEQUENCE, MESSAGE_TOO_LARGE, NOT_ENOUGH_REPLICAS, UNKNOWN_SERVER_ERROR = 45, 10, 19, -1
 
 
@@ -274,28 +269,3 @@ async def test_a_disk_that_cannot_be_read_does_not_keep_webhooks_from_kafka(
         assert set(sender.statuses) == {200}
     await until(lambda: service.store.spool is not None and service.store.spool.count == 0)
     assert_nothing_lost(sender.stored, await records(broker.bootstrap, unique))
-
-
-async def test_the_spool_is_drained_at_ten_times_the_rate_of_arrival(
-    broker: EmbeddedBroker, unique: str, tmp_path: Path
-) -> None:
-    count, metrics = 20_000, Metrics()
-    store = Store(
-        lambda: {"bootstrap_servers": broker.bootstrap}, unique, Spool(tmp_path, 1 << 30, metrics), metrics
-    )
-    for start in range(0, count, 1_000):  # there is no producer yet
-        await asyncio.gather(*(store.keep(record(n)) for n in range(start, start + 1_000)))
-    tasks = Tasks(lambda name: None)
-    for name, run in store.loops().items():
-        tasks.start(name, run)
-    await until(lambda: store.producer.up)
-    started = asyncio.get_running_loop().time()
-    await until(lambda: not store.spooling)
-    rate = count / (asyncio.get_running_loop().time() - started)
-    await tasks.stop()
-    await store.stop(1)
-    assert rate > 10 * ARRIVALS_PER_S
-
-
-def record(number: int) -> Record:
-    return Record(b"o:C%d" % (number % 500), b"{}".ljust(800), (("action", b"incoming_event"),))
