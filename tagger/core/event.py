@@ -109,6 +109,19 @@ Fact = ChatStarted | EventReceived | ChatEnded | Ignored | Unreadable
 
 def read(key: bytes | None, value: bytes | None) -> Fact:
     """What a record tells. The value is the truth; the key serves where the value does not name the chat."""
+    fact = skim(key, value)
+    return looked_at(fact) if isinstance(fact, EventReceived) else fact
+
+
+def looked_at(event: EventReceived) -> Fact:
+    """An event that was skimmed, if its thread may be that of a chat."""
+    if event.chat_id.startswith(SAMPLE_PREFIX):
+        return Ignored("sample")
+    return _bounded(event)
+
+
+def skim(key: bytes | None, value: bytes | None) -> Fact:
+    """As `read`, but an event is not `looked_at`: who knows its thread has done so when it was new."""
     envelope = topic.parse(value)
     fact: Fact
     if type(envelope) is dict:
@@ -119,16 +132,9 @@ def read(key: bytes | None, value: bytes | None) -> Fact:
             and type(payload) is dict
             and organization
         ):
-            fact = _event_received(organization, payload)  # nearly all records: no detour for them
-            if (
-                type(fact) is EventReceived
-                and len(organization) <= _ID_CHARS
-                and len(fact[1]) <= _ID_CHARS
-                and len(fact[2]) <= _ID_CHARS
-                and len(fact[3]) <= _ID_CHARS
-                and len(fact[4]) <= _ID_CHARS
-            ):
-                return fact
+            fact = _event_received(organization, payload)
+            if type(fact) is EventReceived:
+                return fact  # nearly all records: no detour for them
         else:
             fact = _fact(envelope)
     else:
@@ -146,7 +152,7 @@ def _bounded(fact: Fact) -> Fact:
     if isinstance(fact, Unreadable):
         return Unreadable(fact.reason, clipped(fact.organization), clipped(fact.chat_id))
     ids = fact[:5] if isinstance(fact, EventReceived) else fact[:3]
-    if all(map(_fits, ids)):
+    if max(map(len, ids)) <= _ID_CHARS or all(map(_fits, ids)):
         return fact
     return Unreadable("id too long", clipped(fact.organization), clipped(fact.chat_id))
 
@@ -199,22 +205,27 @@ def _event_received(organization: str, payload: dict[str, Any]) -> Fact:
     chat_id, thread_id, event = payload.get("chat_id"), payload.get("thread_id"), payload.get("event")
     if type(chat_id) is not str or type(thread_id) is not str or not chat_id or not thread_id:
         return _unnamed(organization, chat_id)
-    if chat_id.startswith(SAMPLE_PREFIX):
-        return Ignored("sample")
     if type(event) is not dict:
-        return Unreadable("no event", organization, chat_id)
+        return _odd("no event", organization, chat_id)
     fields = fields_of(event)
     if not fields:
         if fields is None:
-            return Unreadable("odd event", organization, chat_id)
+            return _odd("odd event", organization, chat_id)
         return EventReceived(organization, chat_id, thread_id, "", "", ())
     event_id, author_id = event.get("id"), event.get("author_id")
     if type(event_id) is not str or not event_id:
-        return Unreadable("odd event", organization, chat_id)
+        return _odd("odd event", organization, chat_id)
     if type(author_id) is not str:
         author_id = ""
     # Half the price of calling the class, once a record.
-    return tuple.__new__(EventReceived, (organization, chat_id, thread_id, event_id, author_id, fields))
+    fact = tuple.__new__(EventReceived, (organization, chat_id, thread_id, event_id, author_id, fields))
+    return fact if len(event_id) <= _ID_CHARS and len(author_id) <= _ID_CHARS else looked_at(fact)
+
+
+def _odd(reason: str, organization: str, chat_id: str) -> Unreadable | Ignored:
+    return (
+        Ignored("sample") if chat_id.startswith(SAMPLE_PREFIX) else Unreadable(reason, organization, chat_id)
+    )
 
 
 def _chat_ended(organization: str, payload: dict[str, Any]) -> Fact:

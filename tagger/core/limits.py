@@ -9,6 +9,11 @@ at most (the thread 520, its ending 173, its ids 400, its offset 156; 950 are al
 `TAGGER_OPEN_BYTES_MAX` (1 GiB) may wait, of which texts within the share take an eighth: 402 MB are left. As many
 offsets are kept track of. With one organization alone nobody else waits: reading pauses at `unsettled_max`, and
 nothing has to be asked for later.
+
+What is settled among these offsets a crash does again: of the others' chats in those 15 minutes at worst 300,000,
+$81 for each tag they have at $0.27 a thousand calls; and a tag that a person took off meanwhile comes back. To pause
+at fewer offsets would save some of that after a crash, and stop the others in every such quarter of an hour
+without one.
 """
 
 from dataclasses import dataclass

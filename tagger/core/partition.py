@@ -14,6 +14,7 @@ from tagger.core.chat import Thread
 from tagger.core.event import ChatStarted, chat_of
 from tagger.core.limits import TEXTS_SHARE, WAITING_SHARE, Limits
 from tagger.core.offsets import NOTHING_TRUSTED_MS, Hint, encode
+from tagger.core.reading import Reading
 from tagger.core.start import Kept, Start
 from tagger.core.state import State
 from tagger.core.work import Committable, FindTime, Record, Refused, Seek, Wait, Work
@@ -50,13 +51,8 @@ class Partition:
         """`is_home` tells of an organization and a chat id whether their records go to this partition now."""
         self._limits, self._is_home = limits, is_home
         self._count: Counter[tuple[str, str]] = Counter()
-        self._state = State(limits, self._count, is_home, 0, several=False)
-        self._start: Start | None = None  # None: not assigned
-        self._sought = False  # records come from where they were asked for
-        self._opened = False  # the first of them was judged
-        self._gap = (-1, -1)  # offsets between which nothing came when it was last looked at
+        self._reading = Reading(limits, self._count, is_home)
         self._committed = -1  # the highest offset that the group is known to have committed
-        self._bytes_max = 0
         self._works = 0  # the id of the last work
         self._paused = False
         self._tick_ms: int | None = None  # when the last tick was
@@ -83,129 +79,37 @@ class Partition:
         kept = None
         if state.last_record_ms is not None:
             kept = Kept(state.position, state.last_record_ms, self._committed)
-        self._start = Start(
-            committed, metadata, log_start, log_end, kept, self._limits, self._counted, added=added
-        )
-        self._bytes_max = bytes_max
+        start = Start(committed, metadata, log_start, log_end, kept, self._limits, self._counted, added=added)
         self._committed = -1 if committed is None else committed
-        if self._start.stage != "resume":
-            self._anew()
-        return Seek(self._start.target)
+        return self._reading.begin(start, bytes_max)
 
     def sought(self) -> None:
         """The seek was done: records come from where they were asked for."""
-        self._sought = True
+        self._reading.sought = True
 
     def found(self, offset: int | None) -> Seek:
         """The answer to FindTime: the offset, or None where there is none or the broker could not tell."""
-        assert self._start is not None, "no assignment"
-        move = self._start.found(offset)
-        self._anew()
-        return move
-
-    def receive(self, records: Sequence[Record], now_ms: int) -> Seek | FindTime | None:
-        """Fold records. Those below the position, and all before `sought`, are dropped."""
-        if not self._sought:
-            self._count["dropped", "not_sought"] += len(records)
-            return None
-        if records and not self._opened:
-            move = self._open(records[0])
-            if move is not None:
-                return move
-        state = self._state
-        before, newest_ms = state.position, state.memory.newest_ms
-        move = self._fold(records, now_ms)
-        self._idle = self._idle and newest_ms == state.memory.newest_ms
-        self._count["replayed", ""] += max(0, min(state.position, state.effects_from) - before)
-        state.evict(self._bytes_max)
-        self._balance()
-        return move
-
-    def _fold(self, records: Sequence[Record], now_ms: int) -> Seek | None:
-        self._trust(records, now_ms)
-        while (gap := self._state.fold(records, now_ms + self._limits.skew_s * 1000)) is not None:
-            move = self._doubt(gap)
-            if move is not None:
-                return move
-            self._trust(records, now_ms)
-        return None
-
-    def _trust(self, records: Sequence[Record], now_ms: int) -> None:
-        """Where the log is cut, threads are trusted that were created a while after the first record behind it.
-
-        A record without a time tells nothing.
-        """
-        state, start = self._state, self._start
-        if start is None or state.memory.trust_ms is not None:
-            return
-        for record in records:
-            if record.timestamp >= 0 and record.offset >= state.position:
-                state.memory.trust_ms = start.trusted_after(record.timestamp, now_ms)
-                return
-
-    def _doubt(self, to: int) -> Seek | None:
-        """Nothing came between the position and this offset. None: so it was before, and it is believed.
-
-        The topic is neither compacted nor written in transactions, so its offsets follow each other, but a client
-        can pass over what it fetched and lost.
-        """
-        assert self._start is not None, "no assignment"
-        state = self._state
-        position, seen = self._gap
-        if position != state.position:
-            self._count["gap", "seen"] += 1
-            self._gap, self._sought = (state.position, to), False
-            return Seek(state.position)
-        self._count["gap", "believed"] += 1
-        self._start.cut(state.memory.trust_ms)
-        state.torn(min(to, seen))
-        return None
+        return self._reading.found(offset)
 
     def reread(self) -> Seek | None:
         """The client may have passed over records: read again from where the fold stands.
 
         Until `sought` nothing is folded. None: not assigned, or a seek is under way already.
         """
-        if self._start is None or not self._sought:
+        return self._reading.reread()
+
+    def receive(self, records: Sequence[Record], now_ms: int) -> Seek | FindTime | None:
+        """Fold records. Those below the position, and all before `sought`, are dropped."""
+        if not self._reading.sought:
+            self._count["dropped", "not_sought"] += len(records)
             return None
-        self._sought, self._gap = False, (-1, -1)
-        if self._opened:
-            return Seek(self._state.position)
-        self._start.doubt()
-        return Seek(self._start.target)
-
-    def _open(self, record: Record) -> Seek | FindTime | None:
-        """Judge the first record after a seek."""
-        assert self._start is not None, "records without an assignment"
-        start = self._start
-        resuming = start.stage == "resume"
-        move = start.first(record)
-        if move is not None:
-            self._moves()
-            return move
-        self._opened = True
-        if resuming:
-            self._count["resumed", ""] += 1
-            self._state.keep(start.effects_from, self._bytes_max)
-        else:
-            self._state.position = start.target
-            self._state.memory.trust_ms = start.trust_ms
-        return None
-
-    def _moves(self) -> None:
-        """Records come from elsewhere from now on; state is kept while it may still hold."""
-        self._sought = False
-        if self._start is not None and self._start.stage not in ("resume", "find"):
-            self._anew()
-
-    def _anew(self) -> None:
-        """Forget everything: the records tell it again."""
-        assert self._start is not None, "no assignment"
-        several = self._state.backlog.shares.several
-        self._state = State(self._limits, self._count, self._is_home, self._bytes_max, several=several)
-        self._state.position = self._start.target
-        self._state.effects_from = self._start.effects_from
-        self._state.memory.trust_ms = self._start.trust_ms
+        state = self._state
+        before, newest_ms = state.position, state.memory.newest_ms
+        move = self._reading.take(records, now_ms)
+        self._idle = self._idle and newest_ms == state.memory.newest_ms
+        self._count["replayed", ""] += max(0, min(state.position, state.effects_from) - before)
+        self._make_room()
+        return move
 
     def tick(self, now_ms: int, log_end: int, position: int | None) -> Seek | None:
         """Time passes; at least once a second. `position` is the client's next offset, None: it has none.
@@ -214,39 +118,25 @@ class Partition:
         """
         passed_ms = 0 if self._tick_ms is None else now_ms - self._tick_ms
         idle, self._idle, self._tick_ms = self._idle, True, now_ms
-        if self._start is None or not self._sought:
+        reading = self._reading
+        if reading.start is None or not reading.sought:
             return None
-        if position is not None:
-            move = self._skip_to(position) if self._opened else self._begin_at(position)
-            if move is not None:
-                return move
-        state = self._state
-        if idle and self._live and state.position >= log_end:
-            state.memory.idle(passed_ms, now_ms, state.position)
-        state.evict(self._bytes_max)  # what was settled meanwhile may go
-        self._balance()
-        return None
-
-    def _skip_to(self, position: int) -> Seek | None:
-        """The client is at this position, and has handed over everything before it."""
-        while position > self._state.position:
-            move = self._doubt(position)
-            if move is not None:
-                return move
-        return None
-
-    def _begin_at(self, position: int) -> Seek | None:
-        """The same before the first record."""
-        assert self._start is not None, "no assignment"
-        if position <= self._start.target:
-            return None
-        move = self._start.gap(position)
+        move = None if position is None else reading.at(position)
         if move is not None:
-            self._moves()
             return move
-        self._state.position = self._start.target
-        self._state.memory.trust_ms = self._start.trust_ms
+        state = self._state
+        if idle and reading.live and state.position >= log_end:
+            state.memory.idle(passed_ms, now_ms, state.position)
+        self._make_room()  # what was settled meanwhile may go
         return None
+
+    def _make_room(self) -> None:
+        self._state.evict(self._reading.bytes_max)
+        self._balance()
+
+    @property
+    def _state(self) -> State:
+        return self._reading.state
 
     def work(self, count_max: int) -> list[Work]:
         """Work that is due and was not handed out before; a thread has at most one under way.
@@ -290,14 +180,14 @@ class Partition:
         if not isinstance(chat, ChatStarted) or chat[:3] != asked_for:
             return backlog.work(work_id, thread, None, thread.conversation(complete=False))
         if not chat.active:
-            return backlog.work(work_id, thread, None, self._state.unite(thread, chat))
+            return backlog.work(work_id, thread, None, self._state.jobs.unite(thread, chat))
         if not thread.ending.ended:
-            self._state.still_open(work_id, thread)
+            self._state.jobs.still_open(work_id, thread)
             return None
         thread.ending.asked += 1
         if thread.ending.asked <= self._limits.still_active_asks_max:
             return Wait(now_ms + self._limits.still_active_every_s * 1000)
-        return backlog.work(work_id, thread, None, self._state.unite(thread, chat))
+        return backlog.work(work_id, thread, None, self._state.jobs.unite(thread, chat))
 
     def settled(self, work_id: int, tags: frozenset[str]) -> None:
         """The work is done: its tags are set or parked, and the record that says so is acknowledged.
@@ -308,12 +198,12 @@ class Partition:
         if thread is None:
             self._count["ignored_answers", ""] += 1
             return
-        self._state.settle(work_id, thread, tags)
+        self._state.jobs.settle(work_id, thread, tags)
         self._balance()
 
     def committable(self) -> Committable | None:
         """What to commit now; None while the state is half built. The same again and again while idle."""
-        if not self._live:
+        if not self._reading.live:
             return None
         state = self._state
         lowest = state.backlog.unfinished.lowest()
@@ -330,45 +220,42 @@ class Partition:
 
     def suspended(self) -> None:
         """The partition was revoked. Work under way is nobody's; the state stays for the next assignment."""
-        self._start, self._sought, self._opened, self._paused = None, False, False, False
-        self._state.backlog.close()
-        self._tick_ms = None
+        self._reading.end()
+        self._paused, self._tick_ms = False, None
 
     @property
     def paused(self) -> bool:
         """Fetch nothing more: enough ended threads wait."""
         return self._paused
 
-    @property
-    def _live(self) -> bool:
-        start, state = self._start, self._state
-        return start is not None and not start.in_doubt and state.position >= state.effects_from
-
     def _balance(self) -> None:
         """Pause at a limit, go on at half of it, so that a partition does not flutter."""
-        backlog, limits = self._state.backlog, self._limits
+        backlog, limits, bytes_max = self._state.backlog, self._limits, self._reading.bytes_max or 1
+        if not (self._reading.opened and backlog.waiting):
+            self._paused = False
+            return
         fullest = max(
             backlog.threads / limits.unsettled_max,
-            backlog.texts * TEXTS_SHARE / (self._bytes_max or 1),
-            backlog.bytes * WAITING_SHARE / (self._bytes_max or 1),
+            backlog.texts * TEXTS_SHARE / bytes_max,
+            backlog.bytes * WAITING_SHARE / bytes_max,
             backlog.unfinished.tracked / limits.offsets_max,
         )
-        self._paused = (
-            self._opened and backlog.waiting > 0 and (fullest > 0.5 if self._paused else fullest >= 1)
-        )
+        self._paused = fullest > 0.5 if self._paused else fullest >= 1
+
+    @property
+    def _phase(self) -> Phase:
+        reading = self._reading
+        if reading.start is None:
+            return "away"
+        if reading.live:
+            return "live"
+        return "starting" if reading.start.in_doubt or not reading.sought else "replaying"
 
     def stats(self) -> Stats:
         state = self._state
         oldest = state.memory.threads.oldest()
-        phase: Phase = "replaying"
-        if self._start is None:
-            phase = "away"
-        elif self._live:
-            phase = "live"
-        elif self._start.in_doubt or not self._sought:
-            phase = "starting"
         return Stats(
-            phase,
+            self._phase,
             state.position,
             state.position if oldest is None else oldest.first,
             state.memory.threads.count,

@@ -10,8 +10,17 @@ from typing import Final
 
 from tagger.core.backlog import Backlog
 from tagger.core.chat import Ending, Thread
-from tagger.core.conversation import Conversation
-from tagger.core.event import ChatEnded, ChatStarted, EventReceived, Fact, Ignored, Unreadable, read
+from tagger.core.event import (
+    ChatEnded,
+    ChatStarted,
+    EventReceived,
+    Fact,
+    Ignored,
+    Unreadable,
+    looked_at,
+    skim,
+)
+from tagger.core.jobs import Jobs
 from tagger.core.limits import TIME_MS_MAX, Limits
 from tagger.core.memory import Memory
 from tagger.core.said import FIELD_CHARS_MAX
@@ -29,8 +38,8 @@ class State:
         "_count",
         "_events_max",
         "_limits",
-        "backlog",
         "effects_from",
+        "jobs",
         "last_record_ms",
         "memory",
         "position",
@@ -48,10 +57,15 @@ class State:
         self._limits, self._count = limits, count
         self._events_max, self._bytes_max = limits.thread_events_max, limits.thread_bytes_max
         self.memory = Memory(limits, count, self._ask, self._review, self._is_settled, is_home)
-        self.backlog = Backlog(limits, bytes_max, several=several)
+        self.jobs = Jobs(limits, count, self.memory, Backlog(limits, bytes_max, several=several))
         self.position = 0  # the next offset to fold
         self.effects_from = 0  # what is due below was settled before this assignment
         self.last_record_ms: int | None = None  # the last record's own time
+
+    @property
+    def backlog(self) -> Backlog:
+        """The work of this assignment."""
+        return self.jobs.backlog
 
     def fold(self, records: Iterable[Record], latest_ms: int) -> int | None:
         """Take records, those below the position aside. A time later than `latest_ms` is a clock that is wrong.
@@ -75,7 +89,7 @@ class State:
                 next_moment_ms, clock_ms = memory.newest_ms + _MOMENT_MS, memory.clock_ms
             self.position = position = offset + 1
             self.last_record_ms = at_ms
-            fact = read(record.key, record.value)
+            fact = skim(record.key, record.value)
             if type(fact) is not EventReceived:
                 self._other(fact, offset, at_ms)
                 continue
@@ -84,6 +98,10 @@ class State:
             if thread is None or thread.thread_id != thread_id:
                 thread = threads.get(organization, chat_id, thread_id)
             if thread is None:
+                fact = looked_at(fact)
+                if not isinstance(fact, EventReceived):
+                    self._other(fact, offset, at_ms)
+                    continue
                 if not fields:
                     continue  # nothing was said; who knows no more of a thread looks it up when it ends
                 thread = self._known(organization, chat_id, thread_id, offset, at_ms)
@@ -107,7 +125,7 @@ class State:
         news, grown = thread.begin(fact)
         # Its end may lie below what is read again, or cut off: then what comes now came late, and none will follow.
         thread.asks |= offset < self.effects_from or not thread.trusted(self.memory.trust_ms)
-        self._grew(thread, grown)
+        self.jobs.grew(thread, grown)
         if fact.odd_events:
             news = True
             self._holed(thread, "unreadable")
@@ -186,10 +204,6 @@ class State:
             self._count["text_cut", ""] += 1
         return True
 
-    def _grew(self, thread: Thread, by: int) -> None:
-        self.memory.threads.size += by
-        self.backlog.grew(thread, by)
-
     def _holed(self, thread: Thread, why: str) -> None:
         thread.incomplete, thread.completed = thread.incomplete or why, False
         thread.asks = True
@@ -200,21 +214,6 @@ class State:
         for thread in self.memory.threads:
             self._holed(thread, "gap")
         self.memory.trust_ms = None
-
-    def _add(self, thread: Thread, offset: int, record_ms: int) -> None:
-        alone = not self.backlog.shares.several
-        self.backlog.add(thread, offset, record_ms, self.memory.clock_ms)
-        if alone and self.backlog.shares.several:  # the first may have taken what is the second's
-            for waiting in self.backlog.shares.waiting():
-                self._fit(waiting)
-        self._fit(thread)
-
-    def _fit(self, thread: Thread) -> None:
-        """Beyond its share an organization's ended threads wait as offsets and ids only."""
-        if self.backlog.is_over(thread):
-            self._count["shed", ""] += 1
-            self.memory.strip(thread, "share")
-            self.backlog.lost_text(thread)
 
     def _due(self, thread: Thread, offset: int, at_ms: int) -> None:
         """The thread is to be judged because of this offset, unless an earlier assignment did so."""
@@ -227,7 +226,7 @@ class State:
             # Nothing kept how it began from being cut off: what is here may be repeats, and look whole.
             thread.incomplete, thread.completed = thread.incomplete or "expired", False
         if offset >= self.effects_from:
-            self._add(thread, offset, at_ms)
+            self.jobs.add(thread, offset, at_ms)
             self._count["late", ""] += ending.judged and thread.thread_id != ""
         elif very_late:
             ending.doubted = True  # it may have been forgotten when this came, and nobody asked yet
@@ -239,7 +238,7 @@ class State:
         first_ms = self.memory.time_of(thread.first_record_ms)
         ending = Ending(self.memory.clock_ms, first_ms, ended=False, judged=False)
         self.memory.threads.end(thread, ending)
-        self._add(thread, offset, self.memory.newest_ms)
+        self.jobs.add(thread, offset, self.memory.newest_ms)
         self.memory.look_later(thread)
         return True
 
@@ -248,7 +247,7 @@ class State:
         assert thread.ending is not None, "nothing ended"
         if offset >= self.effects_from:
             thread.ending.doubted = False
-            self._add(thread, offset, self.memory.newest_ms)
+            self.jobs.add(thread, offset, self.memory.newest_ms)
 
     def _is_settled(self, offset: int) -> bool:
         """Whether the committed offset may pass this one."""
@@ -259,66 +258,7 @@ class State:
         """Keep to the limit of memory."""
         self.memory.evict(bytes_max - self.backlog.unfinished.bytes, max(self.position, self.effects_from))
 
-    def unite(self, thread: Thread, chat: ChatStarted) -> Conversation:
-        """What LiveChat has of the thread together with what was seen; it is kept for what may come late."""
-        size = thread.size()
-        more = thread.unite(chat)
-        fits = len(thread.text) + sum(len(field) for event in more for field in event.fields)
-        if thread.events + len(more) > self._limits.thread_events_max or fits > self._limits.thread_bytes_max:
-            thread.completed, thread.incomplete = False, "limit"
-        else:
-            for event in more:
-                thread.add(*event)
-            more = ()
-        if chat.odd_events or chat.active:
-            thread.completed = False
-            thread.incomplete = "unreadable" if chat.odd_events else "still_active"
-        self._grew(thread, thread.size() - size)
-        conversation = thread.conversation(complete=not (chat.odd_events or chat.active), more=more)
-        self._fit(thread)
-        return conversation
-
-    def still_open(self, work_id: int, thread: Thread) -> None:
-        """A thread that fell silent is active, says LiveChat: its end is still to come."""
-        assert thread.ending is not None, "no work"
-        came = bool(thread.ending.waiting)
-        self.backlog.drop(work_id)
-        self.memory.threads.end(thread, None)
-        if came:
-            self.memory.look_later(thread)
-        else:
-            self.memory.forget(thread)
-
-    def settle(self, work_id: int, thread: Thread, tags: Iterable[str]) -> None:
-        """The work is done, these tags were called for."""
-        ending = thread.ending
-        assert ending is not None, "no work"
-        size = thread.size()
-        self.backlog.settle(work_id)
-        ending.decided = tuple(sorted({*ending.decided, *tags}))
-        self._grew(thread, thread.size() - size)
-        self._fit(thread)
-        if thread.thread_id and not ending.ended:
-            ending.ended, ending.at_ms = True, self.memory.clock_ms
-
     def keep(self, effects_from: int, bytes_max: int) -> None:
         """Go on in a new assignment: what was due below `effects_from` is settled, by whomever."""
         self.effects_from = effects_from
-        self.backlog = Backlog(self._limits, bytes_max, several=self.backlog.shares.several)
-        due: list[tuple[int, int, Thread]] = []
-        for thread in list(self.memory.threads):
-            ending = thread.ending
-            if ending is None or not ending.unfinished:
-                continue
-            offsets = ending.handed + ending.waiting
-            ending.handed, ending.waiting, ending.account, ending.held, ending.shed = (), (), None, 0, False
-            ending.judged |= offsets[0] < effects_from
-            if offsets[-1] >= effects_from:
-                rest = [offset for offset in offsets if offset >= effects_from]
-                if not thread.thread_id:  # a range of unreadable records, of which none may be left out
-                    rest = [max(offsets[0], effects_from), offsets[-1]]
-                due += [(offset, ending.record_ms, thread) for offset in rest]
-            elif thread.thread_id and not ending.ended:
-                self.memory.forget(thread)
-        for offset, record_ms, thread in sorted(due, key=lambda each: each[0]):
-            self._add(thread, offset, record_ms)
+        self.jobs.keep(effects_from, bytes_max)

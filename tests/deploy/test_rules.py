@@ -26,6 +26,7 @@ LAG: Final = "tagger_lag_records"
 COMMIT: Final = 'tagger_last_commit_timestamp_seconds{instance="t"}'
 REPLAYING: Final = 'tagger_replaying{instance="t",partition="0"}'
 LAST: Final = "ingest_last_webhook_timestamp_seconds"
+GAPS: Final = 'tagger_gaps_total{reason="believed"}'
 SECRET: Final = 'ingest_refusals_total{reason="secret"}'
 
 
@@ -374,6 +375,13 @@ ROWS: Final = [
         {"tagger_lost_range_total": "0x80 1x20", "tagger_recreated_total": "0x100"},
         {"tagger_lost_range_total": "1x100"},
     ),
+    Row(
+        "RecordsMissing",
+        90,
+        {GAPS: "0x80 1x20", 'tagger_gaps_total{reason="seen"}': "0x80 1x20"},
+        {GAPS: "0x100", 'tagger_gaps_total{reason="seen"}': "0x80 3x20"},
+    ),
+    Row("RecordsMissing", 5, {GAPS: "_ _ 1 1 1 1"}, {GAPS: "_ _ 0 0 0 0"}),
 ]
 
 

@@ -47,6 +47,7 @@ class History:
         self.setting = setting
         self.limits = setting.limits
         self.world = World()
+        self.world.linger_ms = self.limits.linger_s * 1000
         self.world.untrue = bool(setting.faults & UNTRUE)
         self.world.log_is_whole = setting.faults & UNTRUE <= {"poison", "strangers"}
         if "odd_times" in setting.faults:
@@ -212,7 +213,7 @@ class History:
 
     def act(self, a: int, b: int) -> None:
         outcome = ("ok", "ok", "fail", "lost")[b % 4] if "api" in self.setting.faults else "ok"
-        refuses = ("", "a", "xy")[(b >> 4) % 3] if "refusals" in self.setting.faults else ""
+        refuses = (b >> 4) % 3 if "refusals" in self.setting.faults else 0
         self.member.act(a, outcome, refuses)
 
     def commit(self, a: int, b: int) -> None:
@@ -327,7 +328,7 @@ class History:
             self.limits = replace(
                 drawn,
                 unsettled_max=2 + b % 17,
-                offsets_max=5 + b % 31,
+                offsets_max=drawn.offsets_max if "failing" in self.setting.faults else 5 + b % 31,
                 linger_s=drawn.linger_s * (1 + (b >> 5) % 2),
                 chat_idle_s_max=drawn.chat_idle_s_max * (1 + (b >> 6) % 3),
                 chat_age_s_max=drawn.chat_age_s_max * (1 + (b >> 8) % 3),

@@ -141,8 +141,9 @@ class Member:
 
     def doubts(self) -> bool:
         """Whether it saw a gap where it is, and waits to see it again."""
-        start, state = self.partition._start, self.partition._state
-        return start is not None and (start._seen is not None or self.partition._gap[0] == state.position)
+        reading = self.partition._reading
+        start, position = reading.start, reading.state.position
+        return start is not None and (start._seen is not None or reading._gap[0] == position)
 
     def reread(self) -> None:
         """A poll failed: the client may have passed over records."""
@@ -160,6 +161,9 @@ class Member:
             self.works[work.id] = work
             if work.incomplete == "share":  # its text was dropped, so LiveChat's word is all there is
                 self.world.untrue, self.world.log_is_whole = True, False
+            # Before it is known that a chat moved nobody can know that the thread has a part elsewhere.
+            if work.thread.thread_id:
+                self._thread(work).split |= self.world.is_moving(self._thread(work))
             if work.offset < self.assigned_at:
                 raise Violation(f"P2: work at {work.offset}, below {self.assigned_at} where it was assigned")
             key = (work.thread.organization, work.thread.thread_id)
@@ -172,8 +176,11 @@ class Member:
         if held and max(held.values()) > UNDER_WAY_MAX // 2:
             raise Violation(f"P7: one organization has more than its share of what is under way: {held}")
 
-    def act(self, which: int, outcome: str, refuses: str = "") -> None:
-        """One step of one work: ask for the chat, or set its tags and settle it."""
+    def act(self, which: int, outcome: str, refuses: int = 0) -> None:
+        """One step of one work: ask for the chat, or set its tags and settle it.
+
+        `refuses` picks a tag that LiveChat will not have; 0: none.
+        """
         self.take()
         works = [w for w in self.works.values() if w.thread.organization != self.failing or not self.failing]
         if not works:
@@ -195,11 +202,11 @@ class Member:
         tags = judged(work.conversation)
         thread = self._thread(work)
         self._check_work(work)
-        # Before it is known that a chat moved nobody can know that the thread has a part elsewhere.
-        thread.split |= self.world.is_moving(thread)
+        thread.split |= self.world.is_moving(thread)  # as when it was handed out
         self.met["two events made a tag"] += "xy" in tags
-        if refuses and refuses in tags - work.decided - thread.tags:
-            thread.refused_tags.add(refuses)
+        fresh = sorted(tags - work.decided - thread.tags)
+        if refuses and fresh:
+            thread.refused_tags.add(fresh[refuses % len(fresh)])
             self.met["tag refused"] += 1
             self.met["tags partly refused"] += len(tags) > 1
         thread.tags |= tags - work.decided - thread.refused_tags  # as the shell: not those decided before
@@ -260,13 +267,13 @@ class Member:
             raise Violation(f"{thread.thread_id} has events of another thread")
 
     def _check_limits(self) -> None:
-        stats = self.partition.stats()
-        texts = stats.unsettled - stats.shed
-        if texts >= self.limits.unsettled_max and stats.phase == "live" and not stats.paused:
-            raise Violation(f"{texts} threads wait, {self.limits.unsettled_max} may, and it is not paused")
-        waiting = 2 * stats.unsettled_bytes + 1_000 * (stats.unsettled + 1)
-        if stats.bytes > self.bytes_max + waiting:
-            raise Violation(f"{stats.bytes} bytes held, {self.bytes_max} may be")
+        partition, state = self.partition, self.partition._state  # its `stats` would take a tenth of all time
+        backlog, held = state.backlog, state.memory.threads.bytes + state.backlog.unfinished.bytes
+        if backlog.threads >= self.limits.unsettled_max and partition._reading.live and not partition.paused:
+            raise Violation(f"{backlog.threads} wait, {self.limits.unsettled_max} may, and it is not paused")
+        waiting = 2 * backlog.bytes + 1_000 * (backlog.waiting + 1)
+        if held > self.bytes_max + waiting:
+            raise Violation(f"{held} bytes held, {self.bytes_max} may be")
 
     def _others_wait(self) -> bool:
         """Whether anything waits that is not the failing organization's; or nobody else was ever met."""

@@ -11,9 +11,11 @@ from unittest.mock import patch
 
 from tagger.core.backlog import Backlog
 from tagger.core.chat import Thread
+from tagger.core.jobs import Jobs
 from tagger.core.memory import Memory
 from tagger.core.offsets import Hint, Unfinished, encode
 from tagger.core.partition import Partition
+from tagger.core.reading import Reading
 from tagger.core.shares import Shares
 from tagger.core.start import Start
 from tagger.core.state import State
@@ -140,8 +142,8 @@ def _trusting_cut(original: Any) -> Any:
     return cut_at
 
 
-def _live_while_replaying(self: Partition) -> bool:
-    return self._start is not None and not self._start.in_doubt
+def _live_while_replaying(self: Reading) -> bool:
+    return self.start is not None and not self.start.in_doubt
 
 
 def _late_is_open_for_ever(original: Any) -> Any:
@@ -218,7 +220,7 @@ def _late_unjudged(original: Any) -> Any:
     return due
 
 
-def _forget_backlog(self: State, *_: Any) -> None:
+def _forget_backlog(self: Jobs, *_: Any) -> None:
     self.backlog = Backlog(self._limits, 1 << 30, several=False)
 
 
@@ -273,6 +275,10 @@ def _end_while_asked_unseen(original: Any) -> Any:
     return chat_ended
 
 
+def _never_whole(self: Thread, trust_ms: int | None) -> str:
+    return "never_seen"
+
+
 def _undated_trusted(original: Any) -> Any:
     def missing(self: Thread, trust_ms: int | None) -> str | None:
         why: str | None = original(self, trust_ms)
@@ -282,10 +288,10 @@ def _undated_trusted(original: Any) -> Any:
 
 
 def _still_open_forgets(original: Any) -> Any:
-    def still_open(self: State, work_id: int, thread: Thread) -> None:
+    def still_open(self: Jobs, work_id: int, thread: Thread) -> None:
         original(self, work_id, thread)
         if not thread.gone:
-            self.memory.forget(thread)
+            self._memory.forget(thread)
 
     return still_open
 
@@ -297,15 +303,15 @@ def _set_back_unnoticed(original: Any) -> Any:
     return continues
 
 
-def _decided_forgotten(self: State, work_id: int, thread: Thread, *_: Any) -> None:
+def _decided_forgotten(self: Jobs, work_id: int, thread: Thread, *_: Any) -> None:
     assert thread.ending is not None
     size, thread.ending.decided = thread.size(), ()
-    self._grew(thread, thread.size() - size)
+    self.grew(thread, thread.size() - size)
 
 
 def _gap_believed_at_once(original: Any) -> Any:
-    def doubt(self: Partition, to: int) -> Any:
-        self._gap = (self._state.position, to)
+    def doubt(self: Reading, to: int) -> Any:
+        self._gap = (self.state.position, to)
         return original(self, to)
 
     return doubt
@@ -364,13 +370,13 @@ MUTANTS: Final = (
     ),
     Mutant("one too many is committed", Unfinished, "lowest", _one_too_many),
     Mutant("replay_from is over open threads only", Threads, "oldest", _only(lambda t: t.ending is None)),
-    Mutant("a half-built state is committed", Partition, "_live", lambda _: property(_live_while_replaying)),
+    Mutant("a half-built state is committed", Reading, "live", lambda _: property(_live_while_replaying)),
     Mutant("a missing hint is trusted", Start, "_look_back", _instead(_trust_missing_hint)),
     Mutant(
         "replay has effects",
         State,
         "_due",
-        lambda _: lambda s, thread, offset, ms: s._add(thread, offset, ms),
+        lambda _: lambda s, thread, offset, ms: s.jobs.add(thread, offset, ms),
     ),
     Mutant("a zombie's commit counts", Log, "commit", _instead(_commit_unfenced)),
     Mutant("a lost seek is not noticed", Start, "first", _first_without_doubt, where="lost_seek"),
@@ -410,7 +416,7 @@ MUTANTS: Final = (
     Mutant("half a conversation is taken for whole", Thread, "conversation", _always_whole),
     Mutant("a clock's jump is believed", Memory, "pass_to", _believe_jumps),
     Mutant("what comes late is not judged", State, "_due", _late_unjudged),
-    Mutant("kept state forgets what was due", State, "keep", _after(_forget_backlog)),
+    Mutant("kept state forgets what was due", Jobs, "keep", _after(_forget_backlog)),
     Mutant("two organizations share a chat", Threads, "get", _any_organization),
     Mutant("an unknown author is an agent", Thread, "missing", _author_needless),
     Mutant("the end of an unknown thread is dropped", State, "_chat_ended", _unknown_end_dropped),
@@ -424,10 +430,11 @@ MUTANTS: Final = (
         _end_while_asked_unseen,
         where="ends_while_asked",
     ),
+    Mutant("LiveChat is asked for what is whole", Thread, "missing", _instead(_never_whole)),
     Mutant("a thread without `created_at` is trusted", Thread, "missing", _undated_trusted),
     Mutant(
         "what came while LiveChat was asked is dropped",
-        State,
+        Jobs,
         "still_open",
         _still_open_forgets,
         where="ends_while_asked",
@@ -439,8 +446,8 @@ MUTANTS: Final = (
         _set_back_unnoticed,
         where="reset",
     ),
-    Mutant("what was decided is forgotten", State, "settle", _after(_decided_forgotten)),
-    Mutant("a gap is believed at once", Partition, "_doubt", _gap_believed_at_once, where="passed_over"),
+    Mutant("what was decided is forgotten", Jobs, "settle", _after(_decided_forgotten)),
+    Mutant("a gap is believed at once", Reading, "_doubt", _gap_believed_at_once, where="passed_over"),
     Mutant("a gap cuts nothing", State, "torn", _instead(_gap_harmless), where="hole"),
     Mutant("what begins in a gap is trusted", State, "torn", _gap_trusted, where="hole"),
     Mutant("one organization takes all that may be under way", Shares, "next", _takes_all_slots),

@@ -151,6 +151,7 @@ class World:
         self.threads: dict[tuple[str, str], Thread] = {}  # by organization and thread id
         self.later: list[tuple[int, Thread, str, Event | None]] = []  # webhooks that are still on their way
         self.gets = 0  # get_chat calls for threads that ended
+        self.linger_ms = 1 << 62  # so long after its end, by the records' times, a thread may still be known
         self.untrue = False  # something happened that makes asking LiveChat right
         self.log_is_whole = True  # whatever is in the log reaches the tagger
 
@@ -240,7 +241,10 @@ class World:
 
     def _append(self, thread: Thread, action: str, event: Event | None) -> None:
         log = self.log_of(thread)
-        offset = log.shift + self.append(log, thread.key, webhook(thread, action, event)).offset
+        record = self.append(log, thread.key, webhook(thread, action, event))
+        offset = log.shift + record.offset
+        if thread.end_offset is not None:
+            self.untrue |= abs(record.timestamp - thread.end_ms) > self.linger_ms
         if action == "incoming_chat":
             thread.begin_offset = offset if thread.begin_offset is None else thread.begin_offset
             for first in thread.events[: thread.initial]:

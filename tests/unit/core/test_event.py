@@ -108,6 +108,10 @@ def test_every_other_documented_webhook_is_ignored() -> None:
     [
         webhook("incoming_chat", {"chat": get_chat("tagger-sample-T", chat="tagger-sample-1")}),
         webhook("incoming_event", {"chat_id": "tagger-sample-1", "thread_id": "T", "event": message("1")}),
+        webhook(
+            "incoming_event", {"chat_id": "tagger-sample-1", "thread_id": "T", "event": message("1" * 300)}
+        ),
+        webhook("incoming_event", {"chat_id": "tagger-sample-1", "thread_id": "T", "event": "odd"}),
         webhook("chat_deactivated", {"chat_id": "tagger-sample-1", "thread_id": "T"}),
     ],
 )

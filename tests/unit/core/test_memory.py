@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from tagger.core import chat as chat_module
 from tagger.core.chat import Ending, Thread
 from tagger.core.event import ChatStarted
 from tagger.core.limits import Limits
@@ -62,7 +63,9 @@ class Remembering:
 
 
 @pytest.fixture
-def remembering() -> Remembering:
+def remembering(monkeypatch: pytest.MonkeyPatch) -> Remembering:
+    # The cache is the process's, and may grow just while a test measures.
+    monkeypatch.setattr(chat_module, "_shared", str)
     return Remembering()
 
 

@@ -1,5 +1,7 @@
 """One assigned partition, as the shell around it sees it: records in, work out, and what may be committed."""
 
+import gc
+import tracemalloc
 from dataclasses import replace
 from typing import Any, Final
 
@@ -505,6 +507,18 @@ def test_samples_and_other_webhooks_are_counted(log: Log) -> None:
     assert (counted(partition, "ignored", "sample"), counted(partition, "ignored", "action")) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("chat", "name", "reason"),
+    [("tagger-sample-1", "ignored", "sample"), ("C" * 300, "unreadable", "id too long")],
+)
+def test_of_a_chat_that_is_none_an_event_makes_no_thread(log: Log, chat: str, name: str, reason: str) -> None:
+    for number in range(3):
+        log.says(message(f"T_{number}"), chat=chat)
+    partition = begun(log)
+    assert counted(partition, name, reason) == 3
+    assert {work.kind for work in partition.work(10)} <= {"unreadable"}
+
+
 def test_too_many_ended_threads_pause_the_partition_until_half_of_them_are_settled(log: Log) -> None:
     for number in range(LIMITS.unsettled_max):
         log.ends(str(number), chat=str(number))
@@ -830,34 +844,51 @@ def test_a_flood_of_forged_names_takes_one_share_more(log: Log) -> None:
     assert len(names) < 100
 
 
-def test_an_organization_cannot_fill_what_pauses_a_partition_before_it_is_parked(log: Log) -> None:
-    """15 minutes at 300 ends a second, at a hundredth of the size."""
+def begins_and_ends(log: Log, organization: str, number: int, *, after_s: float) -> None:
+    """A thread of twenty messages of eighty characters, with ids like LiveChat's."""
+    chat, thread = f"PJ{number:08d}", f"KJ{number:08d}"
+    customer = f"{number:08d}-f8df-4364-8059-649c35c9ed0c"
+    users = [{"id": customer, "type": "customer"}]
+    said = [message(f"{thread}_{place}", "x" * 80, customer) for place in range(20)]
+    body = {"id": thread, "created_at": "2033-01-01T00:00:00Z", "events": said, "access": {"group_ids": [0]}}
+    began = {"chat": {"id": chat, "users": users, "thread": body}}
+    log.write(webhook("incoming_chat", began, organization), chat=chat, after_s=after_s)
+    ended = {"chat_id": chat, "thread_id": thread}
+    log.write(webhook("chat_deactivated", ended, organization), chat=chat, after_s=0)
+
+
+@pytest.mark.parametrize("of_others", [0, 3], ids=["all of it", "two thirds of it"])
+def test_an_organization_cannot_fill_what_pauses_a_partition_before_it_is_parked(
+    log: Log, of_others: int
+) -> None:
+    """15 minutes at 300 ends a second, at a hundredth of the size; one in so many is of others, and done at once."""
     limits = Limits()
     limits = replace(limits, unsettled_max=limits.unsettled_max // 100, offsets_max=limits.offsets_max // 100)
-    partition = begun(log, limits=limits, bytes_max=PLENTY // 100)
     ends_of(log, "small", "a")
+    stuck = "390e44e6-f1e6-0368c-z6ddb-74g14508c2ex"
     for number in range(2_700):
-        chat, thread, customer = (
-            f"PJ{number:08d}",
-            f"KJ{number:08d}",
-            f"{number:08d}-f8df-4364-8059-649c35c9ed0c",
-        )
-        users = [{"id": customer, "type": "customer"}]
-        said = [message(f"{thread}_{place}", "x" * 80, customer) for place in range(20)]
-        body = {
-            "id": thread,
-            "created_at": "2033-01-01T00:00:00Z",
-            "events": said,
-            "access": {"group_ids": [0]},
-        }
-        organization = "390e44e6-f1e6-0368c-z6ddb-74g14508c2ex"
-        began = {"chat": {"id": chat, "users": users, "thread": body}}
-        log.write(webhook("incoming_chat", began, organization), chat=chat, after_s=0.3)
-        ended = {"chat_id": chat, "thread_id": thread}
-        log.write(webhook("chat_deactivated", ended, organization), chat=chat, after_s=0)
-    read(partition, log, 5_401)
-    assert (partition.stats().unsettled, partition.paused) == (2_701, False)
-    assert partition.stats().bytes < PLENTY // 100 // 2
+        whose = "small" if of_others and number % of_others == 0 else stuck
+        begins_and_ends(log, whose, number, after_s=1 / 3)
+    gc.collect()
+    tracemalloc.start()
+    partition = Partition(limits)
+    partition.begin(None, "", 0, log.end, bytes_max=PLENTY // 100)
+    partition.sought()
+    under_way = 0
+    for first in range(0, log.end, 20):
+        partition.receive(log.records[first : first + 20], log.now_ms)
+        for work in partition.work(100 - under_way):
+            if work.thread.organization == "small":
+                partition.settled(work.id, NO_TAGS)
+            else:
+                under_way += 1  # for ever
+        assert not partition.paused
+    gc.collect()
+    allocated = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    stats = partition.stats()
+    assert (stats.unsettled, stats.position) == (1_800 if of_others else 2_700, log.end)
+    assert allocated <= stats.bytes <= PLENTY // 100
 
 
 def test_unreadable_records_that_follow_each_other_are_one_work_that_names_them_all(log: Log) -> None:

@@ -1,0 +1,156 @@
+"""Of two organizations in a partition one fails for a quarter of an hour: the other one must not notice.
+
+The real partition, worker and client on virtual time, so seconds here are LiveChat's, and no machine's.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from random import Random
+from types import SimpleNamespace
+from typing import Any, Final
+from unittest.mock import patch
+
+import orjson
+from aiokafka import TopicPartition
+
+from tagger import worker as worker_module
+from tagger.core.decision import Decision
+from tagger.core.limits import Limits
+from tagger.core.partition import Partition
+from tagger.livechat.client import Client
+from tagger.worker import Worker
+from tests.simulation.calls.history import _Silent
+from tests.simulation.calls.setting import Chat, Setting, Trouble
+from tests.simulation.calls.virtual import run
+from tests.simulation.calls.world import File, LiveChat, Topics
+from tests.simulation.world import START_MS, Record
+
+FAILS_S: Final = 60.0  # from then on the token of `big` is refused
+ENDS_S: Final = 900.0  # a little later its chats are parked
+WORKS_MAX: Final = 40
+LIMITS: Final = Limits(unsettled_max=60)
+BIG_A_SECOND: Final = 3
+SMALL_EVERY_S: Final = 5
+
+
+def chats() -> list[Chat]:
+    ends = [
+        Chat("big", f"B{number}", number / BIG_A_SECOND, ("t",))
+        for number in range(int(ENDS_S) * BIG_A_SECOND)
+    ]
+    ends += [
+        Chat("small", f"S{number}", number * SMALL_EVERY_S, ("t",))
+        for number in range(int(ENDS_S) // SMALL_EVERY_S)
+    ]
+    return sorted(ends, key=lambda chat: chat.at)
+
+
+def always() -> Generator[int, None, Decision]:
+    """Every chat calls for the tag `t`, and that is clear at once."""
+    yield from ()
+    return Decision(("t",), (), (), "hash")
+
+
+@dataclass(slots=True)
+class Told:
+    """What could be seen of the partition, second by second."""
+
+    most_under_way: Counter[str] = field(default_factory=Counter)
+    paused: int = 0
+    most_waiting: int = 0
+
+
+class Tagger:
+    """One partition with its worker, as the consumer drives them."""
+
+    def __init__(self, livechat: LiveChat, setting: Setting) -> None:
+        loop = asyncio.get_running_loop()
+        self.livechat, self.told = livechat, Told()
+        self.topics = Topics(livechat)
+        self.client = Client(
+            File(livechat, setting.organizations), clock=loop.time, rng=Random(1), transport=livechat
+        )
+        keywords: Any = SimpleNamespace(judge=SimpleNamespace(rules=(), pieces=lambda *_: always()))
+        names: Any = {"webhooks_topic": "w", "decisions_topic": "d", "parked_topic": "p"}
+        topics: Any = self.topics
+        self.worker = Worker(keywords, self.client, topics, dry_run=False, **names)
+        self.partition = Partition(LIMITS)
+        self.partition.begin(None, "", 0, 0, bytes_max=1 << 30)
+        self.partition.sought()
+        self.assigned: Any = SimpleNamespace(tp=TopicPartition("w", 0), state=self.partition, closed=False)
+        self.under_way: dict[asyncio.Task[None], str] = {}
+        self.log: list[Record] = []
+        self.folded = 0
+
+    def ends(self, chat: Chat) -> None:
+        """The chat's whole life comes to the log."""
+        ids = {"chat_id": chat.id, "thread_id": "T"}
+        thread = {"id": "T", "created_at": "2033-01-01T00:00:00Z", "events": []}
+        began = {"chat": {"id": chat.id, "users": [], "thread": thread}}
+        for action, payload in (("incoming_chat", began), ("chat_deactivated", ids)):
+            value = {"action": action, "organization_id": chat.organization, "payload": payload}
+            at_ms = START_MS + int(chat.at * 1000)
+            self.log.append(Record(len(self.log), at_ms, None, orjson.dumps(value)))
+
+    def beat(self) -> None:
+        """What the consumer does in a second."""
+        now_ms = START_MS + int(self.livechat.now() * 1000)
+        if not self.partition.paused:
+            self.partition.receive(self.log[self.folded :], now_ms)
+            self.folded = len(self.log)
+        self.partition.tick(now_ms, len(self.log), self.folded)
+        self.pump()
+        self.told.paused += self.partition.paused
+        self.told.most_waiting = max(self.told.most_waiting, self.partition.stats().unsettled)
+
+    def pump(self) -> None:
+        for work in self.partition.work(WORKS_MAX - len(self.under_way)):
+            task = asyncio.create_task(self.worker.settle(self.assigned, work))
+            self.under_way[task] = work.thread.organization
+            task.add_done_callback(self._done)
+        self.told.most_under_way |= Counter(self.under_way.values())
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        del self.under_way[task]
+        if not task.cancelled():
+            task.result()
+            self.pump()
+
+
+async def quarter_of_an_hour(*, fails: bool) -> tuple[Told, dict[str, list[float]]]:
+    """What was seen, and how long each organization's chats waits from their end to their tag."""
+    all_chats = chats()
+    trouble = Trouble("revoked", FAILS_S, ENDS_S, "big", 1.0, "authentication", None)
+    setting = Setting(1, ["big", "small"], False, all_chats, [trouble] if fails else [])
+    livechat = LiveChat(setting)
+    tagger = Tagger(livechat, setting)
+    came = iter([*all_chats, None])
+    chat = next(came)
+    while livechat.now() < ENDS_S:
+        while chat is not None and chat.at <= livechat.now():
+            tagger.ends(chat)
+            chat = next(came)
+        tagger.beat()
+        await asyncio.sleep(1)
+    for task in tagger.under_way:
+        task.cancel()
+    await tagger.client.close()
+    waits: dict[str, list[float]] = {"big": [], "small": []}
+    for one in all_chats:
+        if (one.id, "t") in livechat.tags:
+            waits[one.organization].append(livechat.tags[one.id, "t"] - one.at)
+    return tagger.told, waits
+
+
+def test_an_organization_whose_work_is_never_done_holds_its_share_and_delays_nobody() -> None:
+    with patch.object(worker_module, "log", _Silent()), patch.object(worker_module, "metrics", _Silent()):
+        _, well = run(quarter_of_an_hour(fails=False))
+        told, waits = run(quarter_of_an_hour(fails=True))
+    assert len(waits["big"]) < 0.1 * len(well["big"])
+    assert len(waits["small"]) == len(well["small"]) == len(range(0, int(ENDS_S), SMALL_EVERY_S))
+    assert max(waits["small"]) <= max(well["small"]) + 1.0
+    assert told.most_under_way["big"] <= WORKS_MAX // 2
+    assert told.paused == 0
+    assert told.most_waiting > 10 * LIMITS.unsettled_max
