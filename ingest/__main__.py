@@ -1,6 +1,5 @@
 """The command `ingest`: reads the environment, serves until SIGTERM, and says why where it cannot."""
 
-import asyncio
 import sys
 from importlib.metadata import version
 
@@ -38,7 +37,7 @@ def _help() -> str:
     )
 
 
-async def _main(settings: IngestSettings, stopping: asyncio.Event) -> int:
+async def _main(settings: IngestSettings, stopping: runtime.Stopping) -> int:
     try:
         service = Service(settings)
     except SpoolError as error:
@@ -49,7 +48,7 @@ async def _main(settings: IngestSettings, stopping: asyncio.Event) -> int:
         sys.stderr.write(f"{problem}\n")
         await service.close()
         return 2
-    return await service.serve(stopping)
+    return await service.serve(stopping, stopping.hurry)
 
 
 @click.command(help=_help())

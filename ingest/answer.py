@@ -30,7 +30,8 @@ class Answer(web.StreamResponse):
         if transport is None or transport.is_closing():
             raise ConnectionResetError
         transport.write(self._head + _date() + b"\r\n\r\n" + self._content)
-        if request.protocol.writing_paused:  # so many are unread: nothing more is handled until some are read
+        # So many are unread: nothing more is handled until some are read.
+        if transport.get_write_buffer_size() and request.protocol.writing_paused:
             await request.writer.drain()
         return None
 

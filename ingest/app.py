@@ -11,7 +11,7 @@ answer of its connection, except where the secret was right and nothing but stor
 
 import asyncio
 import time
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from aiohttp import web
@@ -19,6 +19,7 @@ from aiohttp import web
 from ingest import delivery
 from ingest.answer import Answer
 from ingest.connection import Connection
+from ingest.incoming_body import whole
 from ingest.metrics import Metrics
 from ingest.settings import WebhookSecrets
 from ingest.store import Store
@@ -83,61 +84,58 @@ class App:
         finally:
             self.in_hand -= 1
         status = 200 if refusal is None else self._refuse(refusal)
-        whole = request.content.is_eof()  # else the rest of the body would be read as the next request
+        came = request.content.is_eof()  # all of it; else the rest would be read as the next request
         welcome = refusal is None or refusal.reason in NOT_STORED
-        stays = welcome and whole and request.keep_alive and not self.stopping
+        stays = welcome and came and request.keep_alive and not self.stopping
         return (self._keeping if stays else self._closing)[status]
 
     async def _try(self, request: web.BaseRequest) -> delivery.Refuse | None:
         """Take one request in; None: it is answered 200."""
-        content, headers = request.content, request.headers
+        content = request.content
+        refusal = self._judge_head(request)
+        if refusal is not None:
+            return refusal
+        # The usual case: the body came with the head.
+        body = whole(content) if content.is_eof() else await self._rest(request, request.protocol)
+        if isinstance(body, delivery.Refuse):
+            return body
+        received_at_ms = time.time_ns() // 1_000_000
+        webhook = delivery.read(body, self._secrets(), received_at_ms, self._organizations)
+        if isinstance(webhook, delivery.Refuse):
+            return webhook
+        self.last_webhook_ms = received_at_ms
+        connection: Any = request.protocol
+        if isinstance(webhook, delivery.Ignore):
+            self._metrics.webhooks.count(webhook.action, "ignored")
+            connection.may_yield()
+            return None
+        size = len(webhook.record.value)
+        self.bytes_in_hand += size
+        connection.stay()
+        try:
+            outcome = await self._store.keep(webhook.record)
+        finally:
+            self.bytes_in_hand -= size
+            connection.may_yield()
+        if webhook.mended:
+            self._metrics.mended.inc()
+        self._metrics.webhooks.count(webhook.action, outcome)
+        return None if outcome in STORED else delivery.Refuse(503, outcome)
+
+    def _judge_head(self, request: web.BaseRequest) -> delivery.Refuse | None:
+        headers = request.headers
         refusal = delivery.read_head(
             request.method,
             request.raw_path,
             headers.get("Content-Type", ""),
             headers.get("Content-Encoding", ""),
-            None if content.is_eof() else request.content_length,
+            None if request.content.is_eof() else request.content_length,
         )
-        if refusal is not None:
-            return refusal
-        if self.in_hand > IN_HAND_MAX or self.bytes_in_hand > IN_HAND_BYTES_MAX:
+        if refusal is None and (self.in_hand > IN_HAND_MAX or self.bytes_in_hand > IN_HAND_BYTES_MAX):
             return delivery.Refuse(503, "busy")
-        connection = request.protocol
-        assert isinstance(connection, Connection)
-        if content.is_eof():
-            body: bytes | delivery.Refuse = content.read_nowait()  # the usual case: it came with the head
-        else:
-            body = await self._rest(request, connection)
-        if isinstance(body, delivery.Refuse):
-            return body
-        received_at_ms = time.time_ns() // 1_000_000
-        verdict = delivery.read(body, self._secrets(), received_at_ms, self._organizations)
-        if isinstance(verdict, delivery.Refuse):
-            return verdict
-        self.last_webhook_ms = received_at_ms
-        if isinstance(verdict, delivery.Ignore):
-            self._metrics.webhook(verdict.action, "ignored").inc()
-            connection.may_yield()
-            return None
-        connection.stay()
-        try:
-            return await self._keep(verdict)
-        finally:
-            connection.may_yield()
+        return refusal
 
-    async def _keep(self, webhook: delivery.Keep) -> delivery.Refuse | None:
-        if webhook.mended:
-            self._metrics.mended.inc()
-        size = len(webhook.record.value)
-        self.bytes_in_hand += size
-        try:
-            outcome = await self._store.keep(webhook.record)
-        finally:
-            self.bytes_in_hand -= size
-        self._metrics.webhook(webhook.action, outcome).inc()
-        return None if outcome in STORED else delivery.Refuse(503, outcome)
-
-    async def _rest(self, request: web.BaseRequest, connection: Connection) -> bytes | delivery.Refuse:
+    async def _rest(self, request: web.BaseRequest, connection: Any) -> bytes | delivery.Refuse:
         """A body that did not come with its head: within a time, and never more of it than the limit."""
         if request.headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")

@@ -6,11 +6,7 @@ HTTP is answered 400 with nothing of it quoted. It never looks into a body.
 """
 
 import asyncio
-import ctypes
-import resource
 import socket
-import struct
-import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final, cast
@@ -19,6 +15,7 @@ import structlog
 from aiohttp import web
 
 from ingest.incoming_body import IncomingBody, ends_with, of_request
+from ingest.listening_socket import files_allowed, let_nobody_in
 
 CONNECTIONS_MAX: Final = 4_000  # LiveChat comes through a proxy over some dozens; each costs about 30 kB
 FILES_OF_OUR_OWN: Final = 100  # the spool, Kafka's connections, libraries
@@ -41,7 +38,6 @@ BODY_BYTES_MAX: Final = 1024 * 1024  # of a body that is read on after its refus
 CHUNKING_BYTES_MAX: Final = 1024  # that chunks may add to a body of any size: 150 of them, and beside that
 CHUNK_BYTES_MIN: Final = 512  # a chunk for each so many bytes; proxies make them of 4 KiB and more
 BACKLOG: Final = 1_024  # connections that the kernel may queue while the loop is busy
-SO_ATTACH_FILTER: Final = 26  # of Linux; Python's socket module does not name it
 LOOK_S: Final = 1.0  # how often the slow are looked for
 
 log = structlog.get_logger()
@@ -50,7 +46,7 @@ log = structlog.get_logger()
 class Connection(web.RequestHandler):
     """One connection. aiohttp bounds neither the time of a head or of an answer nor what chunks cost: done here."""
 
-    __slots__ = ("_body", "_deaf", "_door", "_head_bytes", "_head_since", "_open", "_unread_since")
+    __slots__ = ("_body", "_deaf", "_door", "_head_bytes", "_head_since", "_open", "_rank", "_unread_since")
 
     def __init__(self, door: "Door", **options: Any) -> None:
         super().__init__(door, loop=door.loop, **options)
@@ -61,6 +57,7 @@ class Connection(web.RequestHandler):
         self._head_since = door.loop.time()  # when the head that is awaited began; 0 while none has
         self._head_bytes = 0
         self._unread_since = 0.0  # since when answers lie here; 0 while none do
+        self._rank = door.strangers  # where it stands, unless it stays
 
     def connection_made(self, made: asyncio.BaseTransport) -> None:
         door, transport = self._door, cast(asyncio.Transport, made)  # uvloop's is no subclass of it
@@ -70,7 +67,8 @@ class Connection(web.RequestHandler):
             return
         self._open = transport
         door.count += 1
-        door.strangers[self] = None
+        self._rank = door.strangers
+        self._rank[self] = None
         transport.set_write_buffer_limits(high=UNREAD_BYTES_MAX)
         super().connection_made(transport)
 
@@ -84,14 +82,14 @@ class Connection(web.RequestHandler):
 
     def stay(self) -> None:
         """It yields to nobody until `may_yield`: what it sent has the secret and is being stored."""
-        self._door.strangers.pop(self, None)
-        self._door.known.pop(self, None)
+        self._rank.pop(self, None)
 
     def may_yield(self) -> None:
         """It sent the secret and is answered: it yields after all strangers, and after those that rest longer."""
         if self._open is not None:
-            self.stay()
-            self._door.known[self] = None
+            self._rank.pop(self, None)
+            self._rank = known = self._door.known
+            known[self] = None
 
     def cut(self, reason: str) -> None:
         """Close it at once, whatever lies unread; the reason is one of `ingest_connections_closed_total`."""
@@ -119,10 +117,10 @@ class Connection(web.RequestHandler):
         """Have it parsed, and keep account of what came: a whole head, more of a body, or more of a head."""
         if self._deaf:
             return
-        requests, body = self._request_count, self._body
+        requests = self._request_count
         super().data_received(piece)
+        body = self._body
         if self._request_count != requests and self._messages:
-            self._head_bytes, self._head_since = 0, 0.0
             self._take_head(piece)
         elif body is None:
             self._head_goes_on(len(piece))
@@ -130,7 +128,8 @@ class Connection(web.RequestHandler):
             body.wire += len(piece)
             if body.stream.is_eof():
                 self._body = None
-                self._look_behind(body.stream, body.length is None, piece)
+                if not ends_with(piece, body.stream, body.length is None):
+                    self._head_goes_on(0)
             elif body.wire > BODY_BYTES_MAX:
                 self.cut("body")
             elif body.length is None and not self._reading_paused and body.chunking() > _chunking_max(body):
@@ -140,21 +139,18 @@ class Connection(web.RequestHandler):
         """A head has come, mostly with all of its body."""
         message: Any  # what is no HTTP has another type
         message, stream = self._messages[-1]
-        self._body = None
+        self._body, self._head_bytes, self._head_since = None, 0, 0.0
         if not stream.is_eof():
             self._body = of_request(message, stream)
         elif stream.total_bytes:
-            self._look_behind(stream, message.chunked, piece)
+            if not ends_with(piece, stream, message.chunked):
+                self._head_goes_on(0)
         elif (error := getattr(message, "exc", None)) is not None:
             self._deaf = True
             error.__traceback__ = None  # it holds what was received, and points in a circle
 
-    def _look_behind(self, stream: Any, chunked: bool, piece: bytes) -> None:
-        """Whether more came behind a body that is whole: a part of a head, which has a deadline."""
-        if not ends_with(piece, stream, chunked):
-            self._head_goes_on(0)
-
     def _head_goes_on(self, size: int) -> None:
+        """A part of a head has come, maybe behind a body: from now on it has a deadline."""
         self._head_bytes += size
         self._head_since = self._head_since or self._loop.time()
         if self._head_bytes > HEAD_BYTES_MAX:
@@ -251,7 +247,9 @@ class Door(web.Server):
         shared           other processes may listen at the same port (SO_REUSEPORT)
         connections_max  None: as many as the process can have
         """
-        self.count_max = connections_max or min(CONNECTIONS_MAX, _files_allowed() - FILES_OF_OUR_OWN)
+        self.count_max = connections_max or min(
+            CONNECTIONS_MAX, files_allowed(CONNECTIONS_MAX + FILES_OF_OUR_OWN) - FILES_OF_OUR_OWN
+        )
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=shared)
         self._socket.setblocking(False)
@@ -270,7 +268,7 @@ class Door(web.Server):
         """Stop so that nobody is cut off: closing a listening socket resets the connections in its queue."""
         if self._socket is None or self._listening is None:
             return
-        _let_nobody_in(self._socket)
+        let_nobody_in(self._socket)
         self._listening.close()
         with suppress(BlockingIOError):
             while True:
@@ -287,23 +285,3 @@ class Door(web.Server):
         """Close what is still open."""
         await self.stop_listening()
         await self.shutdown(timeout=1.0)
-
-
-def _files_allowed() -> int:
-    """How many files this process may open, raised as far as it is allowed to: each connection is one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS_MAX + FILES_OF_OUR_OWN
-    if soft < wanted:
-        soft = min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return soft
-
-
-def _let_nobody_in(listening: socket.socket) -> None:
-    """Have the kernel drop what comes for the socket: senders try again a second later and find it closed."""
-    if sys.platform == "linux":
-        program = ctypes.create_string_buffer(
-            struct.pack("HBBI", 0x06, 0, 0, 0)
-        )  # BPF: return 0 bytes, always
-        filter_ = struct.pack("HP", 1, ctypes.addressof(program))  # struct sock_fprog of one instruction
-        listening.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filter_)

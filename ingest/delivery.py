@@ -6,9 +6,9 @@ whatever can be kept is kept: only what no record can be keyed by is malformed.
 It never raises for what a body can hold, and no reason holds anything of it.
 """
 
-import hmac
 import re
 from collections.abc import Sequence
+from hmac import compare_digest
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -16,6 +16,7 @@ import orjson
 from ingest import topic
 
 PATH: Final = "/webhooks/livechat"
+JSON: Final = "application/json"
 BODY_BYTES_MAX: Final = 256 * 1024  # a message's text ends at 16 KiB; a chat begun with many is not 100 KiB
 RECORD_BYTES_MAX: Final = 512 * 1024  # numbers can grow when written anew; Kafka's own limit is 1 MiB
 KEY_BYTES_MAX: Final = (
@@ -74,6 +75,7 @@ _ESCAPE: Final = re.compile(
     rb"\\(?:(\\|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
 _SECRET_KEY: Final = b'"secret_key"'
+_SECRET_PLAIN: Final = b'"secret_key":"'  # without blanks, as nearly everybody writes it
 _SECRET: Final = re.compile(
     rb'[ \t\r\n]*+:[ \t\r\n]*+("(?:[^"\\]++|\\.)*+")', re.DOTALL
 )  # what stands behind it
@@ -110,14 +112,14 @@ def read_head(
     method: str, target: str, content_type: str, content_encoding: str, length: int | None
 ) -> Refuse | None:
     """Judge a request before its body is read, in this order: target, method, declared bytes, type, encoding."""
-    if _path(target) != PATH:
+    if target != PATH and _path(target) != PATH:
         return Refuse(404, "path")
     if method != "POST":
         return Refuse(405, "method")
     if length is not None and length > BODY_BYTES_MAX:
         return Refuse(413, "body_too_large")
     # Parameters are not looked at: JSON is UTF-8 whatever a charset says (RFC 8259 §8.1).
-    if content_type.partition(";")[0].strip().lower() != "application/json":
+    if content_type != JSON and content_type.partition(";")[0].strip().lower() != JSON:
         return Refuse(415, "content_type")
     if content_encoding and content_encoding.strip().lower() != "identity":
         return Refuse(415, "content_encoding")
@@ -152,7 +154,8 @@ def read(
     if not isinstance(envelope, dict):
         return Refuse(401, "secret")
     given = envelope.pop("secret_key", None)
-    if given != told and not _is_secret(given, secrets):
+    given = given.encode() if isinstance(given, str) else b""
+    if given != told and not _is_secret(given, secrets):  # most often it is the one that was found
         return Refuse(401, "secret")
     if organizations is not None and topic.organization_of(envelope) not in organizations:
         return Refuse(401, "other_organization")
@@ -167,37 +170,38 @@ def read(
     return verdict
 
 
-def _find_secret(body: bytes, secrets: tuple[bytes, ...]) -> tuple[str | None, str]:
+def _find_secret(body: bytes, secrets: tuple[bytes, ...]) -> tuple[bytes | None, str]:
     """(a right secret that stands anywhere in the body as a `secret_key`, or None; why there is none).
 
     What is searched for is the name, which everybody knows. To search for the secrets themselves would tell them:
     how long that takes depends on what of them the body holds.
     """
-    at = body.find(_SECRET_KEY)
-    if at < 0:
-        return None, "no_secret"
-    tried = 0
-    while at >= 0 and tried < SECRETS_TRIED_MAX:
-        tried += 1
+    at = body.find(_SECRET_PLAIN)
+    if at >= 0:  # the usual case; where it is not the right one, there is time to look closer
+        at += len(_SECRET_PLAIN)
+        told = body[at : body.find(b'"', at, at + SECRET_BYTES_MAX + 1)]
+        if _is_secret(told, secrets):
+            return told, ""
+    at, reason = 0, "no_secret"
+    for _ in range(SECRETS_TRIED_MAX):
+        at = body.find(_SECRET_KEY, at)
+        if at < 0:
+            break
         at += len(_SECRET_KEY)
         told = _text_behind(body, at)
         if _is_secret(told, secrets):
             return told, ""
-        at = body.find(_SECRET_KEY, at)
-    return None, "secret"
+        reason = "secret"
+    return None, reason
 
 
-def _text_behind(body: bytes, at: int) -> str | None:
-    """What the JSON string says that stands behind a name; None where there is none."""
-    start = at + 2
-    plain = body[start : body.find(b'"', start, at + _SECRET_SPAN)] if body.startswith(b':"', at) else b"\\"
+def _text_behind(body: bytes, at: int) -> bytes:
+    """What the JSON string says that stands behind a name, as bytes of UTF-8; b"" where there is none."""
+    literal = _SECRET.match(body, at, at + _SECRET_SPAN)
     try:
-        if b"\\" not in plain:  # the usual case: no blanks, no escapes
-            return plain.decode()
-        literal = _SECRET.match(body, at, at + _SECRET_SPAN)
-        return None if literal is None else str(orjson.loads(literal[1]))
+        return b"" if literal is None else str(orjson.loads(literal[1])).encode()
     except ValueError:  # it is neither UTF-8 nor JSON
-        return None
+        return b""
 
 
 _NOT_JSON: Final = object()
@@ -216,16 +220,15 @@ def _parse(body: bytes) -> tuple[Any, bool]:
         return _NOT_JSON, False
 
 
-def _is_secret(given: object, secrets: Sequence[bytes]) -> bool:
+def _is_secret(told: bytes, secrets: Sequence[bytes]) -> bool:
     """Compare with every secret, each in constant time and none left out: time tells nothing about them.
 
     LiveChat proves itself by a secret in the body; there is no signature.
     https://platform.text.com/docs/management/webhooks
     """
-    told = given.encode() if isinstance(given, str) else b""
     right = False
     for secret in secrets:
-        right |= hmac.compare_digest(told, secret)
+        right |= compare_digest(told, secret)
     return right
 
 

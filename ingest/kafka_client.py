@@ -140,3 +140,8 @@ def _abort_connections(client: Any) -> None:
     for connection in client._conns.values():
         if connection._writer is not None:  # a frozen broker never reads what a clean close would wait for
             connection._writer.transport.abort()
+
+
+def error_of(done: asyncio.Future[Any]) -> BaseException | None:
+    """What became of a send: None where it was acknowledged."""
+    return asyncio.CancelledError() if done.cancelled() else done.exception()

@@ -14,17 +14,16 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from aiokafka.partitioner import murmur2
 
 from ingest.flights import Flights
-from ingest.kafka_client import FOR_GOOD, end, new_producer
+from ingest.kafka_client import FOR_GOOD, end, error_of, new_producer
 from ingest.metrics import Metrics
+from ingest.partitioner import partition_of
 from ingest.waiting import Waiting
 
 # A flush costs up to half a millisecond of CPU whatever it holds, most of it by partition. So the first record of
@@ -45,15 +44,8 @@ RETIRE_S: Final = 10.0  # a producer that was given up may still deliver; after 
 RETIRING_MAX: Final = 1  # producers beside the one in use: each has connections to every broker
 TELL_EVERY_S: Final = 10.0  # that Kafka cannot be reached
 LOOK_S: Final = 0.25  # how often time is looked at
-KEYS_REMEMBERED: Final = 65_536  # a chat's key comes 20 times on average, and hashing it costs 9 µs; 10 MB
 
 log = structlog.get_logger()
-key_hash = lru_cache(KEYS_REMEMBERED)(murmur2)
-
-
-def partition_of(key: bytes, partitions: int) -> int:
-    """As Kafka's own default partitioner chooses, so that other producers of the topic agree."""
-    return int(key_hash(key) & 0x7FFFFFFF) % partitions
 
 
 class Producer:
@@ -104,7 +96,8 @@ class Producer:
             self._unplaced.append(waiting)
         else:
             self._flights.put(partition_of(waiting.record.key, self._partitions), waiting)
-            self._flush_soon()
+            if self._timer is None:
+                self._flush_soon()
 
     def _flush_soon(self) -> None:
         if self._timer is None:
@@ -143,7 +136,7 @@ class Producer:
                 self._landed(kafka, partition, records, error)
                 return
             sent.add_done_callback(
-                lambda done, p=partition, r=records: self._landed(kafka, p, r, _error_of(done))
+                lambda done, p=partition, r=records: self._landed(kafka, p, r, error_of(done))
             )
 
     def _landed(
@@ -302,7 +295,3 @@ class Producer:
             for task in pending:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
-
-
-def _error_of(done: asyncio.Future[Any]) -> BaseException | None:
-    return asyncio.CancelledError() if done.cancelled() else done.exception()

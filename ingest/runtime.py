@@ -1,22 +1,15 @@
-"""How any process of ours starts and stops: settings, logs, signals, health and metrics, Kafka's address.
+"""What any process of ours is made of: its settings and Kafka's address here, the rest taken from its neighbours.
 
-It promises that everything wrong with the settings is told at once, and that a process that stops says why.
+It promises that everything wrong with the settings is told at once.
 It never shows a secret's value, and it is the one place that reads the environment.
 """
 
-import asyncio
-import errno
-import gc
 import os
-import signal
-import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Literal, NoReturn, TypeVar, get_args
+from typing import Any, Final, Literal, TypeVar, get_args
 
-import structlog
-import uvloop
 from pydantic import Field, FilePath, PrivateAttr, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -25,10 +18,16 @@ from ingest import kafka_settings
 from ingest.admin import AdminServer as AdminServer  # noqa: PLC0414
 from ingest.admin import Health as Health  # noqa: PLC0414
 from ingest.logs import configure_logs as configure_logs  # noqa: PLC0414
+from ingest.process import Stopping as Stopping  # noqa: PLC0414
+from ingest.process import cannot_listen as cannot_listen  # noqa: PLC0414
+from ingest.process import collect_garbage_seldom as collect_garbage_seldom  # noqa: PLC0414
+from ingest.process import has_terminal as has_terminal  # noqa: PLC0414
+from ingest.process import run as run  # noqa: PLC0414
+from ingest.process import stop as stop  # noqa: PLC0414
 from ingest.supervision import Tasks as Tasks  # noqa: PLC0414
 from ingest.supervision import closed as closed  # noqa: PLC0414
+from ingest.supervision import unless_told as unless_told  # noqa: PLC0414
 
-GARBAGE_OBJECTS_MAX: Final = 50_000  # new objects before cycles are looked for; about 10 MB at worst
 SECRET_REREAD_S: Final = 1.0  # a file is looked at this often at most: cheap, and rotation never waits longer
 
 S = TypeVar("S", bound="Settings")
@@ -229,58 +228,3 @@ def read_settings(settings_class: type[S]) -> S | list[str]:
         return list(problems.values())
     settings._files.update(files)
     return list(problems.values()) or settings
-
-
-def stop(message: str) -> NoReturn:
-    """End the process with exit code 2 (usage or I/O) and a text for the person who started it."""
-    sys.stderr.write(message + "\n")
-    raise SystemExit(2)
-
-
-def cannot_listen(name: str, host: str, port: int, error: OSError) -> str:
-    """What to tell where the address that NAME_HOST and NAME_PORT give cannot be had."""
-    known = error.errno in errno.errorcode  # asyncio puts the address into its own text, once more
-    reason = os.strerror(error.errno) if known and error.errno is not None else error.strerror
-    return f"Cannot listen on {host}:{port} ({name}_HOST, {name}_PORT): {reason}."
-
-
-def run(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
-    """Run a service to its exit code, 1 for what should not happen; SIGTERM, SIGINT and SIGHUP set the event."""
-    numbers = [signal.SIGTERM, signal.SIGINT]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # `nohup` asked for it to be ignored
-        numbers.append(signal.SIGHUP)
-
-    async def serve() -> int:
-        stopping = asyncio.Event()
-        for number in numbers:
-            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-        return await main(stopping)
-
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(serve())
-    # The last stop: Python would print its text, which may hold content; aiokafka leaks CancelledErrors.
-    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
-        structlog.get_logger().error("stopped by an error", exc_info=error)
-        return 1
-
-
-def has_terminal() -> bool:
-    """Whether a terminal controls this process: one that closes ends its processes by SIGHUP."""
-    try:
-        with Path("/dev/tty").open("rb", buffering=0):
-            return True
-    except OSError:
-        return False
-
-
-def collect_garbage_seldom() -> None:
-    """Leave what is there now out of the search for cycles, and search the rest seldom.
-
-    What a request or a chat leaves is freed by counting references. Searching everything for cycles took 7 µs
-    a request in `ingest`, and stops `tagger` for 0.1 s with 100,000 keywords in force. To be called again
-    when something large has come to stay. A connection that was open for long leaves a cycle when it closes, and
-    is old by then: so all is searched at last, once in ten million new objects.
-    """
-    gc.freeze()
-    gc.set_threshold(GARBAGE_OBJECTS_MAX, 20, 10)

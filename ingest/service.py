@@ -11,7 +11,7 @@ from ingest import topic_check
 from ingest.app import App
 from ingest.connection import Door
 from ingest.metrics import Metrics
-from ingest.runtime import AdminServer, Health, Tasks, advice, cannot_listen
+from ingest.runtime import AdminServer, Health, Tasks, advice, cannot_listen, unless_told
 from ingest.settings import IngestSettings, WebhookSecrets
 from ingest.spool import Spool
 from ingest.store import KEEP_S, Store
@@ -111,10 +111,10 @@ class Service:
             return cannot_listen(name, host, port, error)
         return None
 
-    async def serve(self, stopping: asyncio.Event) -> int:
-        """Serve until told to stop, then stop; the exit code."""
+    async def serve(self, stopping: asyncio.Event, hurry: asyncio.Event | None = None) -> int:
+        """Serve until told to stop, then stop, at once where there is a hurry; the exit code."""
         await stopping.wait()
-        await self._wind_down()
+        await unless_told(hurry or asyncio.Event(), self._wind_down())
         await self.close()
         return 0
 

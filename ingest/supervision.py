@@ -8,7 +8,7 @@ one (they cancel tasks of their own and wait for them).
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -19,6 +19,7 @@ CANCEL_S: Final = 1.0  # for a call that was cancelled to end
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
 Run = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -112,3 +113,17 @@ async def closed(closing: Awaitable[object], deadline_s: float) -> BaseException
         task.cancel()
         raise
     return asyncio.CancelledError() if task.cancelled() else task.exception()
+
+
+async def unless_told(told: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """Wait for something, but no longer than until the event is set: None then, and the work is cancelled."""
+    task, telling = asyncio.create_task(work), asyncio.create_task(told.wait())
+    try:
+        await asyncio.wait({task, telling}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        task.cancel()
+        await asyncio.wait({task}, timeout=CANCEL_S)
+        return None
+    finally:
+        telling.cancel()

@@ -80,14 +80,14 @@ def encode(envelope: Mapping[str, Any], organization: str, chat_id: str, receive
         envelope = {name: field for name, field in envelope.items() if name != "secret_key"}
     value = orjson.dumps(envelope)
     action = str(envelope["action"]).encode()
-    headers = (("action", action), ("received_at_ms", str(received_at_ms).encode()))
+    headers = (("action", action), ("received_at_ms", b"%d" % received_at_ms))
     return Record(record_key(organization, chat_id), value, headers)
 
 
 def holds_secret(value: bytes, secrets: tuple[bytes, ...]) -> bool:
     """Whether one of the webhook's secrets stands in a record's value, by chance or by design."""
     for written in _written(secrets):  # noqa: SIM110  # any() is slower, and this is done for every webhook
-        if written in value:
+        if value.find(written) >= 0:  # `in` takes half as long again: it tries a number first
             return True
     return False
 

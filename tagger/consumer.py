@@ -21,7 +21,7 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import IllegalStateError
 from aiokafka.partitioner import murmur2
 
-from ingest.runtime import Tasks, closed
+from ingest.runtime import Tasks, closed, unless_told
 from ingest.topic import record_key
 from tagger import metrics
 from tagger.assigned import Assigned as Assigned  # noqa: PLC0414  # others take both from here
@@ -108,8 +108,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         await self._kafka.start()
         self._kafka.subscribe([self.topic], listener=self)
 
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Read until told to stop, then drain, commit and leave the group."""
+    async def run(self, stopping: asyncio.Event, hurry: asyncio.Event | None = None) -> None:
+        """Read until told to stop, then drain, commit and leave the group; in a hurry nothing is drained."""
         for name, part in {
             "poll": self.polling.run,
             "mend": self.polling.mend,
@@ -123,7 +123,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         self.preparing.stopping = True
         for assigned in self.assigned.values():
             assigned.ready = False
-        await self._drain(STOP_DRAIN_S)
+        await unless_told(hurry or asyncio.Event(), self._drain(STOP_DRAIN_S))
         await self.tasks.stop()
         await self.commits.commit(self.assigned.values(), STOP_COMMIT_S)
         cancelled = self._close_all()

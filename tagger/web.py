@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from ingest.runtime import Health, Tasks
 from tagger.consumer import Assigned, Consumer, now_ms
 from tagger.core.partition import Stats
-from tagger.core.watchdog import Watchdog
+from tagger.core.watchdog import Standing, Watchdog
 from tagger.keywords import Keywords
 from tagger.livechat.client import Client
 from tagger.metrics import FAILING, LIVECHAT_GAUGES, PARTITION_GAUGES, STATE_COUNTERS, STATE_REASONS
@@ -23,21 +23,33 @@ def health_of(  # noqa: PLR0913, PLR0917 - the parts of the service
     consumer: Consumer, client: Client, keywords: Keywords, dog: Watchdog, tasks: Tasks, now: float
 ) -> Health:
     """`now` is monotonic, in seconds."""
-    mine = list(consumer.assigned.values())
     health = Health(notes=client.health())
     for name, error_type in sorted((consumer.tasks.failing() | tasks.failing()).items()):
         health.notes.append(f"The task {name} ended ({error_type}) and is started again: the log says why.")
     _about_the_group(consumer, health, now)
-    stuck_s = dog.stuck_s(
-        now,
-        progress=(consumer.rebalanced_at, [(a.tp.partition, a.state.stats().position) for a in mine]),
-        waiting=sum(max(0, a.log_end - a.state.stats().position) for a in mine if a.unreadable is None),
-        in_flight=sum(len(a.tasks) for a in mine),
-    )
-    if stuck_s is not None:
-        health.live.append(f"Nothing was read for {stuck_s:.0f} s while records wait: restart this process.")
+    _about_what_stands_still(consumer, dog, health, now)
     _about_keywords(keywords, health)
     return health
+
+
+def _about_what_stands_still(consumer: Consumer, dog: Watchdog, health: Health, now: float) -> None:
+    stuck = dog.look(now, {number: _standing(consumer, a) for number, a in consumer.assigned.items()})
+    if stuck.whole:
+        seconds = max(stuck.seconds.values())
+        health.live.append(f"Nothing was read for {seconds:.0f} s while records wait: restart this process.")
+        return
+    for number, seconds in sorted(stuck.seconds.items()):
+        health.notes.append(
+            f"Nothing was read of partition {number} for {seconds:.0f} s while records wait, though other partitions "
+            "move: restart this process if it stays so."
+        )
+
+
+def _standing(consumer: Consumer, assigned: Assigned) -> Standing:
+    stats = assigned.state.stats()
+    excused = assigned.unreadable is not None or stats.paused  # said elsewhere
+    waiting = 0 if excused else max(0, assigned.log_end - stats.position)
+    return Standing((consumer.rebalanced_at, stats.position), waiting, len(assigned.tasks))
 
 
 def _about_keywords(keywords: Keywords, health: Health) -> None:

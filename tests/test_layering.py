@@ -95,6 +95,7 @@ SHARED: Final = (
 )
 SPEAK_KAFKA: Final = (
     "ingest.kafka_client",  # what producers of both services share
+    "ingest.partitioner",  # its hash of a key
     "ingest.producer",
     "ingest.topic_watch",  # in both services, too
     "tagger.producer",

@@ -1,5 +1,6 @@
 """What must be true of the repository's files as they are, whoever wrote them."""
 
+import importlib
 import re
 import subprocess
 import tomllib
@@ -101,3 +102,8 @@ def test_all_locks_agree(lock: str) -> None:
 
 def test_the_image_gets_nothing_that_was_not_tested() -> None:
     assert pins("requirements.txt").items() <= pins("requirements-dev.txt").items()
+
+
+@pytest.mark.parametrize("soak", sorted(path.parent.name for path in ROOT.glob("tests/soak/*/__main__.py")))
+def test_a_soak_can_still_be_started(soak: str) -> None:
+    importlib.import_module(f"tests.soak.{soak}.__main__")  # nobody starts one for weeks

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
 import structlog
@@ -26,6 +26,7 @@ from ingest.runtime import (
     load,
     run,
     stop,
+    unless_told,
 )
 from ingest.topic_watch import TopicWatch
 from tagger import metrics
@@ -56,7 +57,6 @@ CLOSE_S: Final = 2.0
 
 TROUBLE_LOOK_S: Final = 1.0
 
-T = TypeVar("T")
 log = structlog.get_logger()
 
 
@@ -78,7 +78,7 @@ def command(show_settings: bool) -> None:
     settings = load(RunSettings)
     configure_logs(settings.log_level, settings.log_format)
     who, keywords = service_equipment(settings)
-    raise SystemExit(run(lambda stopping: serve(stopping, settings, keywords, who)))
+    raise SystemExit(run(lambda stopping: serve(stopping, settings, keywords, who, stopping.hurry)))
 
 
 class Requests:
@@ -91,8 +91,17 @@ class Requests:
         metrics.API_SECONDS.labels(method=method).observe(seconds)
 
 
-async def serve(stopping: asyncio.Event, settings: RunSettings, keywords: Keywords, who: Credentials) -> int:
-    """Compose the parts, run until told to stop, take them apart. The exit code."""
+async def serve(
+    stopping: asyncio.Event,
+    settings: RunSettings,
+    keywords: Keywords,
+    who: Credentials,
+    hurry: asyncio.Event | None = None,
+) -> int:
+    """Compose the parts, run until told to stop, take them apart. The exit code.
+
+    hurry  told a second time: work under way is left to the next owner of its partition
+    """
     client, producer = Client(who, settings.livechat_api_url, Requests()), Producer(settings.client_options())
     worker = Worker(
         keywords,
@@ -141,7 +150,7 @@ async def serve(stopping: asyncio.Event, settings: RunSettings, keywords: Keywor
         announce_stored(keywords)
         await unless_told(stopping, joined(consumer))
         if not stopping.is_set():
-            await consumer.run(stopping)
+            await consumer.run(stopping, hurry)
     finally:
         await tasks.stop()
         await consumer.close()
@@ -149,24 +158,6 @@ async def serve(stopping: asyncio.Event, settings: RunSettings, keywords: Keywor
             await closed(close(), CLOSE_S)
     log.info("stopped")
     return 0
-
-
-async def unless_told(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """Wait for something, but no longer than until we are told to stop: None then."""
-    task, told = asyncio.create_task(work), asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        await closed(_ended(task), CLOSE_S)
-        return None
-    finally:
-        told.cancel()
-
-
-async def _ended(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    await asyncio.wait({task})
 
 
 def reload_on_signals(keywords: Keywords) -> None:

@@ -182,6 +182,22 @@ ROWS: Final = [
         {'tagger_standing_still{partition="1"}': "1 0x9"},
     ),
     Row(
+        "PartitionNotRead",
+        11,
+        {
+            'tagger_log_end_offset{partition="1"}': "50+1x19",
+            'tagger_position{partition="1"}': "40x19",
+            'tagger_paused{partition="1"}': "0x19",
+            'tagger_standing_still{partition="1"}': "0x19",
+        },
+        {
+            'tagger_log_end_offset{partition="1"}': "50+1x19",
+            'tagger_position{partition="1"}': "40+1x19",  # it lags, but moves
+            'tagger_paused{partition="1"}': "0x19",
+            'tagger_standing_still{partition="1"}': "0x19",
+        },
+    ),
+    Row(
         "GroupUnstable",
         12,
         {'tagger_put_out_of_group_total{instance="t"}': "0+1x20"},

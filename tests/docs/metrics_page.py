@@ -28,7 +28,9 @@ class Row(NamedTuple):
 
 
 def of_ingest() -> list[Row]:
-    return sorted({*_made_by_prometheus_client(vars(ingest.metrics.Metrics()).values())})
+    name, meaning = ingest.metrics.WEBHOOKS
+    webhooks = Row(f"{name}_total", "counter", ("action", "result"), meaning)
+    return sorted({*_made_by_prometheus_client(vars(ingest.metrics.Metrics()).values()), webhooks})
 
 
 def of_tagger() -> list[Row]:

@@ -6,6 +6,7 @@ import aiohttp
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+PATIENCE_S: Final = 10  # LiveChat's own with an answer; for what measures, not for what waits
 SECRET: Final = "right"
 
 

@@ -2,18 +2,20 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
 import orjson
 import pytest
 
-from ingest import producer
+from ingest import producer, runtime
 from ingest import store as stores
 from ingest.service import Service
+from ingest.settings import IngestSettings
 from ingest.spool import Spool
 from tagger.simulator.broker import EmbeddedBroker
-from tests.deadline import until
+from tests.deadline import DEADLINE_S, until
 from tests.integration.ingest.conftest import Services
 from tests.integration.ingest.sender import Sender, assert_nothing_lost, event, records
 
@@ -269,3 +271,17 @@ async def test_a_disk_that_cannot_be_read_does_not_keep_webhooks_from_kafka(
         assert set(sender.statuses) == {200}
     await until(lambda: service.store.spool is not None and service.store.spool.count == 0)
     assert_nothing_lost(sender.stored, await records(broker.bootstrap, unique))
+
+
+async def test_who_is_told_to_stop_twice_waits_for_nothing(
+    environment: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.service.FIRST_TRY_S", 0.01)
+    environment("127.0.0.1:1")
+    service = Service(runtime.load(IngestSettings), listen_on_s=10**6)
+    assert await service.open() is None
+    stopping, hurry = asyncio.Event(), asyncio.Event()
+    stopping.set()
+    hurry.set()
+    async with asyncio.timeout(DEADLINE_S):
+        assert await service.serve(stopping, hurry) == 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingest.producer import partition_of
+from ingest.partitioner import partition_of
 from ingest.topic import record_key
 from tagger import polling
 from tagger.batches import Batch, reading

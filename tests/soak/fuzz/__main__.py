@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tagger.simulator.broker import EmbeddedBroker
 from tests.integration.ingest.process import Process
-from tests.integration.ingest.sender import SECRET
-from tests.integration.ingest.test_fuzz import GOOD, PATIENCE_S, STATUS, answer_to, requests
+from tests.integration.ingest.sender import PATIENCE_S, SECRET
+from tests.integration.ingest.test_fuzz import GOOD, STATUS, answer_to, requests
 
 ROUND: Final = 500  # requests between two looks at the time and at memory
 ALLOWED: Final = frozenset({100, 200, 400, 401, 404, 405, 408, 413, 415})

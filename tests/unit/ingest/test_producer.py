@@ -3,7 +3,7 @@
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 
-from ingest.producer import key_hash, partition_of
+from ingest.partitioner import key_hash, partition_of
 from ingest.topic import record_key
 
 

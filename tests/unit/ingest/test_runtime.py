@@ -164,6 +164,25 @@ def test_a_signal_sets_the_event_and_the_exit_code_is_the_services(number: signa
     assert runtime.run(main) == 7
 
 
+@pytest.mark.parametrize(
+    ("numbers", "hurried"),
+    [
+        ([signal.SIGTERM], False),
+        ([signal.SIGTERM, signal.SIGTERM], True),
+        ([signal.SIGINT, signal.SIGTERM], True),
+        ([signal.SIGTERM, signal.SIGHUP], False),
+    ],
+)
+def test_who_is_told_to_stop_twice_hurries(numbers: list[signal.Signals], hurried: bool) -> None:
+    async def main(stopping: runtime.Stopping) -> int:
+        for number in numbers:
+            stopping.tell(number)
+        assert stopping.is_set()
+        return int(stopping.hurry.is_set())
+
+    assert runtime.run(main) == hurried
+
+
 def test_an_error_ends_the_process_with_1_and_its_text_is_told_to_nobody(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from ingest import supervision
-from ingest.supervision import Tasks, closed
+from ingest.supervision import Tasks, closed, unless_told
 
 
 @pytest.fixture(autouse=True)
@@ -104,3 +104,10 @@ async def test_who_closes_a_client_can_be_cancelled() -> None:
     closing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await closing
+
+
+async def test_what_is_waited_for_ends_when_somebody_tells() -> None:
+    told = asyncio.Event()
+    asyncio.get_running_loop().call_soon(told.set)
+    assert await unless_told(told, asyncio.sleep(10**6, "late")) is None
+    assert await unless_told(asyncio.Event(), asyncio.sleep(0, "in time")) == "in time"
