@@ -10,7 +10,8 @@ from typing import Final, Literal
 from ingest.topic import record_key
 from tagger.consumer import now_ms
 from tagger.core.chat import conversation_of
-from tagger.core.event import ChatStarted, chat_of
+from tagger.core.event import chat_of
+from tagger.core.facts import ChatStarted
 from tagger.core.parked import Item, Resolved, refused_again, resolved_record
 from tagger.core.reconcile import last_event_ms
 from tagger.livechat.calls import Done, Refused, Wait, get_chat, tag_thread

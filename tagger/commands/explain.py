@@ -11,8 +11,9 @@ import orjson
 from tagger.core.chat import conversation_of
 from tagger.core.conversation import Author, Conversation, Said, ThreadKey
 from tagger.core.decision import Judge
-from tagger.core.event import ChatStarted, Restricted, chat_of
+from tagger.core.event import chat_of
 from tagger.core.explain import Kind, Line, as_json, as_lines
+from tagger.core.facts import ChatStarted, Restricted
 from tagger.offline import config_option, load, placeholder_option, stop
 
 # A chat of LiveChat's longest thread, as JSON; a longer line is no chat.

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from tagger.core.conversation import Conversation, Said, ThreadKey
-from tagger.core.event import ChatStarted, Event
+from tagger.core.facts import ChatStarted, Event
 
 if TYPE_CHECKING:
     from tagger.core.shares import Account

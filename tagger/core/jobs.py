@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from tagger.core.backlog import Backlog
 from tagger.core.chat import Thread
 from tagger.core.conversation import Conversation
-from tagger.core.event import ChatStarted
+from tagger.core.facts import ChatStarted
 from tagger.core.limits import Limits
 from tagger.core.memory import Memory
 

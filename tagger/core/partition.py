@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tagger.core.chat import Thread
-from tagger.core.event import ChatStarted, chat_of
+from tagger.core.event import chat_of
+from tagger.core.facts import ChatStarted
 from tagger.core.limits import TEXTS_SHARE, WAITING_SHARE, Limits
 from tagger.core.offsets import NOTHING_TRUSTED_MS, Hint, encode
 from tagger.core.reading import Reading

@@ -15,7 +15,8 @@ import orjson
 
 from tagger.core.chat import conversation_of
 from tagger.core.conversation import Conversation, ThreadKey
-from tagger.core.event import ChatStarted, Restricted, Unreadable, chat_of, milliseconds
+from tagger.core.event import chat_of, milliseconds
+from tagger.core.facts import ChatStarted, Restricted, Unreadable
 
 # LiveChat delivers within about a minute, clocks differ, and a decision takes its time: what ended later than
 # this before the oldest unfinished record may be on its way.

@@ -10,16 +10,8 @@ from typing import Final
 
 from tagger.core.backlog import Backlog
 from tagger.core.chat import Ending, Thread
-from tagger.core.event import (
-    ChatEnded,
-    ChatStarted,
-    EventReceived,
-    Fact,
-    Ignored,
-    Unreadable,
-    looked_at,
-    skim,
-)
+from tagger.core.event import looked_at, skim
+from tagger.core.facts import ChatEnded, ChatStarted, EventReceived, Fact, Ignored, Unreadable
 from tagger.core.jobs import Jobs
 from tagger.core.limits import TIME_MS_MAX, Limits
 from tagger.core.memory import Memory

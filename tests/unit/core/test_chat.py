@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tagger.core.chat import AUTHORS_MAX, Thread, conversation_of
 from tagger.core.conversation import Said, ThreadKey
-from tagger.core.event import ChatStarted, Event, chat_of
+from tagger.core.event import chat_of
+from tagger.core.facts import ChatStarted, Event
 from tests.unit.core.log import AGENT, CUSTOMER, START_MS, get_chat, message
 
 KEY: Final = ThreadKey("org", "C", "T")

@@ -8,17 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagger.core.event import (
-    ChatEnded,
-    ChatStarted,
-    Event,
-    EventReceived,
-    Ignored,
-    Restricted,
-    Unreadable,
-    chat_of,
-    read,
-)
+from tagger.core.event import chat_of, read
+from tagger.core.facts import ChatEnded, ChatStarted, Event, EventReceived, Ignored, Restricted, Unreadable
 from tests.unit.core.log import AGENT, CUSTOMER, get_chat, message, webhook
 
 SAMPLES: Final = Path(__file__).parents[2] / "samples" / "webhooks"

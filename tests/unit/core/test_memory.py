@@ -11,7 +11,7 @@ import pytest
 
 from tagger.core import chat as chat_module
 from tagger.core.chat import Ending, Thread
-from tagger.core.event import ChatStarted
+from tagger.core.facts import ChatStarted
 from tagger.core.limits import Limits
 from tagger.core.memory import Memory
 from tests.unit.core.log import START_MS

@@ -7,7 +7,8 @@ import pytest
 
 from tagger.core.chat import conversation_of
 from tagger.core.decision import Judge
-from tagger.core.event import ChatStarted, chat_of
+from tagger.core.event import chat_of
+from tagger.core.facts import ChatStarted
 from tagger.core.rule import RuleSet
 from tagger.core.rules import parse
 from tagger.core.ruletest import run_tests
