@@ -88,6 +88,6 @@ class Retry:
         if chat.active:
             return Tried(item, "waits", "LiveChat still calls the thread active")
         _, outcome = await self._repair.settle(
-            conversation_of(chat), last_event_ms(answer.value), item.identity.source
+            conversation_of(chat), last_event_ms(answer.value), item.identity.source, purpose="tag"
         )
         return None if outcome else Tried(item, "waits", "LiveChat does not answer")

@@ -20,7 +20,7 @@ from tagger.core.records import Outcome, Source, decision_record, outcome_of, pa
 from tagger.deciding import Deciding
 from tagger.equipment import equipment
 from tagger.keywords import Keywords
-from tagger.livechat.calls import Call, Done, GivenUp, tag_thread
+from tagger.livechat.calls import Call, Done, GivenUp, Purpose, tag_thread
 from tagger.livechat.client import Client
 from tagger.livechat.credentials import Credentials
 from tagger.producer import COMMAND_PATIENCE_S, Producer
@@ -53,14 +53,22 @@ class Repair:
         return await self._deciding.decide(self._judge(), conversation, ended_at_ms)
 
     async def settle(
-        self, conversation: Conversation, ended_at_ms: int, source: Source | None = None
+        self,
+        conversation: Conversation,
+        ended_at_ms: int,
+        source: Source | None = None,
+        *,
+        purpose: Purpose = "reconcile",
     ) -> tuple[Decision, Outcome | None]:
-        """Judge, tag, record. None: LiveChat did not answer in time, nothing is recorded, come again."""
+        """Judge, tag, record. None: LiveChat did not answer in time, nothing is recorded, come again.
+
+        `purpose` is what the calls are counted as.
+        """
         thread, decision = conversation.thread, await self.decide(conversation, ended_at_ms)
         refused = 0
         if not self.dry_run:
             wanted = [tag for tag in decision.tags if tag not in conversation.tags]
-            answers = await asyncio.gather(*(self._perform(thread, tag) for tag in wanted))
+            answers = await asyncio.gather(*(self._perform(thread, tag, purpose) for tag in wanted))
             for tag, answer in zip(wanted, answers, strict=True):
                 if answer is None:
                     return decision, None
@@ -95,9 +103,9 @@ class Repair:
             decision.tags, complete=conversation.complete, late=False, decided=frozenset(), refused=refused
         )
 
-    async def _perform(self, thread: ThreadKey, tag: str) -> Done | GivenUp | None:
+    async def _perform(self, thread: ThreadKey, tag: str, purpose: Purpose) -> Done | GivenUp | None:
         call = tag_thread(thread.chat_id, thread.thread_id, tag)
-        answer = await in_time(self._client, thread.organization, call)
+        answer = await in_time(self._client, thread.organization, call, purpose)
         if answer is not None:
             metrics.TAGS.labels(result="set" if isinstance(answer, Done) else "refused").inc()
         return answer
@@ -116,11 +124,11 @@ class Repair:
         metrics.PARKED.labels(error_type=why.error_type).inc()
 
 
-async def in_time(client: Client, organization: str, call: Call) -> Done | GivenUp | None:
+async def in_time(client: Client, organization: str, call: Call, purpose: Purpose) -> Done | GivenUp | None:
     """Perform a call behind all live ones; None where that takes longer than CALL_DEADLINE_S."""
     try:
         async with asyncio.timeout(CALL_DEADLINE_S):
-            return await client.perform(organization, call, background=True, purpose="reconcile")
+            return await client.perform(organization, call, background=True, purpose=purpose)
     except TimeoutError:
         return None
 

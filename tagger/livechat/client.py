@@ -12,9 +12,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
-from typing import Final, Protocol
+from typing import Final
 
-from tagger.livechat.auth import Authorization
 from tagger.livechat.calls import Call, Done, GivenUp, Purpose, Refused, Wait, failed, purpose_of
 from tagger.livechat.circuit import back_off_s
 from tagger.livechat.credentials import Credentials
@@ -24,30 +23,18 @@ from tagger.livechat.gate import Gate, Place, Standing
 from tagger.livechat.lane import Lane, chat_of, is_limit
 from tagger.livechat.pace import Pace
 from tagger.livechat.probes import Probes
+from tagger.livechat.requests import Measure, Requests
 from tagger.livechat.transport import Connections, Transport
 
 API_URL: Final = "https://api.livechatinc.com/v3.6"
 LANES_MAX: Final = 10_000  # credentials with a pace of their own; the idle ones go first, about 3 KB each
-REGIONS_MAX: Final = 10_000  # organizations whose region is known; the one not called for longest goes first
 REDIRECTS_MAX: Final = 2  # regions may point at each other
-ALONE: Final = 2  # calls that went through; one of them may have been sent before
+# A call that is answered that it comes too fast, though others go through, is held for the reason by itself when
+# that is less likely than this, at the share of calls that are answered so; which is taken for no less, and no more.
+ALONE_BY_CHANCE, ALONE_SHARE_MIN, ALONE_SHARE_MAX = 0.001, 0.05, 0.9
 ASK_TRIES: Final = 4  # over some seconds: a hiccup is not worth a person's attention, an outage is
 FINAL: Final = frozenset({"authentication", "no_credentials", UNAVAILABLE})  # no hiccups: not asked again
 COMPLAINTS_MAX: Final = 10  # organizations named in one report
-
-
-class Measure(Protocol):
-    """Hears of every request; `result` is "done" or one of the error types of `errors.ALL`.
-
-    `purpose` is None for what a person sets up.
-    """
-
-    def on_request(self, method: str, result: str, seconds: float, purpose: Purpose | None) -> None: ...
-
-
-class _Unmeasured:
-    def on_request(self, method: str, result: str, seconds: float, purpose: Purpose | None) -> None:
-        pass
 
 
 @dataclass(slots=True)
@@ -60,11 +47,18 @@ class _Work:
     place: Place
     trial: Trial = field(default_factory=Trial)
     redirects: int = 0
-    went: int | None = None  # of the lane's calls, when this one was answered first that it comes too fast
+    went: int = -1  # of the lane's calls, when this one was answered last that it comes too fast
+    singled_out: int = 0  # how often it was, though others went through since it was before
+    alone: bool = False  # it comes too fast whatever happens: it is no limit, but this call
 
-    def is_alone(self, lane: Lane) -> bool:
-        """Whether others went through between such answers: it is no limit, but this call."""
-        return self.went is not None and lane.went >= self.went + ALONE
+    def limited(self, lane: Lane) -> None:
+        """It was answered that it comes too fast: a limit would hit others as often."""
+        if self.went < 0:
+            lane.first_tried(refused=True)
+        self.singled_out += lane.went > self.went
+        self.went = lane.went
+        share = min(ALONE_SHARE_MAX, max(ALONE_SHARE_MIN, lane.refused))
+        self.alone = share**self.singled_out < ALONE_BY_CHANCE
 
     @property
     def chat(self) -> str:
@@ -85,14 +79,12 @@ class Client:
         rng: Random | None = None,
         transport: Transport | None = None,
     ) -> None:
-        self._credentials, self._api_url = credentials, api_url.rstrip("/")
-        self._measure = measure or _Unmeasured()
+        self._credentials = credentials
         self._clock, self._sleep, self._rng = clock, sleep, rng or SystemRandom()
-        self._transport = transport or Connections()
+        self._requests = Requests(credentials, api_url, transport or Connections(), clock, measure)
         self._evidence = Evidence()
         self._probes = Probes(credentials, self._evidence, self._probe, clock, sleep)
         self._lanes: OrderedDict[str, Lane] = OrderedDict()
-        self._regions: OrderedDict[str, str] = OrderedDict()  # as misdirected_request told
         self._numbers = itertools.count()
 
     def has_credentials(self, organization: str) -> bool:
@@ -161,8 +153,7 @@ class Client:
         await self._probes.close()
         for lane in self._lanes.values():
             lane.gate.close()
-        await self._credentials.close()
-        await self._transport.close()
+        await self._requests.close()
 
     def _work(self, organization: str, call: Call, background: bool, purpose: Purpose | None) -> _Work:
         place = Place(background, False, next(self._numbers))
@@ -192,14 +183,16 @@ class Client:
     async def _failed(self, lane: Lane, work: _Work, answer: Wait | Refused) -> GivenUp | float | None:
         """Judge a failed try: given up, or when to try again."""
         method, trial = work.call.method, work.trial
-        given_up = self._evidence.failed(lane.name, method, trial, answer, self._clock())
+        is_its_own = not is_limit(answer) or work.alone
+        given_up = self._evidence.failed(
+            lane.name, method, trial, answer, self._clock(), is_its_own=is_its_own
+        )
         if given_up is not None:
             if given_up.error_type == UNAVAILABLE:
                 lane.gate.send_away()
             return given_up
         self._probes.ask_another(lane)
-        is_its_own = not is_limit(answer) or work.is_alone(lane)
-        work.place = Place(work.place.background, is_its_own, next(self._numbers))
+        work.place = Place(work.place.background, is_its_own, next(self._numbers), tried=True)
         if isinstance(answer, Refused) and answer.error_type != "not_found":
             await self._probes.hold(lane, method)
             return None
@@ -233,14 +226,15 @@ class Client:
                 witness = lane.witnesses[0]
                 lane.witnesses.rotate(-1)  # should this one fail by itself
                 tried = self._work(witness.organization, witness.read, False, "probe")
-                answer = await self._authorized(tried)
+                answer = await self._requests.send(tried.organization, tried.call, tried.purpose)
                 if isinstance(answer, Wait):
                     return answer, False
                 pace.worked()
                 pace.unblocked(self._clock())
                 lane.went += 1
+                lane.first_tried(refused=False)
                 answer, tried, sent_at = None, work, self._clock()
-            answer = await self._authorized(work)
+            answer = await self._requests.send(work.organization, work.call, work.purpose)
             return answer, True
         finally:
             self._landed(lane, tried, answer, sent_at)
@@ -254,11 +248,14 @@ class Client:
             case Done():
                 pace.succeeded(sent_at, now)
                 lane.went += 1
-            case Wait() if is_limit(answer) and not work.is_alone(lane):
-                pace.limited(sent_at, now, answer.seconds, work.chat)
-                work.went = lane.went if work.went is None else work.went
+                if work.went < 0:
+                    lane.first_tried(refused=False)
             case Wait() if is_limit(answer):
-                pace.answered()
+                work.limited(lane)
+                if work.alone:
+                    pace.answered()
+                else:
+                    pace.limited(sent_at, now, answer.seconds, work.chat)
             case Wait(region=None):
                 pace.failed(now, answer.seconds, work.chat)
             case _:
@@ -266,38 +263,6 @@ class Client:
         lane.gate.ended()
         if answer is not None:
             lane.troubled(answer.error_type if isinstance(answer, Wait) else None, now)
-
-    async def _authorized(self, work: _Work) -> Done | Wait | Refused:
-        """One try, and at once another where the token was refused and a fresh one is to be had."""
-        credential = self._credentials.of(work.organization)
-        if credential is None:
-            return failed("no_credentials")
-        authorization = await credential.authorization(self._transport.session)
-        if isinstance(authorization, Wait):
-            return authorization
-        answer = await self._send(authorization, work)
-        if getattr(answer, "error_type", None) != "authentication" or not credential.refused(authorization):
-            return answer
-        authorization = await credential.authorization(self._transport.session)
-        if isinstance(authorization, Wait):
-            return authorization
-        return await self._send(authorization, work)
-
-    async def _send(self, authorization: Authorization, work: _Work) -> Done | Wait | Refused:
-        call = work.call
-        headers = {"Authorization": authorization.header, "Content-Type": "application/json"}
-        if region := self._regions.get(work.organization) or authorization.region:
-            headers["X-Region"] = region
-        started = self._clock()
-        answer = await self._transport.post(f"{self._api_url}/{call.path}", headers, call)
-        result = "done" if isinstance(answer, Done) else answer.error_type
-        self._measure.on_request(call.method, result, self._clock() - started, work.purpose)
-        if isinstance(answer, Wait) and answer.region is not None:
-            self._regions[work.organization] = answer.region
-            self._regions.move_to_end(work.organization)
-            if len(self._regions) > REGIONS_MAX:
-                self._regions.popitem(last=False)
-        return answer
 
     def _lane(self, organization: str) -> Lane:
         name = self._credentials.lane(organization)

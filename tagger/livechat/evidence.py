@@ -53,17 +53,17 @@ class Streak:
     beside: int = 0  # failures before which, since the failure before, another succeeded; and the first
     vouched_s: float = 0.0  # how long this failed while others are known to have succeeded
     _vouched_at: float = 0.0
-    _seen: int = 0  # successes of others at the last failure
+    seen: int = 0  # successes of others at the last failure
 
     def failed(self, now: float, successes_of_others: int) -> None:
         if self.failures == 0:
             self.since = self._vouched_at = now
             self.beside = 1
-        elif successes_of_others > self._seen:
+        elif successes_of_others > self.seen:
             self.beside += 1
             self.vouched_s += min(now - self._vouched_at, VOUCHED_S_MAX)
             self._vouched_at = now
-        self.failures, self._seen = self.failures + 1, successes_of_others
+        self.failures, self.seen = self.failures + 1, successes_of_others
 
 
 @dataclass(slots=True)
@@ -134,13 +134,23 @@ class Evidence:
             known.writing.succeeded()
         self._failing += known.failing - failed
 
-    def failed(
-        self, organization: str, method: str, trial: Trial, answer: Wait | Refused, now: float
+    def failed(  # noqa: PLR0913 - all of one failed try
+        self,
+        organization: str,
+        method: str,
+        trial: Trial,
+        answer: Wait | Refused,
+        now: float,
+        *,
+        is_its_own: bool = True,
     ) -> GivenUp | None:
-        """Take in one failed try; None: it is to be tried again."""
+        """Take in one failed try; None: it is to be tried again.
+
+        What met a limit that others meet as well is not `is_its_own`: then the successes of others say nothing.
+        """
         known = self._of(organization)
         calls = known.reading if method.startswith(READS) else known.writing
-        trial.streak.failed(now, calls.successes)
+        trial.streak.failed(now, calls.successes if is_its_own else trial.streak.seen)
         if answer.error_type == "not_found":
             young = now - trial.streak.since < NOT_FOUND_FOR_S
             return None if young else GivenUp(answer.why, answer.error_type, trial.attempts)

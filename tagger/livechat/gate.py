@@ -1,9 +1,11 @@
 """The queue before one lane's Pace: who may call next, and when.
 
-Calls never tried go before those that failed, in the order of their coming, also as probes of an open circuit;
-those that failed have every eighth turn, so that neither kind waits for ever on the other. Background calls go
-when no other waits. Promises that a cancelled caller leaves no place in flight taken. It holds one entry for each
-caller.
+Calls never tried go before those that failed, in the order of their coming; those that failed have every eighth
+turn, so that neither kind waits for ever on the other. One that only came too fast keeps its turn, but every other is
+that of one never tried. While one call at a time asks whether an outage or a block
+is over, every other is the newest never tried: those that wait longest may all be bad, and then it would take as
+many to find a good one. Background calls go when no other waits. Promises that a cancelled caller leaves no place in
+flight taken. It holds one entry for each caller.
 """
 
 import asyncio
@@ -26,6 +28,7 @@ class Place(NamedTuple):
     background: bool
     failed: bool  # before, and not because it came too fast
     number: int  # in the order of their coming; no two are equal
+    tried: bool = False  # before, with whatever answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,15 @@ class Standing:
     trouble_s: float  # for how long
 
 
+def _newness(place: Place) -> tuple[bool, bool, int]:
+    return not place.background, not place.tried, place.number
+
+
 Waiting = list[tuple[Place, asyncio.Future[bool]]]  # a heap
+
+
+def _untried_first(one: tuple[Place, object]) -> tuple[bool, Place]:
+    return one[0].tried, one[0]
 
 
 class Gate:
@@ -54,6 +65,7 @@ class Gate:
         self._clock, self._sleep = clock, sleep
         self._fresh: Waiting = []
         self._failed: Waiting = []  # live ones; of background calls those that failed are among the others
+        self._untried = False  # whether the last turn was taken by a call never tried out of its order
         self._passed_over = 0  # turns since one that failed had one, while some wait
         self._usher: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
@@ -107,11 +119,23 @@ class Gate:
             wait = self.pace.admit(self._clock())
             if wait == 0:
                 self._passed_over = self._passed_over + 1 if queue is self._fresh and self._failed else 0
-                heapq.heappop(queue)[1].set_result(True)
+                self._pop(queue).set_result(True)
             elif wait == math.inf:
                 await self._ended.wait()
             else:
                 await self._sleep(wait)
+
+    def _pop(self, queue: Waiting) -> asyncio.Future[bool]:
+        """Take who goes next out of a queue."""
+        asks = self.pace.asks
+        self._untried = queue is self._fresh and (asks or queue[0][0].tried) and not self._untried
+        if not self._untried:
+            return heapq.heappop(queue)[1]
+        waiting = (one for one in queue if not one[1].done())
+        taken = max(waiting, key=lambda one: _newness(one[0])) if asks else min(waiting, key=_untried_first)
+        queue.remove(taken)
+        heapq.heapify(queue)
+        return taken[1]
 
     def _next(self) -> Waiting | None:
         """The queue whose first goes next; None: nobody waits."""

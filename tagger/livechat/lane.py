@@ -13,6 +13,7 @@ from tagger.livechat.errors import ALL, TO_DO
 from tagger.livechat.gate import Gate, Standing
 
 WITNESSES_MAX: Final = 4  # one may be deleted, or lose its tag, before it is asked for
+REFUSED_OF: Final = 0.05  # of the last call in that share: about twenty tell
 COMPLAIN_AFTER_S: Final = 30.0  # of failure without a success; shorter ones mend themselves
 
 
@@ -48,6 +49,9 @@ class Lane:
     since: float = 0.0
     witnesses: deque[Witness] = field(default_factory=lambda: deque(maxlen=WITNESSES_MAX))  # the newest first
     went: int = 0  # calls that went through
+    refused: float = (
+        0.0  # share of the last calls that were answered at their first try that they come too fast
+    )
     ask_at: float = 0.0  # when a refused call may ask again whether everything is refused
     another_at: float = 0.0  # when another organization may be asked whether it fares better
     beside: int = -1  # successes of others when that was last looked at
@@ -57,6 +61,10 @@ class Lane:
         if call.method == "tag_thread":
             body = call.body
             self.witnesses.appendleft(Witness(organization, body["chat_id"], body["thread_id"], body["tag"]))
+
+    def first_tried(self, *, refused: bool) -> None:
+        """A call that was never refused was answered: that it comes too fast, or not."""
+        self.refused += REFUSED_OF * (refused - self.refused)
 
     def troubled(self, error_type: str | None, now: float) -> None:
         """The last answer was a failure of this type; None: it was none."""

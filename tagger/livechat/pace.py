@@ -11,13 +11,16 @@ import math
 from random import Random
 from typing import Final
 
-from tagger.livechat.circuit import Circuit
-from tagger.livechat.refusals import Refusals
+from tagger.livechat.circuit import BACK_OFF_S_MAX, Circuit
+from tagger.livechat.refusals import SHARE_MAX, Refusals
 
 IN_FLIGHT_MAX: Final = 32  # calls of one lane; at 100 ms each that is 320 a second
 RATE_START: Final = 10.0  # calls/s before anything is known, and again after an outage
 RATE_MAX: Final = 500.0  # calls/s; the design load is 250 decisions a second of all organizations together
 RATE_MIN: Final = 0.25  # calls/s
+# Down to this rate a single refusal lowers it. Further down, where too few calls go to learn anything soon, only as
+# many refusals as a limit would bring: by chance alone a lane would starve before it knew better.
+RATE_UNSURE: Final = 10.0  # calls/s
 LOWERED: Final = 0.7  # to this part of the rate at which a limit was met
 RETURN_S: Final = 5.0  # from there back to the ceiling
 RETURN_S_MAX: Final = 10.0  # of a low ceiling: in RETURN_CALLS calls
@@ -33,6 +36,11 @@ SENT_SHARE: Final = 0.1  # of the last interval between two calls in their mean
 SENT_S_MAX: Final = 10.0  # a longer pause says no more than this
 BURST_S: Final = 0.05  # calls not made for so long may be made up for: timers of the event loop are late
 REFUSED_TO_BLOCK: Final = 3  # in a row, where none is refused whatever the rate
+# Shares of calls refused that are usual, and that are a limit: where nothing is known, and where the rate is low.
+REFUSED_AT_ALL: Final = (0.01, 0.5)
+REFUSED_OF: Final = 0.05  # of the last answer in the share that is refused: about twenty tell
+REFUSED_MOST: Final = 0.6  # more than this is a limit, or all is blocked
+UNSURE: Final = (0.3, 0.65)
 MORE: Final = 0.15  # of calls refused, beside those that are whatever the rate: that is a limit
 BY_CHANCE: Final = 0.02  # a run of refusals likelier than this may be chance
 ASK_S: Final = 0.5  # after so long a blocked lane asks whether it still is; doubled each time
@@ -59,6 +67,7 @@ class Pace:
         self._slowed_at = -math.inf
         self._refusals = Refusals()
         self._excess = 0.0  # evidence for more refusals than come whatever the rate; above SURE it is a limit
+        self._refused = 0.0  # share of the last answers that were refusals
         self._run = 0  # refusals in a row, of different chats
         self._run_of: set[str] = set()  # those chats; no more than calls wait
         self._run_from = math.inf  # when the first of them was sent
@@ -75,6 +84,11 @@ class Pace:
     def open(self) -> bool:
         """Whether everything failed of late, so that one call at a time asks whether it is over."""
         return self.circuit.open
+
+    @property
+    def asks(self) -> bool:
+        """Whether one call at a time asks if an outage or a block is over."""
+        return self._asks > 0
 
     @property
     def asks_witness(self) -> bool:
@@ -182,6 +196,7 @@ class Pace:
     def _tell(self, sent_at: float, refused: bool, now: float, *, counts: bool) -> None:
         """Take in an answer as evidence on what the refusals come of."""
         before = self._refusals.share(now)
+        self._refused += REFUSED_OF * (refused - self._refused)
         rate = self._sent_at_rate() if sent_at >= self._slowed_at else self.rate / LOWERED
         if counts:
             self._refusals.add(rate, refused, now)
@@ -190,13 +205,19 @@ class Pace:
             self.rate = self._ceiling = max(self.rate, self._highest_now(now))
             self._excess, self._grown_s = 0.0, RETURN_S_MAX
             return
-        usual, more = (share, share + MORE) if share else (0.01, 0.5)
+        usual, more = (share, share + MORE) if share else UNSURE if self._unsure(now) else REFUSED_AT_ALL
         change = math.log(more / usual) if refused else math.log((1 - more) / (1 - usual))
         self._excess = max(0.0, self._excess + change)
 
+    def _unsure(self, now: float) -> bool:
+        """Whether the rate is low already, and a limit need not be the reason."""
+        return LOWERED * self._sent_at_rate() < RATE_UNSURE and not (
+            self._refusals.limit_likely(now) or self._refused > REFUSED_MOST
+        )
+
     def _run_max(self, now: float) -> int:
         """So many refusals in a row are no chance any more."""
-        share = self._refusals.share(now)
+        share = max(self._refusals.share(now), min(SHARE_MAX, self._refused))
         return max(REFUSED_TO_BLOCK, math.ceil(math.log(BY_CHANCE) / math.log(share)) if share else 0)
 
     def _lower(self, now: float, alone: bool) -> None:
@@ -217,7 +238,7 @@ class Pace:
     def _block(self, sent_at: float, now: float, retry_after_s: float | None) -> None:
         """All is refused: ask later, one call at a time."""
         if retry_after_s is not None:
-            self._not_before = max(self._not_before, now + retry_after_s)
+            self._not_before = max(self._not_before, now + min(retry_after_s, BACK_OFF_S_MAX))
         if self._asked and sent_at < self._slowed_at:
             return  # was on its way already
         self._next_at = max(self._next_at, now + self._ask_s())

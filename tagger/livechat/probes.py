@@ -14,6 +14,7 @@ from tagger.livechat.evidence import READS, Evidence, Trial
 from tagger.livechat.lane import Lane, Witness
 
 REFUSED_ASK_S: Final = 60.0  # how often a lane in which all is refused asks whether it still is
+LOOK_S: Final = 10.0  # how often a call that is held looks whether another's success has let it go
 ANOTHER_ASK_S: Final = 60.0  # how often another is asked: 15 times before an organization counts as out
 OF_THE_TOKEN: Final = frozenset({"authorization", "missing_access"})  # refusals that a witness takes for all
 
@@ -41,7 +42,7 @@ class Probes:
         while self._evidence.stopped(lane.name, method):
             now = self._clock()
             if now < lane.ask_at:
-                await self._sleep(lane.ask_at - now)
+                await self._sleep(min(LOOK_S, lane.ask_at - now))
                 continue
             lane.ask_at = now + REFUSED_ASK_S
             if not await self._told(lane, method):
@@ -78,10 +79,10 @@ class Probes:
         before, lane.beside = lane.beside, self._evidence.beside(lane.name)
         lane.another_at = now + ANOTHER_ASK_S
         if lane.beside == before and (self._asking is None or self._asking.done()):
-            self._asking = asyncio.create_task(self._asked_another(lane.name))
+            self._asking = asyncio.create_task(self._asked_another(lane))
 
-    async def _asked_another(self, name: str) -> None:
-        others = [other for other in self._credentials.organizations() if other != name]
+    async def _asked_another(self, lane: Lane) -> None:
+        others = [other for other in self._credentials.organizations() if other != lane.name]
         if not others:
             return
         self._turn += 1
@@ -91,6 +92,7 @@ class Probes:
         answer = await self._ask(other, list_tags())
         if isinstance(answer, Wait):
             self._evidence.failed(other, "list_tags", Trial(), answer, self._clock())
+        lane.beside = self._evidence.beside(lane.name)  # our own question is nobody's traffic
 
     async def close(self) -> None:
         if self._asking is not None:

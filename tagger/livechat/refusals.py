@@ -18,6 +18,9 @@ LIMITS_A_LEVEL: Final = 4  # tried as explanations
 SLIP: Final = 0.005  # the share that even a kept limit refuses, as calls arrive in bunches
 SHARE_MAX: Final = 0.65  # of calls refused whatever the rate; more is a block, not a nuisance
 SURE: Final = 3.0  # logarithm of how much likelier one explanation must be: 20 times
+LIKELY: Final = 2.0  # likewise, where no verdict is passed yet: 7 times
+UNDECIDED_MAX: Final = 25  # refusals; what comes whatever the rate shows within fewer
+LIMIT_S: Final = 600.0  # a limit that was met is believed in, unless the opposite shows
 BELIEVED_S: Final = 60.0  # a verdict without news; then a refusal is a limit's again
 
 
@@ -28,6 +31,8 @@ class Refusals:
         self._levels: dict[int, list[float]] = {}  # level → [answers, refusals], faded
         self._calm = 0  # answers since the last refusal
         self._share, self._until = 0.0, -math.inf
+        self._limit_until = -math.inf  # so long a limit is taken for the reason
+        self._undecided = 0  # refusals of which the reason is open
 
     def add(self, rate: float, refused: bool, now: float) -> None:
         """Take in an answer to a call that was sent at this rate (calls/s).
@@ -48,6 +53,10 @@ class Refusals:
         """The share of calls that is refused whatever the rate; 0 as long as a limit may be the reason."""
         return self._share if now < self._until else 0.0
 
+    def limit_likely(self, now: float) -> bool:
+        """Whether it is rather the rate that refusals come of, as far as one knows."""
+        return now < self._limit_until
+
     def _fade(self, left: float) -> None:
         for name, level in list(self._levels.items()):
             level[0], level[1] = level[0] * left, level[1] * left
@@ -63,8 +72,12 @@ class Refusals:
             2.0 ** (number / LIMITS_A_LEVEL / LEVELS_AN_OCTAVE) for number in range(lowest, highest + 1)
         )
         by_rate = max(sum(_likelihood(n, k, 1 - limit / rate) for rate, n, k in seen) for limit in limits)
+        self._undecided += 1
+        if by_rate - at_any_rate > LIKELY or self._undecided > UNDECIDED_MAX:
+            self._limit_until, self._undecided = now + LIMIT_S, 0
         if at_any_rate - by_rate > SURE and share <= SHARE_MAX:
             self._share, self._until = share, now + BELIEVED_S
+            self._limit_until, self._undecided = now, 0
         elif by_rate - at_any_rate > SURE:
             self._share = 0.0
 

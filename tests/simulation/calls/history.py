@@ -2,7 +2,9 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Generator
 from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 from types import SimpleNamespace
 from typing import Any, Final
@@ -61,12 +63,14 @@ class _State:
 
 
 class _Silent:
-    """Logs that nobody writes and metrics that nobody reads."""
+    """Logs that nobody writes and metrics that nobody reads; but a fault of the tagger ends the history."""
 
     def __getattr__(self, name: str) -> Any:
         return self
 
-    def __call__(self, *_: Any, **__: Any) -> Any:
+    def __call__(self, *_: Any, exc_info: BaseException | None = None, **__: Any) -> Any:
+        if exc_info is not None:
+            raise exc_info
         return self
 
 
@@ -91,9 +95,7 @@ async def _play(setting: Setting) -> History:
     settled: dict[str, float] = {}
     state = _State(settled, livechat)
     assigned: Any = SimpleNamespace(tp=TopicPartition("w", 0), state=state)
-    keywords: Any = SimpleNamespace(
-        judge=SimpleNamespace(rules=(), decide=lambda conversation, _: _decision(livechat, conversation))
-    )
+    keywords: Any = SimpleNamespace(judge=SimpleNamespace(rules=(), pieces=partial(_pieces, livechat)))
     worker = Worker(
         keywords,
         client,
@@ -124,5 +126,7 @@ async def _play(setting: Setting) -> History:
     return history
 
 
-def _decision(livechat: LiveChat, conversation: Conversation) -> Decision:
+def _pieces(livechat: LiveChat, conversation: Conversation, _: int) -> Generator[int, None, Decision]:
+    """A decision in one piece."""
+    yield from ()
     return Decision(livechat.chats[conversation.thread.chat_id].tags, (), (), "hash")

@@ -1,16 +1,20 @@
 """Mistakes that are easily made in the client, each as a patch of one decision: a test of the tests."""
 
+import heapq
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 from unittest.mock import patch
 
-from tagger.livechat import evidence
+from tagger.livechat import circuit, evidence
 from tagger.livechat.circuit import Circuit
 from tagger.livechat.credentials import ForAll
 from tagger.livechat.evidence import Evidence
 from tagger.livechat.gate import Gate, Place
+from tagger.livechat.lane import Witness
+from tagger.livechat.pace import Pace
+from tagger.livechat.probes import Probes
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,8 @@ class Mutant:
     owner: Any
     attribute: str
     make: Callable[[Any], Any]  # the original → its wrong replacement
-    seeds: int = 150  # histories within which it dies
+    where: str = "anything"  # the story of the histories that can show it
+    histories: int = 40  # of them; within these it dies
 
     @contextmanager
     def alive(self) -> Iterator[None]:
@@ -39,7 +44,7 @@ def _instead(value: Any) -> Callable[[Any], Any]:
 def _keeps_its_place(original: Any) -> Any:
     async def enter(self: Gate, place: Place) -> bool:
         entered: bool = await original(
-            self, Place(place.background, False, 0 if place.failed else place.number + 1)
+            self, Place(place.background, False, place.number - 10**9 * place.failed)
         )
         return entered
 
@@ -55,25 +60,62 @@ def _always_new(original: Any) -> Any:
 
 
 def _not_found_counts(original: Any) -> Any:
-    def failed(self: Evidence, organization: str, method: str, trial: Any, answer: Any, now: float) -> Any:
+    def failed(
+        self: Evidence, organization: str, method: str, trial: Any, answer: Any, now: float, **more: Any
+    ) -> Any:
         if answer.error_type != "not_found":
-            return original(self, organization, method, trial, answer, now)
+            return original(self, organization, method, trial, answer, now, **more)
         answer = type(answer)(answer.why, "validation")
-        return original(self, organization, method, trial, answer, now)
+        return original(self, organization, method, trial, answer, now, **more)
 
     return failed
 
 
+def _keeps_its_ceiling(original: Any) -> Any:
+    def grow(self: Pace, now: float) -> None:
+        ceiling = self._ceiling
+        original(self, now)
+        if ceiling is not None:
+            self._ceiling, self.rate = ceiling, min(self.rate, ceiling)
+
+    return grow
+
+
+def _failed_last(self: Gate) -> Any:
+    for queue in (self._fresh, self._failed):
+        while queue and queue[0][1].done():
+            heapq.heappop(queue)
+    return self._fresh or self._failed or None
+
+
+def _oldest(self: Gate, queue: Any) -> Any:
+    return heapq.heappop(queue)[1]
+
+
+def _stands(self: Witness, chat: Any) -> bool:
+    return True
+
+
 MUTANTS: Final = (
-    Mutant("what failed keeps its place", Gate, "enter", _keeps_its_place, 600),
-    Mutant("the same chats open the circuit again", Circuit, "failed", _always_new, 600),
+    Mutant("what failed keeps its place", Gate, "enter", _keeps_its_place, "strangers"),
+    Mutant("what failed has no turn", Gate, "_next", _instead(_failed_last), "overload", 3),
+    Mutant("the oldest call asks alone", Gate, "_pop", _instead(_oldest), "strangers"),
+    Mutant("the same chats open the circuit again", Circuit, "failed", _always_new, "strangers"),
+    Mutant("no circuit opens", circuit, "FAILURES_TO_OPEN", _instead(10**9), "crowd", 10),
+    Mutant("the ceiling is never forgotten", Pace, "_grow", _keeps_its_ceiling, "rush", 5),
+    Mutant("nobody else is asked", Probes, "ask_another", _instead(lambda *_: None), "alone", 10),
     Mutant("not_found is believed at once", evidence, "NOT_FOUND_FOR_S", _instead(0.0)),
     Mutant("not_found is any refusal", Evidence, "failed", _not_found_counts),
+    Mutant("one refusal too many is parked", evidence, "REFUSALS_IN_A_ROW", _instead(10**9), "refused"),
+    Mutant(
+        "a witness is asked to write what a person removed", Witness, "stands", _instead(_stands), "refused"
+    ),
     Mutant(
         "a lane for each organization named",
         ForAll,
         "lane",
         _instead(lambda self, organization: organization),
+        "refused",
     ),
     Mutant("a minute is evidence enough", evidence, "CALL_FAILING_FOR_S", _instead(60.0)),
     Mutant("a call that fails alone is tried as often", evidence, "ALONE_S_MAX", _instead(0.0)),

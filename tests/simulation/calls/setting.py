@@ -1,6 +1,6 @@
 """What a history is made of, drawn from its seed: organizations, chats, and how LiveChat will misbehave."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Final, Literal
 
@@ -9,6 +9,7 @@ Kind = Literal[
     "outage",  # every call of every organization fails
     "hiccups",  # a share of calls fails, or its answer is lost on the way
     "slow",  # answers take seconds
+    "limit",  # no more than `share` calls a second pass
     "revoked",  # one organization's token
     "read_only",  # one organization's token may no longer write
     "no_token",  # one organization's token cannot be refreshed
@@ -31,6 +32,7 @@ OUTAGES: Final = (
     "not_json",
     "request_timeout",
 )
+RUSH_A_S: Final = 15  # chats that end in a rush
 ITEMS: Final = frozenset({"validation", "missing_access", "not_found"})
 
 
@@ -61,6 +63,18 @@ class Chat:
     spoiled_after_s: float | None = None  # it can be read no more so long after it was tagged
 
 
+# What a history is about, and how often of a hundred.
+STORIES: Final = {
+    "anything": 62,
+    "alone": 12,  # one organization is out, and no other has traffic
+    "refused": 8,  # after a few good chats fifty that are refused by their type, each for itself
+    "strangers": 6,  # bad chats before anything has succeeded, and good ones after them
+    "crowd": 10,  # many chats end while LiveChat is out
+    "rush": 1,  # more calls than the lane's first rate, through a storm
+    "overload": 1,  # a limit below what comes, and bad chats among it
+}
+
+
 @dataclass(slots=True)
 class Setting:
     seed: int
@@ -70,14 +84,20 @@ class Setting:
     troubles: list[Trouble] = field(default_factory=list)
     bad_tag: str | None = None
     elsewhere: str | None = None  # the organization that another region serves
+    story: str = "anything"
     steady: bool = False  # good chats go on ending, so that every bad one can be told from an outage
 
 
 def setting(seed: int) -> Setting:
     rng = Random(seed)
-    one_for_all = rng.random() < 0.3
-    named = [f"o{n}" for n in range(rng.choice((1, 2, 2, 3)))]
-    drawn = Setting(seed, named, one_for_all)
+    (story,) = rng.choices(list(STORIES), list(STORIES.values()))
+    drawn = Setting(seed, [f"o{n}" for n in range(rng.choice((1, 2, 2, 3)))], rng.random() < 0.3, story=story)
+    _TOLD[story](rng, drawn)
+    return drawn
+
+
+def _anything(rng: Random, drawn: Setting) -> None:
+    named = drawn.organizations
     for _ in range(rng.choice((0, 0, 1, 1, 2))):
         drawn.troubles.append(_trouble(rng, named))
     if rng.random() < 0.1:
@@ -87,18 +107,87 @@ def setting(seed: int) -> Setting:
     _draw_chats(rng, drawn)
     if rng.random() < 0.3:
         _go_on(drawn)
-    return drawn
+
+
+def _alone(rng: Random, drawn: Setting) -> None:
+    drawn.organizations, drawn.one_for_all = ["o0", "o1", "o2"][: rng.choice((2, 3))], False
+    begin = rng.uniform(20, 60)
+    kind: Kind = rng.choice(("revoked", "no_token"))
+    drawn.troubles.append(
+        Trouble(kind, begin, begin + rng.uniform(1_300, 1_500), "o0", 1.0, "authentication", None)
+    )
+    for number in range(rng.choice((3, 5))):
+        drawn.chats.append(_chat(rng, f"c{number}", "o0", rng.uniform(0, 200), None))
+
+
+def _refused(rng: Random, drawn: Setting) -> None:
+    drawn.organizations = drawn.organizations[:1]
+    for number in range(rng.choice((1, 3))):
+        chat = Chat("o0", f"c{number}", 5.0 * number, (f"t{number}",))
+        if rng.random() < 0.7:
+            chat = replace(chat, removed_after_s=rng.uniform(1, 30))
+        drawn.chats.append(chat)
+    if rng.random() < 0.3:  # it is not the chats: for a while the token may not write
+        drawn.troubles.append(Trouble("read_only", 45, 200, None, 1.0, "authorization", None))
+        kind = None
+    else:
+        kind = rng.choice(("validation", "missing_access"))
+    for number in range(52):
+        who = f"forged{number}" if drawn.one_for_all else "o0"
+        drawn.chats.append(Chat(who, f"w{number}", rng.uniform(50, 55), ("t1",), rng.random() < 0.1, kind))
+    drawn.chats.append(Chat("o0", "last", rng.uniform(60, 200), ("t0",)))
+
+
+def _strangers(rng: Random, drawn: Setting) -> None:
+    drawn.organizations = drawn.organizations[:1]
+    kind = rng.choice([one for one in FOR_EVER if one not in ITEMS])
+    for number in range(rng.choice((4, 8, 16, 30))):
+        drawn.chats.append(Chat("o0", f"w{number}", rng.uniform(0, 2), ("t1",), bad=kind))
+    for number in range(12):
+        drawn.chats.append(Chat("o0", f"c{number}", 5 + 60.0 * number, ("t0",)))
+    _go_on(drawn)
+
+
+def _crowd(rng: Random, drawn: Setting) -> None:
+    lasts = rng.choice((100.0, 200.0))
+    drawn.troubles.append(Trouble("outage", 30, 30 + lasts, None, 1.0, rng.choice(OUTAGES), None))
+    for number in range(rng.choice((30, 40))):
+        drawn.chats.append(Chat("o0", f"c{number}", rng.uniform(0, 90), ("t0",)))
+
+
+def _rush(rng: Random, drawn: Setting) -> None:
+    drawn.organizations = drawn.organizations[:1]
+    if rng.random() < 0.4:
+        drawn.troubles.append(Trouble("limit", 0, 20, None, 4.0, "too_many_requests", None))
+        ends = [number / 6 for number in range(120)] + [20 + number / RUSH_A_S for number in range(700)]
+    else:
+        share = rng.choice((0.1, 0.2, 1.0))
+        retry_after_s = rng.choice((None, 5.0))
+        drawn.troubles.append(Trouble("storm", 10, 20, None, share, "too_many_requests", retry_after_s))
+        ends = [number / RUSH_A_S for number in range(700)]
+    for number, at in enumerate(ends):
+        drawn.chats.append(Chat("o0", f"c{number}", at, ("t0",)))
+
+
+def _overload(rng: Random, drawn: Setting) -> None:
+    drawn.organizations = drawn.organizations[:1]
+    drawn.troubles.append(Trouble("limit", 0, 900, None, 1.0, "too_many_requests", None))
+    for number in range(1_080):
+        drawn.chats.append(Chat("o0", f"c{number}", number / 1.2, ("t0",)))
+    kind = rng.choice(("internal", "undocumented"))
+    for number in range(2):
+        drawn.chats.append(Chat("o0", f"w{number}", 20.0 + number, ("t0",), bad=kind))
 
 
 def _go_on(drawn: Setting) -> None:
-    """One good chat of each organization with traffic every 50 s, until everything hopeless is known to be."""
+    """One good chat of each organization with traffic every 65 s, until everything hopeless is known to be."""
     drawn.steady = True
     tag = "t1" if drawn.bad_tag == "t0" else "t0"
     over = max([chat.at for chat in drawn.chats] + [trouble.end for trouble in drawn.troubles])
     at, number = 0.0, 0
     for organization in sorted({chat.organization for chat in drawn.chats} & set(drawn.organizations)):
-        while at < over + 1_500:
-            at, number = at + 50.0, number + 1
+        while at < over + 2_000:
+            at, number = at + 65.0, number + 1
             drawn.chats.append(Chat(organization, f"s{organization}{number}", at, (tag,)))
         at = 0.0
 
@@ -106,8 +195,8 @@ def _go_on(drawn: Setting) -> None:
 def _trouble(rng: Random, named: list[str]) -> Trouble:
     kind = rng.choice(TROUBLES)
     begin = rng.uniform(20, 200)
-    long = kind in {"revoked", "no_token", "outage"} and rng.random() < 0.4
-    lasts = rng.uniform(1_300, 1_800) if long else rng.choice((5.0, 15.0, 60.0, 300.0))
+    long = kind in {"revoked", "no_token"} and rng.random() < 0.4
+    lasts = rng.uniform(1_300, 1_500) if long else rng.choice((5.0, 15.0, 60.0, 300.0))
     of_all = kind in {"outage", "slow"}
     share = rng.choice((0.05, 0.2, 0.5, 1.0)) if kind == "storm" else 0.3
     retry_after_s = rng.choice((None, None, 1.0))
@@ -122,7 +211,7 @@ def _draw_chats(rng: Random, drawn: Setting) -> None:
     kinds = rng.sample(FOR_EVER, rng.choice((1, 2)))
     forged = drawn.one_for_all and rng.random() < 0.5
     quiet = drawn.organizations[-1] if len(drawn.organizations) > 1 and rng.random() < 0.4 else None
-    at, number, ends = 0.0, 0, rng.choice((6, 12, 18))
+    at, number, ends = 0.0, 0, rng.choice((4, 6, 10))
     wave_at = rng.uniform(5, 60) if rng.random() < 0.15 else None  # many at once, all bad
     while number < ends:
         at += rng.expovariate(rate)
@@ -131,9 +220,8 @@ def _draw_chats(rng: Random, drawn: Setting) -> None:
         is_bad = number > 3 and rng.random() < bad  # something succeeded before: a witness
         drawn.chats.append(_chat(rng, f"c{number}", organization, at, rng.choice(kinds) if is_bad else None))
     if wave_at is not None:
-        # Fifty chats answered 429 for ever cannot be told from a limit; so not these.
-        kind = rng.choice([one for one in FOR_EVER if one != "too_many_requests"])
-        for extra in range(rng.choice((10, 55))):
+        kind = rng.choice(FOR_EVER)
+        for extra in range(rng.choice((10, 55)) if kind in ITEMS else rng.choice((8, 16))):
             organization = f"forged{extra}" if forged else drawn.chats[0].organization
             drawn.chats.append(_chat(rng, f"w{extra}", organization, wave_at, kind))
 
@@ -143,3 +231,14 @@ def _chat(rng: Random, name: str, organization: str, at: float, bad: str | None)
     removed = rng.uniform(1, 60) if rng.random() < 0.3 else None
     spoiled = rng.uniform(1, 60) if rng.random() < 0.05 else None
     return Chat(organization, name, at, tags, rng.random() < 0.2, bad, removed, spoiled)
+
+
+_TOLD: Final = {
+    "anything": _anything,
+    "alone": _alone,
+    "refused": _refused,
+    "strangers": _strangers,
+    "crowd": _crowd,
+    "rush": _rush,
+    "overload": _overload,
+}

@@ -7,15 +7,28 @@ from tests.simulation.calls.history import History, play
 from tests.simulation.calls.setting import ITEMS, Chat, Setting, Trouble
 from tests.simulation.calls.world import Request
 
-PROMPT_S: Final = (
-    45.0  # from a good chat's end to its tags, where only others are bad: 110 calls before it, say
-)
-RECOVERY_S: Final = (
-    90.0  # after a trouble of the lane: probes and back-off of 10 s each, the backlog, an ask a minute
-)
+# From a good chat's end to its tags, where only others are bad: two calls one after the other, each behind a probe.
+PROMPT_S: Final = 20.0
+MANY: Final = 3  # chats answered 429 for ever that a lane takes for a limit
+RECOVERY_S: Final = 45.0  # after a trouble of the lane: probes and back-off of 10 s each, and the backlog
+# Where all calls that write are refused one asks once a minute; a limit leaves a backlog of minutes; and a call that
+# failed fifteen times in a quiet lane, where no circuit opens, is tried once a minute: requests are billed.
+SLOW_RECOVERY_S: Final = 75.0
+SLOW_KINDS, LONG_S = ("read_only", "limit"), 60.0
+# What failed itself has every eighth turn only, and these come seconds apart where a limit seems to block all.
+LIKE_A_LIMIT_AFTER_S: Final = 300.0
+# In the stories that a promise is about: a good chat after others that are bad, and before any has succeeded; a
+# rush, ten seconds after its storm. Chats that are answered 429 for ever look like a limit until each was singled
+# out among others that pass.
+AT_ONCE_S, FIRST_S, LIKE_A_LIMIT_S = 2.0, 20.0, 40.0
+BACK_S, BACKLOG_GONE_S, IN_A_RUSH_S = 10.0, 22.0, 5.0  # of a storm or a limit; of a block of all calls
+HOPELESS_S: Final = 1_000.0  # until bad chats among more than a lane can do are known to be
 WHOLE_S: Final = 840.0  # an organization out for less than this, and a probe, is not given up
 TRIES, TRIES_APART_S = 25, 30.0  # calls of a bad chat: so many, and then so far apart, for each tag
-OUTAGE_CALLS_A_S: Final = 3.0  # while everything fails
+ALONE_S: Final = 1_000.0  # from the first failure until work of an organization that is out alone is given up
+# Calls a second while everything fails; and for each tag of a chat that failed before: the circuit does not know
+# it for an outage, and it is tried again as before.
+OUTAGE_CALLS_A_S, OUTAGE_CALLS_OF_BAD_A_S = 2.0, 0.35
 IN_FLIGHT_MAX: Final = 32
 
 
@@ -35,6 +48,7 @@ def fails(setting: Setting) -> str | None:
 def check(history: History) -> None:
     _all_are_settled(history)
     _good_chats_are_prompt(history)
+    _stories_keep_their_promise(history)
     _nothing_is_parked_without_evidence(history)
     _who_is_out_alone_is_parked(history)
     _calls_are_bounded(history)
@@ -45,6 +59,10 @@ def check(history: History) -> None:
 
 def _is_good(history: History, chat: Chat) -> bool:
     return chat.bad is None and history.setting.bad_tag not in chat.tags
+
+
+def _like_a_limit(history: History) -> bool:
+    return sum(chat.bad == "too_many_requests" for chat in history.setting.chats) > MANY
 
 
 def _lane(history: History, organization: str) -> str:
@@ -65,7 +83,11 @@ def _all_are_settled(history: History) -> None:
     late = [
         chat.id
         for chat in history.setting.chats
-        if chat.id not in history.settled and (history.setting.steady or _is_good(history, chat))
+        if chat.id not in history.settled
+        and (history.setting.steady or _is_good(history, chat))
+        and not (
+            chat.bad == "too_many_requests" and _like_a_limit(history)
+        )  # these take as long as they take
     ]
     if late:
         raise Violation(f"never settled: {late}")
@@ -80,17 +102,49 @@ def _good_chats_are_prompt(history: History) -> None:
         first[lane] = min(first.get(lane, at), at)
     if sum(chat.spoiled_after_s is not None for chat in history.setting.chats) > 1:
         return  # those that could tell bad chats from an outage may be bad themselves
+    like_a_limit = _like_a_limit(history)
     for chat in history.setting.chats:
         known = first.get(_lane(history, chat.organization))
         if not _is_good(history, chat) or chat.id in parked or known is None:
             continue
-        due, patience = max(chat.at, known + 10.0), PROMPT_S
+        due, patience = max(chat.at, known + 10.0), LIKE_A_LIMIT_S if like_a_limit else PROMPT_S
         for trouble in sorted(_troubles(history, chat.organization), key=lambda one: one.begin):
-            if trouble.begin <= due + patience and trouble.end + RECOVERY_S > due:
-                due, patience = max(due, trouble.end), RECOVERY_S
+            slow = trouble.kind in SLOW_KINDS or trouble.end - trouble.begin > LONG_S
+            recovery_s = SLOW_RECOVERY_S if slow else RECOVERY_S
+            if like_a_limit:
+                recovery_s = LIKE_A_LIMIT_AFTER_S
+            if trouble.begin <= due + patience and trouble.end + recovery_s > due:
+                due, patience = max(due, trouble.end), recovery_s
         if history.settled[chat.id] > due + patience:
             late_s = history.settled[chat.id] - due
             raise Violation(f"{chat.id} of {chat.organization} was settled {late_s:.0f} s after it was due")
+
+
+def _stories_keep_their_promise(history: History) -> None:
+    setting = history.setting
+    good = [chat for chat in setting.chats if chat.bad is None]
+    if setting.story == "strangers":
+        like_a_limit = any(chat.bad == "too_many_requests" for chat in setting.chats)
+        late = LIKE_A_LIMIT_S if like_a_limit else AT_ONCE_S
+        slow = [
+            chat.id
+            for number, chat in enumerate(sorted(good, key=lambda chat: chat.at))
+            if history.settled[chat.id] > chat.at + max(late, FIRST_S * (number == 0))
+        ]
+    elif setting.story == "rush":
+        (storm,) = setting.troubles
+        back_s = BACK_S if storm.share < 1 else BACKLOG_GONE_S
+        slow = [
+            chat.id
+            for chat in good
+            if chat.at > storm.end + back_s and history.settled[chat.id] > chat.at + IN_A_RUSH_S
+        ]
+    elif setting.story == "overload":  # though there is always a call that was never tried
+        slow = [chat.id for chat in setting.chats if chat.bad and history.settled[chat.id] > HOPELESS_S]
+    else:
+        return
+    if slow:
+        raise Violation(f"{setting.story}: {len(slow)} chats waited, {slow[0]} first")
 
 
 def _nothing_is_parked_without_evidence(history: History) -> None:
@@ -156,10 +210,13 @@ def _who_is_out_alone_is_parked(history: History) -> None:
         return  # where the others have bad chats only, nothing tells one that is out
     if out.kind not in {"revoked", "no_token"} or out.end - out.begin < 1_300:
         return
+    ends = [
+        chat.at for chat in setting.chats if out.begin < chat.at and chat.organization == out.organization
+    ]
     given_up = {record["chat_id"] for at, topic, record in history.topics.records if topic == "p"}
     for chat in setting.chats:
         is_its = chat.organization == out.organization and out.begin < chat.at < out.begin + 200
-        if is_its and (chat.id not in given_up or history.settled[chat.id] > out.begin + 1_250):
+        if is_its and (chat.id not in given_up or history.settled[chat.id] > min(ends) + ALONE_S):
             raise Violation(f"{chat.id} waits for {chat.organization}, which is out alone")
 
 
@@ -187,9 +244,14 @@ def _calls_are_bounded(history: History) -> None:
         begin, seconds = trouble.begin + 30, trouble.end - trouble.begin - 30
         if trouble.kind != "outage" or seconds < 60:
             continue
+        bad = Counter[str]()
+        for chat in history.setting.chats:
+            if not _is_good(history, chat):
+                bad[_lane(history, chat.organization)] += len(chat.tags)
         during = Counter(one.organization for one in livechat.requests if begin <= one.at < trouble.end)
         for organization, count in during.items():
-            if count > OUTAGE_CALLS_A_S * seconds:
+            most = OUTAGE_CALLS_A_S + OUTAGE_CALLS_OF_BAD_A_S * bad[_lane(history, organization)]
+            if count > most * seconds:
                 raise Violation(f"{count} calls of {organization} in an outage of {seconds:.0f} s")
 
 

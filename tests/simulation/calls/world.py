@@ -50,7 +50,13 @@ class LiveChat:
         self.set_again: list[tuple[str, str]] = []  # after that: never
         self.in_flight: Counter[str] = Counter()
         self.most_in_flight = 0
+        self.allowance, self.allowed_at = 2.0, 0.0  # calls that a limit lets pass
         self.seen: Counter[str] = Counter()
+        named = {chat.organization for chat in setting.chats} | set(setting.organizations)
+        self.troubles = {
+            name: [one for one in setting.troubles if setting.one_for_all or one.organization in {None, name}]
+            for name in named
+        }
 
     def now(self) -> float:
         return self.loop.time() - self.began
@@ -77,10 +83,8 @@ class LiveChat:
         pass
 
     def _troubles(self, kind: str, organization: str) -> Trouble | None:
-        now = self.now()
-        for one in self.setting.troubles:
-            whose = one.organization in {None, organization} or self.setting.one_for_all
-            if one.kind == kind and whose and one.begin <= now < one.end:
+        for one in self.troubles[organization]:
+            if one.kind == kind and one.begin <= self.now() < one.end:
                 return one
         return None
 
@@ -98,6 +102,8 @@ class LiveChat:
         if self.setting.elsewhere == organization and region != "fra":
             self.seen["misdirected"] += 1
             return Wait("", "misdirected_request", 0.0, "fra"), seconds
+        if (limit := self._troubles("limit", organization)) and not self._passes(limit):
+            return _error("too_many_requests"), seconds
         if (storm := self._troubles("storm", organization)) and self.rng.random() < storm.share:
             return _error("too_many_requests", storm.retry_after_s), seconds
         hiccups = self._troubles("hiccups", organization)
@@ -106,10 +112,22 @@ class LiveChat:
         if self._troubles("read_only", organization) and call.method == "tag_thread":
             return _error("authorization"), seconds
         answer = self._done(call)
+        if isinstance(answer, Wait) and answer.error_type == "timeout":
+            return answer, TIMEOUT_S
         if hiccups and self.rng.random() < hiccups.share / 2:
             self.seen["answer lost"] += 1
             return failed("timeout"), TIMEOUT_S  # it was done, and nobody heard of it
         return answer, seconds
+
+    def _passes(self, limit: Trouble) -> bool:
+        """Whether a call is within a limit of so many a second, two at once."""
+        now = self.now()
+        self.allowance = min(2.0, self.allowance + (now - self.allowed_at) * limit.share)
+        self.allowed_at = now
+        if self.allowance < 1:
+            return False
+        self.allowance -= 1
+        return True
 
     def _done(self, call: Call) -> Done | Wait | Refused:
         """What a LiveChat in order makes of a call."""

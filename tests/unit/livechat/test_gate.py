@@ -79,3 +79,19 @@ async def test_all_who_wait_can_be_sent_away(gate: Gate) -> None:
     assert await asyncio.gather(*tasks) == [False] * 10
     leave(gate)
     assert await gate.enter(Place(False, False, 200))
+
+
+async def test_every_other_probe_of_an_open_circuit_is_the_newest_call(gate: Gate) -> None:
+    await full(gate)
+    places = [Place(False, False, 100 + number) for number in range(4)] + [Place(True, False, 200)]
+    tasks, order = await entering(gate, *places), list[int]()
+    for task, place in zip(tasks, places, strict=True):
+        task.add_done_callback(lambda _, place=place: order.append(place.number))
+    for number in range(IN_FLIGHT_MAX):
+        gate.pace.failed(0.0, None, f"chat {number}")
+    assert gate.pace.open
+    for number in range(len(places)):
+        gate.ended()
+        await tasks[[3, 0, 2, 1, 4][number]]
+        gate.pace.failed(0.0, None, "probe")
+    assert order == [103, 100, 102, 101, 200]

@@ -155,57 +155,61 @@ def at_random(share: float, begin: float = 0.0, end: float = math.inf, seed: int
 def test_a_hidden_limit_of_ten_a_second_is_found_and_kept(
     limit: Callable[[], Limit], done: float, refused: float, latency_s: tuple[float, float]
 ) -> None:
-    for seed in (1, 2):
-        seen = simulate(limit(), 240, latency_s=latency_s, seed=seed)
-        assert seen.rate(0, 240) >= done
-        assert seen.share(60) <= refused
+    seen = simulate(limit(), 180, latency_s=latency_s)
+    assert seen.rate(0, 180) >= done
+    assert seen.share(60) <= refused
 
 
 @pytest.mark.parametrize(("limit", "refused"), [(1, 0.3), (3, 0.12), (30, 0.05), (100, 0.05)])
 def test_other_limits_are_found_as_well(limit: float, refused: float) -> None:
-    seen = simulate(bucket(limit, max(2, limit / 2)), 240)
-    assert seen.rate(0, 240) >= 0.85 * limit
-    assert seen.share(60) <= refused
+    seen = [simulate(bucket(limit, max(2, limit / 2)), 120, seed=seed) for seed in (1, 2, 3)]
+    assert min(one.rate(0, 120) for one in seen) >= 0.85 * limit
+    assert sorted(one.share(60) for one in seen)[1] <= refused
 
 
 @pytest.mark.parametrize("retry_after_s", [None, 1.0, 30.0])
 @pytest.mark.parametrize(
     ("share", "done"),
-    [(0.01, 16.0), (0.05, 16.0), (0.2, 10.0)],  # calls/s done of twenty that are offered, over five minutes
+    [(0.01, 16.0), (0.05, 16.0), (0.2, 10.0)],  # calls/s done of twenty that are offered, over two minutes
 )
 def test_refusals_at_random_leave_most_of_the_rate(
     share: float, done: float, retry_after_s: float | None
 ) -> None:
-    for seed in (1, 2, 3):
-        seen = simulate(at_random(share, seed=seed), 300, offered=20, retry_after_s=retry_after_s, seed=seed)
-        assert seen.rate(0, 300) >= done
+    for seed in (1, 2):
+        seen = simulate(at_random(share, seed=seed), 120, offered=20, retry_after_s=retry_after_s, seed=seed)
+        assert seen.rate(0, 120) >= done
+
+
+def test_from_its_first_call_on_a_lane_in_which_one_call_in_five_is_refused_keeps_going() -> None:
+    """Before anything is known, too: too few calls would go to ever learn that it is no limit."""
+    for seed in range(1, 21):
+        seen = simulate(at_random(0.2, seed=seed), 20, offered=20, latency_s=(0.001, 0.004), seed=seed)
+        assert seen.rate(0, 20) >= 6
 
 
 def test_even_where_every_other_call_is_refused_the_lane_does_not_collapse() -> None:
     for seed in (1, 2, 3):
-        assert simulate(at_random(0.5, seed=seed), 300, offered=20, seed=seed).rate(0, 300) >= 5
+        assert simulate(at_random(0.5, seed=seed), 120, offered=20, seed=seed).rate(0, 120) >= 5
 
 
-@pytest.mark.parametrize(
-    ("share", "seconds"), [(0.2, 10), (0.2, 60), (0.2, 300), (1.0, 10), (1.0, 60), (1.0, 600), (1.0, 3600)]
-)
+@pytest.mark.parametrize(("share", "seconds"), [(0.2, 10), (0.2, 60), (1.0, 10), (1.0, 60), (1.0, 600)])
 def test_ten_seconds_after_a_storm_of_any_length_the_full_rate_is_back(share: float, seconds: float) -> None:
-    """Twenty calls come a second; of the backlog of an hour only so much is looked at."""
-    end = 60 + seconds
+    """Twenty calls come a second; of the backlog only so much is looked at."""
+    end = 30 + seconds
     for seed in (1, 2):
-        seen = simulate(at_random(share, 60, end, seed), end + 20, offered=20, seed=seed)
+        seen = simulate(at_random(share, 30, end, seed), end + 20, offered=20, seed=seed)
         assert seen.rate(end + 10, end + 20) >= 19
 
 
 def test_the_backlog_of_a_storm_of_fifteen_seconds_is_gone_ten_seconds_after_it() -> None:
-    seen = [simulate(at_random(0.2, 60, 75, seed), 85, offered=20, seed=seed) for seed in range(20)]
+    seen = [simulate(at_random(0.2, 10, 25, seed), 35, offered=20, seed=seed) for seed in range(20)]
     assert sum(one.left <= 20 for one in seen) >= 17
 
 
 def test_a_true_limit_that_says_when_to_come_again_is_obeyed() -> None:
     """A hundred calls in ten seconds, and then Retry-After: few are refused while it lasts."""
-    seen = simulate(window(100, 10), 240, retry_after_s=3.0)
-    assert seen.rate(0, 240) >= 8
+    seen = simulate(window(100, 10), 180, retry_after_s=3.0)
+    assert seen.rate(0, 180) >= 8
     assert seen.share(60) <= 0.1
 
 
@@ -215,6 +219,7 @@ def test_without_a_limit_the_most_is_reached_in_seconds() -> None:
 
 def test_a_429_lowers_the_rate_once_for_all_calls_sent_before_it() -> None:
     pace = Pace(Random(1))
+    pace._refusals._limit_until = math.inf  # a limit was met before
     pace.in_flight = 3
     pace.limited(0.0, 1.0, None, "chat")
     lowered = pace.rate
@@ -248,15 +253,16 @@ def test_the_rate_never_falls_to_nothing() -> None:
 
 
 def test_one_retry_after_is_the_calls_own_and_several_in_a_row_are_the_lanes() -> None:
+    """For ten seconds at most: then one call asks, or a lane would wait long after a storm is over."""
     pace = Pace(Random(1))
-    pace.in_flight = REFUSED_TO_BLOCK
+    pace.in_flight = REFUSED_TO_BLOCK - 1
     for _ in range(REFUSED_TO_BLOCK - 1):
         pace.limited(0.0, 1.0, 30.0, str(pace.in_flight))
-    assert pace.admit(1.0) < 2
-    pace.limited(0.0, 1.0, 30.0, str(pace.in_flight))
-    assert pace.admit(1.0) == 30.0
-    assert pace.admit(30.9) > 0
-    assert pace.admit(31.0) == 0
+    assert pace.admit(1.0) == 0
+    pace.limited(0.0, 1.0, 30.0, "one more")
+    assert pace.admit(1.0) == BACK_OFF_S_MAX
+    assert pace.admit(0.9 + BACK_OFF_S_MAX) > 0
+    assert pace.admit(1.0 + BACK_OFF_S_MAX) == 0
 
 
 def test_a_rate_that_is_not_used_up_does_not_grow() -> None:
