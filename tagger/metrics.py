@@ -215,6 +215,9 @@ STATE_REASONS: Final = {
     "gap": ("tagger_gaps", "Gaps in the log: seen, and read again; believed, where they were there again."),
 }
 
+# Reasons that alerts see rise: they are shown from the start.
+SEEN_TO_RISE: Final = {"gap": ("believed",)}
+
 # What a partition shows of itself: (metric, meaning). All have the labels `topic` and `partition`.
 PARTITION_GAUGES: Final = {
     "committed_offset": (
@@ -278,6 +281,7 @@ for _found in ("missed", "short"):
     RECONCILED.labels(found=_found)
 for _kind in TAG_DOUBTS:
     TAGS_DOUBTFUL.labels(kind=_kind)
+BACKFILLS.labels(result="done")
 for _result in ("set", "refused"):
     TAGS.labels(result=_result)
 for _result in ("ok", "rebalanced", "failed"):

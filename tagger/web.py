@@ -16,7 +16,14 @@ from tagger.core.partition import Stats
 from tagger.core.watchdog import Standing, Watchdog
 from tagger.keywords import Keywords
 from tagger.livechat.client import Client
-from tagger.metrics import FAILING, LIVECHAT_GAUGES, PARTITION_GAUGES, STATE_COUNTERS, STATE_REASONS
+from tagger.metrics import (
+    FAILING,
+    LIVECHAT_GAUGES,
+    PARTITION_GAUGES,
+    SEEN_TO_RISE,
+    STATE_COUNTERS,
+    STATE_REASONS,
+)
 
 
 def health_of(  # noqa: PLR0913, PLR0917 - the parts of the service
@@ -113,9 +120,9 @@ class PartitionFigures(Collector):
             yield CounterMetricFamily(metric, meaning, value=counts[name, ""])
         for name, (metric, meaning) in STATE_REASONS.items():
             family = CounterMetricFamily(metric, meaning, labels=["reason"])
-            for (counted, reason), value in sorted(counts.items()):
-                if counted == name:
-                    family.add_metric([reason], value)
+            seen = {reason: value for (counted, reason), value in counts.items() if counted == name}
+            for reason, value in sorted({**dict.fromkeys(SEEN_TO_RISE.get(name, ()), 0), **seen}.items()):
+                family.add_metric([reason], value)
             yield family
 
     def _gauges(self, mine: list[Assigned]) -> Iterator[Metric]:
