@@ -103,15 +103,7 @@ async def serve(
     hurry  told a second time: work under way is left to the next owner of its partition
     """
     client, producer = Client(who, settings.livechat_api_url, Requests()), Producer(settings.client_options())
-    worker = Worker(
-        keywords,
-        client,
-        producer,
-        webhooks_topic=settings.kafka_webhooks_topic,
-        decisions_topic=settings.kafka_decisions_topic,
-        parked_topic=settings.kafka_parked_topic,
-        dry_run=settings.tagger_dry_run,
-    )
+    worker = worker_of(settings, keywords, client, producer)
     consumer = consumer_of(settings, worker)
     dog, tasks = Watchdog(), Tasks(lambda name: metrics.TASK_RESTARTS.labels(task=name).inc())
     topics = topics_of(settings)
@@ -142,13 +134,9 @@ async def serve(
             tasks.start(name, watch)
         tasks.start("topics", topics.run)
         reload_on_signals(keywords)
-        missing = await unless_told(stopping, missing_topics(settings))
+        missing = await unless_told(stopping, begin(settings, keywords, consumer))
         if missing:
             stop("\n".join(missing))
-        in_force = a_set_in_force(keywords, settings.client_options, settings.kafka_keywords_topic)
-        await unless_told(stopping, in_force)
-        announce_stored(keywords)
-        await unless_told(stopping, joined(consumer))
         if not stopping.is_set():
             await consumer.run(stopping, hurry)
     finally:
@@ -158,6 +146,17 @@ async def serve(
             await closed(close(), CLOSE_S)
     log.info("stopped")
     return 0
+
+
+async def begin(settings: RunSettings, keywords: Keywords, consumer: Consumer) -> list[str]:
+    """Wait for all that reading needs: topics, a keyword set, the group. What to do where a topic is missing."""
+    missing = await missing_topics(settings)
+    if missing:
+        return missing
+    await a_set_in_force(keywords, settings.client_options, settings.kafka_keywords_topic)
+    announce_stored(keywords)
+    await joined(consumer)
+    return []
 
 
 def reload_on_signals(keywords: Keywords) -> None:
@@ -214,6 +213,18 @@ def topics_of(settings: RunSettings) -> TopicWatch:
         topic_check.keywords(settings.kafka_keywords_topic),
     ]
     return TopicWatch(settings.client_options, wanted, metrics.TOPIC_UNFIT)
+
+
+def worker_of(settings: RunSettings, keywords: Keywords, client: Client, producer: Producer) -> Worker:
+    return Worker(
+        keywords,
+        client,
+        producer,
+        webhooks_topic=settings.kafka_webhooks_topic,
+        decisions_topic=settings.kafka_decisions_topic,
+        parked_topic=settings.kafka_parked_topic,
+        dry_run=settings.tagger_dry_run,
+    )
 
 
 def consumer_of(settings: RunSettings, worker: Worker) -> Consumer:
