@@ -5,7 +5,9 @@ from importlib.metadata import version
 
 import click
 
-from ingest import runtime
+from ingest.runtime.logs import configure_logs
+from ingest.runtime.process import Stopping, collect_garbage_seldom, run
+from ingest.runtime.settings import load
 from ingest.service import Service
 from ingest.settings import IngestSettings
 from ingest.spool import SpoolError
@@ -37,7 +39,7 @@ def _help() -> str:
     )
 
 
-async def _main(settings: IngestSettings, stopping: runtime.Stopping) -> int:
+async def _main(settings: IngestSettings, stopping: Stopping) -> int:
     try:
         service = Service(settings)
     except SpoolError as error:
@@ -54,10 +56,10 @@ async def _main(settings: IngestSettings, stopping: runtime.Stopping) -> int:
 @click.command(help=_help())
 @click.version_option(version("livechat-tagger"), prog_name="ingest")
 def main() -> None:
-    settings = runtime.load(IngestSettings)
-    runtime.configure_logs(settings.log_level, settings.log_format)
-    runtime.collect_garbage_seldom()
-    sys.exit(runtime.run(lambda stopping: _main(settings, stopping)))
+    settings = load(IngestSettings)
+    configure_logs(settings.log_level, settings.log_format)
+    collect_garbage_seldom()
+    sys.exit(run(lambda stopping: _main(settings, stopping)))
 
 
 if __name__ == "__main__":

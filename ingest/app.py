@@ -17,13 +17,13 @@ import structlog
 from aiohttp import web
 
 from ingest import delivery
-from ingest.answer import Answer
-from ingest.connection import Connection
-from ingest.incoming_body import whole
+from ingest.http.answer import Answer
+from ingest.http.connection import Connection
+from ingest.http.incoming_body import whole
 from ingest.metrics import Metrics
+from ingest.pending import STORED
 from ingest.settings import WebhookSecrets
 from ingest.store import Store
-from ingest.waiting import STORED
 
 BODY_S_MAX: Final = 2.5  # for the rest of a body; with the 7 s of keeping it stays below LiveChat's 10 s
 IN_HAND_MAX: Final = 10_000  # requests at a time: 500 a second waiting for a dead Kafka are 3,500

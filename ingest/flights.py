@@ -8,7 +8,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.waiting import Waiting
+from ingest.pending import Waiting
 
 
 @dataclass(slots=True)

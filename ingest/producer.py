@@ -21,10 +21,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from ingest.flights import Flights
-from ingest.kafka_client import FOR_GOOD, end, error_of, new_producer
 from ingest.metrics import Metrics
 from ingest.partitioner import partition_of
-from ingest.waiting import Waiting
+from ingest.pending import Waiting
+from ingest.runtime.kafka_client import FOR_GOOD, end, error_of, new_producer
 
 # A flush costs up to half a millisecond of CPU whatever it holds, most of it by partition. So the first record of
 # a burst waits for its neighbours, and then until the event loop has nothing more to read: waiting longer, the core

@@ -7,15 +7,17 @@ from typing import Final
 
 import structlog
 
-from ingest import topic_check
 from ingest.app import App
-from ingest.connection import Door
+from ingest.http.connection import Door
 from ingest.metrics import Metrics
-from ingest.runtime import AdminServer, Health, Tasks, advice, cannot_listen, unless_told
+from ingest.runtime import advice, topic_check
+from ingest.runtime.admin import AdminServer, Health
+from ingest.runtime.process import cannot_listen
+from ingest.runtime.supervision import Tasks, unless_told
+from ingest.runtime.topic_watch import TopicWatch
 from ingest.settings import IngestSettings, WebhookSecrets
 from ingest.spool import Spool
 from ingest.store import KEEP_S, Store
-from ingest.topic_watch import TopicWatch
 
 LISTEN_ON_S: Final = 5.0  # after SIGTERM: a balancer needs that long to see that we are not ready
 LAST_REQUESTS_S: Final = 1.0  # for connections that were made at the last moment to bring their request

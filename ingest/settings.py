@@ -7,7 +7,7 @@ import structlog
 from pydantic import Field, SecretStr, field_validator
 
 from ingest.delivery import SECRET_BYTES_MAX
-from ingest.runtime import KafkaConnection, LogSettings, SecretFile
+from ingest.runtime.settings import KafkaConnection, LogSettings, SecretFile
 
 log = structlog.get_logger()
 

@@ -23,8 +23,8 @@ import orjson
 import structlog
 
 from ingest.metrics import Metrics
+from ingest.pending import Waiting
 from ingest.topic import Record
-from ingest.waiting import Waiting
 
 GROUP_RECORDS_MAX: Final = 500  # written with one sync; more would keep the first ones waiting
 PAGE_BYTES: Final = 4096  # SQLite's default

@@ -13,10 +13,10 @@ from typing import Any, Final
 import structlog
 
 from ingest.metrics import Metrics
+from ingest.pending import Outcome, Waiting
 from ingest.producer import Producer
 from ingest.spool import Row, Spool
 from ingest.topic import Record
-from ingest.waiting import Outcome, Waiting
 
 KEEP_S: Final = (
     7.0  # to keep a record: LiveChat waits about 10 s for its answer, and the way there and back takes some

@@ -9,7 +9,7 @@ from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
-from tagger.core.records import Outcome
+from tagger.core.records.decision import Outcome
 
 # When each counter began would be half of all series, and nobody asks.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # its author left the annotation out

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from ingest.runtime import KafkaSettings, LogSettings, Settings
+from ingest.runtime.settings import KafkaSettings, LogSettings, Settings
 
 LOCAL_NAMES: Final = frozenset({"localhost", "localhost."})
 

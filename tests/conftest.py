@@ -97,7 +97,7 @@ def kafka_cluster() -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def kafka_embedded() -> Iterator[AnyKafka]:
     """The embedded broker, one for all tests."""
-    from tagger.simulator.broker import EmbeddedBroker
+    from tagger.simulator.stage.broker import EmbeddedBroker
 
     with EmbeddedBroker({}) as broker:
         yield broker

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from ingest.runtime import Settings
+from ingest.runtime.settings import Settings
 from tests.deadline import DEADLINE_S
 from tests.kafka.__main__ import TOPICS
 from tests.kafka.jars import version

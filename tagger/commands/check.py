@@ -7,10 +7,17 @@ from pathlib import Path
 
 import click
 
-from tagger.core.lint import lint
-from tagger.core.problem import PROBLEMS_MAX, Problem
-from tagger.core.rules import RuleSet, keywords_of, parse
-from tagger.offline import counted, line_of, path_argument, placeholder_option, read, uncollected
+from tagger.commands.keyword_options import (
+    counted,
+    line_of,
+    path_argument,
+    placeholder_option,
+    read,
+    uncollected,
+)
+from tagger.core.review.lint import lint
+from tagger.core.rules.parse import RuleSet, keywords_of, parse
+from tagger.core.rules.problems import PROBLEMS_MAX, Problem
 
 
 @click.command("check")
@@ -53,7 +60,7 @@ def command(path: Path, placeholder: str, form: str, online: bool, create: bool)
         rules = parsed if isinstance(parsed, RuleSet) else None
         found = lint(parsed, datetime.now(UTC).date(), placeholder) if isinstance(parsed, RuleSet) else parsed
     if rules is not None and online:
-        from tagger.online import problems_online
+        from tagger.service.tag_check import problems_online
 
         found = [
             *found,

@@ -27,14 +27,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from tagger.core.canned import DEFAULT_PLACEHOLDER
-from tagger.keywords import Keywords, Unloadable
-from tagger.simulator.broker import BrokerUnavailableError
-from tagger.simulator.service import ServiceError
-from tagger.simulator.showing import line
-from tagger.simulator.stage import PARTITIONS, RULES, Names, Stage
-from tagger.simulator.summary import Summary, seconds_to_tag
-from tagger.simulator.visitors import visits
+from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
+from tagger.keyword_files.reload import Keywords, Unloadable
+from tagger.simulator.play.showing import line
+from tagger.simulator.play.summary import Summary, seconds_to_tag
+from tagger.simulator.play.visitors import visits
+from tagger.simulator.stage.broker import BrokerUnavailableError
+from tagger.simulator.stage.service import ServiceError
+from tagger.simulator.stage.stage import PARTITIONS, RULES, Names, Stage
 
 PAUSE_S: Final = 0.3  # between two events of a chat: quicker than life, slow enough to be concurrent
 DECIDED_DEADLINE_S: Final = 30.0  # for the decisions of the last chats

@@ -8,13 +8,13 @@ from typing import Any, Final
 import click
 import orjson
 
-from tagger.core.chat import conversation_of
+from tagger.commands.keyword_options import config_option, load, placeholder_option, stop
 from tagger.core.conversation import Author, Conversation, Said, ThreadKey
-from tagger.core.decision import Judge
-from tagger.core.event import chat_of
-from tagger.core.explain import Kind, Line, as_json, as_lines
-from tagger.core.facts import ChatStarted, Restricted
-from tagger.offline import config_option, load, placeholder_option, stop
+from tagger.core.matching.decide import Judge
+from tagger.core.matching.explain import Kind, Line, as_json, as_lines
+from tagger.core.threads.fact_reader import chat_of
+from tagger.core.threads.facts import ChatStarted, Restricted
+from tagger.core.threads.thread import conversation_of
 
 # A chat of LiveChat's longest thread, as JSON; a longer line is no chat.
 CHAT_BYTES_MAX: Final = 64 << 20
@@ -157,11 +157,11 @@ def _from_api(chat_id: str, organization: str | None) -> Any:
     import asyncio
     from random import SystemRandom
 
-    from ingest.runtime import load as load_settings
-    from tagger.livechat.calls import get_chat, list_threads
+    from ingest.runtime.settings import load as load_settings
+    from tagger.livechat.authorization.credentials import credentials
+    from tagger.livechat.calls.requests import get_chat, list_threads
     from tagger.livechat.client import Client
-    from tagger.livechat.credentials import credentials
-    from tagger.livechat.desk import Desk, NoAnswerError, organization_of
+    from tagger.livechat.interactive import Desk, NoAnswerError, organization_of
     from tagger.settings import LiveChatSettings
 
     settings = load_settings(LiveChatSettings)

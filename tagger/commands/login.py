@@ -12,10 +12,11 @@ from typing import Final
 import click
 from aiohttp import web
 
-from ingest.runtime import configure_logs, load, stop
-from tagger.livechat.auth import exchange
-from tagger.livechat.credentials_file import CredentialsFile
-from tagger.livechat.oauth import (
+from ingest.runtime.logs import configure_logs
+from ingest.runtime.process import stop
+from ingest.runtime.settings import load
+from tagger.livechat.authorization.credentials_file import CredentialsFile
+from tagger.livechat.authorization.oauth import (
     Code,
     NoTokens,
     Tokens,
@@ -24,6 +25,7 @@ from tagger.livechat.oauth import (
     missing_scopes,
     read_redirect,
 )
+from tagger.livechat.authorization.tokens import exchange
 from tagger.settings import LiveChatSettings
 
 PORT: Final = 7080

@@ -11,14 +11,17 @@ from typing import Any, Final
 import click
 import orjson
 
-from ingest.runtime import KafkaSettings, advice, configure_logs, load, stop
-from tagger.bar import bar
-from tagger.core.parked import Item, OpenItems
-from tagger.offline import counted
-from tagger.parked import Parked, Retry, Tried
-from tagger.producer import COMMAND_PATIENCE_S, Producer
-from tagger.reader import NO_KAFKA, TopicMissingError, read_topic
-from tagger.repair import tools
+from ingest.runtime import advice
+from ingest.runtime.logs import configure_logs
+from ingest.runtime.process import stop
+from ingest.runtime.settings import KafkaSettings, load
+from tagger.commands.keyword_options import counted
+from tagger.commands.progress import bar
+from tagger.core.records.parked import Item, OpenItems
+from tagger.kafka.producer import COMMAND_PATIENCE_S, Producer
+from tagger.kafka.reader import NO_KAFKA, TopicMissingError, read_topic
+from tagger.recovery.repair import tools
+from tagger.recovery.retry import Parked, Retry, Tried
 from tagger.settings import RunSettings, TopicSettings
 
 AT_ONCE: Final = 8  # items tried at a time; each is a call, and live work needs its share of LiveChat's limit

@@ -6,15 +6,18 @@ import time
 import click
 import orjson
 
-from ingest.runtime import advice, configure_logs, load, stop
-from tagger.bar import Moved, bar
-from tagger.core.decision import Decision
-from tagger.core.reconcile import Look, instant_ms
-from tagger.core.records import Outcome, rfc3339
-from tagger.offline import counted
-from tagger.reader import NO_KAFKA, TopicMissingError
-from tagger.reconcile import Reconcile, Report
-from tagger.repair import tools
+from ingest.runtime import advice
+from ingest.runtime.logs import configure_logs
+from ingest.runtime.process import stop
+from ingest.runtime.settings import load
+from tagger.commands.keyword_options import counted
+from tagger.commands.progress import Moved, bar
+from tagger.core.matching.decide import Decision
+from tagger.core.records.decision import Outcome, rfc3339
+from tagger.core.records.missed import Look, instant_ms
+from tagger.kafka.reader import NO_KAFKA, TopicMissingError
+from tagger.recovery.reconcile import Reconcile, Report
+from tagger.recovery.repair import tools
 from tagger.settings import RunSettings, group_of
 
 

@@ -11,43 +11,32 @@ import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from ingest import topic_check
-from ingest.runtime import (
-    AdminServer,
-    Health,
-    KafkaSettings,
-    LogSettings,
-    Tasks,
-    advice,
-    cannot_listen,
-    closed,
-    configure_logs,
-    has_terminal,
-    load,
-    run,
-    stop,
-    unless_told,
-)
-from ingest.topic_watch import TopicWatch
+from ingest.runtime import advice, topic_check
+from ingest.runtime.admin import AdminServer, Health
+from ingest.runtime.logs import configure_logs
+from ingest.runtime.process import cannot_listen, has_terminal, run, stop
+from ingest.runtime.settings import KafkaSettings, LogSettings, load
+from ingest.runtime.supervision import Tasks, closed, unless_told
+from ingest.runtime.topic_watch import TopicWatch
 from tagger import metrics
-from tagger.announce import announce, announce_stored
-from tagger.consumer import Consumer
 from tagger.core.limits import Limits
-from tagger.core.watchdog import Watchdog
-from tagger.equipment import service_equipment
-from tagger.keywords import Keywords
-from tagger.keywords_topic import a_set_in_force, keep_stored
+from tagger.kafka.consumer import Consumer
+from tagger.kafka.keywords_topic import a_set_in_force, keep_stored
+from tagger.kafka.producer import Producer
+from tagger.keyword_files.reload import Keywords
+from tagger.livechat.authorization.credentials import Credentials
 from tagger.livechat.client import Client
-from tagger.livechat.credentials import Credentials
 from tagger.livechat.tags import Tags
-from tagger.producer import Producer
-from tagger.reconcile import Reconcile, reconcile_regularly
-from tagger.repair import repair_of
+from tagger.recovery.reconcile import Reconcile, reconcile_regularly
+from tagger.recovery.repair import repair_of
+from tagger.service.announce import announce, announce_stored
+from tagger.service.health import LiveChatFigures, PartitionFigures, health_of
+from tagger.service.setup import service_equipment
+from tagger.service.tag_watch import TagWatch, watch_tags
+from tagger.service.trouble import Troubles
+from tagger.service.watchdog import Watchdog
+from tagger.service.worker import Worker
 from tagger.settings import RunSettings, TaggerSettings, group_of
-from tagger.tagwatch import TagWatch, watch_tags
-from tagger.trouble import Troubles
-from tagger.web import LiveChatFigures, PartitionFigures, health_of
-from tagger.worker import Worker
 
 # Kafka may come up after us; so often and so long is it asked for its topics before we say what is wrong.
 START_RETRY_S: Final = 2.0

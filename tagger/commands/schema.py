@@ -16,6 +16,6 @@ def command() -> None:
     Examples:
       tagger schema > config/schema.json
     """
-    from tagger.core.schema import json_schema
+    from tagger.core.rules.schema import json_schema
 
     click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))

@@ -5,11 +5,14 @@ import asyncio
 import click
 import orjson
 
-from ingest.runtime import advice, configure_logs, load, stop
-from tagger.offline import counted
-from tagger.reader import NO_KAFKA
+from ingest.runtime import advice
+from ingest.runtime.logs import configure_logs
+from ingest.runtime.process import stop
+from ingest.runtime.settings import load
+from tagger.commands.keyword_options import counted
+from tagger.kafka.reader import NO_KAFKA
+from tagger.kafka.skip import Skip, SkipRefusedError, skipping
 from tagger.settings import RunSettings, group_of
-from tagger.skip import Skip, SkipRefusedError, skipping
 
 
 @click.command("skip")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from tagger.core.decision import Because, Judge, Rejected
-from tagger.core.explain import Line, short, transcript
-from tagger.core.problem import Problem
-from tagger.core.ruletest import Outcome, conversation_of, outcomes, uncovered
-from tagger.offline import counted, line_of, load, path_argument, placeholder_option, stop
+from tagger.commands.keyword_options import counted, line_of, load, path_argument, placeholder_option, stop
+from tagger.core.matching.decide import Because, Judge, Rejected
+from tagger.core.matching.explain import Line, short, transcript
+from tagger.core.review.rule_tests import Outcome, conversation_of, outcomes, uncovered
+from tagger.core.rules.problems import Problem
 
 
 def _pattern(_ctx: click.Context, _param: click.Parameter, value: str | None) -> re.Pattern[str]:

@@ -14,13 +14,14 @@ import click
 import orjson
 from pydantic import Field, SecretStr, TypeAdapter, ValidationError
 
-from ingest.runtime import load, stop
+from ingest.runtime.process import stop
+from ingest.runtime.settings import load
+from tagger.livechat.authorization.credentials import credentials
 from tagger.livechat.client import Client
-from tagger.livechat.credentials import credentials
-from tagger.livechat.desk import Desk, NoAnswerError, organization_of
+from tagger.livechat.interactive import Desk, NoAnswerError, organization_of
 from tagger.livechat.post import ACCEPTED, SECRET_REFUSED, post
 from tagger.livechat.registry import Registry, line
-from tagger.livechat.samples import secret_check
+from tagger.livechat.sample_webhooks import secret_check
 from tagger.livechat.webhooks import missing, to_register, to_remove, to_rotate
 from tagger.settings import ApiUrl, LiveChatSettings
 

@@ -17,10 +17,12 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.errors import KafkaError
 from pydantic import Field, SecretStr
 
-from ingest.runtime import KafkaConnection, advice, load, stop
+from ingest.runtime import advice
+from ingest.runtime.process import stop
+from ingest.runtime.settings import KafkaConnection, load
 from ingest.topic import Unreadable, decode
 from tagger.livechat.post import ACCEPTED, post
-from tagger.livechat.samples import samples
+from tagger.livechat.sample_webhooks import samples
 
 KAFKA_TIMEOUT_S: Final = 15.0  # for the first answer of a broker
 ARRIVAL_TIMEOUT_S: Final = 15.0  # of a stored webhook on the topic; from the spool it may take longer

@@ -14,16 +14,16 @@ from dataclasses import dataclass, field
 from random import Random, SystemRandom
 from typing import Final
 
-from tagger.livechat.calls import Call, Done, GivenUp, Purpose, Refused, Wait, failed, purpose_of
-from tagger.livechat.circuit import back_off_s
-from tagger.livechat.credentials import Credentials
-from tagger.livechat.errors import ALL, TO_DO
-from tagger.livechat.evidence import UNAVAILABLE, Evidence, Trial
-from tagger.livechat.gate import Gate, Place, Standing
-from tagger.livechat.lane import Lane, chat_of, is_limit
-from tagger.livechat.pace import Pace
+from tagger.livechat.authorization.credentials import Credentials
+from tagger.livechat.calls.error_types import ALL, TO_DO
+from tagger.livechat.calls.requests import Call, Done, GivenUp, Purpose, Refused, Wait, failed, purpose_of
+from tagger.livechat.dispatch import Measure, Requests
+from tagger.livechat.pacing.call_queue import Gate, Place, Standing
+from tagger.livechat.pacing.circuit import back_off_s
+from tagger.livechat.pacing.giving_up import UNAVAILABLE, Evidence, Trial
+from tagger.livechat.pacing.lane import Lane, chat_of, is_limit
+from tagger.livechat.pacing.pace import Pace
 from tagger.livechat.probes import Probes
-from tagger.livechat.requests import Measure, Requests
 from tagger.livechat.transport import Connections, Transport
 
 API_URL: Final = "https://api.livechatinc.com/v3.6"

@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from tagger.livechat.calls import Call, Done, Refused, Wait, list_tags
-from tagger.livechat.credentials import Credentials
-from tagger.livechat.evidence import READS, Evidence, Trial
-from tagger.livechat.lane import Lane, Witness
+from tagger.livechat.authorization.credentials import Credentials
+from tagger.livechat.calls.requests import Call, Done, Refused, Wait, list_tags
+from tagger.livechat.pacing.giving_up import READS, Evidence, Trial
+from tagger.livechat.pacing.lane import Lane, Witness
 
 REFUSED_ASK_S: Final = 60.0  # how often a lane in which all is refused asks whether it still is
 LOOK_S: Final = 10.0  # how often a call that is held looks whether another's success has let it go

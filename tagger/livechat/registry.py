@@ -5,8 +5,8 @@ Promises that nothing is removed before `ask` has agreed, and that a step that f
 
 from collections.abc import Callable
 
-from tagger.livechat import calls
-from tagger.livechat.desk import Desk, NoAnswerError
+from tagger.livechat.calls import requests
+from tagger.livechat.interactive import Desk, NoAnswerError
 from tagger.livechat.webhooks import Plan, Registration, description, registrations
 
 
@@ -17,7 +17,7 @@ class Registry:
         self._desk, self._client_id, self._say = desk, client_id, say
 
     async def listed(self) -> list[Registration]:
-        return registrations(await self._desk.call(calls.list_webhooks(self._client_id)))
+        return registrations(await self._desk.call(requests.list_webhooks(self._client_id)))
 
     async def register(self, plan: Plan, url: str, secret: str) -> None:
         """The registrations of a plan; NoAnswerError with its problems, where it has some."""
@@ -25,7 +25,7 @@ class Registry:
             raise NoAnswerError("\n".join(plan.problems))
         mark = description(secret)
         for action in plan.register:
-            call = calls.register_webhook(action, url, secret, self._client_id, mark)
+            call = requests.register_webhook(action, url, secret, self._client_id, mark)
             answer = await self._desk.call(call)
             self._say(f"registered {action}  {url}  ({answer['id']})")
 
@@ -36,16 +36,16 @@ class Registry:
         if found and not ask(f"Remove {len(found)} of LiveChat's registrations?"):
             return False
         for one in found:
-            await self._desk.call(calls.unregister_webhook(one.id, self._client_id))
+            await self._desk.call(requests.unregister_webhook(one.id, self._client_id))
         self._say(f"removed {len(found)}")
         return True
 
     async def enabled(self) -> bool:
-        answer = await self._desk.call(calls.get_license_webhooks_state(self._client_id))
+        answer = await self._desk.call(requests.get_license_webhooks_state(self._client_id))
         return bool(answer["license_webhooks_enabled"])
 
     async def enable(self, on: bool) -> None:
-        change = calls.enable_license_webhooks if on else calls.disable_license_webhooks
+        change = requests.enable_license_webhooks if on else requests.disable_license_webhooks
         await self._desk.call(change(self._client_id))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
-from tagger.livechat.calls import Call, Done, Refused, Wait, list_tags
+from tagger.livechat.calls.requests import Call, Done, Refused, Wait, list_tags
 
 FRESH_S: Final = 600.0  # tags are made by people; a new one may go unseen for so long
 ORGANIZATIONS_MAX: Final = 1_000  # whose tags are kept; LiveChat allows 2,000 tags each, about 200 KB

@@ -5,8 +5,8 @@ from typing import Final, Protocol
 import aiohttp
 import orjson
 
-from tagger.livechat.calls import ANSWER_BYTES_MAX, Call, Done, Refused, Wait, failed, read
-from tagger.livechat.errors import ALL
+from tagger.livechat.calls.error_types import ALL
+from tagger.livechat.calls.requests import ANSWER_BYTES_MAX, Call, Done, Refused, Wait, failed, read
 
 TRY_TIMEOUT_S: Final = 20.0  # LiveChat itself gives up after 15 s, and its `request_timeout` is to be seen
 CONNECT_TIMEOUT_S: Final = 5.0

@@ -10,8 +10,8 @@ from typing import Final
 
 import aiohttp
 
-from tagger.simulator.stage import Stage
-from tagger.simulator.visitors import visits
+from tagger.simulator.play.visitors import visits
+from tagger.simulator.stage.stage import Stage
 from tests.deploy.watcher import DEPLOY, SCRAPE_S, a_prometheus
 
 DASHBOARD: Final = json.loads((DEPLOY / "grafana/dashboards/livechat-tagger.json").read_text("utf-8"))

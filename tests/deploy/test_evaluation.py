@@ -15,8 +15,8 @@ import pytest
 import yaml
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from tagger.simulator.stage import PARTITIONS, Stage
-from tagger.simulator.visitors import visits
+from tagger.simulator.play.visitors import visits
+from tagger.simulator.stage.stage import PARTITIONS, Stage
 from tests.deadline import DEADLINE_S, until
 from tests.deploy.watcher import RULES, Watcher, a_prometheus, in_seconds
 

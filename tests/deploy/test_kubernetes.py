@@ -11,8 +11,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from ingest.runtime import Settings
-from tagger.keywords import Keywords
+from ingest.runtime.settings import Settings
+from tagger.keyword_files.reload import Keywords
 
 FOLDER: Final = Path(__file__).parents[2] / "deploy" / "kubernetes"
 KUSTOMIZATION: Final[dict[str, Any]] = yaml.safe_load((FOLDER / "kustomization.yaml").read_text("utf-8"))

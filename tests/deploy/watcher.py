@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import yaml
 
-from tagger.simulator.port import reserved_port
-from tagger.simulator.stage import Stage
+from tagger.simulator.livechat.port import reserved_port
+from tagger.simulator.stage.stage import Stage
 from tests.deadline import DEADLINE_S
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"

@@ -12,13 +12,22 @@ import pytest
 from click.testing import CliRunner
 
 from tagger.__main__ import main
-from tagger.core import document, fields, keyword_field, rules
-from tagger.core.canned import DEFAULT_PLACEHOLDER
-from tagger.core.decision import Judge
-from tagger.core.lint import lint
-from tagger.core.matcher import Matcher
-from tagger.core.rules import RuleSet, parse
-from tagger.core.ruletest import outcomes, uncovered
+from tagger.core.matching.automaton import Matcher
+from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
+from tagger.core.matching.decide import Judge
+from tagger.core.review.lint import lint
+from tagger.core.review.rule_tests import outcomes, uncovered
+from tagger.core.rules import fields, keyword_field, yaml_document
+from tagger.core.rules.parse import (
+    BYTES_MAX,
+    CANNED_MAX,
+    FILES_MAX,
+    KEYWORDS_MAX,
+    RULE_KEYS,
+    RULES_MAX,
+    RuleSet,
+    parse,
+)
 
 CONFIG: Final = Path(__file__).parents[2] / "config"
 MANUAL: Final = (CONFIG / "README.md").read_text("utf-8")
@@ -127,15 +136,15 @@ def test_every_command_prints_what_the_manual_shows(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("what", "figures"),
     [
-        ("keywords, in all files together", f"{rules.KEYWORDS_MAX:,}"),
-        ("rules; canned responses", f"{rules.RULES_MAX:,} each"),
-        ("rules; canned responses", f"{rules.CANNED_MAX:,} each"),
+        ("keywords, in all files together", f"{KEYWORDS_MAX:,}"),
+        ("rules; canned responses", f"{RULES_MAX:,} each"),
+        ("rules; canned responses", f"{CANNED_MAX:,} each"),
         ("characters of a keyword", f"{keyword_field.KEYWORD_CHARS_MAX}"),
         ("characters of a canned response or of a text in a test", f"{fields.TEXT_CHARS_MAX:,}"),
         ("characters of a tag, of an id", f"{fields.TAG_CHARS_MAX}, {fields.ID_CHARS_MAX}"),
         (
             "files; bytes of one; bytes of all",
-            f"{rules.FILES_MAX:,}; {document.FILE_BYTES_MAX >> 20} MiB; {rules.BYTES_MAX >> 20} MiB",
+            f"{FILES_MAX:,}; {yaml_document.FILE_BYTES_MAX >> 20} MiB; {BYTES_MAX >> 20} MiB",
         ),
     ],
 )
@@ -143,6 +152,6 @@ def test_the_limits_are_those_in_force(what: str, figures: str) -> None:
     assert f"| {what} | {figures} |\n" in MANUAL
 
 
-@pytest.mark.parametrize("key", rules.RULE_KEYS)
+@pytest.mark.parametrize("key", RULE_KEYS)
 def test_every_key_of_a_rule_is_in_an_example(key: str) -> None:
     assert any(re.search(rf"^ +(- )?{key}:", block.text, re.MULTILINE) for block in RIGHT)

@@ -32,6 +32,6 @@ def test_a_metric_is_named_for_its_service_and_has_no_label_without_bound(row: R
 
 
 def test_everything_that_the_core_counts_is_exported_with_its_reasons() -> None:
-    found = {name for path in CORE.glob("*.py") for name in COUNTED.findall(path.read_text("utf-8"))}
+    found = {name for path in CORE.rglob("*.py") for name in COUNTED.findall(path.read_text("utf-8"))}
     assert {name for name, reason in found if reason} == metrics.STATE_COUNTERS.keys()
     assert {name for name, reason in found if not reason} == metrics.STATE_REASONS.keys()

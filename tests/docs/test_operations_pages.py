@@ -89,7 +89,7 @@ def test_every_log_line_that_the_runbook_names_exists() -> None:
 
 
 def _is_error_type(name: str) -> bool:
-    from tagger.livechat.errors import ALL
+    from tagger.livechat.calls.error_types import ALL
 
     return name in ALL or name.endswith(("Error", "…")) or "Error" in name
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from ingest.app import PHRASES
 from tagger.__main__ import SUMMARIES, main
-from tagger.core.rules import RuleSet, parse
+from tagger.core.rules.parse import RuleSet, parse
 from tests.docs.readme import README, with_tables
 
 TEXT = README.read_text("utf-8")

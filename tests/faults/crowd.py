@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Final, Self
 
-from tagger.simulator.port import reserved_port
-from tagger.simulator.service import Service
-from tagger.simulator.stage import Stage
+from tagger.simulator.livechat.port import reserved_port
+from tagger.simulator.stage.service import Service
+from tagger.simulator.stage.stage import Stage
 from tests.deadline import DEADLINE_S
 
 FROZEN_S: Final = 9.0  # the session is 6 s: the group goes on without it

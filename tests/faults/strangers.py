@@ -10,11 +10,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from tagger.simulator.account import Organization
-from tagger.simulator.faults import Fault
-from tagger.simulator.player import Played
-from tagger.simulator.stage import Names, Stage
-from tagger.simulator.visitors import Visit, visits
+from tagger.simulator.livechat.account import Organization
+from tagger.simulator.livechat.faults import Fault
+from tagger.simulator.play.player import Played
+from tagger.simulator.play.visitors import Visit, visits
+from tagger.simulator.stage.stage import Names, Stage
 from tests.kafka.kafka import AnyKafka
 
 PAUSE_S: Final = 0.05  # between two events of a chat: a fault finds it before it ends

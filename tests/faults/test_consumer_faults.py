@@ -13,8 +13,9 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from structlog.testing import capture_logs
 
-from tagger.consumer import Assigned, Consumer
 from tagger.core.limits import Limits
+from tagger.kafka.assigned import Assigned
+from tagger.kafka.consumer import Consumer
 from tests.deadline import until
 from tests.integration.tagger.scene import Scene, ended, said, started
 from tests.kafka.broker import Broker

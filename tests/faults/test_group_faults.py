@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
-from tagger import group as groups
-from tagger.consumer import Consumer
+from tagger.kafka import group as groups
+from tagger.kafka.consumer import Consumer
 from tests.deadline import until
 from tests.integration.tagger.scene import Scene, ended, started
 from tests.kafka.kafka import Kafka

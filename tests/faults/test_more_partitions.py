@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from ingest import kafka_client
 from ingest.metrics import Metrics
+from ingest.runtime import kafka_client
 from ingest.store import Store
 from ingest.topic import Record
-from tagger.producer import Producer
-from tagger.simulator.stage import PARTITIONS
-from tagger.simulator.visitors import visits
+from tagger.kafka.producer import Producer
+from tagger.simulator.play.visitors import visits
+from tagger.simulator.stage.stage import PARTITIONS
 from tests.deadline import DEADLINE_S
 from tests.faults.test_tagger_faults import a_stage
 from tests.integration.test_repair import tagger

@@ -11,12 +11,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from ingest import producer as ingest_producer
 from ingest.metrics import Metrics
+from ingest.pending import Outcome
 from ingest.store import Store
 from ingest.topic import Record
-from ingest.waiting import Outcome
 from tagger import metrics as tagger_metrics
-from tagger import producer as tagger_producer
-from tagger.producer import Producer
+from tagger.kafka import producer as tagger_producer
+from tagger.kafka.producer import Producer
 from tests.kafka.broker import Broker
 from tests.kafka.cluster import Cluster
 from tests.kafka.kafka import Kafka

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from tagger.simulator.faults import Fault
+from tagger.simulator.livechat.faults import Fault
 from tests.deadline import until
 from tests.faults.strangers import a_stage, missing, play_some, tagged_visits, tried
 from tests.integration.watch import figures

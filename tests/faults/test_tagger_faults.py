@@ -9,9 +9,9 @@ from typing import Final
 
 import pytest
 
-from tagger.simulator.faults import Fault
-from tagger.simulator.stage import PARTITIONS, Names, Stage
-from tagger.simulator.visitors import visits
+from tagger.simulator.livechat.faults import Fault
+from tagger.simulator.play.visitors import visits
+from tagger.simulator.stage.stage import PARTITIONS, Names, Stage
 from tests.deadline import DEADLINE_S
 from tests.faults.crowd import Crowd
 from tests.faults.truth import Truth

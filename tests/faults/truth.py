@@ -9,8 +9,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from tagger.core.offsets import Hint, decode
-from tagger.simulator.stage import PARTITIONS, Names
+from tagger.core.partition.offsets import Hint, decode
+from tagger.simulator.stage.stage import PARTITIONS, Names
 from tests.deadline import DEADLINE_S
 
 

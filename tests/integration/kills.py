@@ -8,8 +8,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from ingest import supervision
-from ingest.supervision import Tasks
+from ingest.runtime import supervision
+from ingest.runtime.supervision import Tasks
 
 WAIT_S = 60.0
 

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, NamedTuple
 
-from tagger.simulator.faults import Fault
-from tagger.simulator.stage import Stage
+from tagger.simulator.livechat.faults import Fault
+from tagger.simulator.stage.stage import Stage
 
 
 class Outage(NamedTuple):

@@ -21,10 +21,10 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from tagger.simulator.account import Draft, User
-from tagger.simulator.faults import Fault
-from tagger.simulator.stage import PARTITIONS, Stage
-from tagger.simulator.visitors import all_tags
+from tagger.simulator.livechat.account import Draft, User
+from tagger.simulator.livechat.faults import Fault
+from tagger.simulator.play.visitors import all_tags
+from tagger.simulator.stage.stage import PARTITIONS, Stage
 from tests.deadline import DEADLINE_S
 from tests.docs import metrics_page
 from tests.integration.watch import everything_on

@@ -11,12 +11,12 @@ from typing import Final
 
 import aiohttp
 
-from tagger.simulator.access import App
-from tagger.simulator.account import Draft, Organization, User
-from tagger.simulator.leaks import leaks
-from tagger.simulator.livechat import SimulatedLiveChat
-from tagger.simulator.port import reserved_port
-from tagger.simulator.service import Service, environment_for
+from tagger.simulator.livechat.access import App
+from tagger.simulator.livechat.account import Draft, Organization, User
+from tagger.simulator.livechat.port import reserved_port
+from tagger.simulator.livechat.server import SimulatedLiveChat
+from tagger.simulator.stage.leaks import leaks
+from tagger.simulator.stage.service import Service, environment_for
 from tests.deadline import DEADLINE_S
 from tests.kafka.kafka import AnyKafka
 

@@ -14,9 +14,9 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tagger.simulator.faults import Fault
-from tagger.simulator.stage import PARTITIONS, Names, Stage
-from tagger.simulator.visitors import visits
+from tagger.simulator.livechat.faults import Fault
+from tagger.simulator.play.visitors import visits
+from tagger.simulator.stage.stage import PARTITIONS, Names, Stage
 from tests.deadline import DEADLINE_S, until
 from tests.faults.crowd import Crowd
 from tests.faults.truth import Truth

@@ -11,9 +11,9 @@ from typing import Final
 import orjson
 import pytest
 
-from tagger.simulator.faults import Fault
-from tagger.simulator.stage import PARTITIONS, Names, Stage
-from tagger.simulator.visitors import visits
+from tagger.simulator.livechat.faults import Fault
+from tagger.simulator.play.visitors import visits
+from tagger.simulator.stage.stage import PARTITIONS, Names, Stage
 from tests.deadline import DEADLINE_S, until
 from tests.integration.outages import OUTAGES
 from tests.integration.watch import everything_on, figures, finished, highest

@@ -14,13 +14,13 @@ import orjson
 from click.testing import CliRunner
 
 from tagger.__main__ import main
-from tagger.reader import oldest_unfinished_ms
-from tagger.simulator.account import Draft, Thread, User
-from tagger.simulator.leaks import leaks
-from tagger.simulator.player import Played
-from tagger.simulator.service import OUR_PREFIXES
-from tagger.simulator.stage import PARTITIONS, Names, Stage
-from tagger.simulator.visitors import visits
+from tagger.kafka.reader import oldest_unfinished_ms
+from tagger.simulator.livechat.account import Draft, Thread, User
+from tagger.simulator.play.player import Played
+from tagger.simulator.play.visitors import visits
+from tagger.simulator.stage.leaks import leaks
+from tagger.simulator.stage.service import OUR_PREFIXES
+from tagger.simulator.stage.stage import PARTITIONS, Names, Stage
 from tests.deadline import DEADLINE_S, until
 from tests.kafka.kafka import AnyKafka
 

@@ -18,14 +18,14 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from prometheus_client import CollectorRegistry, Gauge
 from structlog.testing import capture_logs
 
+from ingest.runtime.topic_check import webhooks
+from ingest.runtime.topic_watch import TopicWatch
 from ingest.topic import record_key
-from ingest.topic_check import webhooks
-from ingest.topic_watch import TopicWatch
 from tagger.core.conversation import ThreadKey
-from tagger.core.records import parked_record
-from tagger.simulator.service import environment_for
-from tagger.simulator.stage import PARTITIONS, Names, Stage
-from tagger.simulator.visitors import visits
+from tagger.core.records.decision import parked_record
+from tagger.simulator.play.visitors import visits
+from tagger.simulator.stage.service import environment_for
+from tagger.simulator.stage.stage import PARTITIONS, Names, Stage
 from tests.conftest import USERS
 from tests.deadline import DEADLINE_S
 from tests.kafka.broker import Broker

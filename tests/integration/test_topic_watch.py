@@ -7,8 +7,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Gauge
 from structlog.testing import capture_logs
 
-from ingest.topic_check import Wanted, decisions, keywords, parked, webhooks
-from ingest.topic_watch import TopicWatch
+from ingest.runtime.topic_check import Wanted, decisions, keywords, parked, webhooks
+from ingest.runtime.topic_watch import TopicWatch
 from tests.kafka.kafka import AnyKafka, Kafka
 
 

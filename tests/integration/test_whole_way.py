@@ -12,9 +12,9 @@ import aiohttp
 import orjson
 from aiokafka import AIOKafkaProducer
 
-from tagger.simulator.faults import Fault
-from tagger.simulator.stage import PARTITIONS, Names, Stage
-from tagger.simulator.visitors import visits
+from tagger.simulator.livechat.faults import Fault
+from tagger.simulator.play.visitors import visits
+from tagger.simulator.stage.stage import PARTITIONS, Names, Stage
 from tests.deadline import DEADLINE_S, until
 from tests.integration.watch import everything_on, finished
 from tests.kafka.kafka import AnyKafka, Kafka

@@ -8,9 +8,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from tagger.reader import oldest_unfinished_ms
-from tagger.simulator.service import Service
-from tagger.simulator.stage import PARTITIONS, Stage
+from tagger.kafka.reader import oldest_unfinished_ms
+from tagger.simulator.stage.service import Service
+from tagger.simulator.stage.stage import PARTITIONS, Stage
 
 
 async def figures(service: Service, **labels: str) -> dict[str, float]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from tagger.simulator.port import reserved_port
+from tagger.simulator.livechat.port import reserved_port
 from tests.deadline import DEADLINE_S
 from tests.kafka.jars import BROKER, jars, java
 

@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
-from tagger.core.offsets import Hint, encode
-from tagger.core.work import Work
+from tagger.core.partition.offsets import Hint, encode
+from tagger.core.partition.protocol import Work
 from tests.simulation.member import Member
 from tests.simulation.setting import UNTRUE, Setting, Step
 from tests.simulation.world import (

@@ -9,8 +9,8 @@ from typing import Final
 
 from tagger.core.conversation import Conversation
 from tagger.core.limits import Limits
-from tagger.core.partition import Partition
-from tagger.core.work import FindTime, Refused, Seek, Wait, Work
+from tagger.core.partition.partition import Partition
+from tagger.core.partition.protocol import FindTime, Refused, Seek, Wait, Work
 from tests.simulation.world import Event, Log, Thread, World
 
 UNDER_WAY_MAX: Final = 4

@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from unittest.mock import patch
 
-from tagger.core.backlog import Backlog
-from tagger.core.chat import Thread
-from tagger.core.jobs import Jobs
-from tagger.core.memory import Memory
-from tagger.core.offsets import Hint, Unfinished, encode
-from tagger.core.partition import Partition
-from tagger.core.reading import Reading
-from tagger.core.shares import Shares
-from tagger.core.start import Start
-from tagger.core.state import State
-from tagger.core.threads import Threads
-from tagger.core.work import Committable
+from tagger.core.partition.endings import Jobs
+from tagger.core.partition.jobs import Backlog
+from tagger.core.partition.offsets import Hint, Unfinished, encode
+from tagger.core.partition.partition import Partition
+from tagger.core.partition.protocol import Committable
+from tagger.core.partition.reading import Reading
+from tagger.core.partition.resume import Start
+from tagger.core.partition.state import State
+from tagger.core.threads.expiry import Memory
+from tagger.core.threads.index import Threads
+from tagger.core.threads.shares import Shares
+from tagger.core.threads.thread import Thread
 from tests.simulation.world import ORGANIZATIONS, Log
 
 

@@ -15,12 +15,12 @@ from unittest.mock import patch
 import orjson
 from aiokafka import TopicPartition
 
-from tagger import worker as worker_module
-from tagger.core.decision import Decision
 from tagger.core.limits import Limits
-from tagger.core.partition import Partition
+from tagger.core.matching.decide import Decision
+from tagger.core.partition.partition import Partition
 from tagger.livechat.client import Client
-from tagger.worker import Worker
+from tagger.service import worker as worker_module
+from tagger.service.worker import Worker
 from tests.simulation.calls.history import _Silent
 from tests.simulation.calls.setting import Chat, Setting, Trouble
 from tests.simulation.calls.virtual import run

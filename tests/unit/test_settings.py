@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.runtime import read_settings
+from ingest.runtime.settings import read_settings
 from tagger.settings import TaggerSettings
 
 

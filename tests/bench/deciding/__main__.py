@@ -15,9 +15,9 @@ from pathlib import Path
 from random import Random
 
 from tagger.core.conversation import Author, Conversation, Said, ThreadKey
-from tagger.core.decision import Judge
-from tagger.core.rule import Canned, Keyword, Rule, RuleSet
-from tagger.deciding import Deciding
+from tagger.core.matching.decide import Judge
+from tagger.core.rules.model import Canned, Keyword, Rule, RuleSet
+from tagger.service.deciding import Deciding
 
 RESULTS = Path(__file__).parent.parent / "results" / "deciding.csv"
 COLUMNS = ["what", "kib", "cpu_s", "longest_hold_ms"]

@@ -23,10 +23,10 @@ from random import Random
 from statistics import median
 
 from tagger.core.conversation import Conversation, Said, ThreadKey
-from tagger.core.decision import Judge
-from tagger.core.matcher import Matcher
-from tagger.core.rule import Canned, Keyword, Rule, RuleSet
-from tagger.core.text import fold
+from tagger.core.folding.fold import fold
+from tagger.core.matching.automaton import Matcher
+from tagger.core.matching.decide import Judge
+from tagger.core.rules.model import Canned, Keyword, Rule, RuleSet
 from tests.bench.matcher import chats, engines
 
 RESULTS = Path(__file__).parent.parent / "results" / "matcher.csv"

@@ -11,9 +11,9 @@ import ahocorasick
 import ahocorasick_rs
 import hyperscan
 
-from tagger.core.matcher import Matcher
-from tagger.core.rule import Keyword
-from tagger.core.text import fold
+from tagger.core.folding.fold import fold
+from tagger.core.matching.automaton import Matcher
+from tagger.core.rules.model import Keyword
 
 Engine = Callable[[str], object]  # one message → its hits
 

@@ -24,10 +24,10 @@ import aiohttp
 
 import tagger.metrics
 from ingest.metrics import Metrics
-from tagger.simulator.broker import EmbeddedBroker
-from tagger.simulator.service import Service
-from tagger.simulator.stage import Names, Stage
-from tagger.simulator.visitors import visits
+from tagger.simulator.play.visitors import visits
+from tagger.simulator.stage.broker import EmbeddedBroker
+from tagger.simulator.stage.service import Service
+from tagger.simulator.stage.stage import Names, Stage
 from tests.bench.ingest import load
 from tests.bench.ingest.servers import TICKS_A_S, running
 

@@ -1,6 +1,6 @@
 """How fast a lane goes against hidden limits and through refusals."""
 
-from tests.unit.livechat.test_pace import Limit, at_random, bucket, simulate, sliding, window
+from tests.unit.livechat.pacing.test_pace import Limit, at_random, bucket, simulate, sliding, window
 
 SEEDS = range(1, 11)
 

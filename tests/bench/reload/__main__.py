@@ -15,9 +15,9 @@ from pathlib import Path
 
 import uvloop
 
-from ingest.runtime import collect_garbage_seldom
-from tagger.core.canned import DEFAULT_PLACEHOLDER
-from tagger.keywords import Keywords
+from ingest.runtime.process import collect_garbage_seldom
+from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
+from tagger.keyword_files.reload import Keywords
 
 SYLLABLES = ["ba", "ke", "li", "mo", "nu", "pra", "ste", "tri", "vo", "zu", "cha", "dre", "fi", "go", "hu"]
 

@@ -19,11 +19,12 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from ingest.topic import encode
-from tagger.consumer import Assigned, Consumer
 from tagger.core.limits import Limits
-from tagger.core.offsets import Hint
-from tagger.core.offsets import encode as encode_hint
-from tagger.core.work import Work
+from tagger.core.partition.offsets import Hint
+from tagger.core.partition.offsets import encode as encode_hint
+from tagger.core.partition.protocol import Work
+from tagger.kafka.assigned import Assigned
+from tagger.kafka.consumer import Consumer
 from tests.kafka.broker import start
 from tests.kafka.kafka import Kafka
 

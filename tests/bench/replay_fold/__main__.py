@@ -20,8 +20,8 @@ from typing import Final, NamedTuple
 import orjson
 
 from tagger.core.limits import Limits
-from tagger.core.offsets import Hint, encode
-from tagger.core.partition import Partition
+from tagger.core.partition.offsets import Hint, encode
+from tagger.core.partition.partition import Partition
 
 RESULTS: Final = Path(__file__).parent.parent / "results" / "replay_fold.csv"
 ORGANIZATION: Final = "390e44e6-f1e6-0368c-z6ddb-74g14508c2ex"

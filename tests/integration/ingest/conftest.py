@@ -7,10 +7,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from ingest import runtime
+from ingest.runtime.settings import load
 from ingest.service import Service
 from ingest.settings import IngestSettings
-from tagger.simulator.broker import EmbeddedBroker
+from tagger.simulator.stage.broker import EmbeddedBroker
 from tests.deadline import DEADLINE_S
 from tests.integration.ingest.process import Process
 from tests.integration.ingest.sender import SECRET
@@ -53,7 +53,7 @@ class Services:
 
     async def __call__(self, kafka: str, **more: str) -> Service:
         self._environment(kafka, **more)
-        service = Service(runtime.load(IngestSettings))
+        service = Service(load(IngestSettings))
         self._running.append(service)
         problem = await service.open()
         assert problem is None, problem

@@ -7,8 +7,9 @@ import aiohttp
 import pytest
 import structlog
 
-from ingest import delivery, topic_watch
-from ingest.logs import configure_logs
+from ingest import delivery
+from ingest.runtime import topic_watch
+from ingest.runtime.logs import configure_logs
 from tests.deadline import DEADLINE_S, until
 from tests.integration.ingest.conftest import Services
 from tests.integration.ingest.sender import SECRET, Sender, event, records

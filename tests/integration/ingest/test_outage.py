@@ -9,12 +9,13 @@ import aiohttp
 import orjson
 import pytest
 
-from ingest import producer, runtime
+from ingest import producer
 from ingest import store as stores
+from ingest.runtime.settings import load
 from ingest.service import Service
 from ingest.settings import IngestSettings
 from ingest.spool import Spool
-from tagger.simulator.broker import EmbeddedBroker
+from tagger.simulator.stage.broker import EmbeddedBroker
 from tests.deadline import DEADLINE_S, until
 from tests.integration.ingest.conftest import Services
 from tests.integration.ingest.sender import Sender, assert_nothing_lost, event, records
@@ -278,7 +279,7 @@ async def test_who_is_told_to_stop_twice_waits_for_nothing(
 ) -> None:
     monkeypatch.setattr("ingest.service.FIRST_TRY_S", 0.01)
     environment("127.0.0.1:1")
-    service = Service(runtime.load(IngestSettings), listen_on_s=10**6)
+    service = Service(load(IngestSettings), listen_on_s=10**6)
     assert await service.open() is None
     stopping, hurry = asyncio.Event(), asyncio.Event()
     stopping.set()

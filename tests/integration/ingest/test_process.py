@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from ingest.settings import IngestSettings
-from tagger.simulator.broker import EmbeddedBroker
+from tagger.simulator.stage.broker import EmbeddedBroker
 from tests.deadline import DEADLINE_S, until
 from tests.integration.ingest.process import Process
 from tests.integration.ingest.sender import SECRET, Sender, assert_nothing_lost, event, records

@@ -9,7 +9,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from ingest import app, connection
+from ingest import app
+from ingest.http import connection
 from ingest.service import Service
 from tests.deadline import DEADLINE_S, until
 from tests.integration.ingest.conftest import Services

@@ -10,9 +10,9 @@ import pytest
 import uvloop
 from aiohttp import web
 
-from ingest import connection
-from ingest.answer import Answer
-from ingest.connection import Door
+from ingest.http import connection
+from ingest.http.answer import Answer
+from ingest.http.connection import Door
 from ingest.service import Service
 from tests.deadline import until
 from tests.integration.ingest.conftest import Services

@@ -11,11 +11,12 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
 from ingest.topic import encode
-from tagger.consumer import Assigned, Consumer
 from tagger.core.limits import Limits
-from tagger.core.offsets import Hint
-from tagger.core.offsets import encode as encode_hint
-from tagger.core.work import Work
+from tagger.core.partition.offsets import Hint
+from tagger.core.partition.offsets import encode as encode_hint
+from tagger.core.partition.protocol import Work
+from tagger.kafka.assigned import Assigned
+from tagger.kafka.consumer import Consumer
 from tests.kafka.kafka import AnyKafka
 
 

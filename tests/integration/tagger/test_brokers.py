@@ -13,8 +13,8 @@ from aiokafka.errors import NodeNotReadyError, RequestTimedOutError
 from aiokafka.protocol.group import HeartbeatRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
-from tagger import brokers
-from tagger.simulator.service import environment_for
+from tagger.kafka import brokers
+from tagger.simulator.stage.service import environment_for
 
 WAIT_S = 60.0  # far above the deadlines here, far below aiokafka's 70 s
 
@@ -27,7 +27,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def broker() -> AsyncIterator[asyncio.subprocess.Process]:
-    command = (sys.executable, "-m", "tagger.simulator.broker", "--topic", "t:1")
+    command = (sys.executable, "-m", "tagger.simulator.stage.broker", "--topic", "t:1")
     process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=environment_for({}))
     yield process
     process.kill()

@@ -5,12 +5,12 @@ import asyncio
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from tagger import consumer as consumers
 from tagger import metrics
-from tagger.consumer import Assigned
-from tagger.core.offsets import decode
-from tagger.core.work import Work
-from tagger.simulator.broker import EmbeddedBroker
+from tagger.core.partition.offsets import decode
+from tagger.core.partition.protocol import Work
+from tagger.kafka import consumer as consumers
+from tagger.kafka.assigned import Assigned
+from tagger.simulator.stage.broker import EmbeddedBroker
 from tests.deadline import until
 from tests.integration.tagger.damage import damaged, put
 from tests.integration.tagger.scene import Scene, ended, said, started

@@ -8,9 +8,9 @@ import pytest
 
 from ingest.partitioner import partition_of
 from ingest.topic import record_key
-from tagger import polling
-from tagger.batches import Batch, reading
-from tagger.consumer import Consumer
+from tagger.kafka import polling
+from tagger.kafka.batches import Batch, reading
+from tagger.kafka.consumer import Consumer
 from tests.deadline import until
 from tests.integration.tagger.damage import damaged, put
 from tests.integration.tagger.scene import Scene, ended, said, started

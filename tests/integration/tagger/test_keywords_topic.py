@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from tagger import keywords_topic, metrics
-from tagger.core.canned import DEFAULT_PLACEHOLDER
-from tagger.core.keyword_set_record import unpack
-from tagger.keywords import Keywords
-from tagger.keywords_topic import a_set_in_force, keep_stored, stored_sets
+from tagger import metrics
+from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
+from tagger.core.records.keyword_set import unpack
+from tagger.kafka import keywords_topic
+from tagger.kafka.keywords_topic import a_set_in_force, keep_stored, stored_sets
+from tagger.keyword_files.reload import Keywords
 from tests.kafka.kafka import AnyKafka
 
 DEADLINE_S = 60.0

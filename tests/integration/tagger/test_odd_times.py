@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 
 from ingest.producer import partition_of
 from ingest.topic import encode
-from tagger.simulator.stage import PARTITIONS, Names, Stage
+from tagger.simulator.stage.stage import PARTITIONS, Names, Stage
 from tests.deadline import until
 from tests.integration.tagger.scene import ended, started
 from tests.integration.watch import everything_on, figures, highest

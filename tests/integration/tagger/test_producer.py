@@ -10,9 +10,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tagger import metrics
-from tagger import producer as producers
-from tagger.producer import NotTaken, Producer
-from tagger.simulator.broker import EmbeddedBroker
+from tagger.kafka import producer as producers
+from tagger.kafka.producer import NotTaken, Producer
+from tagger.simulator.stage.broker import EmbeddedBroker
 
 # aiokafka leaves a connection that it was making when its client is closed to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from tagger import reader
-from tagger.reader import TopicMissingError, oldest_unfinished_ms, read_topic
-from tagger.simulator.broker import EmbeddedBroker
+from tagger.kafka import reader
+from tagger.kafka.reader import TopicMissingError, oldest_unfinished_ms, read_topic
+from tagger.simulator.stage.broker import EmbeddedBroker
 from tests.integration.tagger.damage import damaged, put
 from tests.integration.tagger.scene import ended
 from tests.kafka.kafka import AnyKafka

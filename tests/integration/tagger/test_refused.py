@@ -10,17 +10,17 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tagger import metrics
-from tagger.consumer import Assigned
 from tagger.core.conversation import Conversation, Said, ThreadKey
-from tagger.core.decision import Judge
-from tagger.core.rules import parse
-from tagger.core.work import Work
-from tagger.keywords import Keywords
+from tagger.core.matching.decide import Judge
+from tagger.core.partition.protocol import Work
+from tagger.core.rules.parse import parse
+from tagger.kafka.assigned import Assigned
+from tagger.kafka.producer import Producer
+from tagger.keyword_files.reload import Keywords
 from tagger.livechat.client import Client
-from tagger.producer import Producer
-from tagger.repair import Repair
-from tagger.simulator.broker import EmbeddedBroker
-from tagger.worker import Worker
+from tagger.recovery.repair import Repair
+from tagger.service.worker import Worker
+from tagger.simulator.stage.broker import EmbeddedBroker
 
 PRODUCE, MESSAGE_TOO_LARGE = 0, 10  # https://kafka.apache.org/protocol
 THREAD: Final = ThreadKey("org", "CHAT", "THREAD")

@@ -18,7 +18,7 @@ from urllib.request import urlopen
 import orjson
 import pytest
 
-from tagger.simulator.service import environment_for
+from tagger.simulator.stage.service import environment_for
 from tests.deadline import DEADLINE_S
 from tests.kafka.kafka import AnyKafka
 
@@ -114,7 +114,7 @@ async def broker() -> AsyncIterator[asyncio.subprocess.Process]:
     """The embedded broker as a process: it can be frozen and killed. Its address is the first line it prints."""
     topics = [word for name in TOPICS for word in ("--topic", f"{name}:2")]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tagger.simulator.broker", *topics),
+        *(sys.executable, "-m", "tagger.simulator.stage.broker", *topics),
         stdin=PIPE,
         stdout=PIPE,
         env=environment_for({}),

@@ -9,11 +9,11 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
-from tagger import polling
 from tagger.commands import skip
-from tagger.core.parked import OpenItems
-from tagger.core.records import Source
-from tagger.reader import read_topic
+from tagger.core.records.decision import Source
+from tagger.core.records.parked import OpenItems
+from tagger.kafka import polling
+from tagger.kafka.reader import read_topic
 from tests.deadline import until
 from tests.integration.tagger.damage import damaged, put
 from tests.integration.tagger.scene import Scene, ended, said, started

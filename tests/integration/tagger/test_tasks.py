@@ -14,10 +14,10 @@ import pytest
 
 from tagger import metrics
 from tagger.commands.run import serve
-from tagger.equipment import equipment
-from tagger.reader import read_topic
+from tagger.kafka.reader import read_topic
+from tagger.service.setup import equipment
 from tagger.settings import RunSettings
-from tagger.simulator.port import reserved_port
+from tagger.simulator.livechat.port import reserved_port
 from tests.deadline import until
 from tests.integration.kills import WAIT_S, Kills, read
 from tests.integration.tagger.damage import damaged, put

@@ -12,13 +12,13 @@ from unittest.mock import patch
 
 from aiokafka import TopicPartition
 
-from tagger import worker as worker_module
 from tagger.core.conversation import Conversation, ThreadKey
-from tagger.core.decision import Decision
-from tagger.core.work import Work
+from tagger.core.matching.decide import Decision
+from tagger.core.partition.protocol import Work
+from tagger.livechat.authorization.credentials import ForAll
 from tagger.livechat.client import Client
-from tagger.livechat.credentials import ForAll
-from tagger.worker import Worker
+from tagger.service import worker as worker_module
+from tagger.service.worker import Worker
 from tests.simulation.calls.setting import Chat, Setting
 from tests.simulation.calls.virtual import run
 from tests.simulation.calls.world import File, LiveChat, Token, Topics

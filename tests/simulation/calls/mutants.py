@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 from unittest.mock import patch
 
-from tagger.livechat import circuit, evidence
-from tagger.livechat.circuit import Circuit
-from tagger.livechat.credentials import ForAll
-from tagger.livechat.evidence import Evidence
-from tagger.livechat.gate import Gate, Place
-from tagger.livechat.lane import Witness
-from tagger.livechat.pace import Pace
+from tagger.livechat.authorization.credentials import ForAll
+from tagger.livechat.pacing import circuit, giving_up
+from tagger.livechat.pacing.call_queue import Gate, Place
+from tagger.livechat.pacing.circuit import Circuit
+from tagger.livechat.pacing.giving_up import Evidence
+from tagger.livechat.pacing.lane import Witness
+from tagger.livechat.pacing.pace import Pace
 from tagger.livechat.probes import Probes
 
 
@@ -104,9 +104,9 @@ MUTANTS: Final = (
     Mutant("no circuit opens", circuit, "FAILURES_TO_OPEN", _instead(10**9), "crowd", 10),
     Mutant("the ceiling is never forgotten", Pace, "_grow", _keeps_its_ceiling, "rush", 5),
     Mutant("nobody else is asked", Probes, "ask_another", _instead(lambda *_: None), "alone", 10),
-    Mutant("not_found is believed at once", evidence, "NOT_FOUND_FOR_S", _instead(0.0)),
+    Mutant("not_found is believed at once", giving_up, "NOT_FOUND_FOR_S", _instead(0.0)),
     Mutant("not_found is any refusal", Evidence, "failed", _not_found_counts),
-    Mutant("one refusal too many is parked", evidence, "REFUSALS_IN_A_ROW", _instead(10**9), "refused"),
+    Mutant("one refusal too many is parked", giving_up, "REFUSALS_IN_A_ROW", _instead(10**9), "refused"),
     Mutant(
         "a witness is asked to write what a person removed", Witness, "stands", _instead(_stands), "refused"
     ),
@@ -117,6 +117,6 @@ MUTANTS: Final = (
         _instead(lambda self, organization: organization),
         "refused",
     ),
-    Mutant("a minute is evidence enough", evidence, "CALL_FAILING_FOR_S", _instead(60.0)),
-    Mutant("a call that fails alone is tried as often", evidence, "ALONE_S_MAX", _instead(0.0)),
+    Mutant("a minute is evidence enough", giving_up, "CALL_FAILING_FOR_S", _instead(60.0)),
+    Mutant("a call that fails alone is tried as often", giving_up, "ALONE_S_MAX", _instead(0.0)),
 )

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
-from tagger.livechat.auth import Authorization
-from tagger.livechat.calls import Call, Done, Refused, Wait, failed
-from tagger.livechat.errors import ALL, Fault
+from tagger.livechat.authorization.tokens import Authorization
+from tagger.livechat.calls.error_types import ALL, Fault
+from tagger.livechat.calls.requests import Call, Done, Refused, Wait, failed
 from tests.simulation.calls.setting import Chat, Setting, Trouble
 
 ORDINARY_S: Final = 0.1  # until an answer

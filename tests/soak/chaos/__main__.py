@@ -19,10 +19,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from tagger.reader import read_topic
-from tagger.simulator.service import Service
-from tagger.simulator.stage import PARTITIONS, Names, Stage
-from tagger.simulator.visitors import visits
+from tagger.kafka.reader import read_topic
+from tagger.simulator.play.visitors import visits
+from tagger.simulator.stage.service import Service
+from tagger.simulator.stage.stage import PARTITIONS, Names, Stage
 from tests.faults.crowd import Crowd
 from tests.faults.truth import Truth
 from tests.kafka.broker import Broker, start

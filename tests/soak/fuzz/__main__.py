@@ -16,7 +16,7 @@ from typing import Final
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tagger.simulator.broker import EmbeddedBroker
+from tagger.simulator.stage.broker import EmbeddedBroker
 from tests.integration.ingest.process import Process
 from tests.integration.ingest.sender import PATIENCE_S, SECRET
 from tests.integration.ingest.test_fuzz import GOOD, STATUS, answer_to, requests

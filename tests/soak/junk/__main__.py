@@ -24,7 +24,7 @@ from typing import Final
 import aiohttp
 import orjson
 
-from tagger.simulator.broker import EmbeddedBroker
+from tagger.simulator.stage.broker import EmbeddedBroker
 from tests.integration.ingest.process import Process
 from tests.integration.ingest.sender import SECRET, Sender, event
 from tests.soak.fuzz.__main__ import rss

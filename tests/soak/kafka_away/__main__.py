@@ -18,8 +18,8 @@ from typing import Final, NamedTuple
 import aiohttp
 import uvloop
 
-from tagger.simulator.port import reserved_port
-from tagger.simulator.service import Service
+from tagger.simulator.livechat.port import reserved_port
+from tagger.simulator.stage.service import Service
 from tests.integration.ingest.sender import (
     PATIENCE_S,
     SECRET,

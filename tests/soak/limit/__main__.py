@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tagger.simulator.faults import Fault, RateLimit
-from tagger.simulator.livechat import ApiCall
-from tagger.simulator.player import Comparison
-from tagger.simulator.stage import Stage
-from tagger.simulator.visitors import Visit, visits
+from tagger.simulator.livechat.faults import Fault, RateLimit
+from tagger.simulator.livechat.server import ApiCall
+from tagger.simulator.play.player import Comparison
+from tagger.simulator.play.visitors import Visit, visits
+from tagger.simulator.stage.stage import Stage
 from tests.integration.watch import everything_on, figures
 
 LEARNING_S: Final = 60.0  # in which the limit is found; refusals are counted after it

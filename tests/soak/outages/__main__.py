@@ -19,9 +19,9 @@ from typing import Final
 
 import orjson
 
-from tagger.simulator.stage import Stage
-from tagger.simulator.summary import seconds_to_tag
-from tagger.simulator.visitors import visits
+from tagger.simulator.play.summary import seconds_to_tag
+from tagger.simulator.play.visitors import visits
+from tagger.simulator.stage.stage import Stage
 from tests.integration.outages import OUTAGES
 from tests.integration.watch import everything_on, figures, finished, highest
 

@@ -24,8 +24,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from tagger.simulator.faults import RateLimit
-from tagger.simulator.stage import Names, Stage
+from tagger.simulator.livechat.faults import RateLimit
+from tagger.simulator.stage.stage import Names, Stage
 from tests.kafka.broker import start
 from tests.kafka.kafka import Kafka
 from tests.soak.overload.flood import Flood

@@ -15,10 +15,10 @@ import orjson
 from aiokafka import AIOKafkaProducer
 
 from ingest import delivery
-from tagger.simulator.player import Comparison, Played, compare
-from tagger.simulator.stage import Stage
-from tagger.simulator.visitors import Visit, visits
-from tagger.simulator.webhooks import Sender
+from tagger.simulator.livechat.webhooks import Sender
+from tagger.simulator.play.player import Comparison, Played, compare
+from tagger.simulator.play.visitors import Visit, visits
+from tagger.simulator.stage.stage import Stage
 
 BEAT_S: Final = 0.05  # chats are played in small groups: 200 a second are more than timers are exact for
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from tagger.simulator.service import Service
+from tagger.simulator.stage.service import Service
 
 LOOK_EVERY_S: Final = 1.0
 MB: Final = 1_000_000

@@ -20,7 +20,7 @@ from typing import Final
 
 import aiohttp
 
-from tagger.simulator.broker import EmbeddedBroker
+from tagger.simulator.stage.broker import EmbeddedBroker
 from tests.integration.ingest.process import Process
 from tests.integration.ingest.sender import SECRET, Sender, event
 from tests.integration.ingest.test_slow import dribble_for_ever, flood_for_ever, resident_bytes

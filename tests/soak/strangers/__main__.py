@@ -30,10 +30,10 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from tagger.simulator.faults import Fault
-from tagger.simulator.player import Played
-from tagger.simulator.stage import Stage
-from tagger.simulator.summary import percentile, seconds_to_tag
+from tagger.simulator.livechat.faults import Fault
+from tagger.simulator.play.player import Played
+from tagger.simulator.play.summary import percentile, seconds_to_tag
+from tagger.simulator.stage.stage import Stage
 from tests.faults.strangers import a_stage, missing, play_one, play_some, tagged_visits, tried
 from tests.integration.watch import everything_on, figures
 from tests.kafka.broker import start

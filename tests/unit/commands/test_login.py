@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tagger.commands import login
-from tagger.livechat.oauth import SCOPES_NEEDED, NoTokens, Tokens, code_challenge
+from tagger.livechat.authorization.oauth import SCOPES_NEEDED, NoTokens, Tokens, code_challenge
 from tests.deadline import DEADLINE_S
 from tests.unit.livechat.server import Server, tokens
 

@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 
 from tagger.commands import parked
 from tagger.core.conversation import ThreadKey
-from tagger.core.records import Source, parked_record
-from tagger.simulator.broker import EmbeddedBroker
+from tagger.core.records.decision import Source, parked_record
+from tagger.simulator.stage.broker import EmbeddedBroker
 from tests.unit.livechat.server import Asked, Server, error
 
 TOKEN = "access-token"

@@ -1,4 +1,4 @@
-"""What `tagger reconcile` says where it cannot begin; what it does is in `tests/unit/test_reconcile.py`."""
+"""What `tagger reconcile` says where it cannot begin; what it does is in `tests/unit/recovery/test_reconcile.py`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tagger.commands import reconcile
-from tagger.simulator.broker import EmbeddedBroker
+from tagger.simulator.stage.broker import EmbeddedBroker
 
 RULES = "version: 1\nrules:\n  - {id: r, tag: Refund, any: [refund], tests: [absent: hello]}\n"
 HOURS = ("--since", "2h")

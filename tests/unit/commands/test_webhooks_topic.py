@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from ingest.topic import encode
 from tagger.commands import webhooks, webhooks_topic
-from tagger.simulator.broker import EmbeddedBroker
+from tagger.simulator.stage.broker import EmbeddedBroker
 from tests.unit.livechat.server import Asked, Server
 
 SECRET = "webhook-secret"

@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 from ingest.flights import Flights
+from ingest.pending import Waiting
 from ingest.topic import Record
-from ingest.waiting import Waiting
 
 
 class Batch:

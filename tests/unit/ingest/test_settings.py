@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest import runtime
-from ingest.runtime import SecretFile
+from ingest.runtime.settings import SecretFile, read_settings
 from ingest.settings import IngestSettings, WebhookSecrets, split_secrets
 
 
@@ -32,7 +31,7 @@ def test_without_a_secret_or_with_an_empty_one_it_does_not_start(
 ) -> None:
     if value is not None:
         monkeypatch.setenv("LIVECHAT_WEBHOOK_SECRETS", value)
-    problems = runtime.read_settings(IngestSettings)
+    problems = read_settings(IngestSettings)
     assert isinstance(problems, list)
     assert [problem.split(":")[0] for problem in problems] == ["LIVECHAT_WEBHOOK_SECRETS"]
 

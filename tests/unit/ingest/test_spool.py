@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from ingest.metrics import Metrics
+from ingest.pending import Outcome, Waiting
 from ingest.spool import Row, Spool, SpoolError
 from ingest.topic import Record
-from ingest.waiting import Outcome, Waiting
 
 CANARY = b"what a customer wrote"
 ALL = (10_000, 1 << 30)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tagger.livechat.auth import Fixed
+from tagger.livechat.authorization.credentials import Credentials, ForAll
+from tagger.livechat.authorization.tokens import Fixed
 from tagger.livechat.client import Client
-from tagger.livechat.credentials import Credentials, ForAll
 from tests.unit.livechat.server import Server, Time
 
 

@@ -10,8 +10,10 @@ import aiohttp
 import pytest
 
 from tagger.commands.login import log_in
-from tagger.livechat.auth import App, Fixed, OAuth
-from tagger.livechat.calls import (
+from tagger.livechat.authorization.credentials import Credentials, ForAll
+from tagger.livechat.authorization.oauth import Tokens, missing_scopes
+from tagger.livechat.authorization.tokens import App, Fixed, OAuth
+from tagger.livechat.calls.requests import (
     Done,
     GivenUp,
     Refused,
@@ -24,15 +26,13 @@ from tagger.livechat.calls import (
     untag_thread,
 )
 from tagger.livechat.client import Client
-from tagger.livechat.credentials import Credentials, ForAll
-from tagger.livechat.desk import Desk
-from tagger.livechat.oauth import Tokens, missing_scopes
+from tagger.livechat.interactive import Desk
 from tagger.livechat.registry import Registry
 from tagger.livechat.tags import Tags, Wanted, findings, to_create
 from tagger.livechat.webhooks import missing, to_register, to_remove
-from tagger.simulator.account import Draft, Organization, Thread, User
-from tagger.simulator.faults import Fault
-from tagger.simulator.livechat import SimulatedLiveChat
+from tagger.simulator.livechat.account import Draft, Organization, Thread, User
+from tagger.simulator.livechat.faults import Fault
+from tagger.simulator.livechat.server import SimulatedLiveChat
 from tests.deadline import DEADLINE_S
 from tests.unit.livechat.server import Time
 

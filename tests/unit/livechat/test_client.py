@@ -10,12 +10,21 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tagger.livechat.auth import Fixed
-from tagger.livechat.calls import ANSWER_BYTES_MAX, Call, Done, GivenUp, Refused, Wait, get_chat, tag_thread
-from tagger.livechat.circuit import BACK_OFF_S_MAX, FAILURES_TO_OPEN
+from tagger.livechat.authorization.credentials import ForAll
+from tagger.livechat.authorization.tokens import Fixed
+from tagger.livechat.calls.requests import (
+    ANSWER_BYTES_MAX,
+    Call,
+    Done,
+    GivenUp,
+    Refused,
+    Wait,
+    get_chat,
+    tag_thread,
+)
 from tagger.livechat.client import ASK_TRIES, REDIRECTS_MAX, Client
-from tagger.livechat.credentials import ForAll
-from tagger.livechat.pace import IN_FLIGHT_MAX
+from tagger.livechat.pacing.circuit import BACK_OFF_S_MAX, FAILURES_TO_OPEN
+from tagger.livechat.pacing.pace import IN_FLIGHT_MAX
 from tests.unit.livechat.conftest import MakeClient
 from tests.unit.livechat.server import Answer, Asked, Reset, Server, Time, error
 

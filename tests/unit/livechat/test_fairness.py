@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tagger.livechat.auth import Fixed
-from tagger.livechat.calls import Call, Done, GivenUp, Refused, Wait, failed, tag_thread
+from tagger.livechat.authorization.credentials import ForAll
+from tagger.livechat.authorization.tokens import Fixed
+from tagger.livechat.calls.requests import Call, Done, GivenUp, Refused, Wait, failed, tag_thread
 from tagger.livechat.client import Client
-from tagger.livechat.credentials import ForAll
 from tests.simulation.calls.virtual import run
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tagger.livechat.calls import Refused, Wait
+from tagger.livechat.calls.requests import Refused, Wait
 from tagger.livechat.client import Client
 from tagger.livechat.tags import (
     FRESH_S,

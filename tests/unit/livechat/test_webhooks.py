@@ -6,8 +6,8 @@ import orjson
 import pytest
 
 from ingest.topic import STORED_ACTIONS
-from tagger.core import event
-from tagger.livechat.samples import CHAT_PREFIX, samples, secret_check
+from tagger.core.threads import fact_reader
+from tagger.livechat.sample_webhooks import CHAT_PREFIX, samples, secret_check
 from tagger.livechat.webhooks import (
     ACTIONS,
     OURS,
@@ -166,12 +166,14 @@ def test_a_description_tells_secrets_apart_and_holds_none() -> None:
 def test_samples_are_webhooks_of_one_chat_that_the_tagger_ignores() -> None:
     sent = samples("s", "ab12", 1_764_000_000_000)
     assert {one["action"] for one in sent} == STORED_ACTIONS
-    assert CHAT_PREFIX == event.SAMPLE_PREFIX
+    assert CHAT_PREFIX == fact_reader.SAMPLE_PREFIX
     for one in sent:
         chat_id = one["payload"].get("chat_id") or one["payload"]["chat"]["id"]
         assert chat_id == f"{CHAT_PREFIX}ab12"
         value = orjson.dumps({name: field for name, field in one.items() if name != "secret_key"})
-        assert event.read(f"{one['organization_id']}:{chat_id}".encode(), value) == event.Ignored("sample")
+        assert fact_reader.read(f"{one['organization_id']}:{chat_id}".encode(), value) == fact_reader.Ignored(
+            "sample"
+        )
 
 
 def test_the_check_of_a_secret_is_of_an_action_that_is_not_stored() -> None:

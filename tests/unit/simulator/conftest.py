@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tagger.simulator.account import Draft, Organization, Thread, User
-from tagger.simulator.livechat import SimulatedLiveChat
+from tagger.simulator.livechat.account import Draft, Organization, Thread, User
+from tagger.simulator.livechat.server import SimulatedLiveChat
 
 CUSTOMER = User("b2f8b0e2-7a55-4b0a-9c56-2f6a3c1f9d10", "customer", "Maya", "maya@example.com")
 AGENT = User("nora@example.com", "agent", "Nora", "nora@example.com")

@@ -1,0 +1,1 @@
+"""HTTP as it comes over one connection: its limits, deadlines, bodies and answers."""

@@ -1,0 +1,1 @@
+"""How any process of ours starts, reaches Kafka, says how it is, and stops."""

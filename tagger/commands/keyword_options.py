@@ -1,0 +1,103 @@
+"""What the offline commands share: how keyword files are named, loaded, and their mistakes shown.
+
+What is wrong is printed with its cure, and ends the command: 2 where nothing could be read, 1 where there
+are mistakes.
+"""
+
+import gc
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
+from tagger.core.rules.parse import RuleSet, parse
+from tagger.core.rules.problems import Problem
+from tagger.keyword_files.read import read_files
+
+
+def _regular_expression(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise click.BadParameter(f"{value} is no regular expression ({error})") from None
+    return value
+
+
+path_argument = click.argument(
+    "path", type=click.Path(path_type=Path), default="config", envvar="TAGGER_CONFIG"
+)
+
+config_option = click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default="config",
+    envvar="TAGGER_CONFIG",
+    show_envvar=True,
+    show_default=True,
+    help="Folder of keyword files, or one of them.",
+)
+
+placeholder_option = click.option(
+    "--placeholder",
+    metavar="REGEX",
+    default=DEFAULT_PLACEHOLDER,
+    envvar="TAGGER_CANNED_PLACEHOLDER",
+    show_envvar=True,
+    show_default=True,
+    callback=_regular_expression,
+    help="What a placeholder in a canned response looks like.",
+)
+
+
+def read(path: Path) -> dict[str, bytes]:
+    """The bytes of the keyword files, by name; exits 2 where there are none."""
+    files = read_files(path)
+    if isinstance(files, str):
+        stop(files, 2)
+    return files
+
+
+def load(path: Path) -> RuleSet:
+    """The rules; exits 1 and prints all problems where they cannot be read."""
+    files = read(path)
+    with uncollected():
+        rules = parse(files)
+    if isinstance(rules, RuleSet):
+        return rules
+    for problem in rules:
+        click.echo(line_of(problem), err=True)
+    stop(f"{counted(len(rules), 'mistake')} in the keyword files. Mend them first.", 1)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Do without garbage collection: rules that are being read are no garbage, and looking costs a tenth."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def stop(message: str, code: int) -> NoReturn:
+    click.echo(message, err=True)
+    raise SystemExit(code)
+
+
+def line_of(problem: Problem) -> str:
+    """`file:line:column: what is wrong. what to do`, with the severity in colour on a terminal."""
+    at = problem.place
+    place = click.style(f"{at.file}:{at.line}:{at.column}:", bold=True)
+    if problem.severity == "warning":
+        return f"{place} {click.style('warning:', fg='yellow')} {problem.text}. {problem.advice}"
+    return f"{place} {click.style(problem.text, fg='red')}. {problem.advice}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 rule`, `2 rules`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""What a keyword and a message have in common: characters and text, folded."""

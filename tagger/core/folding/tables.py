@@ -1,0 +1,202 @@
+"""Folding code point by code point: tables that are filled as characters are met.
+
+Exact for nearly all text: where the neighbours of a character have a say in what it folds to, the table says
+so, and `text` folds in segments. Also the loosened fold, in which a search for all variants at once is made.
+"""
+
+import re
+from itertools import accumulate, chain
+from typing import Final
+from unicodedata import decomposition, normalize
+
+from tagger.core.folding.characters import (
+    BARE,
+    CONTINUES,
+    INVISIBLE,
+    JOINERS,
+    SIGNS,
+    TABLE_ENTRIES_MAX,
+    is_mark,
+    is_space,
+)
+
+# The four ways to fold, as bits, so that a way is also an index.
+LOOSE: Final = 0
+CASE_SENSITIVE: Final = 1
+ACCENTS_EXACT: Final = 2
+VARIANTS: Final = (0, 1, 2, 3)
+
+IRREGULAR: Final = "\uffff"  # a noncharacter: stands in a folded text for what a table cannot fold
+
+# Letters that compose with one before them: the later parts of Hangul syllables, and the vowels of Kirat Rai
+# (Unicode 16). Everything else that does is a mark; a test asks the Unicode data of the running Python.
+_JOINING_LETTERS: Final = frozenset(map(chr, chain(range(0x1160, 0x1200), range(0x16D63, 0x16D6B))))
+_SPACES: Final = re.compile("  +")
+
+
+def normalised(text: str, variant: int) -> str:
+    """Steps 3 and 4 of folding, as the manual states them."""
+    text = normalize("NFKC", text)
+    if not variant & CASE_SENSITIVE:
+        text = normalize("NFKC", text.casefold())
+    if not variant & ACCENTS_EXACT:
+        text = normalize("NFC", normalize("NFD", text).translate(BARE))
+    return text
+
+
+class _Starts(dict[str, bool]):
+    """Whether a character starts a segment: what stands before it always folds apart from it.
+
+    That is so if its decomposition begins, at every step, with a character that stays where it is and
+    composes with nothing in front of it (Unicode Standard Annex 15, normalization boundaries).
+    """
+
+    def __missing__(self, ch: str) -> bool:
+        if len(self) >= TABLE_ENTRIES_MAX:
+            self.clear()
+        self[ch] = starts = _is_plain(ch) or _starts_segment(ch)
+        return starts
+
+
+def _is_plain(ch: str) -> bool:
+    """Whether it surely starts a segment and folds to itself in every variant. Quick, and true of most."""
+    unchanged = ch.casefold() == ch and ord(ch) not in BARE and not decomposition(ch)
+    return unchanged and not _joins(ch)
+
+
+def _starts_segment(ch: str) -> bool:
+    folded = [normalised(ch, variant) for variant in VARIANTS]
+    # Where an accent is dropped, its neighbours meet: it starts nothing.
+    return all(folded) and all(map(_opens, (ch, normalize("NFKC", ch).casefold(), *folded)))
+
+
+def _opens(text: str) -> bool:
+    return not _joins(normalize("NFKD", text)[0])
+
+
+def _joins(ch: str) -> bool:
+    """Whether it may compose or change places with what is before it. Where it does not, `text` finds out."""
+    return is_mark(ch) or ch in _JOINING_LETTERS
+
+
+STARTS: Final = _Starts()
+
+
+class _Loosened(dict[int, str]):
+    """One folded code point → the same without case and accents. Never empty: positions stay in order."""
+
+    def __missing__(self, point: int) -> str:
+        if len(self) >= TABLE_ENTRIES_MAX:
+            self.clear()
+        ch = chr(point)
+        apart = not _is_plain(ch) and STARTS[ch] and not is_space(ch)
+        self[point] = loose = normalised(ch, LOOSE) if apart else ch
+        return loose
+
+
+_LOOSENED: Final = _Loosened()
+
+
+def loosen(folded: str) -> str:
+    """A folded text of any variant → the same without case and accents, code point by code point.
+
+    What is part of a text is part of the loosened text, so a search in loosened text misses nothing.
+    """
+    return folded.lower() if folded.isascii() else folded.translate(_LOOSENED)
+
+
+def loosened_at(folded: str) -> list[int]:
+    """Where in `loosen(folded)` each code point of `folded` begins."""
+    return list(accumulate((len(_LOOSENED[ord(ch)]) for ch in folded), initial=0))
+
+
+class _Table(dict[int, str]):
+    """One code point → what folding makes of it, or `IRREGULAR` where its neighbours have a say."""
+
+    def __init__(self, variant: int) -> None:
+        super().__init__()
+        self._variant = variant
+        # Characters met that are of a word where their fold is not, or the other way; and these with all that
+        # do not fold to exactly one. Unicode has some thousands.
+        self.other_edges: set[str] = set()
+        self.uneven: set[str] = set()
+
+    def __missing__(self, point: int) -> str:
+        if len(self) >= TABLE_ENTRIES_MAX:
+            self.clear()
+        ch = chr(point)
+        folded = self._fold(ch)
+        if any(CONTINUES[one] != CONTINUES[ch] for one in folded):
+            self.other_edges.add(ch)
+        if len(folded) != 1 or ch in self.other_edges:
+            self.uneven.add(ch)
+        self[point] = folded  # last: another thread that finds it here relies on the sets
+        return folded
+
+    def _fold(self, ch: str) -> str:
+        if ch in INVISIBLE:
+            return ""
+        if is_space(ch):
+            return " "
+        ch = SIGNS.get(ch, ch)
+        if ch in JOINERS or ch == IRREGULAR:
+            return IRREGULAR
+        if _is_plain(ch):
+            return ch
+        return normalised(ch, self._variant) if _is_regular(ch) else IRREGULAR
+
+
+def _is_regular(ch: str) -> bool:
+    """Whether it folds by itself, and its loosened fold in every variant is its loosest fold.
+
+    So one search in the loosest fold of a text of such characters is a search in all its loosened folds.
+    """
+    folded = [normalised(ch, variant) for variant in VARIANTS]
+    return STARTS[ch] and all(loosen(one) == folded[LOOSE] for one in folded)
+
+
+TABLES: Final = tuple(_Table(variant) for variant in VARIANTS)
+_ASCII: Final = tuple("".join(map(table.__getitem__, range(128))).encode().ljust(256) for table in TABLES)
+_ASCII_CONTINUES: Final = bytes(CONTINUES[chr(point)] for point in range(128)).ljust(256)
+
+
+def fold_regular(text: str, variant: int = LOOSE) -> str | None:
+    """The folded text if every code point of it folds by itself, else None. The fast half of `fold`."""
+    if text.isascii():
+        folded = text.encode().translate(_ASCII[variant]).decode()
+    else:
+        folded = text.translate(TABLES[variant])
+        if IRREGULAR in folded:
+            return None
+    return _SPACES.sub(" ", folded) if "  " in folded else folded
+
+
+def is_even(text: str, folded: str, variant: int = LOOSE) -> bool:
+    """Whether positions and word edges of a text are those of its `fold_regular`, `folded`."""
+    return len(text) == len(folded) and (text.isascii() or TABLES[variant].uneven.isdisjoint(text))
+
+
+def keeps_edges(text: str) -> bool:
+    """Whether at least the word edges of a regular text are those of its loosest fold.
+
+    They are not in "Acme™", which folds to "acmetm".
+    """
+    return text.isascii() or TABLES[LOOSE].other_edges.isdisjoint(text)
+
+
+def inside_words(folded: str) -> "bytes | InsideWords":
+    """Item n + 1 says whether code point n continues a word beside it; one more is before and after all."""
+    beside = f" {folded} "
+    return beside.encode().translate(_ASCII_CONTINUES) if folded.isascii() else InsideWords(beside)
+
+
+class InsideWords:
+    """The same for any text; looked up when it is asked for."""
+
+    __slots__ = ("_beside",)
+
+    def __init__(self, beside: str) -> None:
+        self._beside = beside
+
+    def __getitem__(self, at: int) -> bool:
+        return CONTINUES[self._beside[at]]

@@ -1,0 +1,1 @@
+"""Rules and a conversation in; tags, reasons and near misses out."""

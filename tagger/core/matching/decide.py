@@ -1,0 +1,167 @@
+"""Conversation + hits → Decision(tags, because, rejected).
+
+A rule holds if everything it asks for was said, and nothing that it forbids. Deterministic: the same rules
+and conversation give the same decision, in the same order. Never knows where a conversation comes from, nor
+what becomes of its tags.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from tagger.core.conversation import Conversation
+from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
+from tagger.core.matching.near_misses import rejections
+from tagger.core.matching.rulebook import ALL, ANY, PIECE_COST_MAX, Heard, Rulebook, Spot
+from tagger.core.rules.model import Rule, RuleSet
+
+# Rejected candidates of one rule in an explanation; the first ones. More would bury what people look for.
+REJECTED_PER_RULE_MAX: Final = 50
+
+# Of a reason, in the units of `hearing.PIECE_COST_MAX`; the longest decision has a hundred thousand.
+_REASON_COST: Final = 4
+
+_DAY_MS: Final = 86_400_000
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """One hit that made a rule hold."""
+
+    rule: str
+    tag: str
+    keyword: str  # as written in the file; the template's text for a canned response
+    event_id: str
+    start: int  # code points in the original text of that field, `end` exclusive
+    end: int
+    field: int = 0  # which of the event's fields
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One candidate that did not count, and why."""
+
+    rule: str
+    keyword: str
+    event_id: str
+    start: int
+    end: int
+    reason: str  # for people: 'inside a word', 'said by the agent', ...
+    field: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The tags a conversation calls for, with the reasons."""
+
+    tags: tuple[str, ...]  # to be set: sorted, each once, without those of dry-run rules
+    because: tuple[Because, ...]
+    rejected: tuple[Rejected, ...]  # filled only when asked to explain
+    config: str  # RuleSet.hash
+
+
+class Judge:
+    """One set of rules in force. Immutable: a set is swapped as a whole, and threads may share it."""
+
+    def __init__(self, ruleset: RuleSet, book: Rulebook) -> None:
+        self.rules = ruleset.rules
+        self.hash = ruleset.hash
+        self._book = book
+
+    @classmethod
+    def compile(cls, ruleset: RuleSet, placeholder: str = DEFAULT_PLACEHOLDER) -> "Judge":
+        """CPU only. Raises re.error if the placeholder is no regular expression."""
+        return cls(ruleset, Rulebook(ruleset.rules, placeholder))
+
+    def decide(self, conversation: Conversation, ended_at_ms: int, *, explain: bool = False) -> Decision:
+        """Judge a thread by what was said in it, as of the end of its end's record.
+
+        Linear in the text, and in the finds in it: see `Matcher.find`.
+        """
+        pieces = self.pieces(conversation, ended_at_ms, explain=explain)
+        while True:
+            try:
+                next(pieces)
+            except StopIteration as done:
+                decision: Decision = done.value
+                return decision
+
+    def pieces(
+        self, conversation: Conversation, ended_at_ms: int, *, explain: bool = False
+    ) -> Generator[int, None, Decision]:
+        """The same, piece by piece, for whoever has other things to do meanwhile.
+
+        Yields between two pieces: what the next one costs where it cannot be divided, else no more than
+        `hearing.PIECE_COST_MAX`. The first piece costs no more than that, and an ordinary thread has one only.
+        An explanation is for people who wait for it, and is not divided.
+        """
+        heard: dict[int, Heard] = defaultdict(Heard)
+        spent = yield from self._book.hear(conversation, heard)
+        tags: set[str] = set()
+        because: list[Because] = []
+        against: list[tuple[Spot, str]] = []
+        for at in sorted(heard):
+            rule, spots = self.rules[at], sorted(heard[at].spots)
+            spent += _REASON_COST * (1 + len(spots))
+            if spent > PIECE_COST_MAX:
+                yield PIECE_COST_MAX
+                spent = 0
+            why_not = _why_not(rule, heard[at], conversation, ended_at_ms)
+            if why_not is not None:
+                against += [(spot, why_not) for spot in spots]
+                continue
+            because += [self._because(spot, conversation) for spot in spots]
+            if not rule.dry_run:
+                tags.add(rule.tag)
+        rejected: tuple[Rejected, ...] = ()
+        if explain:
+            against += rejections(self._book, conversation)
+            rejected = tuple(self._rejected(against, conversation))
+        return Decision(tuple(sorted(tags)), tuple(because), rejected, self.hash)
+
+    def _because(self, spot: Spot, conversation: Conversation) -> Because:
+        rule, event_id = self.rules[spot.rule], conversation.said[spot.said].event_id
+        return Because(rule.id, rule.tag, spot.keyword, event_id, spot.start, spot.end, spot.field)
+
+    def _rejected(self, against: list[tuple[Spot, str]], conversation: Conversation) -> Iterator[Rejected]:
+        count: Counter[int] = Counter()
+        for spot, reason in sorted(set(against)):
+            count[spot.rule] += 1
+            if count[spot.rule] <= REJECTED_PER_RULE_MAX:
+                event_id = conversation.said[spot.said].event_id
+                rule = self.rules[spot.rule].id
+                yield Rejected(rule, spot.keyword, event_id, spot.start, spot.end, reason, spot.field)
+
+
+def _why_not(rule: Rule, heard: Heard, conversation: Conversation, ended_at_ms: int) -> str | None:
+    """Why a rule of which something was said does not hold, in words; None: it holds."""
+    if rule.groups is not None:
+        if conversation.group_ids is None:
+            return "the thread's group is not known"
+        if not rule.groups & conversation.group_ids:
+            return "another group"
+    if rule.expires is not None and _EPOCH + ended_at_ms // _DAY_MS > rule.expires.toordinal():
+        return f"the rule expired on {rule.expires}"
+    if rule.none and not conversation.complete:
+        return "something may be missing, and the rule has `none`"
+    if heard.forbidden is not None:
+        return f"a keyword of `none` was said: {heard.forbidden}"
+    return _what_is_missing(rule, heard)
+
+
+def _what_is_missing(rule: Rule, heard: Heard) -> str | None:
+    if rule.any and (ANY, 0) not in heard.parts:
+        return "no keyword of `any` was said"
+    silent = [group for group in range(len(rule.all)) if (ALL, group) not in heard.parts]
+    if silent:
+        return f"group {silent[0] + 1} of `all` was never said"
+    if rule.canned and not heard.canned:
+        return "no canned response of the rule was sent"
+    if not (rule.any or rule.all or rule.canned):
+        return "the rule asks for nothing"
+    if (rule.any or rule.all) and heard.count < rule.min_matches:
+        return f"min_matches {heard.count} of {rule.min_matches}"
+    return None

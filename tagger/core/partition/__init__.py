@@ -1,0 +1,1 @@
+"""One assigned partition: where it resumes, which jobs are due, and what may be committed."""

@@ -1,0 +1,188 @@
+"""Work that is due, under way, or done behind older work that is not. Pure.
+
+Promises that an offset stays unfinished until everything due at it is settled. A thread has at most one
+work under way; what comes for it meanwhile is judged after that, and knows what was decided before.
+"""
+
+from tagger.core.conversation import Conversation, ThreadKey
+from tagger.core.limits import TEXTS_SHARE, Limits
+from tagger.core.partition.offsets import Unfinished
+from tagger.core.partition.protocol import Kind, Work
+from tagger.core.threads.shares import Account, Shares
+from tagger.core.threads.thread import THREAD_BYTES, Ending, Thread
+
+
+class Backlog:
+    """All work of one assignment."""
+
+    __slots__ = (
+        "_held",
+        "_limits",
+        "_under_way",
+        "bytes_max",
+        "shares",
+        "shed",
+        "texts",
+        "threads",
+        "unfinished",
+    )
+
+    def __init__(self, limits: Limits, bytes_max: int, *, several: bool) -> None:
+        self._limits = limits
+        self._under_way: dict[int, Thread] = {}  # by the work's id
+        self._held = 0  # bytes of the threads that wait
+        self.bytes_max = bytes_max  # of all threads of the partition
+        self.shares = Shares(several=several)
+        self.unfinished = Unfinished()
+        self.threads = 0  # that wait to be settled, and have their text
+        self.texts = 0  # bytes of these
+        self.shed = 0  # threads that wait without their text
+
+    @property
+    def waiting(self) -> int:
+        """Threads that wait to be settled."""
+        return self.threads + self.shed
+
+    @property
+    def bytes(self) -> int:
+        """What all that waits takes, and what is kept of offsets."""
+        return self._held + self.waiting * THREAD_BYTES + self.unfinished.bytes
+
+    def add(self, thread: Thread, offset: int, record_ms: int, now_ms: int) -> None:
+        """Something is due for the thread, which has an ending, and holds the offset until it is settled."""
+        ending = thread.ending
+        assert ending is not None, "work without an ending"
+        if ending.account is None:
+            ending.account = self.shares.account(thread, now_ms)
+            ending.account.waiting += 1
+            self._count(ending, 1, thread.size())
+        if ending.waiting:
+            ending.waiting = (ending.waiting[0], offset)
+            return
+        self.unfinished.add(offset, record_ms)
+        ending.waiting = (offset,)
+        if not ending.handed:
+            self.shares.ready(ending.account, thread)
+
+    def grew(self, thread: Thread, by: int) -> None:
+        """The thread grew, perhaps while it waits."""
+        ending = thread.ending
+        if ending is None or ending.account is None:
+            return
+        if ending.shed:
+            self._count(ending, -1, -ending.held)
+            ending.shed = False
+            self._count(ending, 1, thread.size())
+        else:
+            self._count(ending, 0, by)
+
+    def _count(self, ending: Ending, threads: int, held: int) -> None:
+        account = ending.account
+        assert account is not None, "nothing is due"
+        ending.held += held
+        self._held += held
+        if ending.shed:
+            self.shed += threads
+        else:
+            self.threads += threads
+            self.texts += held
+            account.threads += threads
+            account.bytes += held
+
+    def is_over(self, thread: Thread) -> bool:
+        """Whether the thread waits with its text while its organization has more than its share of what may."""
+        account = None if thread.ending is None or thread.ending.shed else thread.ending.account
+        if account is None or not self.shares.several:
+            return False
+        texts_max = self.bytes_max // TEXTS_SHARE
+        return (
+            account.threads > self._limits.unsettled_max - self.threads
+            or account.bytes > texts_max - self.texts
+        )
+
+    def lost_text(self, thread: Thread) -> None:
+        """The thread goes on waiting as offsets and ids only."""
+        ending = thread.ending
+        assert ending is not None
+        self._count(ending, -1, -ending.held)
+        ending.shed = True
+        self._count(ending, 1, thread.size())
+
+    def next(self, free: int) -> Thread | None:
+        """A thread for which work is due and none under way, while `free` pieces of work may be begun."""
+        return self.shares.next(free)
+
+    def hand(self, work_id: int, thread: Thread, incomplete: str | None, conversation: Conversation) -> Work:
+        """The work is under way from now on."""
+        ending = thread.ending
+        assert ending is not None, "work without an ending"
+        assert ending.waiting, "nothing is due"
+        assert ending.account is not None
+        ending.account.under_way += 1
+        ending.handed, ending.waiting, ending.asked = ending.waiting, (), 0
+        self._under_way[work_id] = thread
+        return self.work(work_id, thread, incomplete, conversation)
+
+    def work(self, work_id: int, thread: Thread, incomplete: str | None, conversation: Conversation) -> Work:
+        """The work under way, as the shell sees it."""
+        ending = thread.ending
+        assert ending is not None
+        kind: Kind = "late" if ending.judged else "end" if ending.ended else "expired"
+        if not thread.thread_id:
+            kind = "unreadable"
+        return Work(
+            work_id,
+            kind,
+            ThreadKey(*thread.chat, thread.thread_id),
+            ending.handed[0],
+            ending.record_ms,
+            conversation,
+            incomplete,
+            frozenset(ending.decided),
+            ending.handed[-1],
+        )
+
+    def under_way(self, work_id: int) -> Thread | None:
+        """The thread of the work; None where it is none of this assignment."""
+        return self._under_way.get(work_id)
+
+    def settle(self, work_id: int) -> None:
+        """The work is done."""
+        thread, account = self._ended(work_id)
+        ending = thread.ending
+        assert ending is not None
+        ending.judged = True
+        if ending.waiting:
+            self.shares.ready(account, thread)
+        else:
+            self._release(ending)
+
+    def drop(self, work_id: int) -> None:
+        """The work, and whatever else waits for the thread, turned out to be none."""
+        thread, _ = self._ended(work_id)
+        ending = thread.ending
+        assert ending is not None
+        if ending.waiting:
+            self.unfinished.finish(ending.waiting[0])
+        self._release(ending)
+
+    def _ended(self, work_id: int) -> tuple[Thread, Account]:
+        thread = self._under_way.pop(work_id)
+        ending = thread.ending
+        assert ending is not None
+        assert ending.account is not None
+        ending.account.under_way -= 1
+        self.unfinished.finish(ending.handed[0])
+        ending.handed = ()
+        return thread, ending.account
+
+    def close(self) -> None:
+        """No work is under way any more, whatever is still said of it."""
+        self.shares = Shares(several=self.shares.several)
+        self._under_way.clear()
+
+    def _release(self, ending: Ending) -> None:
+        assert ending.account is not None
+        ending.account.waiting -= 1
+        self._count(ending, -1, -ending.held)
+        ending.account, ending.waiting, ending.shed = None, (), False

@@ -1,0 +1,274 @@
+"""One assigned partition: records in, work out, and what may be committed. Pure.
+
+Promises that the committed offset never passes unfinished work, and that the hint beside it never hides a
+record that a thread still needs. Never looks at a clock, never waits, never raises for what a record or an
+answer of LiveChat holds. One object per partition; it lives on from a revoke to the next assignment.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tagger.core.limits import TEXTS_SHARE, WAITING_SHARE, Limits
+from tagger.core.partition.offsets import NOTHING_TRUSTED_MS, Hint, encode
+from tagger.core.partition.protocol import Committable, FindTime, Record, Refused, Seek, Wait, Work
+from tagger.core.partition.reading import Reading
+from tagger.core.partition.resume import Kept, Start
+from tagger.core.partition.state import State
+from tagger.core.threads.fact_reader import chat_of
+from tagger.core.threads.facts import ChatStarted
+from tagger.core.threads.thread import Thread
+
+Phase = Literal["away", "starting", "replaying", "live"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What operators see of a partition. Bytes are accounted, times are milliseconds."""
+
+    phase: Phase
+    position: int  # the next offset to fold
+    replay_from: int  # what a restart would read from
+    threads: int  # open, lingering and unsettled ones
+    bytes: int
+    unsettled: int  # threads that wait to be settled
+    unsettled_bytes: int
+    oldest_unsettled: tuple[int, int] | None  # (offset, record time)
+    event_time_ms: int  # the newest record's time, moved on while nothing comes
+    paused: bool
+    counters: Mapping[tuple[str, str], int]  # (name, reason) → count since the object was made
+    shed: int = 0  # threads that wait as offsets and ids only, beyond their organization's share
+
+
+class Partition:
+    """The life of one partition in this process.
+
+    Per assignment: `begin`, seek, `sought`; then `receive` and `tick` until `suspended`. What `begin`,
+    `receive`, `tick` and `reread` return besides None is to be done before the next record is handed over.
+    """
+
+    def __init__(self, limits: Limits, is_home: Callable[[str, str], bool] = lambda *_: True) -> None:
+        """`is_home` tells of an organization and a chat id whether their records go to this partition now."""
+        self._limits, self._is_home = limits, is_home
+        self._count: Counter[tuple[str, str]] = Counter()
+        self._reading = Reading(limits, self._count, is_home)
+        self._committed = -1  # the highest offset that the group is known to have committed
+        self._works = 0  # the id of the last work
+        self._paused = False
+        self._tick_ms: int | None = None  # when the last tick was
+        self._idle = False  # nothing came since the last tick
+
+    def begin(  # noqa: PLR0913 - what the broker knows of a partition
+        self,
+        committed: int | None,
+        metadata: str,
+        log_start: int,
+        log_end: int,
+        *,
+        bytes_max: int,
+        added: bool = False,
+    ) -> Seek:
+        """An assignment, or a fresh look at the log after an offset out of range.
+
+        `committed` is None where the group has no offset; `bytes_max` is what the threads may hold; `added` says
+        that the group has offsets of other partitions and none of this one: it came later, and what chats of it
+        said before is elsewhere.
+        """
+        self.suspended()
+        state = self._state
+        kept = None
+        if state.last_record_ms is not None:
+            kept = Kept(state.position, state.last_record_ms, self._committed)
+        start = Start(committed, metadata, log_start, log_end, kept, self._limits, self._counted, added=added)
+        self._committed = -1 if committed is None else committed
+        return self._reading.begin(start, bytes_max)
+
+    def sought(self) -> None:
+        """The seek was done: records come from where they were asked for."""
+        self._reading.sought = True
+
+    def found(self, offset: int | None) -> Seek:
+        """The answer to FindTime: the offset, or None where there is none or the broker could not tell."""
+        return self._reading.found(offset)
+
+    def reread(self) -> Seek | None:
+        """The client may have passed over records: read again from where the fold stands.
+
+        Until `sought` nothing is folded. None: not assigned, or a seek is under way already.
+        """
+        return self._reading.reread()
+
+    def receive(self, records: Sequence[Record], now_ms: int) -> Seek | FindTime | None:
+        """Fold records. Those below the position, and all before `sought`, are dropped."""
+        if not self._reading.sought:
+            self._count["dropped", "not_sought"] += len(records)
+            return None
+        state = self._state
+        before, newest_ms = state.position, state.memory.newest_ms
+        move = self._reading.take(records, now_ms)
+        self._idle = self._idle and newest_ms == state.memory.newest_ms
+        self._count["replayed", ""] += max(0, min(state.position, state.effects_from) - before)
+        self._make_room()
+        return move
+
+    def tick(self, now_ms: int, log_end: int, position: int | None) -> Seek | None:
+        """Time passes; at least once a second. `position` is the client's next offset, None: it has none.
+
+        To be called between two `receive`s, with everything that was fetched handed over.
+        """
+        passed_ms = 0 if self._tick_ms is None else now_ms - self._tick_ms
+        idle, self._idle, self._tick_ms = self._idle, True, now_ms
+        reading = self._reading
+        if reading.start is None or not reading.sought:
+            return None
+        move = None if position is None else reading.at(position)
+        if move is not None:
+            return move
+        state = self._state
+        if idle and reading.live and state.position >= log_end:
+            state.memory.idle(passed_ms, now_ms, state.position)
+        self._make_room()  # what was settled meanwhile may go
+        return None
+
+    def _make_room(self) -> None:
+        self._state.evict(self._reading.bytes_max)
+        self._balance()
+
+    @property
+    def _state(self) -> State:
+        return self._reading.state
+
+    def work(self, count_max: int) -> list[Work]:
+        """Work that is due and was not handed out before; a thread has at most one under way.
+
+        `count_max` is how much more may be under way. Organizations take turns, and none may have more under way
+        than is left for others.
+        """
+        works: list[Work] = []
+        backlog = self._state.backlog
+        while (thread := backlog.next(count_max - len(works))) is not None:
+            why = self._missing(thread)
+            if why is not None:
+                self._count["incomplete", why if thread.thread_id else "unreadable"] += 1
+            self._works += 1
+            works.append(backlog.hand(self._works, thread, why, thread.conversation(complete=why is None)))
+        return works
+
+    def _missing(self, thread: Thread) -> str | None:
+        """Why LiveChat must be asked for a thread that is due."""
+        ending = thread.ending
+        assert ending is not None, "work without an ending"
+        if thread.thread_id and not ending.ended and not ending.judged:
+            return "expired"
+        why = thread.missing(self._state.memory.trust_ms)
+        if why is None and thread.thread_id and not thread.completed and not self._is_home(*thread.chat):
+            return "moved"  # some of it went to another partition, or will
+        return why
+
+    def completed(self, work_id: int, answer: object, now_ms: int) -> Work | Wait | None:
+        """What LiveChat said when it was asked for the chat of an incomplete work: its JSON, or Refused.
+
+        Work: judge this, and settle it. Wait: ask again. None: nothing is left to do.
+        """
+        backlog = self._state.backlog
+        thread = backlog.under_way(work_id)
+        if thread is None or thread.ending is None:
+            self._count["ignored_answers", ""] += 1
+            return None
+        chat = None if isinstance(answer, Refused) else chat_of(thread.chat[0], answer)
+        asked_for = (*thread.chat, thread.thread_id)
+        if not isinstance(chat, ChatStarted) or chat[:3] != asked_for:
+            return backlog.work(work_id, thread, None, thread.conversation(complete=False))
+        if not chat.active:
+            return backlog.work(work_id, thread, None, self._state.jobs.unite(thread, chat))
+        if not thread.ending.ended:
+            self._state.jobs.still_open(work_id, thread)
+            return None
+        thread.ending.asked += 1
+        if thread.ending.asked <= self._limits.still_active_asks_max:
+            return Wait(now_ms + self._limits.still_active_every_s * 1000)
+        return backlog.work(work_id, thread, None, self._state.jobs.unite(thread, chat))
+
+    def settled(self, work_id: int, tags: frozenset[str]) -> None:
+        """The work is done: its tags are set or parked, and the record that says so is acknowledged.
+
+        `tags` are those that the judgement called for, set or not. Work of an earlier assignment is ignored.
+        """
+        thread = self._state.backlog.under_way(work_id)
+        if thread is None:
+            self._count["ignored_answers", ""] += 1
+            return
+        self._state.jobs.settle(work_id, thread, tags)
+        self._balance()
+
+    def committable(self) -> Committable | None:
+        """What to commit now; None while the state is half built. The same again and again while idle."""
+        if not self._reading.live:
+            return None
+        state = self._state
+        lowest = state.backlog.unfinished.lowest()
+        offset = state.position if lowest is None else lowest[0]
+        oldest = state.memory.threads.oldest()
+        trust_ms = NOTHING_TRUSTED_MS if state.memory.trust_ms is None else state.memory.trust_ms
+        if oldest is None or oldest.first > offset:
+            return Committable(offset, encode(Hint(offset, None, trust_ms)))
+        return Committable(offset, encode(Hint(oldest.first, oldest.first_record_ms, trust_ms)))
+
+    def committed(self, offset: int) -> None:
+        """The group has this offset: a commit succeeded."""
+        self._committed = max(self._committed, offset)
+
+    def suspended(self) -> None:
+        """The partition was revoked. Work under way is nobody's; the state stays for the next assignment."""
+        self._reading.end()
+        self._paused, self._tick_ms = False, None
+
+    @property
+    def paused(self) -> bool:
+        """Fetch nothing more: enough ended threads wait."""
+        return self._paused
+
+    def _balance(self) -> None:
+        """Pause at a limit, go on at half of it, so that a partition does not flutter."""
+        backlog, limits, bytes_max = self._state.backlog, self._limits, self._reading.bytes_max or 1
+        if not (self._reading.opened and backlog.waiting):
+            self._paused = False
+            return
+        fullest = max(
+            backlog.threads / limits.unsettled_max,
+            backlog.texts * TEXTS_SHARE / bytes_max,
+            backlog.bytes * WAITING_SHARE / bytes_max,
+            backlog.unfinished.tracked / limits.offsets_max,
+        )
+        self._paused = fullest > 0.5 if self._paused else fullest >= 1
+
+    @property
+    def _phase(self) -> Phase:
+        reading = self._reading
+        if reading.start is None:
+            return "away"
+        if reading.live:
+            return "live"
+        return "starting" if reading.start.in_doubt or not reading.sought else "replaying"
+
+    def stats(self) -> Stats:
+        state = self._state
+        oldest = state.memory.threads.oldest()
+        return Stats(
+            self._phase,
+            state.position,
+            state.position if oldest is None else oldest.first,
+            state.memory.threads.count,
+            state.memory.threads.bytes + state.backlog.unfinished.bytes,
+            state.backlog.waiting,
+            state.backlog.bytes,
+            state.backlog.unfinished.lowest(),
+            state.memory.newest_ms,
+            self._paused,
+            dict(self._count),
+            state.backlog.shed,
+        )
+
+    def _counted(self, name: str, reason: str) -> None:
+        self._count[name, reason] += 1

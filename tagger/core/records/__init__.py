@@ -1,0 +1,1 @@
+"""The records that we write, and what is read from them."""

@@ -1,0 +1,1 @@
+"""What people should know of their rules before they are in force."""

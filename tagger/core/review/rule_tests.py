@@ -1,0 +1,118 @@
+"""The tests that stand beside rules: does each rule fire on what it must, and on nothing else?
+
+A test is judged by the same `Judge` as a real chat. It asks about its own rule only: whether that fires, also
+where the rule is a dry run, has expired, or is for certain groups.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tagger.core.conversation import Conversation, Said, ThreadKey
+from tagger.core.matching.automaton import Matcher
+from tagger.core.matching.decide import Because, Judge, Rejected
+from tagger.core.rules.model import Keyword, Rule, RuleTest
+from tagger.core.rules.problems import Place, Problem, shown
+
+BEFORE_ANY_EXPIRY_MS: Final = 0
+_THREAD: Final = ThreadKey("", "test", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one test."""
+
+    rule: Rule
+    test: RuleTest
+    because: tuple[Because, ...]  # the rule's own hits, if it fired
+    rejected: tuple[Rejected, ...] = ()  # of this rule; only where the test failed
+
+    @property
+    def fired(self) -> bool:
+        return bool(self.because)
+
+    @property
+    def passed(self) -> bool:
+        return self.fired == (self.test.expect == "match")
+
+    @property
+    def expected(self) -> str:
+        return "should fire" if self.test.expect == "match" else "should not fire"
+
+    @property
+    def reason(self) -> str:
+        """Why the rule fired, or did not, in a few words; nothing of what the test says but the keywords."""
+        if self.fired:
+            return f"fired, by {_once(shown(hit.keyword) for hit in self.because)}"
+        if not self.rejected:
+            return "did not fire: nothing of what it asks for was said"
+        return f"did not fire: {_once(f'{shown(no.keyword)} ({no.reason})' for no in self.rejected)}"
+
+    def __str__(self) -> str:
+        at = self.test.place
+        return f"{at.file}:{at.line}:{at.column}: {self.rule.id} {self.expected}, and {self.reason}"
+
+
+def _once(parts: Iterable[str]) -> str:
+    """The parts, each once, in order."""
+    return ", ".join(dict.fromkeys(parts))
+
+
+def run_tests(judge: Judge) -> list[Outcome]:
+    """The tests that fail; a set of rules with any must not come into force."""
+    return [outcome for rule in judge.rules for outcome in outcomes(judge, rule) if not outcome.passed]
+
+
+def outcomes(judge: Judge, rule: Rule) -> list[Outcome]:
+    """Every test of one of the judge's rules."""
+    return [_outcome(judge, rule, test) for test in rule.tests]
+
+
+def conversation_of(rule: Rule, test: RuleTest) -> Conversation:
+    """What is said in a test, in a group that the rule is for; event ids are 1, 2, …"""
+    said = tuple(Said(str(number), author, (text,)) for number, (author, text) in enumerate(test.said, 1))
+    return Conversation(_THREAD, said, rule.groups)
+
+
+def _outcome(judge: Judge, rule: Rule, test: RuleTest) -> Outcome:
+    conversation = conversation_of(rule, test)
+    decision = judge.decide(conversation, BEFORE_ANY_EXPIRY_MS)
+    outcome = Outcome(rule, test, tuple(hit for hit in decision.because if hit.rule == rule.id))
+    if outcome.passed:
+        return outcome
+    decision = judge.decide(conversation, BEFORE_ANY_EXPIRY_MS, explain=True)
+    rejected = tuple(no for no in decision.rejected if no.rule == rule.id)
+    return Outcome(rule, test, outcome.because, rejected)
+
+
+def uncovered(rule: Rule, results: Sequence[Outcome]) -> Iterator[Problem]:
+    """Keywords and canned responses that no test fires, and phrases of `none` and `ignore` that no test has.
+
+    results   the outcomes of all tests of the rule
+    """
+    fired = {hit.keyword for result in results if result.test.expect == "match" for hit in result.because}
+    for keyword in (*rule.any, *(keyword for group in rule.all for keyword in group)):
+        if keyword.written not in fired:
+            yield _untested(
+                keyword.place, f"the keyword {shown(keyword.written)} is fired by no test", "match"
+            )
+    for canned in rule.canned:
+        if canned.text not in fired:
+            yield _untested(
+                canned.place, f"the canned response {shown(canned.text)} is fired by no test", "match"
+            )
+    for part, keywords in (("none", rule.none), ("ignore", rule.ignore)):
+        had = _had(keywords, results)
+        for at, keyword in enumerate(keywords):
+            if at not in had:
+                yield _untested(keyword.place, f"no test has {shown(keyword.written)} of `{part}`", "absent")
+
+
+def _untested(place: Place, text: str, expect: str) -> Problem:
+    return Problem(place, "no-test", text, f'Write under `tests:` a text with it: - {expect}: "…"')
+
+
+def _had(keywords: Sequence[Keyword], results: Sequence[Outcome]) -> set[int]:
+    matcher = Matcher(keywords)
+    texts = (text for result in results for _, text in result.test.said)
+    return {hit.keyword for text in texts for hit in matcher.find(text)}

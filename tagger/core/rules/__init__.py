@@ -1,0 +1,1 @@
+"""The keyword language: keyword files in, rules or problems out."""

@@ -1,0 +1,188 @@
+"""A syntax error of YAML in words for people who do not know YAML.
+
+YAML names the place where it lost the thread, in terms of its grammar. Here the line is looked at again for
+the mistake that a person probably made; where the cure is certain, it comes along as the mended line.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import yaml
+
+from tagger.core.rules.problems import shown
+
+# All of these are linear in the line, which is as long as its author likes: after a run of characters comes
+# nothing that could also be one of them, and what is searched for has a fixed length.
+_DASHES: Final = re.compile(r"\s*(?:-[ ]+)*")
+_KEY: Final = re.compile(r"[\w.-]+:[ ]+")
+_COMMENT: Final = re.compile(r"(?<=\s)#(?=\s|$)")
+_GLUED: Final = re.compile(r"\s*(?:-[ ]+)*([A-Za-z_]+)[:：](?=[^\s/])")
+_BARE_KEY: Final = re.compile(r"\s*(?:-[ ]+)*([A-Za-z_]+)\s*(?:：\s*)?$")
+_BRACKET: Final = re.compile(r"[\[{]")
+_HASH_IN_LIST: Final = re.compile(r"[\s\[,]#")
+
+_MEANING: Final = {
+    "%": "begins a directive",
+    "@": "is reserved",
+    "`": "is reserved",
+    "*": "refers to another place in the file",
+    "&": "names a place in the file",
+    "!": "marks a type",
+    "|": "begins a text of several lines",
+    ">": "begins a text of several lines",
+    ":": "belongs to a key",
+    "?": "begins a key",
+    "-": "begins a list item",
+    "{": "opens a mapping",
+    "}": "closes a mapping",
+    "[": "opens a list",
+    "]": "closes a list",
+    ",": "separates items",
+}
+# What libyaml and the pure reader say when a text begins with one of these.
+_STARTS: Final = ("start any token", "an alias", "an anchor", "a tag", "block scalar", "node content")
+
+_LINE_UP: Final = "Give it as many spaces as the line it belongs with."
+
+
+class Syntax(NamedTuple):
+    """What is wrong; line and column count from 1."""
+
+    line: int
+    column: int
+    text: str
+    advice: str
+    mended: str | None = None  # the line as it was probably meant
+
+
+class _Parts(NamedTuple):
+    """One line of a keyword file."""
+
+    head: str  # indentation, dashes and key
+    value: str
+    comment: str  # with the space in front of it; "" where there is none
+
+
+def _parts(line: str) -> _Parts | None:
+    """The line in its parts; None where it has no value."""
+    dashes = _DASHES.match(line)
+    begin = dashes.end() if dashes else 0
+    key = _KEY.match(line, begin)
+    if key and line[key.end() :].strip():
+        begin = key.end()
+    comment = _COMMENT.search(line, begin)
+    end = len(line[: comment.start()].rstrip()) if comment else len(line)
+    if end <= begin or line[begin].isspace():
+        return None
+    return _Parts(line[:begin], line[begin:end], line[end:])
+
+
+def explain(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Syntax:
+    """What a person did wrong where YAML could not read on."""
+    problem, context = error.problem or "", error.context or ""
+    end, begin = error.problem_mark, error.context_mark
+    if "quoted scalar" in context and "end of stream" in problem:
+        return _at(begin, "a quote is opened here and never closed", "Close it at the end of the text.")
+    if "escape" in problem:
+        return _at(begin, "a backslash has a meaning between double quotes", "Use 'single quotes' here.")
+    for mark in (begin, end):
+        if mark is not None and (starts := _special_start(mark, problem + context, lines)):
+            return starts
+    if "could not find expected ':'" in problem:
+        return _no_colon(begin, lines)
+    if "mapping values are not allowed" in problem:
+        return _second_colon(end, lines)
+    if "flow" in context:
+        return _unclosed(begin, lines)
+    if "block" in context:
+        return _misplaced(end, lines)
+    return _at(end or begin, f"this cannot be read ({problem})", "Compare it with a line that works.")
+
+
+def quoted(text: str) -> str:
+    """The text in quotes, so that YAML reads it as it stands."""
+    return f'"{text}"' if '"' not in text and "\\" not in text else "'" + text.replace("'", "''") + "'"
+
+
+def _at(mark: yaml.Mark | None, text: str, advice: str, mended: str | None = None) -> Syntax:
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    return Syntax(line, column, text, advice, mended)
+
+
+def _line(mark: yaml.Mark | None, lines: Sequence[str]) -> str:
+    return lines[mark.line] if mark and mark.line < len(lines) else ""
+
+
+def _special_start(mark: yaml.Mark, what: str, lines: Sequence[str]) -> Syntax | None:
+    """A text that begins with a sign that means something else in YAML, or a tab."""
+    line = _line(mark, lines)
+    char = line[mark.column : mark.column + 1]
+    begins = any(sign in what for sign in _STARTS) or (char == ":" and "block mapping" in what)
+    if begins and char == "\t":
+        return _at(mark, "a tab stands where only spaces may", "Replace it by spaces.")
+    if not begins or char not in _MEANING:
+        return None
+    text = f"a text begins with {char}, which {_MEANING[char]} in YAML"
+    parts = _parts(line)
+    if not parts or len(parts.head) != mark.column:
+        return _at(mark, text, "Put it in quotes.")
+    value = quoted(parts.value)
+    return _at(mark, text, f"Put it in quotes: {value}", parts.head + value + parts.comment)
+
+
+def _no_colon(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
+    line = _line(mark, lines)
+    if glued := _no_space(line, mark.line + 1 if mark else 1):
+        return glued
+    text = f"{shown(line.strip())} is neither a list item nor a key with its value"
+    return _at(mark, text, "Begin an item with `- `; put a colon and a space after a key.")
+
+
+def _no_space(line: str, number: int) -> Syntax | None:
+    glued = _GLUED.match(line)
+    if not glued:
+        return None
+    mended = f"{line[: glued.end() - 1]}: {line[glued.end() :]}"
+    text = f"a colon with a space after it is missing after `{glued[1]}`"
+    return Syntax(number, glued.end() + 1, text, f"Write {shown(mended.strip())}", mended)
+
+
+def _second_colon(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
+    line = _line(mark, lines)
+    if mark and mark.line:
+        above = lines[mark.line - 1]
+        if glued := _no_space(above, mark.line):
+            return glued
+        if key := _BARE_KEY.match(above):
+            text, mended = f"the colon after `{key[1]}` is missing", f"{above[: key.end(1)]}:"
+            return Syntax(mark.line, key.end(1) + 1, text, f"Write `{key[1]}:`", mended)
+    parts = _parts(line)
+    if parts and mark and len(parts.head) < mark.column and ": " in parts.value and parts.head.strip():
+        value = quoted(parts.value)
+        text = "a text has a colon with a space after it, which makes it a key in YAML"
+        return _at(mark, text, f"Put it in quotes: {value}", parts.head + value + parts.comment)
+    return _at(mark, "this line stands further to the right than it may", _LINE_UP)
+
+
+def _unclosed(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
+    number = min(mark.line, len(lines) - 1) if mark else 0
+    bracket = _BRACKET.search(lines[number])
+    if bracket and (cut := _HASH_IN_LIST.search(lines[number], bracket.end())):
+        text = "a comment begins here, because of the #, and takes the rest of the line"
+        return Syntax(number + 1, cut.end(), text, "Put the text with the # in quotes.")
+    text = "the list or mapping opened here is not closed, or a comma or a quote is missing in it"
+    return _at(mark, text, "Put one item a line with `- ` before it, then neither is needed.")
+
+
+def _misplaced(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
+    line = _line(mark, lines)
+    before = line[: mark.column].rstrip() if mark else ""
+    if before.endswith(('"', "'")) and (parts := _parts(line)):
+        text, quote = parts.value, parts.value[0]
+        value = quoted(text[1:-1] if len(text) > 1 and text[-1] == quote else text)
+        mended = parts.head + value + parts.comment
+        return _at(mark, "there is more text after the closing quote", f"Write {value}", mended)
+    if before.endswith(("]", "}")):
+        return _at(mark, "there is more text after the closing bracket", "Put the text in quotes.")
+    return _at(mark, "this line does not line up with the lines above", _LINE_UP)

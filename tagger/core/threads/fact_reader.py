@@ -1,0 +1,253 @@
+"""A record of the topic, or a chat as `get_chat` returns it → what happened, in a few facts. Pure.
+
+All shapes of API 3.3 to 3.6. Whatever a record holds, nothing here raises, and no reason quotes it.
+What an event says is in `said`; here is who and where.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, Final, TypeGuard
+
+from ingest import topic
+from tagger.core.limits import ID_BYTES_MAX
+from tagger.core.threads.event_text import fields_of
+from tagger.core.threads.facts import (
+    ChatEnded,
+    ChatStarted,
+    Event,
+    EventReceived,
+    Fact,
+    Ignored,
+    Restricted,
+    Unreadable,
+)
+
+# Chats that `ingest` and `tagger` are tried out with begin so; a real chat id never does.
+SAMPLE_PREFIX: Final = "tagger-sample-"
+
+# More than a chat is ever in, and more tags than an agent ever sets; what comes after is left out.
+GROUPS_MAX: Final = 200
+TAGS_MAX: Final = 200
+CUSTOMERS_MAX: Final = 200
+
+# So many characters are never more bytes than an id may have: nearly all ids need no closer look.
+_ID_CHARS: Final = ID_BYTES_MAX // 4
+
+
+def read(key: bytes | None, value: bytes | None) -> Fact:
+    """What a record tells. The value is the truth; the key serves where the value does not name the chat."""
+    fact = skim(key, value)
+    return looked_at(fact) if isinstance(fact, EventReceived) else fact
+
+
+def looked_at(event: EventReceived) -> Fact:
+    """An event that was skimmed, if its thread may be that of a chat."""
+    if event.chat_id.startswith(SAMPLE_PREFIX):
+        return Ignored("sample")
+    return _bounded(event)
+
+
+def skim(key: bytes | None, value: bytes | None) -> Fact:
+    """As `read`, but an event is not `looked_at`: who knows its thread has done so when it was new."""
+    envelope = topic.parse(value)
+    fact: Fact
+    if type(envelope) is dict:
+        organization, payload = envelope.get("organization_id"), envelope.get("payload")
+        if (
+            envelope.get("action") == "incoming_event"
+            and type(organization) is str
+            and type(payload) is dict
+            and organization
+        ):
+            fact = _event_received(organization, payload)
+            if type(fact) is EventReceived:
+                return fact  # nearly all records: no detour for them
+        else:
+            fact = _fact(envelope)
+    else:
+        assert isinstance(envelope, topic.Unreadable)
+        fact = Unreadable(envelope.reason, "", "")
+    if isinstance(fact, Unreadable) and not fact.chat_id and (named := topic.split_key(key)):
+        fact = Unreadable(fact.reason, *named)
+    return _bounded(fact)
+
+
+def _bounded(fact: Fact) -> Fact:
+    """The fact; where one of its ids is longer than any of LiveChat's, only whose it may be."""
+    if isinstance(fact, Ignored):
+        return fact
+    if isinstance(fact, Unreadable):
+        return Unreadable(fact.reason, clipped(fact.organization), clipped(fact.chat_id))
+    ids = fact[:5] if isinstance(fact, EventReceived) else fact[:3]
+    if max(map(len, ids)) <= _ID_CHARS or all(map(_fits, ids)):
+        return fact
+    return Unreadable("id too long", clipped(fact.organization), clipped(fact.chat_id))
+
+
+def _fits(name: str) -> bool:
+    return len(name) <= _ID_CHARS or len(name.encode()) <= ID_BYTES_MAX
+
+
+def clipped(text: str, bytes_max: int = ID_BYTES_MAX) -> str:
+    """As much of a text as so many bytes of UTF-8 can hold."""
+    if len(text) * 4 <= bytes_max:
+        return text
+    return text.encode("utf-8", "replace")[:bytes_max].decode("utf-8", "ignore")
+
+
+def _fact(envelope: dict[str, Any]) -> Fact:
+    webhook = topic.webhook_of(envelope)
+    if isinstance(webhook, topic.Unreadable):
+        return Unreadable(webhook.reason, "", "")
+    if webhook.action == "incoming_event":
+        return _event_received(webhook.organization, webhook.payload)
+    if webhook.action == "incoming_chat":
+        return _chat_started(webhook.organization, webhook.payload)
+    if webhook.action == "chat_deactivated":
+        return _chat_ended(webhook.organization, webhook.payload)
+    return Ignored("action")
+
+
+def _chat_started(organization: str, payload: dict[str, Any]) -> Fact:
+    started = _chat(organization, payload.get("chat"))
+    if isinstance(started, Restricted):
+        return Unreadable("events withheld", organization, started.chat_id)
+    return started
+
+
+def chat_of(organization: str, answer: object) -> ChatStarted | Restricted | Unreadable:
+    """A chat with one `thread`, as `get_chat` returns it and `list_archives` lists it.
+
+    https://platform.text.com/docs/messaging/agent-chat-api#get-chat
+    """
+    chat = _chat(organization, answer)
+    if isinstance(chat, Ignored):
+        return Unreadable("sample", organization, "")
+    if isinstance(chat, ChatStarted) and not all(map(_fits, chat[:3])):
+        return Unreadable("id too long", organization, "")
+    return chat
+
+
+def _event_received(organization: str, payload: dict[str, Any]) -> Fact:
+    chat_id, thread_id, event = payload.get("chat_id"), payload.get("thread_id"), payload.get("event")
+    if type(chat_id) is not str or type(thread_id) is not str or not chat_id or not thread_id:
+        return _unnamed(organization, chat_id)
+    if type(event) is not dict:
+        return _odd("no event", organization, chat_id)
+    fields = fields_of(event)
+    if not fields:
+        if fields is None:
+            return _odd("odd event", organization, chat_id)
+        return EventReceived(organization, chat_id, thread_id, "", "", ())
+    event_id, author_id = event.get("id"), event.get("author_id")
+    if type(event_id) is not str or not event_id:
+        return _odd("odd event", organization, chat_id)
+    if type(author_id) is not str:
+        author_id = ""
+    # Half the price of calling the class, once a record.
+    fact = tuple.__new__(EventReceived, (organization, chat_id, thread_id, event_id, author_id, fields))
+    return fact if len(event_id) <= _ID_CHARS and len(author_id) <= _ID_CHARS else looked_at(fact)
+
+
+def _odd(reason: str, organization: str, chat_id: str) -> Unreadable | Ignored:
+    return (
+        Ignored("sample") if chat_id.startswith(SAMPLE_PREFIX) else Unreadable(reason, organization, chat_id)
+    )
+
+
+def _chat_ended(organization: str, payload: dict[str, Any]) -> Fact:
+    chat_id, thread_id = payload.get("chat_id"), payload.get("thread_id")
+    if not _is_id(chat_id) or not _is_id(thread_id):
+        return _unnamed(organization, chat_id)
+    if chat_id.startswith(SAMPLE_PREFIX):
+        return Ignored("sample")
+    return ChatEnded(organization, chat_id, thread_id)
+
+
+def _unnamed(organization: str, chat_id: object) -> Unreadable:
+    if _is_id(chat_id):
+        return Unreadable("no thread_id", organization, chat_id)
+    return Unreadable("no chat_id", organization, "")
+
+
+def _chat(organization: str, chat: object) -> ChatStarted | Restricted | Ignored | Unreadable:
+    if not isinstance(chat, dict) or not _is_id(chat.get("id")):
+        return Unreadable("no chat", organization, "")
+    chat_id: str = chat["id"]
+    if chat_id.startswith(SAMPLE_PREFIX):
+        return Ignored("sample")
+    thread = chat.get("thread")
+    if not isinstance(thread, dict) or not _is_id(thread.get("id")):
+        return Unreadable("no thread", organization, chat_id)
+    if thread.get("restricted_access"):
+        return Restricted(chat_id, thread["id"])
+    events, odd = _events(thread.get("events"))
+    return ChatStarted(
+        organization,
+        chat_id,
+        thread["id"],
+        milliseconds(thread.get("created_at")),
+        thread.get("active") is not False,
+        events,
+        _customers(chat.get("users")),
+        _group_ids(thread.get("access")) or _group_ids(chat.get("access")),
+        tuple([tag for tag in _list(thread.get("tags"))[:TAGS_MAX] if isinstance(tag, str) and _fits(tag)]),
+        odd,
+    )
+
+
+def _events(listed: object) -> tuple[tuple[Event, ...], int]:
+    """The events that say something, and how many could not be read."""
+    events: list[Event] = []
+    odd = 0
+    if listed is not None and not isinstance(listed, list):
+        return (), 1
+    for event in _list(listed):
+        fields = fields_of(event) if isinstance(event, dict) else None
+        if fields is None:
+            odd += 1
+            continue
+        if not fields:
+            continue
+        event_id, author_id = event.get("id"), event.get("author_id")
+        author_id = author_id if _is_id(author_id) else ""
+        if not _is_id(event_id) or not _fits(event_id) or not _fits(author_id):
+            odd += 1
+        else:
+            events.append(Event(event_id, author_id, fields))
+    return tuple(events), odd
+
+
+def _customers(users: object) -> tuple[str, ...]:
+    customers = []
+    for user in _list(users):
+        if isinstance(user, dict) and user.get("type") == "customer":
+            user_id = user.get("id")
+            if _is_id(user_id) and _fits(user_id):
+                customers.append(user_id)
+    return tuple(customers[:CUSTOMERS_MAX])
+
+
+def _group_ids(access: object) -> tuple[int, ...] | None:
+    listed = access.get("group_ids") if isinstance(access, dict) else None
+    if not isinstance(listed, list):
+        return None
+    return tuple([group for group in listed[:GROUPS_MAX] if type(group) is int])
+
+
+def milliseconds(created_at: object) -> int | None:
+    """RFC 3339, UTC where it names no zone; None where it is no time."""
+    if not isinstance(created_at, str):
+        return None
+    try:
+        time = datetime.fromisoformat(created_at)
+        return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+    except ValueError:
+        return None
+
+
+def _is_id(value: object) -> TypeGuard[str]:
+    return type(value) is str and value != ""
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,96 @@
+"""All threads of one partition: found by their ids and by age. Pure.
+
+Promises that the bytes it says it holds are not fewer than the interpreter holds.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+
+from tagger.core.threads.thread import THREAD_BYTES, Ending, Thread, cost
+
+
+class Threads:
+    """The threads of one partition."""
+
+    __slots__ = ("_by_age", "chats", "count", "size")
+
+    def __init__(self) -> None:
+        self.chats: dict[tuple[str, str], Thread] = {}  # the newest thread of a chat; others are its siblings
+        self._by_age: deque[Thread] = deque()  # by `first`; those that are gone leave it late
+        self.count = 0
+        self.size = 0  # sum of the threads' sizes
+
+    @property
+    def bytes(self) -> int:
+        """What the threads hold; an eighth is what a bytearray may have to spare."""
+        return self.count * THREAD_BYTES + self.size + (self.size >> 3)
+
+    def get(self, organization: str, chat_id: str, thread_id: str) -> Thread | None:
+        thread = self.chats.get((organization, chat_id))
+        while thread is not None and thread.thread_id != thread_id:
+            thread = thread.sibling
+        return thread
+
+    def of_chat(self, chat: tuple[str, str]) -> Iterator[Thread]:
+        thread = self.chats.get(chat)
+        while thread is not None:
+            yield thread
+            thread = thread.sibling
+
+    def __iter__(self) -> Iterator[Thread]:
+        """Every thread, by chat; the chats in the order in which they came."""
+        for thread in self.chats.values():
+            yield from self.of_chat(thread.chat)
+
+    def add(self, thread: Thread) -> None:
+        thread.sibling = self.chats.get(thread.chat)
+        self.chats[thread.chat] = thread
+        self._by_age.append(thread)
+        self.count += 1
+        self.size += thread.size()
+
+    def end(self, thread: Thread, ending: Ending | None) -> None:
+        """Give the thread an ending, or take it away."""
+        self.size += cost(ending) - cost(thread.ending)
+        thread.ending = ending
+
+    def strip(self, thread: Thread) -> int:
+        """Keep of the thread only that it is there; the bytes that this frees."""
+        size = thread.size()
+        thread.strip()
+        freed = size - thread.size()
+        self.size -= freed
+        return freed
+
+    def remove(self, thread: Thread) -> None:
+        self.size -= thread.size()
+        thread.strip()  # it may wait among the ages for long
+        self.count -= 1
+        thread.gone = True
+        newest = self.chats[thread.chat]
+        if newest is thread:
+            if thread.sibling is None:
+                del self.chats[thread.chat]
+            else:
+                self.chats[thread.chat] = thread.sibling
+        else:
+            while newest.sibling is not thread:
+                assert newest.sibling is not None, "a thread that is not in its chat"
+                newest = newest.sibling
+            newest.sibling = thread.sibling
+        thread.sibling = None
+
+    def oldest(self) -> Thread | None:
+        """The thread that begins first: a restart must read from there."""
+        by_age = self._by_age
+        while by_age and by_age[0].gone:
+            by_age.popleft()
+        # A thread that stays long must not keep all that came and went after it.
+        if len(by_age) > 2 * self.count + 64:
+            self._by_age = by_age = deque(thread for thread in by_age if not thread.gone)
+        return by_age[0] if by_age else None
+
+    def by_age(self) -> list[Thread]:
+        """All threads, oldest first."""
+        self._by_age = deque(thread for thread in self._by_age if not thread.gone)
+        return list(self._by_age)

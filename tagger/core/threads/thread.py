@@ -1,0 +1,298 @@
+"""The events of one thread, in any order, with any repeats → its conversation. Pure.
+
+Of a thread only what judging needs is kept: who said what, under which event id; a tenth of what the
+parsed events would take. It is kept as two runs of bytes, entry by entry in the same order. The bytes F8
+to FF do not occur in UTF-8, so four of them can tell the parts apart:
+
+    ids    FF [FC] event id FE
+    text   FF author's place FD text [FD text]...
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from tagger.core.conversation import Conversation, Said, ThreadKey
+from tagger.core.threads.facts import ChatStarted, Event
+
+if TYPE_CHECKING:
+    from tagger.core.threads.shares import Account
+
+_ENTRY: Final = b"\xff"
+_ID_END: Final = b"\xfe"
+_FIELD: Final = b"\xfd"
+# Most event ids begin with the thread's own, which is left out; this marks one that does not.
+_ALIEN: Final = b"\xfc"
+
+# A thread has a customer and an agent or two; a place is one byte below F8.
+AUTHORS_MAX: Final = 200
+
+# What one thread costs beside its text and names: the objects, and the places in the indexes; and its ending.
+# Measured; `tests/unit/core/threads/test_expiry.py` compares it with what the interpreter allocates.
+THREAD_BYTES: Final = 520
+ENDING_BYTES: Final = 173
+# What the id of an author, or a tag, costs beside its letters; and each id of a group.
+NAME_BYTES: Final = 68
+GROUP_BYTES: Final = 40
+# Names that many threads have are kept once: those of agents and of organizations. A flood of forged ones
+# costs no more than this many places.
+SHARED_NAMES_MAX: Final = 1_024
+
+# How an entry of `text` begins, by the author's place.
+_PLACES: Final = tuple(b"\xff%c\xfd" % place for place in range(AUTHORS_MAX + 1))
+
+
+class Thread:
+    """One thread as far as it was seen."""
+
+    __slots__ = (
+        "asks",
+        "authors",
+        "begun",
+        "chat",
+        "completed",
+        "created_at_ms",
+        "customers",
+        "ending",
+        "events",
+        "first",
+        "first_ms",
+        "first_record_ms",
+        "gone",
+        "group_ids",
+        "ids",
+        "incomplete",
+        "last_ms",
+        "sibling",
+        "slot",
+        "tags",
+        "text",
+        "thread_id",
+    )
+
+    def __init__(
+        self, chat: tuple[str, str], thread_id: str, first: int, record_ms: int, now_ms: int
+    ) -> None:
+        self.chat = (_shared(chat[0]), chat[1])  # (organization, chat_id)
+        self.thread_id = thread_id  # "": not a thread but a record that could not be read
+        self.sibling: Thread | None = None  # another thread of the same chat
+        self.first = first  # offset of the first record of it
+        self.first_record_ms = record_ms  # that record's own time
+        self.first_ms = now_ms  # the partition's clock at that record
+        self.last_ms = now_ms  # and at the last record of the thread
+        self.ids = bytearray()  # see the head of this file
+        self.text = bytearray()
+        self.events = 0  # entries in each of the two
+        self.authors: tuple[str, ...] = ()
+        self.customers = 0  # bit n: authors[n] is a customer
+        self.begun = False  # its incoming_chat was seen
+        self.created_at_ms: int | None = None
+        self.group_ids: tuple[int, ...] | None = None
+        self.tags: tuple[str, ...] = ()
+        self.incomplete: str | None = None  # why something of it is missing, where that is known
+        self.completed = False  # what LiveChat has of it was united with what was seen
+        self.asks = True  # if it expires without an end, LiveChat is asked whether it ended
+        self.slot: int | None = None  # its place among the deadlines
+        self.gone = False  # it was forgotten; until then replay_from stays at or below `first`
+        self.ending: Ending | None = None
+
+    def begin(self, started: ChatStarted) -> tuple[bool, int]:
+        """Take what `incoming_chat` says of the thread beside its events; whether it was news, and its size."""
+        news, known = not self.begun and not self.completed, self.customers
+        if not self.begun:
+            self.begun = True
+            self.created_at_ms = started.created_at_ms
+            # A thread that begins inactive may never be deactivated; that is not documented.
+            self.asks = self.incomplete is not None or not started.active
+        grown = self._learn(started)
+        return news or self.customers != known, grown
+
+    def unite(self, chat: ChatStarted) -> tuple[Event, ...]:
+        """Take what `get_chat` says of the thread, beside its events; of these, the ones not known yet."""
+        self._learn(chat)
+        self.completed, self.incomplete = True, None
+        fresh: dict[str, Event] = {}
+        for event in chat.events:
+            if self._entry(event.event_id) not in self.ids:
+                fresh.setdefault(event.event_id, event)
+        return tuple(fresh.values())
+
+    def _learn(self, chat: ChatStarted) -> int:
+        grown = 0
+        for customer in chat.customers:
+            grown += self._meet(customer)
+            if customer in self.authors:
+                self.customers |= 1 << self.authors.index(customer)
+        if self.group_ids is None and chat.group_ids is not None:
+            self.group_ids = chat.group_ids
+            grown += GROUP_BYTES * (len(chat.group_ids) + 1)
+        if chat.tags and not self.tags:
+            self.tags = chat.tags
+            grown += sum(_cost(tag) for tag in chat.tags)
+        return grown
+
+    def _meet(self, author_id: str) -> int:
+        """Give the author a place, if one is left; by how much `size` grew."""
+        if author_id in self.authors or len(self.authors) == AUTHORS_MAX:
+            return 0
+        # An agent, whose id is an e-mail address, speaks in thousands of threads.
+        self.authors += (_shared(author_id) if "@" in author_id else author_id,)
+        return _cost(author_id)
+
+    def add(self, event_id: str, author_id: str, fields: tuple[str, ...]) -> int:
+        """Add what an event says; by how much `size` grew, 0 where the event was known."""
+        own = event_id.removeprefix(self.thread_id)
+        entry = b"\xff%b\xfe" % own.encode() if own is not event_id else self._entry(event_id)
+        if entry in self.ids:
+            return 0
+        grown = len(entry)
+        try:
+            place = self.authors.index(author_id)
+        except ValueError:
+            grown += self._meet(author_id)
+            place = self.authors.index(author_id) if author_id in self.authors else AUTHORS_MAX
+        said = _PLACES[place] + (fields[0].encode() if len(fields) == 1 else _joined(fields))
+        self.ids += entry
+        self.text += said
+        self.events += 1
+        return grown + len(said)
+
+    def _entry(self, event_id: str) -> bytes:
+        """How the event is found in `ids`."""
+        own = event_id.removeprefix(self.thread_id)
+        if own is event_id:
+            return b"\xff\xfc%b\xfe" % event_id.encode()
+        return b"\xff%b\xfe" % own.encode()
+
+    def size(self) -> int:
+        """Bytes of what differs from thread to thread; the rest is THREAD_BYTES."""
+        organization, chat_id = self.chat
+        rest = len(self.ids) + len(self.text) + cost(self.ending)
+        if self.group_ids is not None:
+            rest += GROUP_BYTES * (len(self.group_ids) + 1)
+        names = (organization, chat_id, self.thread_id, *self.authors, *self.tags)
+        for name in names:
+            rest += len(name) if name.isascii() else 4 * len(name)
+        return rest + NAME_BYTES * len(names)
+
+    def strip(self) -> None:
+        """Keep nothing of what was said."""
+        self.ids, self.text = bytearray(), bytearray()
+        self.events = self.customers = 0
+        self.authors = self.tags = ()
+
+    def missing(self, trust_ms: int | None) -> str | None:
+        """Why LiveChat must be asked before the thread is judged; None where it is complete.
+
+        Complete is a thread whose `incoming_chat` was seen, created no earlier than the trust time, before
+        which the log may have been cut; None: nothing is trusted yet.
+        """
+        if self.completed or self.incomplete:
+            return self.incomplete
+        if not self.begun:
+            return "no_beginning" if self.events else "never_seen"
+        if self.created_at_ms is None:
+            return "no_created_at"
+        if not self.trusted(trust_ms):
+            return "before_trust"
+        if self.events and (not self.customers or "" in self.authors):
+            return "no_author"
+        return None
+
+    def trusted(self, trust_ms: int | None) -> bool:
+        """Whether nothing of the thread was cut off with what lies before."""
+        return trust_ms is not None and self.created_at_ms is not None and self.created_at_ms >= trust_ms
+
+    def conversation(self, *, complete: bool, more: tuple[Event, ...] = ()) -> Conversation:
+        """What was said, in the order it was seen; `more` are events that are not in the text already.
+
+        Where nobody told who the customer is, only those are heard whose id is an agent's: an e-mail address.
+        """
+        customers = {author for place, author in enumerate(self.authors) if self.customers >> place & 1}
+        said: list[Said] = []
+        for event_id, author_id, fields in (*self._entries(), *more):
+            if author_id in customers:
+                said.append(Said(event_id, "customer", fields))
+            elif complete or customers or "@" in author_id:
+                said.append(Said(event_id, "agent", fields))
+        return Conversation(
+            ThreadKey(*self.chat, self.thread_id),
+            tuple(said),
+            None if self.group_ids is None else frozenset(self.group_ids),
+            frozenset(self.tags),
+            complete,
+        )
+
+    def _entries(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        own = self.thread_id.encode()
+        ids = bytes(self.ids)[1:-1].split(_ID_END + _ENTRY)
+        for known_as, entry in zip(ids, bytes(self.text).split(_ENTRY)[1:], strict=False):
+            event_id = known_as[1:] if known_as.startswith(_ALIEN) else own + known_as
+            author_id = self.authors[entry[0]] if entry[0] < AUTHORS_MAX else ""
+            yield event_id.decode(), author_id, tuple(field.decode() for field in entry[2:].split(_FIELD))
+
+
+class Ending:
+    """What is due for a thread that ended, expired or could not be read."""
+
+    __slots__ = (
+        "account",
+        "asked",
+        "at_ms",
+        "decided",
+        "doubted",
+        "ended",
+        "handed",
+        "held",
+        "judged",
+        "last",
+        "record_ms",
+        "shed",
+        "waiting",
+    )
+
+    def __init__(self, at_ms: int, record_ms: int, *, ended: bool, judged: bool) -> None:
+        self.ended = ended  # its end is in the log, or LiveChat said so
+        self.judged = judged  # what is due from now on is late
+        self.at_ms = at_ms  # the partition's clock when it became due
+        self.record_ms = record_ms  # that record's own time
+        self.last = 0  # offset of the last record that counts
+        # Of the offsets that no work answers for yet the first and the last, or the only one: however much comes
+        # for a thread that waits, it takes no more room.
+        self.waiting: tuple[int, ...] = ()
+        self.handed: tuple[int, ...] = ()  # and of those that the work under way answers for
+        self.account: Account | None = None  # whose share it takes while it waits
+        self.held = 0  # bytes that the thread counts for while it waits
+        self.shed = False  # it waits without its text, beyond its organization's share
+        self.doubted = False  # something of it may never have been judged
+        self.asked = 0  # times that LiveChat called the thread active
+        self.decided: tuple[str, ...] = ()  # tags that a judgement called for, each once
+
+    @property
+    def unfinished(self) -> bool:
+        return bool(self.waiting or self.handed)
+
+
+def cost(ending: Ending | None) -> int:
+    """Bytes of what differs from ending to ending, and of the ending itself."""
+    return 0 if ending is None else ENDING_BYTES + sum([_cost(tag) for tag in ending.decided])
+
+
+def _cost(name: str) -> int:
+    return NAME_BYTES + (len(name) if name.isascii() else 4 * len(name))
+
+
+@lru_cache(maxsize=SHARED_NAMES_MAX)
+def _shared(name: str) -> str:
+    """The same name, as the object that others have of it."""
+    return name
+
+
+def _joined(fields: tuple[str, ...]) -> bytes:
+    return _FIELD.join([field.encode() for field in fields])
+
+
+def conversation_of(chat: ChatStarted) -> Conversation:
+    """A chat that LiveChat gave as a whole, as the rules see it."""
+    thread = Thread((chat.organization, chat.chat_id), chat.thread_id, 0, 0, 0)
+    return thread.conversation(complete=not chat.odd_events, more=thread.unite(chat))

@@ -1,0 +1,1 @@
+"""Kafka's side of the tagger: the only room that knows aiokafka."""

@@ -1,0 +1,51 @@
+"""One partition for as long as it is ours: what the consumer's parts share of it."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+from aiokafka import TopicPartition
+
+from tagger.core.partition.partition import Partition
+from tagger.kafka.batches import Batch
+
+
+def now_ms() -> int:
+    """The wall clock, milliseconds since the epoch: what record timestamps are compared with."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(slots=True)
+class Unreadable:
+    """Where a partition stands still, and what was tried. Times are monotonic seconds."""
+
+    offset: int  # the first that cannot be had
+    error_type: str
+    since: float
+    try_at: float
+    tries: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class Assigned:
+    """After `closed`, completions of its work mean nothing."""
+
+    tp: TopicPartition
+    state: Partition
+    ready: bool = False  # its position was sought and confirmed
+    closed: bool = False
+    log_end: int = 0
+    began_at: int = 0  # what the group had committed when it was assigned; all below is settled
+    committed: int | None = None  # by this process
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    preparing: asyncio.Task[None] | None = None
+    unreadable: Unreadable | None = None  # None: it is read
+    mended: Unreadable | None = None  # the last one that was over: its tries go on where it comes back
+    passed: list[Batch] = field(default_factory=list)  # unreadable ones that a replay steps over
+
+    def past(self, offset: int) -> int:
+        """Where to read from instead of an offset in a batch that a replay steps over."""
+        for batch in self.passed:
+            if batch.first <= offset <= batch.last:
+                offset = batch.last + 1
+        return offset

@@ -1,0 +1,95 @@
+"""Committing what the core names, and looking up where the logs end.
+
+Neither waits for the other: a partition without a leader has no end to tell, and holds up no commit.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, OffsetMetadataTooLargeError
+from aiokafka.structs import OffsetAndMetadata
+
+from tagger import metrics
+from tagger.kafka.assigned import Assigned
+
+COMMIT_EVERY_S: Final = 1.0
+# A commit is given up after this and made again with newer offsets; at most one is under way.
+COMMIT_DEADLINE_S: Final = 10.0
+ENDS_EVERY_S: Final = 1.0
+END_DEADLINE_S: Final = 3.0  # for one partition's end; a broker answers within milliseconds
+
+log = structlog.get_logger()
+
+
+class Commits:
+    """Commits for all of `assigned`, which others fill and empty."""
+
+    def __init__(self, kafka: AIOKafkaConsumer, topic: str, assigned: Mapping[int, Assigned]) -> None:
+        self._kafka, self._topic, self._assigned = kafka, topic, assigned
+        self._committing = asyncio.Lock()
+        self.fail_since: float | None = None  # monotonic; None: the last one succeeded
+
+    async def run(self) -> None:
+        """For ever, also when there is nothing new: monitors take a group that is silent for a dead one."""
+        while True:
+            await self.commit(self._assigned.values())
+            await asyncio.sleep(COMMIT_EVERY_S)
+
+    async def commit(self, partitions: Iterable[Assigned], deadline_s: float = COMMIT_DEADLINE_S) -> None:
+        """Offer what each partition may commit now; never raises for what Kafka answers."""
+        async with self._committing:
+            offers = [(assigned, assigned.state.committable()) for assigned in partitions]
+            wanted = {a.tp: OffsetAndMetadata(c.offset, c.metadata) for a, c in offers if c is not None}
+            if not wanted:
+                return
+            result = await self._send(wanted, deadline_s)
+            metrics.COMMITS.labels(result=result).inc()
+            if result == "failed":
+                self.fail_since = self.fail_since or time.monotonic()
+            if result == "ok":
+                self.fail_since = None
+                metrics.COMMIT_TIME.set_to_current_time()
+                for assigned, offer in offers:
+                    if offer is not None:
+                        assigned.committed = offer.offset
+                        assigned.state.committed(offer.offset)
+
+    async def _send(self, wanted: dict[TopicPartition, OffsetAndMetadata], deadline_s: float) -> str:
+        try:
+            async with asyncio.timeout(deadline_s):  # aiokafka retries for ever by itself
+                await self._kafka.commit(wanted)
+            return "ok"
+        except (CommitFailedError, IllegalStateError):
+            return "rebalanced"  # another member owns the partitions; it begins where we committed last
+        except (KafkaError, TimeoutError) as error:
+            if isinstance(error, OffsetMetadataTooLargeError) and any(o.metadata for o in wanted.values()):
+                # The broker allows less than our 70 characters. An offset without metadata is true too:
+                # the next owner looks further back.
+                bare = {tp: OffsetAndMetadata(offer.offset, "") for tp, offer in wanted.items()}
+                return await self._send(bare, deadline_s)
+            log.warning("commit_failed", topic=self._topic, error_type=type(error).__name__)
+            return "failed"
+
+
+class LogEnds:
+    """Keeps `log_end` of each partition fresh, for lag: aiokafka knows it of those that it reads only."""
+
+    def __init__(self, kafka: AIOKafkaConsumer, assigned: Mapping[int, Assigned]) -> None:
+        self._kafka, self._assigned = kafka, assigned
+
+    async def run(self) -> None:
+        """For ever; each partition by itself, as one without a leader fails all that are asked for with it."""
+        while True:
+            await asyncio.gather(*(self._look(assigned) for assigned in list(self._assigned.values())))
+            await asyncio.sleep(ENDS_EVERY_S)
+
+    async def _look(self, assigned: Assigned) -> None:
+        try:
+            async with asyncio.timeout(END_DEADLINE_S):
+                assigned.log_end = (await self._kafka.end_offsets([assigned.tp]))[assigned.tp]
+        except (KafkaError, TimeoutError) as error:
+            log.debug("log_end_unknown", partition=assigned.tp.partition, error_type=type(error).__name__)

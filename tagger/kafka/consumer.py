@@ -1,0 +1,253 @@
+"""Kafka's side of the tagger: assign, revoke, prepare, pause, resume; what it composes polls and commits.
+
+Every decision about offsets is `core.partition`'s; this file carries it out. It never commits an offset
+that the core did not name, and hands on no record of a partition that was not prepared: aiokafka may
+return records from the committed offset before the listener has run (its issue 738).
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import IllegalStateError
+from aiokafka.partitioner import murmur2
+
+from ingest.runtime.supervision import Tasks, closed, unless_told
+from ingest.topic import record_key
+from tagger import metrics
+from tagger.core.limits import Limits
+from tagger.core.partition.partition import Partition
+from tagger.core.partition.protocol import FindTime, Seek, Work
+from tagger.kafka.assigned import Assigned, now_ms
+from tagger.kafka.brokers import ANSWER_S, consumer_of
+from tagger.kafka.commits import Commits, LogEnds
+from tagger.kafka.group import Membership, Unheld
+from tagger.kafka.polling import Polling
+from tagger.kafka.preparing import Preparing
+
+TICK_S: Final = 0.25
+# Work of one partition that is under way at a time; each holds its conversation, some 10 KB. What is due
+# beyond waits in the core, in a compact form.
+WORKS_MAX: Final = 1_000
+RETRY_S: Final = 1.0
+# Work under way gets this long to finish when partitions are taken away; the group waits meanwhile,
+# for at most the rebalance time-out.
+REVOKE_DRAIN_S: Final = 5.0
+# After SIGTERM; with the last commit the process ends well within the 30 s that Kubernetes gives.
+STOP_DRAIN_S: Final = 8.0
+STOP_COMMIT_S: Final = 3.0
+STOP_CLOSE_S: Final = 3.0  # for each client; one whose broker is away would wait for it
+REBALANCE_TIMEOUT_MS: Final = 60_000
+# How long the broker holds a fetch open when there is nothing to read: ten small requests a second when idle.
+FETCH_WAIT_MS: Final = 100
+# A record is at most 1 MiB (the topic's max.message.bytes); a fetch must be able to hold one.
+FETCH_BYTES_MAX: Final = 2 << 20
+
+log = structlog.get_logger()
+
+Settle = Callable[[Assigned, Work], Awaitable[None]]
+
+
+class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """Reads one topic in a group and keeps the committed offset true."""
+
+    def __init__(  # noqa: PLR0913 - what a consumer is made of
+        self,
+        topic: str,
+        group_id: str,
+        client_options: Mapping[str, Any],
+        *,
+        session_timeout_s: float,
+        group_instance_id: str | None,
+        limits: Limits,
+        open_bytes_max: int,
+        settle: Settle,
+    ) -> None:
+        self.topic = topic
+        self.assigned: dict[int, Assigned] = {}  # shared with the parts below; the same object for good
+        self.retired: Counter[tuple[str, str]] = Counter()  # what partitions counted that are ours no more
+        self.rebalanced_at: float | None = None  # monotonic; None before the first assignment
+        self.tasks = Tasks(lambda name: metrics.TASK_RESTARTS.labels(task=name).inc())
+        self._limits = limits
+        self._settle = settle
+        self._kept: dict[int, Partition] = {}  # from a revoke to the next assignment
+        self._admin = AIOKafkaAdminClient(**client_options, request_timeout_ms=int(ANSWER_S * 1000))
+        self._kafka = consumer_of(
+            client_options,
+            group_id=group_id,
+            group_instance_id=group_instance_id,
+            enable_auto_commit=False,  # aiokafka's own commits know nothing of metadata and of our work
+            auto_offset_reset="none",  # a lost position is judged by the core, never skipped over
+            partition_assignment_strategy=(StickyPartitionAssignor,),
+            session_timeout_ms=int(session_timeout_s * 1000),
+            heartbeat_interval_ms=int(min(3.0, session_timeout_s / 5) * 1000),
+            rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
+            max_partition_fetch_bytes=FETCH_BYTES_MAX,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+        )
+        self.commits = Commits(self._kafka, topic, self.assigned)
+        self.preparing = Preparing(self._kafka, self._admin, group_id, topic, self.assigned, open_bytes_max)
+        self.polling = Polling(self._kafka, client_options, self.assigned, self._obey, self.preparing.soon)
+        self.membership = Membership(self._kafka, group_instance_id)
+        self._ends = LogEnds(self._kafka, self.assigned)
+        self._unheld = Unheld(self._admin, self._kafka, group_id, topic)
+
+    async def start(self) -> None:
+        """Connect and join the group. KafkaError where no broker answers; it may be tried again."""
+        await self._admin.start()
+        await self._kafka.start()
+        self._kafka.subscribe([self.topic], listener=self)
+
+    async def run(self, stopping: asyncio.Event, hurry: asyncio.Event | None = None) -> None:
+        """Read until told to stop, then drain, commit and leave the group; in a hurry nothing is drained."""
+        for name, part in {
+            "poll": self.polling.run,
+            "mend": self.polling.mend,
+            "beat": self._beat,
+            "commits": self.commits.run,
+            "log_ends": self._ends.run,
+            "unheld": self._unheld.run,
+        }.items():
+            self.tasks.start(name, part)
+        await stopping.wait()
+        self.preparing.stopping = True
+        for assigned in self.assigned.values():
+            assigned.ready = False
+        await unless_told(hurry or asyncio.Event(), self._drain(STOP_DRAIN_S))
+        await self.tasks.stop()
+        await self.commits.commit(self.assigned.values(), STOP_COMMIT_S)
+        cancelled = self._close_all()
+        await asyncio.gather(*cancelled, return_exceptions=True)
+        await self.close()
+
+    async def close(self) -> None:
+        """Leave the group. Closing twice is harmless."""
+        await self.tasks.stop()
+        for close in (self._kafka.stop, self._admin.close):
+            if error := await closed(close(), STOP_CLOSE_S):
+                log.info("kafka_not_closed", error_type=type(error).__name__)
+
+    def is_home(self, partition: int, organization: str, chat_id: str) -> bool:
+        """Whether the chat's records lie in this partition, as many as the topic has now."""
+        count = len(self._kafka.partitions_for_topic(self.topic) or ())
+        key = record_key(organization, chat_id)
+        return not count or (murmur2(key) & 0x7FFFFFFF) % count == partition
+
+    # The listener. aiokafka sends no heartbeat while `on_partitions_assigned` runs and swallows its
+    # exceptions, so it only takes note; the looking-up is a task of its own.
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        mine = sorted(assigned)
+        self._kafka.pause(*mine)
+        for tp in mine:
+            self._kafka.seek(tp, 0)  # any position: without one aiokafka looks for its own
+        metrics.REBALANCES.inc()
+        self.rebalanced_at = time.monotonic()
+        self.commits.fail_since = None
+        self.assigned.clear()
+        for tp in mine:
+            home = partial(self.is_home, tp.partition)
+            state = self._kept.get(tp.partition) or Partition(self._limits, home)
+            self.assigned[tp.partition] = Assigned(tp, state)
+        for number, state in self._kept.items():
+            if number not in self.assigned:
+                self.retired.update(state.stats().counters)
+        self._kept = {}
+        log.info("partitions_assigned", topic=self.topic, count=len(mine))
+        for partition in self.assigned.values():
+            self.preparing.soon(partition)
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        for assigned in self.assigned.values():
+            assigned.ready = False
+        count = len(list(revoked))
+        self.membership.on_revoked(count, time.monotonic())
+        await self._drain(REVOKE_DRAIN_S)
+        await self.commits.commit(self.assigned.values())
+        self._close_all()
+        log.info("partitions_revoked", topic=self.topic, count=count)
+        await self.membership.before_joining(time.monotonic())
+
+    def _close_all(self) -> list[asyncio.Task[None]]:
+        """End everything that goes on for the partitions, keep their state; the tasks that were cancelled."""
+        cancelled: list[asyncio.Task[None]] = []
+        for assigned in self.assigned.values():
+            assigned.closed = True
+            cancelled += assigned.tasks
+            cancelled += [assigned.preparing] if assigned.preparing is not None else []
+            assigned.state.suspended()
+        for task in cancelled:
+            task.cancel()
+        self._kept = {number: assigned.state for number, assigned in self.assigned.items()}
+        self.assigned.clear()
+        return cancelled
+
+    async def _drain(self, deadline_s: float) -> None:
+        """Let work under way finish, for a while; what does not is done again by the next owner."""
+        tasks = {task for assigned in self.assigned.values() for task in assigned.tasks}
+        if tasks:
+            await asyncio.wait(tasks, timeout=deadline_s)
+
+    # Going on.
+
+    async def _beat(self) -> None:
+        """Tell every partition that time passes; between two polls, never between a fetch and its fold."""
+        while True:
+            for assigned in list(self.assigned.values()):
+                if assigned.ready and assigned.unreadable is None:
+                    with suppress(IllegalStateError):  # a rebalance has begun
+                        position = await self._kafka.position(assigned.tp)
+                        self._obey(assigned, assigned.state.tick(now_ms(), assigned.log_end, position))
+                elif assigned.ready:
+                    assigned.state.tick(now_ms(), assigned.log_end, None)
+                    self.pump(assigned)
+                elif self.preparing.is_over(assigned):
+                    self.preparing.soon(assigned)
+            await asyncio.sleep(TICK_S)
+
+    def _obey(self, assigned: Assigned, move: Seek | FindTime | None) -> None:
+        if move is None:
+            self.pump(assigned)
+        else:
+            self.preparing.soon(assigned, move)
+
+    def pump(self, assigned: Assigned) -> None:
+        """Begin the work that has come up, and read on or not as the core says."""
+        if assigned.closed or not assigned.ready:
+            return
+        for work in assigned.state.work(WORKS_MAX - len(assigned.tasks)):
+            task = asyncio.create_task(self._run(assigned, work))
+            assigned.tasks.add(task)
+            task.add_done_callback(assigned.tasks.discard)
+        paused = assigned.tp in self._kafka.paused()
+        wanted = assigned.state.paused or assigned.unreadable is not None
+        if wanted and not paused:
+            self._kafka.pause(assigned.tp)
+        elif paused and not wanted:
+            self._kafka.resume(assigned.tp)
+
+    async def _run(self, assigned: Assigned, work: Work) -> None:
+        """Until it is settled: nothing else would begin it again, and it holds the offset."""
+        while True:
+            try:
+                await self._settle(assigned, work)
+                break
+            except asyncio.CancelledError as error:  # aiokafka leaks some that are not meant for us
+                if assigned.closed:
+                    raise
+                failure: BaseException = error
+            except Exception as error:  # noqa: BLE001 - as above
+                failure = error
+            metrics.FAULTS.labels(error_type=type(failure).__name__).inc()
+            log.error("work_failed", exc_info=failure, offset=work.offset)
+            await asyncio.sleep(RETRY_S)
+        self.pump(assigned)

@@ -1,0 +1,115 @@
+"""The topic of keyword sets: the last one in force outlives this process, so that a typo stops no restart.
+
+It promises that storing holds up nothing: where Kafka is away it is tried again beside everything else. Several
+taggers with different files write one after the other, and the last record of partition 0 is the one that counts.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaProducer
+
+from ingest.runtime.supervision import closed
+from tagger import metrics
+from tagger.core.records.keyword_set import IN_FORCE_AT, STORED_BYTES_MAX, pack, unpack
+from tagger.kafka.reader import NO_KAFKA, TopicMissingError, read_last
+from tagger.keyword_files.reload import Keywords
+
+# Records that are looked at from the end of the topic: the newest one that can be in force is among them, unless
+# the format became stricter since. Each is 900 KB at most.
+LAST_RECORDS: Final = 8
+# Between two tries while Kafka is away, doubling.
+RETRY_S_MIN: Final = 1.0
+RETRY_S_MAX: Final = 60.0
+STORE_DEADLINE_S: Final = 30.0  # to connect and for the acknowledgement
+CLOSE_S: Final = 5.0
+
+log = structlog.get_logger()
+
+Options = Callable[[], Mapping[str, Any]]  # makes the keyword arguments of an aiokafka client
+CANNOT: Final = (*NO_KAFKA, TopicMissingError)
+
+
+async def a_set_in_force(keywords: Keywords, options: Options, topic: str) -> None:
+    """Return when a set is in force: that of the files, or the newest one stored. Waits as long as that takes."""
+    retry_s = RETRY_S_MIN
+    while keywords.origin == "nowhere":
+        try:
+            stored = await stored_sets(options(), topic)
+        except CANNOT as error:
+            log.warning("keywords_not_read", topic=topic, error_type=type(error).__name__)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(retry_s):
+                    await keywords.changed()
+            retry_s = min(2 * retry_s, RETRY_S_MAX)
+            continue
+        if not await keywords.take_stored(stored) and keywords.origin == "nowhere":
+            log.error("keywords_nowhere", topic=topic, count=len(stored))
+            await keywords.changed()
+
+
+async def stored_sets(options: Mapping[str, Any], topic: str) -> list[dict[str, bytes]]:
+    """The sets stored last, the newest first. One of NO_KAFKA, or TopicMissingError, where there is no answer."""
+    values: deque[bytes | None] = deque(maxlen=LAST_RECORDS)
+    await read_last(options, topic, LAST_RECORDS, values.append)
+    sets: list[dict[str, bytes]] = []
+    for value in reversed(values):
+        files = await asyncio.to_thread(unpack, value)
+        if isinstance(files, str):
+            log.warning("keywords_record_void", topic=topic, reason=files)
+        else:
+            sets.append(files)
+    return sets
+
+
+async def keep_stored(keywords: Keywords, options: Options, topic: str) -> None:
+    """Store each set of files that comes into force, for ever."""
+    known, retry_s = "", RETRY_S_MIN
+    while True:
+        config, files, at_ms = keywords.judge.hash, keywords.files, time.time_ns() // 1_000_000
+        if keywords.origin != "files" or config == known:
+            await keywords.changed()
+            continue
+        metrics.KEYWORDS_STORED.set(0)
+        value = await asyncio.to_thread(pack, files)
+        if value is None:
+            log.warning("keywords_not_stored", config=config, reason="too large", limit=STORED_BYTES_MAX)
+            known = config
+            continue
+        try:
+            if not await _is_newest(options(), topic, value):
+                await _store(options(), topic, config, value, at_ms)
+                log.info("keywords_stored", config=config, topic=topic, bytes=len(value))
+        except CANNOT as error:
+            log.warning("keywords_not_stored", config=config, error_type=type(error).__name__, topic=topic)
+            await asyncio.sleep(retry_s)
+            retry_s = min(2 * retry_s, RETRY_S_MAX)
+            continue
+        metrics.KEYWORDS_STORED.set(1)
+        known, retry_s = config, RETRY_S_MIN
+
+
+async def _is_newest(options: Mapping[str, Any], topic: str, value: bytes) -> bool:
+    """Whether the last record is this set: a restart with the same files writes nothing."""
+    values: deque[bytes | None] = deque(maxlen=1)
+    await read_last(options, topic, LAST_RECORDS, values.append)
+    return bool(values) and await asyncio.to_thread(unpack, values[0]) == await asyncio.to_thread(
+        unpack, value
+    )
+
+
+async def _store(options: Mapping[str, Any], topic: str, config: str, value: bytes, at_ms: int) -> None:
+    """Write one record, with a producer of its own: sets change seldom, and decisions must not wait for this."""
+    producer = AIOKafkaProducer(**options, acks="all", enable_idempotence=True)
+    try:
+        async with asyncio.timeout(STORE_DEADLINE_S):
+            await producer.start()
+            headers = [(IN_FORCE_AT, str(at_ms).encode())]
+            await producer.send_and_wait(topic, value, key=config.encode(), partition=0, headers=headers)
+    finally:
+        await closed(producer.stop(), CLOSE_S)

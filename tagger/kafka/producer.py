@@ -1,0 +1,199 @@
+"""Decisions and parked items to Kafka, each acknowledged by all in-sync replicas before it counts.
+
+Promises that `send` returns only when the record is stored or Kafka has refused it for good, in the service
+however long Kafka is away: work waits, and waiting work is what lag shows. A command gives up.
+aiokafka retries by itself and writes nothing twice; a producer is replaced only when it failed, or when nothing
+came of that for long, and then less and less often. At most two are there at a time.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    ProducerClosed,
+    UnknownTopicOrPartitionError,
+)
+from aiokafka.partitioner import DefaultPartitioner
+
+from ingest.runtime.kafka_client import FOR_GOOD, FORBIDDEN, end, new_producer
+from tagger import metrics
+
+# For an acknowledgement, before the producer is given up and the record sent by a new one (readers de-duplicate).
+PATIENCE_S: Final = 30.0
+PATIENCE_S_MAX: Final = 240.0
+# For one try to connect: three brokers that do not answer, one after the other.
+CONNECT_S: Final = 10.0
+# Between two tries of a record, doubling.
+RETRY_S: Final = 1.0
+RETRY_S_MAX: Final = 10.0
+# A thousand records may wait for the same broker; one line tells it.
+TELL_EVERY_S: Final = 10.0
+# Health says so when a record waits for longer.
+SLOW_S: Final = 10.0
+# Somebody who waits for a command wants to hear what is wrong; whatever was not stored is done again next time.
+COMMAND_PATIENCE_S: Final = 30.0
+# Closing waits this long for the broker, then gives up: what was not acknowledged is not settled.
+STOP_DEADLINE_S: Final = 5.0
+# Producers beside the one in use: each has connections to every broker.
+RETIRING_MAX: Final = 1
+# What aiokafka sends together, its default. A larger record is sent alone.
+BATCH_BYTES: Final = 16_384
+# Key and value. Records of ours are far smaller; no topic of ours takes a larger one (Kafka's own limit is 1 MiB),
+# and a broker cuts the connection on what is much larger, which would look like an outage.
+RECORD_BYTES_MAX: Final = 1 << 20
+
+# These say nothing against the producer: a right or a topic is missing, its buffer is full, or it was replaced.
+PRODUCER_IS_FINE: Final = (*FORBIDDEN, UnknownTopicOrPartitionError, KafkaTimeoutError, ProducerClosed)
+
+log = structlog.get_logger()
+choose = DefaultPartitioner()
+
+
+@dataclass(frozen=True, slots=True)
+class NotTaken:
+    """Kafka will never take the record, most likely as it is larger than its topic allows."""
+
+    error_type: str
+
+
+class Producer:
+    """One idempotent aiokafka producer, made when somebody sends and made again when it fails."""
+
+    def __init__(self, client_options: Mapping[str, Any], patience_s: float = math.inf) -> None:
+        self._options, self._patience_s = client_options, patience_s
+        self._kafka: AIOKafkaProducer | None = None
+        self._making = asyncio.Lock()
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._ack_s = PATIENCE_S
+        self._told_at = -math.inf
+        # Since when each record waits; bounded by the work under way.
+        self._waiting: dict[object, float] = {}
+
+    async def send(self, topic: str, key: bytes, value: Mapping[str, Any]) -> NotTaken | None:
+        """Store one record; return None when all in-sync replicas have it, or why Kafka will never take it.
+
+        KafkaError, TimeoutError or OSError when the patience is over.
+        """
+        this, began = object(), time.monotonic()
+        self._waiting[this] = began
+        try:
+            return await self._send(topic, key, orjson.dumps(value), began)
+        finally:
+            del self._waiting[this]
+
+    def notes(self, now: float) -> list[str]:
+        """What health should say; `now` is monotonic, in seconds."""
+        waits_s = now - next(iter(self._waiting.values()), now)
+        if waits_s < SLOW_S:
+            return []
+        return [
+            f"Kafka has not acknowledged a decision for {waits_s:.0f} s, so committed offsets wait: check that all "
+            "partitions of the topics have enough in-sync replicas."
+        ]
+
+    async def stop(self) -> None:
+        kafka, self._kafka = self._kafka, None
+        if kafka is not None:
+            self._retire(kafka)
+        if self._retiring:
+            _, pending = await asyncio.wait(self._retiring, timeout=STOP_DEADLINE_S)
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+
+    async def _send(self, topic: str, key: bytes, payload: bytes, began: float) -> NotTaken | None:
+        if len(key) + len(payload) > RECORD_BYTES_MAX:
+            return self._not_taken(topic, len(payload), MessageSizeTooLargeError())
+        retry_s, alone = RETRY_S, len(payload) > BATCH_BYTES
+        while True:
+            kafka = None
+            try:
+                kafka = await self._connected()
+                await self._acknowledged(kafka, topic, key, payload, alone, began)
+                return None
+            except FOR_GOOD as error:
+                if alone:
+                    return self._not_taken(topic, len(payload), error)
+                alone = True  # others were in the batch: whose fault it is shows when it is sent by itself
+                continue
+            except (KafkaError, TimeoutError, OSError) as error:
+                self._failed(kafka, topic, error)
+                if time.monotonic() - began + retry_s > self._patience_s:
+                    raise
+            await asyncio.sleep(retry_s)
+            retry_s = min(2 * retry_s, RETRY_S_MAX)
+
+    async def _acknowledged(  # noqa: PLR0913, PLR0917 - a record, and how to send it
+        self, kafka: AIOKafkaProducer, topic: str, key: bytes, payload: bytes, alone: bool, began: float
+    ) -> None:
+        """Return when the record is stored; TimeoutError when that takes too long."""
+        if alone:
+            batch = kafka.create_batch()
+            batch.append(timestamp=None, key=key, value=payload)
+            batch.close()
+            partitions = sorted(await kafka.partitions_for(topic))
+            sent = await kafka.send_batch(batch, topic, partition=choose(key, partitions, partitions))
+        else:
+            sent = await kafka.send(topic, payload, key=key)
+        sent.add_done_callback(_seen)  # also where nobody waits for it any more
+        left_s = began + self._patience_s - time.monotonic()
+        await asyncio.wait([sent], timeout=max(0.0, min(self._ack_s, left_s)))
+        if not sent.done():
+            raise TimeoutError
+        sent.result()
+        self._ack_s = PATIENCE_S
+
+    async def _connected(self) -> AIOKafkaProducer:
+        async with self._making:
+            if self._kafka is None:
+                while len(self._retiring) > RETIRING_MAX:
+                    await asyncio.wait(self._retiring, return_when=asyncio.FIRST_COMPLETED)
+                # Decisions come in bursts; a few milliseconds make one request of many.
+                kafka = new_producer(self._options, "tagger", linger_ms=5, max_batch_size=BATCH_BYTES)
+                try:
+                    async with asyncio.timeout(CONNECT_S):
+                        await kafka.start()
+                except BaseException:
+                    self._retire(kafka)
+                    raise
+                self._kafka = kafka
+            return self._kafka
+
+    def _failed(self, kafka: AIOKafkaProducer | None, topic: str, error: Exception) -> None:
+        """Tell it, and give the producer up where it is to blame, unless another sender has done so."""
+        metrics.KAFKA_SEND_FAILURES.labels(topic=topic).inc()
+        now = time.monotonic()
+        if now - self._told_at > TELL_EVERY_S:
+            self._told_at = now
+            log.warning("kafka_send_failed", topic=topic, error=type(error).__name__)
+        if kafka is not None and kafka is self._kafka and not isinstance(error, PRODUCER_IS_FINE):
+            if isinstance(error, TimeoutError):
+                self._ack_s = min(2 * self._ack_s, PATIENCE_S_MAX)
+            metrics.PRODUCERS_REPLACED.inc()
+            self._kafka = None
+            self._retire(kafka)
+
+    def _not_taken(self, topic: str, size: int, error: Exception) -> NotTaken:
+        metrics.RECORDS_REFUSED.inc()
+        log.error("record_refused", topic=topic, bytes=size, error_type=type(error).__name__)
+        return NotTaken(type(error).__name__)
+
+    def _retire(self, kafka: AIOKafkaProducer) -> None:
+        task = asyncio.get_running_loop().create_task(end(kafka, STOP_DEADLINE_S))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+
+def _seen(sent: asyncio.Future[Any]) -> None:
+    if not sent.cancelled():
+        sent.exception()

@@ -1,0 +1,180 @@
+"""Reads a topic as far as it goes at present, and how far a group's work on a topic has come.
+
+Reads in no group and commits nothing, so it changes nothing for anybody. Every wait has a deadline:
+TimeoutError or KafkaError where Kafka does not answer, TopicMissingError where there is no such topic.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import CorruptRecordException, KafkaError
+
+from ingest.runtime.supervision import closed
+
+ANSWER_S: Final = 15.0  # for each answer of a broker
+CLOSE_S: Final = 5.0  # for each client to close
+RETRY_S: Final = 0.5
+POLL_MS: Final = 500
+POLL_RECORDS_MAX: Final = 2_000  # handed over in one go; a service that reads has other things to do, too
+
+NO_KAFKA: Final = (KafkaError, TimeoutError, OSError)  # what these functions raise while Kafka is away
+
+
+class TopicMissingError(Exception):
+    """The topic does not exist; its name is the text."""
+
+
+async def read_topic(
+    options: Mapping[str, Any], topic: str, take: Callable[[bytes | None], None], *, since_ms: int = 0
+) -> int:
+    """Hand over the values of all records from `since_ms` (record time) to the present end.
+
+    Those of one partition come in their order.
+
+    return  from when on the topic still holds everything, in ms; 0 where nothing that was wanted is deleted
+    """
+    async with _connected(options, topic) as (consumer, partitions, _):
+        starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+        firsts, whole_since_ms = dict[TopicPartition, int](), 0
+        for tp in partitions:
+            if starts[tp] == ends[tp]:
+                continue  # what such a partition held, nobody can tell
+            firsts[tp] = await _first_since(consumer, tp, since_ms, starts[tp], ends[tp])
+            if firsts[tp] == starts[tp] > 0:
+                whole_since_ms = max(whole_since_ms, await _time_of(consumer, tp, starts[tp]))
+        left = {tp: ends[tp] for tp, first in firsts.items() if first < ends[tp]}
+        consumer.assign(list(left))
+        for tp in left:
+            consumer.seek(tp, firsts[tp])
+        await _read(consumer, left, take)
+        return whole_since_ms
+
+
+async def read_last(
+    options: Mapping[str, Any], topic: str, records_max: int, take: Callable[[bytes | None], object]
+) -> None:
+    """Hand over the values of the last records of partition 0, oldest first.
+
+    Where compaction removed some of the last `records_max` offsets there are fewer, but always the newest.
+    """
+    async with _connected(options, topic) as (consumer, _, _):
+        tp = TopicPartition(topic, 0)
+        start, end = (await consumer.beginning_offsets([tp]))[tp], (await consumer.end_offsets([tp]))[tp]
+        if start < end:
+            consumer.assign([tp])
+            consumer.seek(tp, max(start, end - records_max))
+            await _read(consumer, {tp: end}, take)
+
+
+async def oldest_unfinished_ms(options: Mapping[str, Any], topic: str, group: str) -> int | None:
+    """The record time of the oldest record that the group has not finished; None where it finished all."""
+    async with _connected(options, topic) as (consumer, partitions, admin):
+        stored = await _committed(admin, group, partitions)
+        starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+        times = []
+        for tp in partitions:
+            if (first := max(stored[tp], starts[tp])) < ends[tp]:
+                times.append(await _time_of(consumer, tp, first))
+        return min(times, default=None)
+
+
+async def _committed(
+    admin: AIOKafkaAdminClient, group: str, partitions: list[TopicPartition]
+) -> dict[TopicPartition, int]:
+    """The committed offsets; -1 where there is none: such a group has finished nothing."""
+    async with asyncio.timeout(ANSWER_S):
+        while True:
+            try:
+                found = await admin.list_consumer_group_offsets(group, partitions=partitions)
+                # A coordinator that is still loading leaves partitions out; taken for -1, all would be late.
+                return {tp: found[tp].offset for tp in partitions}
+            except (KafkaError, KeyError, AttributeError):  # AttributeError: aiokafka 0.14, no connection
+                await asyncio.sleep(RETRY_S)
+
+
+@asynccontextmanager
+async def _connected(
+    options: Mapping[str, Any], topic: str
+) -> AsyncIterator[tuple[AIOKafkaConsumer, list[TopicPartition], AIOKafkaAdminClient]]:
+    admin = AIOKafkaAdminClient(**options)
+    consumer = AIOKafkaConsumer(
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",  # what was deleted while we read is gone
+        request_timeout_ms=int(ANSWER_S * 1000),
+        **options,
+    )
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            await admin.start()
+            # A broker may create a topic that is asked for, so the list is looked at first.
+            if topic not in await admin.list_topics():
+                raise TopicMissingError(topic)
+            (described,) = await admin.describe_topics([topic])
+            await consumer.start()
+        yield consumer, [TopicPartition(topic, one["partition"]) for one in described["partitions"]], admin
+    finally:
+        for close in (consumer.stop, admin.close):
+            await closed(close(), CLOSE_S)
+
+
+async def _first_since(
+    consumer: AIOKafkaConsumer, tp: TopicPartition, since_ms: int, start: int, end: int
+) -> int:
+    """The first offset whose record is not older than `since_ms`; `end` where there is none."""
+    if since_ms <= 0:
+        return start
+    async with asyncio.timeout(ANSWER_S):
+        found = (await consumer.offsets_for_times({tp: since_ms}))[tp]
+    if found is not None and start <= found.offset < end:
+        return int(found.offset)
+    # Nothing is as young, or the broker keeps no times: the last record tells which.
+    return end if await _time_of(consumer, tp, end - 1) < since_ms else start
+
+
+async def _time_of(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> int:
+    """The time of the first record at or behind an offset that exists, in ms."""
+    consumer.assign([tp])
+    consumer.seek(tp, offset)
+    async with asyncio.timeout(ANSWER_S):
+        return int((await consumer.getone(tp)).timestamp)
+
+
+async def _fetched(consumer: AIOKafkaConsumer, left: Iterable[TopicPartition]) -> dict[TopicPartition, Any]:
+    """What came. Damaged data raises whatever a codec has: to the caller it is a CorruptRecordException."""
+    try:
+        found: dict[TopicPartition, Any] = await consumer.getmany(
+            *left, timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX
+        )
+    except (KafkaError, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - as said
+        raise CorruptRecordException(type(error).__name__) from None
+    return found
+
+
+async def _read(
+    consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], take: Callable[[bytes | None], object]
+) -> None:
+    """Read every partition from where it stands to its end; TimeoutError where it does not go on."""
+    left = dict(ends)
+    loop = asyncio.get_running_loop()
+    came_at = loop.time()
+    while left:
+        async with asyncio.timeout(ANSWER_S):
+            batches = await _fetched(consumer, left)
+            positions = {tp: await consumer.position(tp) for tp in left}
+        for tp, records in batches.items():
+            for record in records:
+                if record.offset < left[tp]:
+                    take(record.value)
+        left = {tp: end for tp, end in left.items() if positions[tp] < end}
+        if batches:
+            came_at = loop.time()
+        elif loop.time() - came_at > ANSWER_S:
+            raise TimeoutError
+        await asyncio.sleep(0)

@@ -1,0 +1,1 @@
+"""`config/` on disk: read, and loaded again when it changes."""

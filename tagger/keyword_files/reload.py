@@ -1,0 +1,182 @@
+"""The keyword set in force: load, watch, swap.
+
+A set is taken whole or not at all: it must parse, validate and pass its own tests before it replaces
+the one in force. A bad set never replaces a good one. Whatever happens to the folder, looking goes on.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import structlog
+from watchfiles import awatch
+
+from tagger.core.matching.decide import Judge
+from tagger.core.review.rule_tests import run_tests
+from tagger.core.rules.model import RuleSet
+from tagger.core.rules.parse import parse
+from tagger.core.rules.problems import Problem
+from tagger.keyword_files.read import read_files
+
+# The folder is looked at this often even when no change was announced: some mounts (NFS, a ConfigMap
+# swapped by symbolic link) announce none. Half of the 10 s that people are promised.
+LOOK_EVERY_MS: Final = 5_000
+# For one look. A network drive that is away may hold a reader for ever; then that is what is wrong with the files.
+LOOK_DEADLINE_S: Final = 60.0
+
+# Where the set in force comes from.
+Origin = Literal["nowhere", "files", "topic"]
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Unloadable:
+    """A set that cannot come into force, with everything that is wrong with it."""
+
+    problems: tuple[str, ...]
+
+
+def build(files: dict[str, bytes], placeholder: str) -> Judge | Unloadable:
+    """Parse, validate, compile and run the rules' own tests. CPU only."""
+    parsed = parse(files)
+    if not isinstance(parsed, RuleSet):
+        return Unloadable(tuple(str(problem) for problem in _errors(parsed)))
+    judge = Judge.compile(parsed, placeholder)
+    failures = run_tests(judge)
+    return Unloadable(tuple(str(failure) for failure in failures)) if failures else judge
+
+
+def _errors(problems: Sequence[Problem]) -> list[Problem]:
+    return [problem for problem in problems if problem.severity == "error"]
+
+
+class Keywords:
+    """The set in force, and the watch for a newer one.
+
+    Where the files were refused from the start, nothing is in force, and the judge finds nothing.
+    """
+
+    def __init__(self, folder: Path, placeholder: str) -> None:
+        self.judge = Judge.compile(RuleSet((), ""))
+        self.files: Mapping[str, bytes] = {}  # of the set in force
+        self.origin: Origin = "nowhere"
+        self.problems: tuple[str, ...] = ()  # of the newest set on disk, where it was refused
+        self._folder = folder
+        self._placeholder = placeholder
+        self._seen: dict[str, bytes] | str = {}
+        self._reading: asyncio.Future[dict[str, bytes] | str] | None = None
+        self._poke = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._is_polled = False
+
+    @classmethod
+    def begin(cls, folder: Path, placeholder: str) -> "Keywords":
+        """For a service: what is on disk, or nothing and the problems."""
+        keywords = cls(folder, placeholder)
+        keywords._seen = read_files(folder)
+        keywords._take(keywords._seen, keywords._built(keywords._seen))
+        return keywords
+
+    @classmethod
+    def load(cls, folder: Path, placeholder: str) -> "Keywords | Unloadable":
+        """For a command: a bad set is its reason not to start."""
+        keywords = cls.begin(folder, placeholder)
+        return keywords if keywords.origin == "files" else Unloadable(keywords.problems)
+
+    def reload_soon(self) -> None:
+        """Look now (a signal)."""
+        self._poke.set()
+
+    async def changed(self) -> None:
+        """Return when another set comes into force."""
+        await self._changed.wait()
+
+    async def take_stored(self, stored: Sequence[dict[str, bytes]]) -> bool:
+        """Put the first of these sets into force that can be; whether one could, and nothing was meanwhile."""
+        for files in stored:
+            judge = await asyncio.to_thread(self._built, files)
+            if self.origin != "nowhere":
+                return False
+            if isinstance(judge, Judge):
+                self._put(judge, files, "topic")
+                return True
+        return False
+
+    async def watch(self, report: Callable[["Keywords", bool], None]) -> None:
+        """Follow the folder for ever; call `report(self, took_over)` after each change that was looked at."""
+        while True:
+            files = await self._look()
+            if files != self._seen:
+                self._seen = files
+                report(self, self._take(files, await asyncio.to_thread(self._built, files)))
+            await self._change()
+
+    async def _look(self) -> dict[str, bytes] | str:
+        """What is on disk. A look that takes too long is waited for once more next time, and not begun again."""
+        if self._reading is None:
+            self._reading = asyncio.ensure_future(asyncio.to_thread(read_files, self._folder))
+        done, _ = await asyncio.wait({self._reading}, timeout=LOOK_DEADLINE_S)
+        if not done:
+            return (
+                f"{self._folder}: reading takes more than {LOOK_DEADLINE_S:.0f} s. Check the disk it is on."
+            )
+        reading, self._reading = self._reading, None
+        return reading.result()
+
+    def _built(self, files: dict[str, bytes] | str) -> Judge | Unloadable:
+        if isinstance(files, str):
+            return Unloadable(tuple(files.splitlines()))
+        try:
+            return build(files, self._placeholder)
+        except Exception as error:  # a fault of ours in odd files must not end the watch
+            log.error("keywords_fault", exc_info=error)
+            return Unloadable(
+                (f"{self._folder}: a fault of the tagger ({type(error).__name__}). Report it.",)
+            )
+
+    def _take(self, files: dict[str, bytes] | str, judge: Judge | Unloadable) -> bool:
+        if isinstance(judge, Unloadable) or isinstance(files, str):
+            self.problems = judge.problems if isinstance(judge, Unloadable) else ()
+            return False
+        self.problems = ()
+        self._put(judge, files, "files")
+        return True
+
+    def _put(self, judge: Judge, files: Mapping[str, bytes], origin: Origin) -> None:
+        self.judge, self.files, self.origin = judge, files, origin
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _change(self) -> None:
+        """Return when the folder changed, after a while without news, or when told to look."""
+        changes = awatch(
+            self._folder,
+            stop_event=self._poke,
+            recursive=False,
+            debounce=200,
+            rust_timeout=LOOK_EVERY_MS,
+            yield_on_timeout=True,
+        )
+        try:
+            async with aclosing(changes):
+                async for _ in changes:
+                    self._is_polled = False
+                    break
+                else:
+                    await self._poll()
+        except Exception as error:  # noqa: BLE001 - no folder, no inotify instance left, a name not in UTF-8
+            if not self._is_polled:
+                log.warning("keywords_polled", error_type=type(error).__name__, seconds=LOOK_EVERY_MS / 1000)
+            self._is_polled = True
+            await self._poll()
+        self._poke.clear()
+
+    async def _poll(self) -> None:
+        """Return after a while, or when told to look."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_EVERY_MS / 1000):
+                await self._poke.wait()

@@ -1,0 +1,1 @@
+"""Requests to LiveChat's API and what its answers mean. Pure."""

@@ -1,0 +1,1 @@
+"""When which call may go, and when it is given up."""

@@ -1,0 +1,101 @@
+"""What is kept of one credential between calls: its queue and pace, what troubles it, and whom to ask about it.
+
+One lane for each credential, however many organizations are named in webhooks: a limit, an outage and a revoked
+token are the credential's.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from tagger.livechat.calls.error_types import ALL, TO_DO
+from tagger.livechat.calls.requests import Call, Wait, get_chat, tag_thread
+from tagger.livechat.pacing.call_queue import Gate, Standing
+
+WITNESSES_MAX: Final = 4  # one may be deleted, or lose its tag, before it is asked for
+REFUSED_OF: Final = 0.05  # of the last call in that share: about twenty tell
+COMPLAIN_AFTER_S: Final = 30.0  # of failure without a success; shorter ones mend themselves
+
+
+class Witness(NamedTuple):
+    """A call that was allowed: asked for again, it tells whether calls are allowed at all."""
+
+    organization: str
+    chat_id: str
+    thread_id: str
+    tag: str
+
+    @property
+    def read(self) -> Call:
+        return get_chat(self.chat_id, self.thread_id)
+
+    @property
+    def write(self) -> Call:
+        return tag_thread(self.chat_id, self.thread_id, self.tag)
+
+    def stands(self, chat: Any) -> bool:
+        """Whether the thread, as `get_chat` gave it, still carries the tag: a person may have removed it."""
+        tags = chat["thread"].get("tags")
+        return isinstance(tags, list) and self.tag in tags
+
+
+@dataclass(slots=True)
+class Lane:
+    """Of one credential; `name` is its organization, or empty where it serves all."""
+
+    name: str
+    gate: Gate
+    trouble: str | None = None  # error type of the last failure, None after a success
+    since: float = 0.0
+    witnesses: deque[Witness] = field(default_factory=lambda: deque(maxlen=WITNESSES_MAX))  # the newest first
+    went: int = 0  # calls that went through
+    refused: float = (
+        0.0  # share of the last calls that were answered at their first try that they come too fast
+    )
+    ask_at: float = 0.0  # when a refused call may ask again whether everything is refused
+    another_at: float = 0.0  # when another organization may be asked whether it fares better
+    beside: int = -1  # successes of others when that was last looked at
+
+    def allowed(self, organization: str, call: Call) -> None:
+        """A tag was set: remember it as one that may be."""
+        if call.method == "tag_thread":
+            body = call.body
+            self.witnesses.appendleft(Witness(organization, body["chat_id"], body["thread_id"], body["tag"]))
+
+    def first_tried(self, *, refused: bool) -> None:
+        """A call that was never refused was answered: that it comes too fast, or not."""
+        self.refused += REFUSED_OF * (refused - self.refused)
+
+    def troubled(self, error_type: str | None, now: float) -> None:
+        """The last answer was a failure of this type; None: it was none."""
+        if error_type is not None and self.trouble is None:
+            self.since = now
+        self.trouble = error_type
+
+    def standing(self, now: float) -> Standing:
+        pace = self.gate.pace
+        since_s = now - self.since if self.trouble else 0.0
+        return Standing(
+            self.name, pace.rate, pace.open, pace.in_flight, self.gate.waiting, self.trouble, since_s
+        )
+
+    def complaint(self, now: float) -> str | None:
+        """What has been wrong for a while, with what to do; None: nothing."""
+        if self.trouble is None or now - self.since < COMPLAIN_AFTER_S:
+            return None
+        to_do = TO_DO.get(self.trouble, "nothing is lost, calls are tried again")
+        who = f"LiveChat, organization {self.name}" if self.name else "LiveChat"
+        return f"{who}: {ALL[self.trouble].why}, for {now - self.since:.0f} s; {to_do}"
+
+
+def chat_of(organization: str, call: Call) -> str:
+    """Whose failure a failed call's is: its chat's, or its method's where it is for no chat."""
+    return f"{organization}:{call.body.get('chat_id', call.method)}"
+
+
+def is_limit(answer: object) -> bool:
+    """Whether a call was answered that it comes too fast: nothing was said of the call itself."""
+    return isinstance(answer, Wait) and answer.error_type in LIMITED
+
+
+LIMITED: Final = frozenset({"too_many_requests", "pending_requests_limit_reached"})

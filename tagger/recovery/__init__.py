@@ -1,0 +1,1 @@
+"""What was missed or given up on, found and done again."""

@@ -1,0 +1,221 @@
+"""Ended threads that LiveChat has and we have not judged, or on less than it has: found, and repaired.
+
+Keeps no state: a repaired thread has its decision, so a run that was interrupted, or the same window again,
+goes on where it stopped. It commits no offsets and never holds back live work: its calls go last.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import structlog
+
+from ingest.runtime.settings import KafkaSettings
+from tagger import metrics
+from tagger.core.matching.decide import Decision
+from tagger.core.records.decision import Outcome
+from tagger.core.records.missed import DECISIONS_MAX, GRACE_MS, Judged, Look, Window, begin_ms, look
+from tagger.kafka.assigned import now_ms
+from tagger.kafka.reader import NO_KAFKA, TopicMissingError, oldest_unfinished_ms, read_topic
+from tagger.livechat.authorization.credentials import Credentials
+from tagger.livechat.calls.error_types import TO_DO
+from tagger.livechat.calls.requests import Done, list_archives
+from tagger.livechat.client import Client
+from tagger.recovery.repair import Repair
+
+PAGES_MAX: Final = 40_000  # of one organization, 25 threads each: an answer that leads in circles ends
+
+TOO_EARLY: Final = (
+    "nothing of this window can be told yet: what ended less than 5 minutes ago, or after the oldest end "
+    "that is still being worked on, is left for the next time"
+)
+
+log = structlog.get_logger()
+
+
+class Watch(Protocol):
+    """Hears how it goes on."""
+
+    def on_page(self, organization: str, looked: int, total: int) -> None: ...
+
+    def on_chat(self, found: Look, decision: Decision, outcome: Outcome | None) -> None:
+        """A thread that was missed or short; `outcome` None: nothing was done."""
+
+
+class Nobody:
+    def on_page(self, organization: str, looked: int, total: int) -> None:
+        pass
+
+    def on_chat(self, found: Look, decision: Decision, outcome: Outcome | None) -> None:
+        pass
+
+
+@dataclass
+class Report:
+    """What was found, and what became of it."""
+
+    window: Window
+    looked: int = 0
+    missed: int = 0
+    short: int = 0
+    repaired: int = 0  # of these
+    recent: int = 0  # too young to tell
+    unreadable: int = 0
+    problems: list[str] = field(default_factory=list)  # one an organization that was not gone through
+
+    @property
+    def left(self) -> int:
+        return self.missed + self.short - self.repaired
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """One way through the archives."""
+
+    from_ms: int  # threads that began before are not listed
+    judged: Judged
+    report: Report
+    repairs: bool
+    watch: Watch
+
+
+class Reconcile:
+    """Goes through the archives of every organization that we have credentials of."""
+
+    def __init__(  # noqa: PLR0913 - what it compares
+        self,
+        kafka: KafkaSettings,
+        group: str,
+        who: Credentials,
+        client: Client,
+        repair: Repair,
+        *,
+        chat_age_s: int,
+    ) -> None:
+        self._kafka, self._group, self._who = kafka, group, who
+        self._client, self._repair = client, repair
+        # LiveChat does not say whether it filters by a thread's beginning or its end, so threads are listed
+        # that may have begun this long before the window.
+        self._chat_age_ms = chat_age_s * 1_000
+
+    async def run(
+        self, since_ms: int, until_ms: int, *, repairs: bool = True, watch: Watch | None = None
+    ) -> Report:
+        """Look at what ended in the window; repair it, or just tell. Raises what `reader` raises."""
+        options, now = self._kafka.client_options(), now_ms()
+        listed_from_ms = max(0, since_ms - self._chat_age_ms)
+        # In this order: whatever is finished by the group's offsets has its decision on the topic.
+        unfinished = await oldest_unfinished_ms(options, self._kafka.kafka_webhooks_topic, self._group)
+        judged = Judged(dry_run=self._repair.dry_run, one_for_all=not self._who.organizations())
+        decisions = self._kafka.kafka_decisions_topic
+        whole_since = await read_topic(
+            options, decisions, judged.take, since_ms=max(0, listed_from_ms - GRACE_MS)
+        )
+        report = Report(Window.before(since_ms, until_ms, now, unfinished, whole_since))
+        if judged.full:
+            report.problems.append(f"more than {DECISIONS_MAX:,} decisions: choose a shorter window")
+            return report
+        if report.window.since_ms >= report.window.until_ms:
+            report.problems.append(TOO_EARLY)
+            return report
+        this = _Pass(listed_from_ms, judged, report, repairs, watch or Nobody())
+        for organization in self._organizations(judged, report):
+            problem = await self._go_through(organization, this)
+            if problem is not None:
+                report.problems.append(f"organization {organization or 'unnamed'}: {problem}")
+        return report
+
+    def _organizations(self, judged: Judged, report: Report) -> list[str]:
+        """Those of the credentials file; a single credential's goes by the name that decisions have."""
+        named = self._who.organizations()
+        if named:
+            return named
+        known = sorted(judged.organizations - {""})
+        if len(known) > 1:
+            report.problems.append(
+                f"chats of {len(known)} organizations, and one credential for all: it cannot be told whose "
+                "it is; put the credentials into a LIVECHAT_CREDENTIALS_FILE"
+            )
+            return []
+        return known or [""]
+
+    async def _go_through(self, organization: str, this: _Pass) -> str | None:
+        """All pages of one organization, the repairs of a page at the same time; else why it was left."""
+        page_id: str | None = None
+        looked = 0
+        for _ in range(PAGES_MAX):
+            call = list_archives(this.from_ms, this.report.window.until_ms, page_id=page_id)
+            answer = await self._client.ask(organization, call, background=True)
+            if not isinstance(answer, Done):
+                to_do = f"; {TO_DO[answer.error_type]}" if answer.error_type in TO_DO else ""
+                return f"{answer.why} ({answer.error_type}){to_do}"
+            chats = answer.value["chats"]
+            found = [look(organization, chat, this.report.window, this.judged) for chat in chats]
+            done = await asyncio.gather(*(self._see(one, this) for one in found))
+            looked += len(found)
+            this.watch.on_page(organization, looked, _total(answer.value))
+            if not all(done):
+                return "LiveChat did not answer in time, or live work left no room; the rest is for the next time"
+            page_id = answer.value.get("next_page_id")
+            if page_id is None:
+                return None
+        return f"more than {PAGES_MAX:,} pages of chats: choose a shorter window"
+
+    async def _see(self, found: Look, this: _Pass) -> bool:
+        """Count a thread, and repair it where it needs that; False where LiveChat did not answer in time."""
+        report = this.report
+        report.looked += found.found != "outside"
+        report.recent += found.found == "recent"
+        report.unreadable += found.found == "unreadable"
+        if found.conversation is None:
+            return True
+        report.missed += found.found == "missed"
+        report.short += found.found == "short"
+        if not this.repairs:
+            this.watch.on_chat(found, await self._repair.decide(found.conversation, found.ended_at_ms), None)
+            return True
+        decision, outcome = await self._repair.settle(found.conversation, found.ended_at_ms)
+        this.watch.on_chat(found, decision, outcome)
+        report.repaired += outcome is not None
+        return outcome is not None
+
+
+def _total(answer: Any) -> int:
+    found = answer.get("found_chats")
+    return found if type(found) is int else 0
+
+
+async def reconcile_regularly(reconcile: Reconcile, every_s: int, is_ours: Callable[[], bool]) -> None:
+    """For the service: for ever, while it is the one member of the group whose turn it is."""
+    came_to_ms: int | None = None
+    while True:
+        await asyncio.sleep(every_s)
+        if not is_ours():
+            came_to_ms = None
+            continue
+        now = now_ms()
+        since_ms = begin_ms(came_to_ms, now, every_s)
+        came_to_ms = came_to_ms or since_ms  # what could not be done this time is part of the next
+        try:
+            report = await reconcile.run(since_ms, now)
+        except (TopicMissingError, *NO_KAFKA) as error:
+            metrics.RECONCILE_FAILURES.inc()
+            log.warning("reconcile_failed", error_type=type(error).__name__)
+            continue
+        except Exception as error:  # a fault in here must end neither tagging nor what comes next
+            metrics.RECONCILE_FAILURES.inc()
+            metrics.FAULTS.labels(error_type=type(error).__name__).inc()
+            log.error("reconcile_failed", exc_info=error)
+            continue
+        for problem in report.problems:
+            log.warning("reconcile_incomplete", reason=problem)
+        if report.problems:
+            metrics.RECONCILE_FAILURES.inc()
+        else:
+            came_to_ms = report.window.until_ms
+            metrics.RECONCILE_TIME.set_to_current_time()
+        metrics.RECONCILED.labels(found="missed").inc(report.missed)
+        metrics.RECONCILED.labels(found="short").inc(report.short)
+        say = log.warning if report.missed or report.short else log.info
+        say("reconciled", count=report.missed + report.short, records=report.looked)

@@ -1,0 +1,93 @@
+"""Parked items tried again: the tag set, or the chat fetched and judged, and the result recorded.
+
+An item is closed only when what it asks for is done. What waits for LiveChat stays as it is, what is refused
+again is recorded so. An organization that fails is left alone for the rest of the run.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from ingest.topic import record_key
+from tagger.core.records.missed import last_event_ms
+from tagger.core.records.parked import Item, Resolved, refused_again, resolved_record
+from tagger.core.threads.fact_reader import chat_of
+from tagger.core.threads.facts import ChatStarted
+from tagger.core.threads.thread import conversation_of
+from tagger.kafka.assigned import now_ms
+from tagger.kafka.producer import Producer
+from tagger.livechat.calls.error_types import TO_DO
+from tagger.livechat.calls.requests import Done, Refused, Wait, get_chat, tag_thread
+from tagger.livechat.client import Client
+from tagger.recovery.repair import Repair
+
+NO_THREAD: Final = "the record cannot be read, so there is nothing to try; look into it, and drop the item"
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of an item."""
+
+    item: Item
+    result: Literal["done", "refused", "waits"]
+    text: str  # why it is still open
+
+
+class Parked:
+    """Closes items of one topic, or tries to."""
+
+    def __init__(self, producer: Producer, parked_topic: str) -> None:
+        self._producer, self._topic = producer, parked_topic
+
+    async def close(self, item: Item, how: Resolved) -> None:
+        await self._send(item, resolved_record(item, how, now_ms()))
+
+    async def refused(self, item: Item, answer: Refused) -> Tried:
+        await self._send(item, refused_again(item, answer.why, answer.error_type, now_ms()))
+        return Tried(item, "refused", f"{answer.why} ({answer.error_type})")
+
+    async def _send(self, item: Item, record: dict[str, object]) -> None:
+        key = record_key(item.thread.organization, item.thread.chat_id)
+        await self._producer.send(self._topic, key, record)
+
+
+class Retry:
+    """Tries items again, each once."""
+
+    def __init__(self, client: Client, repair: Repair, parked: Parked) -> None:
+        self._client, self._repair, self._parked = client, repair, parked
+        self._failing: dict[str, str] = {}  # organization → why; at most as many as have items
+
+    async def again(self, item: Item) -> Tried:
+        """Try one item; never raises for what LiveChat answers."""
+        organization, chat_id, thread_id = item.thread
+        if not thread_id:
+            return Tried(item, "refused", NO_THREAD)
+        if organization in self._failing:
+            return Tried(item, "waits", self._failing[organization])
+        call = get_chat(chat_id, thread_id) if item.tag is None else tag_thread(chat_id, thread_id, item.tag)
+        answer = await self._client.ask(organization, call)
+        match answer:
+            case Wait():
+                to_do = f"; {TO_DO[answer.error_type]}" if answer.error_type in TO_DO else ""
+                self._failing[organization] = f"{answer.why} ({answer.error_type}){to_do}"
+                return Tried(item, "waits", self._failing[organization])
+            case Refused():
+                return await self._parked.refused(item, answer)
+        if item.tag is None and (still := await self._judge(item, answer)) is not None:
+            return still
+        await self._parked.close(item, "retried")
+        return Tried(item, "done", "")
+
+    async def _judge(self, item: Item, answer: Done) -> Tried | None:
+        """Judge the chat that could not be had before; None where that is settled."""
+        chat = chat_of(item.thread.organization, answer.value)
+        if not isinstance(chat, ChatStarted) or chat.odd_events:
+            return await self._parked.refused(
+                item, Refused("LiveChat still does not give the whole chat", "incomplete")
+            )
+        if chat.active:
+            return Tried(item, "waits", "LiveChat still calls the thread active")
+        _, outcome = await self._repair.settle(
+            conversation_of(chat), last_event_ms(answer.value), item.identity.source, purpose="tag"
+        )
+        return None if outcome else Tried(item, "waits", "LiveChat does not answer")

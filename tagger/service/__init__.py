@@ -1,0 +1,1 @@
+"""`tagger run`, composed: jobs worked off, settled, and watched."""

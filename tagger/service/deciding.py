@@ -1,0 +1,55 @@
+"""Deciding beside everything else that a process does: no conversation holds the event loop for long.
+
+It promises that the loop is free between two pieces of a decision, and that a large conversation is decided
+outside of it, behind which no other one waits.
+"""
+
+import asyncio
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from tagger import metrics
+from tagger.core.conversation import Conversation
+from tagger.core.matching.decide import Decision, Judge
+from tagger.core.matching.rulebook import PIECE_COST_MAX
+
+# What one decision may cost on the loop, in pieces of 20 ms at most; nearly all are a single one of less than 1 ms.
+# 80,000 characters in ASCII cost as much. Whatever costs more, or has a larger piece, goes on in a thread.
+LOOP_COST_MAX: Final = 4 * PIECE_COST_MAX
+
+
+class Deciding:
+    """Decides many conversations at once, one piece at a time."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+        # One thread, to which pieces come in turn: Python code of several threads only takes turns anyway.
+        self._pool = ThreadPoolExecutor(1, "deciding")
+
+    async def decide(self, judge: Judge, conversation: Conversation, ended_at_ms: int) -> Decision:
+        """What `judge.decide` says, of this judge whatever comes into force meanwhile."""
+        pieces = judge.pieces(conversation, ended_at_ms)
+        spent, cost = 0, 0  # so far; of the next piece
+        while cost <= PIECE_COST_MAX and spent < LOOP_COST_MAX:
+            async with self._turn:  # many that end at once leave room for heartbeats in between
+                await asyncio.sleep(0)
+                done = _next(pieces)
+            if isinstance(done, Decision):
+                return done
+            spent, cost = spent + PIECE_COST_MAX, done
+        metrics.LARGE_DECISIONS.inc()
+        loop = asyncio.get_running_loop()
+        while True:
+            done = await loop.run_in_executor(self._pool, _next, pieces)
+            if isinstance(done, Decision):
+                return done
+
+
+def _next(pieces: Generator[int, None, Decision]) -> int | Decision:
+    """Do one piece: what the next one costs, or the decision."""
+    try:
+        return next(pieces)
+    except StopIteration as end:
+        decision: Decision = end.value
+        return decision

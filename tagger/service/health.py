@@ -1,0 +1,194 @@
+"""What the tagger says of itself: health in sentences, and live figures for Prometheus.
+
+Live means that it moves, ready that it can do its job now. A slow or refusing LiveChat makes it neither:
+restarting helps nobody, and lag tells.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from ingest.runtime.admin import Health
+from ingest.runtime.supervision import Tasks
+from tagger.core.partition.partition import Stats
+from tagger.kafka.assigned import Assigned, now_ms
+from tagger.kafka.consumer import Consumer
+from tagger.keyword_files.reload import Keywords
+from tagger.livechat.client import Client
+from tagger.metrics import (
+    FAILING,
+    LIVECHAT_GAUGES,
+    PARTITION_GAUGES,
+    SEEN_TO_RISE,
+    STATE_COUNTERS,
+    STATE_REASONS,
+)
+from tagger.service.watchdog import Standing, Watchdog
+
+
+def health_of(  # noqa: PLR0913, PLR0917 - the parts of the service
+    consumer: Consumer, client: Client, keywords: Keywords, dog: Watchdog, tasks: Tasks, now: float
+) -> Health:
+    """`now` is monotonic, in seconds."""
+    health = Health(notes=client.health())
+    for name, error_type in sorted((consumer.tasks.failing() | tasks.failing()).items()):
+        health.notes.append(f"The task {name} ended ({error_type}) and is started again: the log says why.")
+    _about_the_group(consumer, health, now)
+    _about_what_stands_still(consumer, dog, health, now)
+    _about_keywords(keywords, health)
+    return health
+
+
+def _about_what_stands_still(consumer: Consumer, dog: Watchdog, health: Health, now: float) -> None:
+    stuck = dog.look(now, {number: _standing(consumer, a) for number, a in consumer.assigned.items()})
+    if stuck.whole:
+        seconds = max(stuck.seconds.values())
+        health.live.append(f"Nothing was read for {seconds:.0f} s while records wait: restart this process.")
+        return
+    for number, seconds in sorted(stuck.seconds.items()):
+        health.notes.append(
+            f"Nothing was read of partition {number} for {seconds:.0f} s while records wait, though other partitions "
+            "move: restart this process if it stays so."
+        )
+
+
+def _standing(consumer: Consumer, assigned: Assigned) -> Standing:
+    stats = assigned.state.stats()
+    excused = assigned.unreadable is not None or stats.paused  # said elsewhere
+    waiting = 0 if excused else max(0, assigned.log_end - stats.position)
+    return Standing((consumer.rebalanced_at, stats.position), waiting, len(assigned.tasks))
+
+
+def _about_keywords(keywords: Keywords, health: Health) -> None:
+    if keywords.origin == "nowhere":
+        health.ready.append(
+            "No keyword files are in force, so nothing is read: the files were refused, and no earlier set could be "
+            "taken. Run `tagger check`; work begins when they are right."
+        )
+    elif keywords.origin == "topic":
+        health.notes.append(
+            f"The keyword files were refused at the start; the set stored last ({keywords.judge.hash}) is in force: "
+            "run `tagger check`."
+        )
+    elif keywords.problems:
+        health.notes.append(
+            "The newest keyword files were refused, older ones stay in force: run `tagger check`."
+        )
+
+
+def _about_the_group(consumer: Consumer, health: Health, now: float) -> None:
+    mine = list(consumer.assigned.values())
+    if consumer.rebalanced_at is None:
+        health.ready.append(
+            "No partitions were assigned yet: check that Kafka can be reached and the group be joined."
+        )
+    elif not mine:
+        health.notes.append(
+            "No partition is assigned to this member: there are more members than partitions."
+        )
+    if consumer.commits.fail_since is not None:
+        seconds = f"{now - consumer.commits.fail_since:.0f} s"
+        health.ready.append(f"Kafka has taken no offsets for {seconds}: check that it can be reached.")
+    unprepared = [a.tp.partition for a in mine if not a.ready]
+    if unprepared:
+        health.ready.append(f"Partitions {unprepared} are being prepared: if it stays so, the log says why.")
+    if complaint := consumer.membership.complaint(now):
+        health.ready.append(complaint)
+    for assigned in mine:
+        if (bad := assigned.unreadable) is not None:  # not unready: the other partitions are served
+            health.notes.append(
+                f"Partition {assigned.tp.partition} stands still: what begins at offset {bad.offset} cannot be "
+                f"read ({bad.error_type}). It is tried again; `tagger skip {assigned.tp.partition} {bad.offset}` "
+                "steps over it once all members are stopped."
+            )
+    health.notes.extend(consumer.preparing.found.notes(now))
+
+
+class PartitionFigures(Collector):
+    """Reads the live state when Prometheus asks, so that no record costs anything for being counted."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+
+    def collect(self) -> Iterator[Metric]:
+        mine = list(self._consumer.assigned.values())
+        yield from self._gauges(mine)
+        counts = Counter(self._consumer.retired)
+        for assigned in mine:
+            counts.update(assigned.state.stats().counters)
+        for name, (metric, meaning) in STATE_COUNTERS.items():
+            yield CounterMetricFamily(metric, meaning, value=counts[name, ""])
+        for name, (metric, meaning) in STATE_REASONS.items():
+            family = CounterMetricFamily(metric, meaning, labels=["reason"])
+            seen = {reason: value for (counted, reason), value in counts.items() if counted == name}
+            for reason, value in sorted({**dict.fromkeys(SEEN_TO_RISE.get(name, ()), 0), **seen}.items()):
+                family.add_metric([reason], value)
+            yield family
+
+    def _gauges(self, mine: list[Assigned]) -> Iterator[Metric]:
+        at_ms = now_ms()
+        families = {
+            name: GaugeMetricFamily(metric, meaning, labels=["topic", "partition"])
+            for name, (metric, meaning) in PARTITION_GAUGES.items()
+        }
+        for assigned in mine:
+            for name, value in figures_of(assigned, at_ms).items():
+                families[name].add_metric([assigned.tp.topic, str(assigned.tp.partition)], value)
+        yield from families.values()
+
+
+def figures_of(assigned: Assigned, at_ms: int) -> dict[str, float]:
+    """The gauges of one partition at a wall clock time; what is not known yet is left out."""
+    stats = assigned.state.stats()
+    figures: dict[str, float] = {
+        "position": stats.position,
+        "log_end_offset": assigned.log_end,
+        "replay_from_offset": stats.replay_from,
+        "replaying": stats.phase in ("starting", "replaying"),
+        "paused": stats.paused,
+        "standing_still": assigned.unreadable is not None,
+        "open_threads": stats.threads,
+        "open_bytes": stats.bytes,
+        "unsettled_threads": stats.unsettled,
+        "unsettled_bytes": stats.unsettled_bytes,
+        "oldest_unsettled_age": oldest_unsettled_age_s(stats, assigned.log_end, at_ms),
+    }
+    if assigned.committed is not None:
+        figures["committed_offset"] = assigned.committed
+        figures["lag_records"] = max(0, assigned.log_end - assigned.committed)
+    return figures
+
+
+def oldest_unsettled_age_s(stats: Stats, log_end: int, at_ms: int) -> float:
+    """Seconds since the oldest end that is not settled. Where records wait to be read, there may be an end in
+    the first of them, and it is no older than what was read last; a replay reads what was settled before."""
+    since = [at_ms] if stats.oldest_unsettled is None else [stats.oldest_unsettled[1]]
+    if stats.phase == "live" and stats.position < log_end and stats.event_time_ms:
+        since.append(stats.event_time_ms)
+    return max(0, at_ms - min(since)) / 1000
+
+
+class LiveChatFigures(Collector):
+    """How LiveChat's API serves us; organizations are counted, never named."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def collect(self) -> Iterator[Metric]:
+        standings = self._client.standings()
+        figures: dict[str, float] = {
+            "circuits_open": sum(one.open for one in standings),
+            "in_flight": sum(one.in_flight for one in standings),
+            "waiting": sum(one.waiting for one in standings),
+            "refusing": len(self._client.refusing()),
+        }
+        if standings:  # before the first call nothing is known of a rate
+            figures["rate"] = min(one.rate for one in standings)
+        for name, (metric, meaning) in LIVECHAT_GAUGES.items():
+            yield GaugeMetricFamily(metric, meaning, value=figures.get(name))
+        failing = GaugeMetricFamily(*FAILING, labels=["error_type"])
+        for error_type, count in sorted(Counter(one.trouble for one in standings if one.trouble).items()):
+            failing.add_metric([error_type], count)
+        yield failing

@@ -1,0 +1,1 @@
+"""A pretend LiveChat on the loopback, built from LiveChat's documented shapes."""

@@ -1,0 +1,210 @@
+"""Who may call LiveChat's API: personal access tokens, access tokens that expire, and the code grant. No I/O.
+
+https://platform.text.com/docs/authorization: PATs go as `Basic base64(account_id:PAT)`, access tokens as
+`Bearer`; a server-side app's refresh token does not rotate; a code is good once, for a few minutes.
+"""
+
+import base64
+import binascii
+import hashlib
+import math
+import random
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from tagger.simulator.livechat.errors import ApiError
+
+TOKEN_LIFE_S: Final = 28_800.0
+CODE_LIFE_S: Final = 180.0
+# "There's a limit of 25 access tokens per client per user account. When the limit is reached, the oldest
+# token is automatically revoked"; the same holds for refresh tokens.
+TOKENS_MAX: Final = 25
+HANDED_OUT_MAX: Final = 10_000  # tokens and codes that are remembered, so that logs can be searched for them
+
+# What the tagger's own calls need; an account may be given less.
+SCOPES: Final = frozenset({"chats--all:rw", "tags--all:rw", "webhooks.configuration:rw", "webhooks.state:rw"})
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person's account in one organization."""
+
+    id: str
+    organization_id: str
+    scopes: frozenset[str] = SCOPES
+
+
+@dataclass(slots=True)
+class App:
+    """A server-side app of the Developer Console; its client id owns webhooks."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    redirect_uris: tuple[str, ...]
+    scopes: frozenset[str] = SCOPES
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What a request may do. `client_id` is None for a personal access token."""
+
+    account: Account
+    scopes: frozenset[str]
+    client_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Code:
+    granted: Granted
+    redirect_uri: str
+    challenge: str
+    method: str
+    expires_at: float
+
+
+@dataclass(slots=True)
+class Access:
+    """All tokens there are. `now` is a clock's seconds; all callers use the same clock."""
+
+    rng: random.Random = field(repr=False)
+    token_life_s: float = TOKEN_LIFE_S
+    apps: dict[str, App] = field(default_factory=dict)
+    _pats: dict[tuple[str, str], Account] = field(default_factory=dict, repr=False)
+    _access: dict[str, tuple[Granted, float]] = field(default_factory=dict, repr=False)
+    _refresh: dict[str, tuple[Granted, float]] = field(default_factory=dict, repr=False)
+    _codes: dict[str, _Code] = field(default_factory=dict, repr=False)
+    # Every token and code there ever was, and what goes as Basic.
+    handed_out: deque[str] = field(default_factory=lambda: deque(maxlen=HANDED_OUT_MAX), repr=False)
+
+    def add_pat(self, account: Account) -> str:
+        """A new personal access token of the account."""
+        token = self._new_token("")
+        self._pats[account.id, token] = account
+        self.handed_out.append(base64.b64encode(f"{account.id}:{token}".encode()).decode())
+        return token
+
+    def add_refresh_token(self, granted: Granted) -> str:
+        """A new refresh token; it does not expire."""
+        _keep_newest(self._refresh, granted)
+        token = self._new_token("")
+        self._refresh[token] = granted, math.inf
+        return token
+
+    def add_token(self, granted: Granted, now: float) -> str:
+        """A new access token, good for `token_life_s`."""
+        _keep_newest(self._access, granted)
+        token = self._new_token("dal:")
+        self._access[token] = granted, now + self.token_life_s
+        return token
+
+    def expire(self) -> None:
+        """The time of every access token is over."""
+        self._access.clear()
+
+    def revoke_all(self) -> None:
+        """As when an administrator removes the app and the personal tokens."""
+        for tokens in (self._pats, self._access, self._refresh, self._codes):
+            tokens.clear()
+
+    def revoke(self, organization_id: str) -> None:
+        """As when an organization removes the app and its people's tokens; the others keep theirs."""
+        self._pats = {key: who for key, who in self._pats.items() if who.organization_id != organization_id}
+        for tokens in (self._access, self._refresh):
+            theirs = [
+                t for t, (granted, _) in tokens.items() if granted.account.organization_id == organization_id
+            ]
+            for token in theirs:
+                del tokens[token]
+
+    def check(self, authorization: str, now: float) -> Granted | ApiError:
+        """Whom the Authorization header names."""
+        scheme, _, credentials = authorization.partition(" ")
+        if scheme == "Bearer":
+            granted, expires_at = self._access.get(credentials, (None, 0.0))
+            return granted if granted and now < expires_at else ApiError("authentication")
+        if scheme == "Basic":
+            try:
+                account_id, _, token = base64.b64decode(credentials, validate=True).decode().partition(":")
+            except (binascii.Error, UnicodeDecodeError):
+                return ApiError("authentication")
+            account = self._pats.get((account_id, token))
+            return Granted(account, account.scopes) if account else ApiError("authentication")
+        return ApiError("authentication")
+
+    def authorize(self, account: Account, query: Mapping[str, str], now: float) -> str | None:
+        """The person clicks Allow: where to redirect to, or None for an unknown client or address."""
+        app = self.apps.get(query.get("client_id", ""))
+        redirect_uri = query.get("redirect_uri", "")
+        if app is None or not any(_matches(uri, redirect_uri) for uri in app.redirect_uris):
+            return None
+        if query.get("response_type") != "code":
+            return f"{redirect_uri}?{urlencode({'error': 'unsupported_response_type'})}"
+        granted = Granted(account, app.scopes & account.scopes, app.client_id)
+        method = query.get("code_challenge_method", "plain").lower()
+        challenge = query.get("code_challenge", "")
+        code = self._new_token("dal:")
+        self._codes[code] = _Code(granted, redirect_uri, challenge, method, now + CODE_LIFE_S)
+        return f"{redirect_uri}?{urlencode({'code': code, 'state': query.get('state', '')})}"
+
+    def exchange(self, form: Mapping[str, str], now: float) -> dict[str, Any] | str:
+        """A code or a refresh token for an access token; a string is OAuth's error."""
+        app = self.apps.get(form.get("client_id", ""))
+        if app is None or form.get("client_secret") != app.client_secret:
+            return "invalid_client"
+        match form.get("grant_type"):
+            case "authorization_code":
+                code = self._codes.pop(form.get("code", ""), None)  # popped: good once
+                if code is None or not _proves(code, app, form, now):
+                    return "invalid_grant"
+                return self._token_answer(code.granted, self.add_refresh_token(code.granted), now)
+            case "refresh_token":
+                refresh_token = form.get("refresh_token", "")
+                granted, _ = self._refresh.get(refresh_token, (None, 0.0))
+                if granted is None or granted.client_id != app.client_id:
+                    return "invalid_grant"
+                return self._token_answer(granted, refresh_token, now)
+        return "unsupported_grant_type"
+
+    def _token_answer(self, granted: Granted, refresh_token: str, now: float) -> dict[str, Any]:
+        return {
+            "access_token": self.add_token(granted, now),
+            "account_id": granted.account.id,
+            "expires_in": int(self.token_life_s),
+            "organization_id": granted.account.organization_id,
+            "refresh_token": refresh_token,
+            "scope": ",".join(sorted(granted.scopes)),
+            "token_type": "Bearer",
+        }
+
+    def _new_token(self, region: str) -> str:
+        token = f"{region}sim_{self.rng.getrandbits(160):040x}"
+        self.handed_out.append(token)
+        return token
+
+
+def _keep_newest(tokens: dict[str, tuple[Granted, float]], granted: Granted) -> None:
+    """Revoke the oldest of this account and client, so that there is room for one more."""
+    same = [token for token, (owner, _) in tokens.items() if owner == granted]
+    for token in same[: max(0, len(same) - TOKENS_MAX + 1)]:
+        del tokens[token]
+
+
+def _matches(registered: str, asked: str) -> bool:
+    """Scheme, host and port equal, and the registered path a beginning of the one asked for."""
+    return asked == registered or (asked.startswith(registered.rstrip("/") + "/") and "/../" not in asked)
+
+
+def _proves(code: _Code, app: App, form: Mapping[str, str], now: float) -> bool:
+    verifier = form.get("code_verifier", "")
+    if code.method == "s256":
+        digest = hashlib.sha256(verifier.encode()).digest()
+        verifier = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return (
+        now < code.expires_at
+        and code.granted.client_id == app.client_id
+        and code.redirect_uri == form.get("redirect_uri")
+        and code.challenge in ("", verifier)
+    )

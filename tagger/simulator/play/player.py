@@ -1,0 +1,140 @@
+"""Plays conversations on a simulated LiveChat, and compares the tags they got with the tags they call for."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import cycle
+from typing import Any, Final
+
+from tagger.simulator.livechat.account import Draft, Organization, Thread, User
+from tagger.simulator.livechat.server import SimulatedLiveChat
+from tagger.simulator.play.visitors import Conversation, Line, Visit
+
+AT_ONCE_MAX: Final = 500  # visits being played at once; more would only wait for each other
+PLAYED_MAX: Final = 20_000  # threads remembered, about 5 kB each; the oldest are forgotten
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A thread that was played, and from what. `thread.tags` is what it has been given so far."""
+
+    conversation: Conversation
+    thread: Thread
+
+    @property
+    def missing(self) -> frozenset[str]:
+        return self.conversation.expected - set(self.thread.tags)
+
+    @property
+    def wrong(self) -> frozenset[str]:
+        return frozenset(self.thread.tags) - self.conversation.expected
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All threads that have ended. `missing` and `wrong` are (thread id, tag)."""
+
+    chats: int
+    expected: int
+    set: int
+    missing: tuple[tuple[str, str], ...]
+    wrong: tuple[tuple[str, str], ...]
+
+
+def compare(played: Iterable[Played]) -> Comparison:
+    ended = [one for one in played if not one.thread.active]
+    return Comparison(
+        chats=len(ended),
+        expected=sum(len(one.conversation.expected) for one in ended),
+        set=sum(len(one.thread.tags) for one in ended),
+        missing=tuple((one.thread.id, tag) for one in ended for tag in sorted(one.missing)),
+        wrong=tuple((one.thread.id, tag) for one in ended for tag in sorted(one.wrong)),
+    )
+
+
+def users_of(conversation: Conversation, organization: Organization) -> tuple[User, ...]:
+    """The customer and the agent. An agent's id is their e-mail, a customer's is a UUID."""
+    email = f"{conversation.agent.lower()}@example.com"
+    customer = User(organization.new_uuid(), "customer", conversation.customer, conversation.customer_email)
+    return customer, User(email, "agent", conversation.agent, email)
+
+
+def draft_of(line: Line, conversation: Conversation, users: Sequence[User]) -> Draft:
+    """The line as LiveChat's event."""
+    customer, agent = users[0].id, users[1].id
+    author = {"customer": customer, "agent": agent}.get(line.author)
+    message: dict[str, Any] = {"text": line.text}
+    match line.kind:
+        case "greeting":  # https://platform.text.com/docs/messaging/references/default-properties
+            return Draft("message", message, author, properties={"lc2": {"welcome_message": True}})
+        case "note":
+            return Draft("message", message, author, visibility="agents")
+        case "system":
+            return Draft("system_message", message | {"system_message_type": "chat_transferred"})
+        case "card":
+            button = {"text": "OK", "type": "message", "value": "ok", "postback_id": "ok", "user_ids": []}
+            element = {"title": line.text, "subtitle": conversation.agent, "buttons": [button]}
+            return Draft("rich_message", {"template_id": "quick_replies", "elements": [element]}, author)
+        case "form":
+            return Draft("filled_form", form_of(line, conversation), author)
+    return Draft("message", message, author)
+
+
+def form_of(line: Line, conversation: Conversation) -> dict[str, Any]:
+    """A pre-chat survey; the customer's name and e-mail in it are no topic."""
+    fields = [
+        {"type": "name", "id": "10021", "label": "Name", "answer": conversation.customer},
+        {"type": "email", "id": "10022", "label": "E-mail", "answer": conversation.customer_email},
+        {"type": "question", "id": "10023", "label": conversation.form_label, "answer": line.text},
+    ]
+    return {"form_id": "1002", "form_type": "prechat", "fields": fields}
+
+
+@dataclass(slots=True)
+class Player:
+    """Visits go to the organizations in turn. `pause_s` lies between two events of a chat."""
+
+    livechat: SimulatedLiveChat
+    organizations: Sequence[Organization]
+    pause_s: float = 0.0
+    played: dict[str, Played] = field(default_factory=dict)  # by thread id, in order of their beginning
+
+    async def play(self, visits: Iterable[Visit], visits_per_s: float | None = None) -> None:
+        """Play them all; returns when the last chat has ended. Without a rate: as fast as it goes."""
+        room = asyncio.Semaphore(AT_ONCE_MAX)
+        async with asyncio.TaskGroup() as tasks:
+            for visit, organization in zip(visits, cycle(self.organizations), strict=False):
+                await room.acquire()
+                task = tasks.create_task(self.play_visit(visit, organization))
+                task.add_done_callback(lambda _: room.release())
+                await asyncio.sleep(1 / visits_per_s if visits_per_s else 0)
+
+    async def play_visit(self, visit: Visit, organization: Organization) -> None:
+        chat_id = None
+        for conversation in visit.conversations:
+            thread = await self.play_conversation(conversation, organization, chat_id)
+            chat_id = thread.chat.id
+            await asyncio.sleep(self.pause_s)
+
+    async def play_conversation(
+        self, conversation: Conversation, organization: Organization, chat_id: str | None = None
+    ) -> Thread:
+        """One thread, of a new chat or of the one that is opened again."""
+        users = users_of(conversation, organization)
+        if chat_id:
+            users = organization.chats[chat_id].users[0], users[1]
+        opening = [draft_of(line, conversation, users) for line in conversation.opening]
+        thread = self.livechat.start_chat(organization, users, opening, chat_id=chat_id)
+        while len(self.played) >= PLAYED_MAX:
+            del self.played[next(iter(self.played))]
+        self.played[thread.id] = Played(conversation, thread)
+        for line in conversation.lines:
+            await asyncio.sleep(self.pause_s)
+            self.livechat.add_event(thread, draft_of(line, conversation, users))
+        await asyncio.sleep(self.pause_s)
+        self.livechat.deactivate(thread, None if conversation.closed_by_router else users[0].id)
+        if conversation.rated:
+            await asyncio.sleep(self.pause_s)
+            rated = {"text": "The customer rated the chat", "system_message_type": "rating.chat_rated"}
+            self.livechat.add_event(thread, Draft("system_message", rated))
+        return thread

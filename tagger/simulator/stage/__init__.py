@@ -1,0 +1,1 @@
+"""A broker, a pretend LiveChat and the real services, as processes."""

@@ -1,0 +1,207 @@
+"""All that a play needs: a broker, a simulated LiveChat, and the real `ingest` and `tagger run` as processes.
+
+Whatever it started it ends, also when half of it could not be started. At its end it searches the logs for
+every secret that it handed out.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from tagger.simulator.livechat.access import App, Granted
+from tagger.simulator.livechat.account import Organization, Version
+from tagger.simulator.livechat.port import reserved_port
+from tagger.simulator.livechat.server import SimulatedLiveChat
+from tagger.simulator.play.player import Comparison, Player, compare
+from tagger.simulator.play.visitors import Visit, all_tags
+from tagger.simulator.stage.broker import EmbeddedBroker
+from tagger.simulator.stage.leaks import check_logs
+from tagger.simulator.stage.service import Service
+
+RULES: Final = Path(__file__).parents[1] / "play" / "rules"
+VERSIONS: Final[tuple[Version, ...]] = ("3.6", "3.3", "3.5", "3.4")
+PARTITIONS: Final = 3
+LOOK_EVERY_S: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the run calls its topics and its group."""
+
+    webhooks: str = "livechat.webhooks"
+    decisions: str = "livechat.decisions"
+    parked: str = "livechat.parked"
+    group: str = "tagger"
+
+    @property
+    def keywords(self) -> str:
+        return f"{self.webhooks.removesuffix('webhooks')}keywords"
+
+    @property
+    def topics(self) -> tuple[str, str, str, str]:
+        return self.webhooks, self.decisions, self.parked, self.keywords
+
+
+@dataclass
+class Stage:
+    """An async context manager: when it is entered, both services are ready.
+
+    `folder` takes logs and credentials. With `kafka` the topics must be there; without, a broker is embedded.
+    `settings` are environment variables for both services, over those of the stage.
+    """
+
+    folder: Path
+    seed: int = 0
+    kafka: str | None = None
+    names: Names = field(default_factory=Names)
+    config: Path = RULES
+    versions: Sequence[Version] = VERSIONS  # of the organizations, one each
+    pause_s: float = 0.0  # between two events of a chat
+    settings: Mapping[str, str] = field(default_factory=dict)
+    oauth: bool = False  # refresh tokens instead of personal access tokens
+
+    livechat: SimulatedLiveChat = field(init=False)
+    broker: EmbeddedBroker | None = field(init=False, default=None)  # where `kafka` names none
+    bootstrap: str = field(init=False, default="")
+    organizations: list[Organization] = field(init=False, default_factory=list)
+    app: App = field(init=False)
+    player: Player = field(init=False)
+    ingest: Service = field(init=False)
+    tagger: Service = field(init=False)
+    secret: str = field(init=False, repr=False, default_factory=lambda: secrets.token_urlsafe(24))
+    _ends: AsyncExitStack = field(init=False, repr=False, default_factory=AsyncExitStack)
+
+    def __post_init__(self) -> None:
+        self.livechat = SimulatedLiveChat(self.seed)
+        self.app = self.livechat.add_app(client_secret=secrets.token_urlsafe(24))
+        self.player = Player(self.livechat, self.organizations, self.pause_s)
+
+    async def __aenter__(self) -> "Stage":
+        try:
+            await self._set_up()
+        except BaseException:
+            await self._ends.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """LeakError where a log of the folder holds a secret; the error of a play goes first."""
+        await self._ends.aclose()
+        if kind is None:
+            check_logs(self.folder, self.secrets())
+
+    def secrets(self) -> dict[str, list[str]]:
+        """Everything that no output may hold, by its kind."""
+        return {
+            "webhook secret": [self.secret],
+            "client secret": [self.app.client_secret],
+            "token or code": list(self.livechat.access.handed_out),
+        }
+
+    async def play(self, visits: Iterable[Visit], visits_per_s: float | None = None) -> None:
+        """Play the visits; returns when the last of their chats has ended and all webhooks are answered."""
+        await self.player.play(visits, visits_per_s)
+        await self.livechat.sent(timeout_s=90.0)
+
+    async def settled(self, timeout_s: float) -> Comparison:
+        """Wait until no tag is missing, or the time is up."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self.expected_vs_set().missing:  # noqa: ASYNC110  # tags are set in many places
+                    await asyncio.sleep(LOOK_EVERY_S)
+        return self.expected_vs_set()
+
+    def expected_vs_set(self) -> Comparison:
+        return compare(self.player.played.values())
+
+    async def _set_up(self) -> None:
+        await self._ends.enter_async_context(self.livechat)
+        if self.kafka:
+            self.bootstrap = self.kafka
+        else:
+            topics = dict.fromkeys(self.names.topics, PARTITIONS)
+            self.broker = self._ends.enter_context(EmbeddedBroker(topics))
+            self.bootstrap = self.broker.bootstrap
+        for version in self.versions:
+            self.organizations.append(self.livechat.add_organization(version, sorted(all_tags())))
+        self._build_services()
+        self._ends.push_async_callback(self._stop_services)
+        results = await asyncio.gather(self.ingest.start(), self.tagger.start(), return_exceptions=True)
+        for failure in results:
+            if isinstance(failure, BaseException):
+                raise failure
+
+    async def _stop_services(self) -> None:
+        """`ingest` would listen on for 5 s, for a balancer that is not here; what it answered 200 is stored."""
+        await asyncio.gather(self.ingest.kill(), self.tagger.stop())
+
+    def _build_services(self) -> None:
+        ports = {
+            name: self._ends.enter_context(reserved_port())
+            for name in ("INGEST_PORT", "INGEST_ADMIN_PORT", "TAGGER_ADMIN_PORT")
+        }
+        common = self._kafka_settings() | {"LOG_FORMAT": "json"}
+        ingest = common | {
+            "INGEST_HOST": "127.0.0.1",
+            "INGEST_PORT": str(ports["INGEST_PORT"]),
+            "INGEST_ADMIN_PORT": str(ports["INGEST_ADMIN_PORT"]),
+            "LIVECHAT_WEBHOOK_SECRETS": self.secret,
+        }
+        tagger = common | {
+            "TAGGER_ADMIN_PORT": str(ports["TAGGER_ADMIN_PORT"]),
+            "TAGGER_CONFIG": str(self.config),
+            "TAGGER_DRY_RUN": "false",
+            "LIVECHAT_API_URL": self.livechat.url,
+            "LIVECHAT_ACCOUNTS_URL": self.livechat.accounts_url,
+            "LIVECHAT_CREDENTIALS_FILE": str(self._write_credentials()),
+        }
+        self.ingest = Service(
+            "ingest", (), {**ingest, **self.settings}, ports["INGEST_ADMIN_PORT"], self.folder / "ingest.log"
+        )
+        self.tagger = Service(
+            "tagger",
+            ("run",),
+            {**tagger, **self.settings},
+            ports["TAGGER_ADMIN_PORT"],
+            self.folder / "tagger.log",
+        )
+        url = f"http://127.0.0.1:{ports['INGEST_PORT']}/webhooks/livechat"
+        self.livechat.install(self.app, self.organizations, url, self.secret)
+
+    def _kafka_settings(self) -> dict[str, str]:
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
+            "KAFKA_WEBHOOKS_TOPIC": self.names.webhooks,
+            "KAFKA_DECISIONS_TOPIC": self.names.decisions,
+            "KAFKA_PARKED_TOPIC": self.names.parked,
+            "KAFKA_KEYWORDS_TOPIC": self.names.keywords,
+            "KAFKA_GROUP_ID": self.names.group,
+            "KAFKA_SESSION_TIMEOUT_S": "6",
+        }
+
+    def _write_credentials(self) -> Path:
+        """A credential for every organization, under the name its records carry."""
+        entries = {}
+        for organization in self.organizations:
+            by = str(organization.license_id) if organization.version == "3.3" else organization.id
+            entries[by] = self._credential_of(organization)
+        path = self.folder / "credentials.json"
+        path.touch(mode=0o600)
+        path.write_bytes(orjson.dumps({"version": 1, "organizations": entries}))
+        return path
+
+    def _credential_of(self, organization: Organization) -> dict[str, str]:
+        account, pat = self.livechat.add_account(organization)
+        if not self.oauth:
+            return {"account_id": account.id, "pat": pat}
+        granted = Granted(account, self.app.scopes & account.scopes, self.app.client_id)
+        refresh_token = self.livechat.access.add_refresh_token(granted)
+        app = {"client_id": self.app.client_id, "client_secret": self.app.client_secret}
+        return app | {"refresh_token": refresh_token}

@@ -1,0 +1,33 @@
+"""A broker that stopped answering is asked last, and the last one that is known is never forgotten."""
+
+from types import SimpleNamespace
+
+import pytest
+from aiokafka.conn import CloseReason
+from aiokafka.structs import BrokerMetadata
+
+from ingest.runtime.kafka_client import end, new_producer
+
+BROKERS = {number: BrokerMetadata(number, "127.0.0.1", 9_000 + number, None) for number in (1, 2, 3)}
+
+
+@pytest.mark.parametrize(
+    ("known", "closed", "reason", "asked"),
+    [
+        ({1, 2, 3}, 2, CloseReason.CONNECTION_TIMEOUT, {1, 3}),
+        ({1, 2, 3}, 2, CloseReason.CONNECTION_BROKEN, {1, 3}),
+        ({1, 2, 3}, 2, CloseReason.IDLE_DROP, {1, 2, 3}),
+        ({1, 2, 3}, 2, CloseReason.SHUTDOWN, {1, 2, 3}),
+        ({1, 3}, 2, CloseReason.CONNECTION_TIMEOUT, {1, 3}),
+        ({2}, 2, CloseReason.CONNECTION_TIMEOUT, {2}),
+    ],
+)
+async def test_after_a_connection_ended_the_other_brokers_are_asked(
+    known: set[int], closed: int, reason: CloseReason, asked: set[int]
+) -> None:
+    kafka = new_producer({"bootstrap_servers": "127.0.0.1:1"}, "test")
+    kafka.client.cluster._brokers = {number: BROKERS[number] for number in known}
+    gone = BROKERS[closed]
+    kafka.client._on_connection_closed(SimpleNamespace(host=gone.host, port=gone.port), reason)
+    assert {broker.nodeId for broker in kafka.client.cluster.brokers()} == asked
+    await end(kafka, 1)

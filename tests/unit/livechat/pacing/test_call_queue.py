@@ -1,0 +1,97 @@
+"""The queue before a pace: order, cancellation at the worst moment, and being sent away."""
+
+import asyncio
+from random import Random
+
+import pytest
+
+from tagger.livechat.pacing.call_queue import Gate, Place
+from tagger.livechat.pacing.pace import IN_FLIGHT_MAX, Pace
+from tests.unit.livechat.server import Time
+
+
+@pytest.fixture
+def gate(time: Time) -> Gate:
+    return Gate(Pace(Random(1)), time.clock, time.sleep)
+
+
+async def full(gate: Gate) -> None:
+    for number in range(IN_FLIGHT_MAX):
+        assert await gate.enter(Place(False, False, number))
+
+
+async def entering(gate: Gate, *places: Place) -> list[asyncio.Task[bool]]:
+    tasks = [asyncio.create_task(gate.enter(place)) for place in places]
+    await asyncio.sleep(0)
+    return tasks
+
+
+def leave(gate: Gate) -> None:
+    gate.pace.left()
+    gate.ended()
+
+
+async def test_who_came_first_goes_first_and_background_goes_last(gate: Gate) -> None:
+    await full(gate)
+    places = [
+        Place(True, False, 100),
+        Place(False, False, 103),
+        Place(False, False, 101),
+        Place(True, False, 99),
+    ]
+    tasks, order = await entering(gate, *places), list[Place]()
+    for task, place in zip(tasks, places, strict=True):
+        task.add_done_callback(lambda _, place=place: order.append(place))
+    for _ in places:
+        leave(gate)
+    assert await asyncio.gather(*tasks) == [True] * 4
+    assert order == sorted(places)
+
+
+async def test_a_caller_cancelled_in_the_moment_of_being_let_in_gives_the_place_back(gate: Gate) -> None:
+    await full(gate)
+    (task,) = await entering(gate, Place(False, False, 100))
+    leave(gate)
+    while gate.pace.in_flight < IN_FLIGHT_MAX:  # the usher lets it in; the task has not heard of it yet
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert gate.pace.in_flight == IN_FLIGHT_MAX - 1
+
+
+async def test_a_caller_cancelled_while_waiting_leaves_nothing_behind(gate: Gate) -> None:
+    await full(gate)
+    first, second = await entering(gate, Place(False, False, 100), Place(False, False, 101))
+    first.cancel()
+    leave(gate)
+    assert await second
+    assert gate.pace.in_flight == IN_FLIGHT_MAX
+    for _ in range(IN_FLIGHT_MAX):
+        leave(gate)
+    assert gate.idle
+
+
+async def test_all_who_wait_can_be_sent_away(gate: Gate) -> None:
+    await full(gate)
+    tasks = await entering(gate, *(Place(False, False, number) for number in range(100, 110)))
+    gate.send_away()
+    assert await asyncio.gather(*tasks) == [False] * 10
+    leave(gate)
+    assert await gate.enter(Place(False, False, 200))
+
+
+async def test_every_other_probe_of_an_open_circuit_is_the_newest_call(gate: Gate) -> None:
+    await full(gate)
+    places = [Place(False, False, 100 + number) for number in range(4)] + [Place(True, False, 200)]
+    tasks, order = await entering(gate, *places), list[int]()
+    for task, place in zip(tasks, places, strict=True):
+        task.add_done_callback(lambda _, place=place: order.append(place.number))
+    for number in range(IN_FLIGHT_MAX):
+        gate.pace.failed(0.0, None, f"chat {number}")
+    assert gate.pace.open
+    for number in range(len(places)):
+        gate.ended()
+        await tasks[[3, 0, 2, 1, 4][number]]
+        gate.pace.failed(0.0, None, "probe")
+    assert order == [103, 100, 102, 101, 200]

@@ -1,0 +1,124 @@
+"""Tags that LiveChat will refuse are told beforehand, each once, and hold nothing up."""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from tagger import metrics
+from tagger.keyword_files.reload import Keywords
+from tagger.livechat.authorization.credentials import ForAll
+from tagger.livechat.authorization.tokens import Fixed
+from tagger.livechat.calls.requests import Call, Done, Refused, Wait
+from tagger.livechat.tags import Tags
+from tagger.service import tag_watch
+from tagger.service.tag_watch import TOLD_MAX, TagWatch
+from tests.deadline import DEADLINE_S
+
+NOT_NOW = Wait("LiveChat failed inside", "internal")
+
+
+@dataclass
+class LiveChat:
+    """Lists these tags, or answers something else."""
+
+    answer: Done | Wait | Refused
+    asked: list[str] = field(default_factory=list)
+
+    async def ask(self, organization: str, call: Call, *, background: bool = False) -> Done | Wait | Refused:
+        assert (call.method, background) == ("list_tags", True)
+        self.asked.append(organization)
+        return self.answer
+
+
+def listed(*names: str) -> Done:
+    return Done([{"name": name, "group_ids": [0]} for name in names])
+
+
+def keywords_for(folder: Path, *tags: str, dry_run: bool = False) -> Keywords:
+    rules = "".join(
+        f"  - {{id: r{n}, tag: {tag}, any: [w{n}], dry_run: {str(dry_run).lower()}}}\n"
+        for n, tag in enumerate(tags)
+    )
+    (folder / "rules.yaml").write_text(f"version: 1\nrules:\n{rules}", "utf-8")
+    keywords = Keywords.load(folder, "%[a-z]+%")
+    assert isinstance(keywords, Keywords)
+    return keywords
+
+
+async def told(watch: TagWatch) -> list[str]:
+    """The reasons of the lines that one look writes."""
+    with capture_logs() as lines:
+        await watch.look()
+    return [line["reason"] for line in lines if line["event"] == "tag_doubtful"]
+
+
+def watch_over(keywords: Keywords, livechat: LiveChat) -> TagWatch:
+    """Its clock goes on by a day between two looks, so nothing is kept."""
+    clock = iter(range(0, 10**9, 86_400))
+    return TagWatch(keywords, ForAll(Fixed(lambda: "t")), Tags(livechat, lambda: float(next(clock))))
+
+
+def doubtful(kind: str) -> float:
+    return metrics.TAGS_DOUBTFUL.labels(kind=kind)._value.get()
+
+
+async def test_a_tag_that_is_missing_or_in_another_case_is_told_once_and_counted_until_it_is_made(
+    tmp_path: Path,
+) -> None:
+    livechat = LiveChat(listed("Fine", "refund"))
+    watch = watch_over(keywords_for(tmp_path, "Fine", "Refund", "New"), livechat)
+    assert await told(watch) == [
+        "LiveChat has no tag 'New'",
+        "LiveChat has 'refund', not 'Refund': its tags are case-sensitive",
+    ]
+    assert (doubtful("missing"), doubtful("other_case"), doubtful("groups")) == (1, 1, 0)
+    assert await told(watch) == []
+    livechat.answer = listed("Fine", "Refund", "New")
+    assert await told(watch) == []
+    assert (doubtful("missing"), doubtful("other_case")) == (0, 0)
+
+
+@pytest.mark.parametrize("answer", [NOT_NOW, Refused("the token lacks the scope", "authorization")])
+async def test_an_answer_that_does_not_come_changes_nothing(tmp_path: Path, answer: Wait | Refused) -> None:
+    livechat = LiveChat(listed())
+    watch = watch_over(keywords_for(tmp_path, "New"), livechat)
+    assert len(await told(watch)) == 1
+    livechat.answer = answer
+    assert await told(watch) == []
+    assert doubtful("missing") == 1
+
+
+async def test_a_rule_that_is_tried_out_may_name_a_tag_that_is_not_there_yet(tmp_path: Path) -> None:
+    assert await told(watch_over(keywords_for(tmp_path, "New", dry_run=True), LiveChat(listed()))) == []
+
+
+async def test_a_look_writes_no_more_lines_than_the_limit_and_counts_all(tmp_path: Path) -> None:
+    many = [f"T{number}" for number in range(TOLD_MAX + 20)]
+    assert len(await told(watch_over(keywords_for(tmp_path, *many), LiveChat(listed())))) == TOLD_MAX
+    assert doubtful("missing") == TOLD_MAX + 20
+
+
+async def test_a_member_that_no_longer_looks_counts_nothing_and_tells_again_when_its_turn_comes_back(
+    tmp_path: Path,
+) -> None:
+    watch = watch_over(keywords_for(tmp_path, "New"), LiveChat(listed()))
+    assert len(await told(watch)) == 1
+    watch.forget()
+    assert doubtful("missing") == 0
+    assert len(await told(watch)) == 1
+
+
+async def test_the_watch_looks_where_it_is_its_turn_and_forgets_where_it_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tag_watch, "LOOK_S", 0.001)
+    livechat = LiveChat(listed())
+    keywords, turn = keywords_for(tmp_path, "New"), iter([True, True, False])
+    watch = watch_over(keywords, livechat)
+    watching = asyncio.create_task(tag_watch.watch_tags(watch, keywords, lambda: next(turn)))
+    with pytest.raises(RuntimeError):  # the turns are over
+        await asyncio.wait_for(watching, DEADLINE_S)
+    assert (len(livechat.asked), doubtful("missing")) == (1, 0)

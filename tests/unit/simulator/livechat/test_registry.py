@@ -1,0 +1,79 @@
+"""Registration of webhooks through the simulated Configuration API."""
+
+import pytest
+
+from tests.unit.simulator.conftest import Account
+
+REGISTER = "configuration/action/register_webhook"
+
+
+def registration(client_id: str, **changes: object) -> dict[str, object]:
+    return {
+        "action": "incoming_chat",
+        "secret_key": "secret",
+        "url": "https://example.com/webhooks",
+        "owner_client_id": client_id,
+        "type": "license",
+    } | changes
+
+
+async def test_a_webhook_is_registered_listed_without_its_secret_and_unregistered(account: Account) -> None:
+    owner = account.livechat.add_app("s").client_id
+    status, answer = await account.call(REGISTER, registration(owner, description="tagger"))
+    assert status == 200
+    _, listed = await account.call("configuration/action/list_webhooks", {"owner_client_id": owner})
+    assert listed == [
+        {
+            "id": answer["id"],
+            "url": "https://example.com/webhooks",
+            "description": "tagger",
+            "action": "incoming_chat",
+            "filters": {},
+            "owner_client_id": owner,
+            "type": "license",
+        }
+    ]
+    body = {"id": answer["id"], "owner_client_id": owner}
+    assert await account.call("configuration/action/unregister_webhook", body) == (200, None)
+    assert (await account.call("configuration/action/unregister_webhook", body))[1]["error"][
+        "type"
+    ] == "not_found"
+    assert await account.call("configuration/action/list_webhooks", {"owner_client_id": owner}) == (200, [])
+
+
+async def test_a_client_id_has_at_most_three_webhooks_an_action(account: Account) -> None:
+    owner = account.livechat.add_app("s").client_id
+    answers = [await account.call(REGISTER, registration(owner)) for _ in range(4)]
+    assert [status for status, _ in answers] == [200, 200, 200, 400]
+    assert answers[3][1]["error"]["type"] == "limit_reached"
+    assert (await account.call(REGISTER, registration(owner, action="chat_deactivated")))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "error_type"),
+    [
+        ({"action": "chat_started"}, "validation"),
+        ({"url": "https://example.com/" + "x" * 500}, "validation"),
+        ({"secret_key": None}, "validation"),
+        ({"type": "other"}, "validation"),
+        ({"filters": {"author_type": "agent"}}, "validation"),  # not for incoming_chat
+        ({"owner_client_id": "somebody else's"}, "authorization"),
+    ],
+)
+async def test_a_wrong_registration_is_refused(
+    account: Account, changes: dict[str, object], error_type: str
+) -> None:
+    owner = account.livechat.add_app("s").client_id
+    _, answer = await account.call(REGISTER, registration(owner, **changes))
+    assert answer["error"]["type"] == error_type
+
+
+async def test_the_names_of_webhooks_are_told_to_everybody(account: Account) -> None:
+    status, names = await account.call("configuration/action/list_webhook_names", Authorization="")
+    assert status == 200
+    assert {"incoming_chat", "incoming_event", "chat_deactivated"} <= {name["action"] for name in names}
+
+
+@pytest.mark.parametrize("method", ["enable_license_webhooks", "get_license_webhooks_state"])
+async def test_with_a_personal_token_the_client_id_must_be_named(account: Account, method: str) -> None:
+    assert (await account.call(f"configuration/action/{method}"))[1]["error"]["type"] == "validation"
