@@ -1,5 +1,5 @@
-# One image with both commands, `ingest` and `tagger`; docker-compose.yml says how each is run.
-# Every package is checked against its hash; nothing runs as root; nothing is written but spool and /tmp.
+# One image with both commands, `ingest` and `tagger`; docker-compose.yml shows how to run each.
+# Every package is checked against its hash, nothing runs as root, and only the spool and /tmp are written to.
 
 FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -15,13 +15,13 @@ RUN pip wheel --no-deps --no-build-isolation --wheel-dir wheel . \
     && /venv/bin/pip install --no-deps wheel/*.whl
 
 FROM python:3.13-slim
-# The folder is here so that a volume mounted on it belongs to the user, too.
+# Created here so that a volume mounted on it belongs to the user.
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin livechat \
     && install --directory --owner=10001 --group=10001 --mode=0700 /var/spool/livechat-ingest
 COPY --from=build /venv /venv
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 TAGGER_CONFIG=/config
 USER 10001:10001
-# The webhooks. Health and metrics are on another port, 8082 of `ingest` and 8081 of `tagger`, on the loopback.
+# Webhooks. Health and metrics are on the loopback: port 8082 for `ingest`, 8081 for `tagger`.
 EXPOSE 8080
-# No HEALTHCHECK: the two commands have different ports for it, so who runs one names its check.
+# No HEALTHCHECK: the two commands use different ports, so define the check where you run one.
 CMD ["tagger", "--help"]

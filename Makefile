@@ -1,16 +1,16 @@
-# Needs make and Python 3.11 or newer; the tests on a real Kafka need Java 17 or newer and Maven, too.
-# The first target that needs it makes .venv from the locked, hash-checked requirements.
+# Needs make and Python 3.11 or newer; tests on a real Kafka also need Java 17 or newer and Maven.
+# The first target that needs .venv creates it from the locked, hash-checked requirements.
 
-# The first of these that is new enough is taken; PYTHON=... puts another in front.
+# The first of these that is new enough is used; PYTHON=... is tried before them.
 PYTHONS = $(PYTHON) python3.13 python3.12 python3.11 python3 python
 NEW_ENOUGH = import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
-# Worker processes of a test run. Half of a test's time is waiting, so two for each core of a small machine.
+# Worker processes of a test run: two per core of a small machine, because tests wait half of the time.
 JOBS ?= 4
 
 BIN = .venv/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 PYTEST = $(BIN)/pytest --numprocesses=$(JOBS) --dist=worksteal
-# What needs Debian's prometheus or the schemas of Kubernetes has a target of its own.
+# Tests that need Debian's prometheus or Kubernetes' schemas have their own target, test-deploy.
 WITHOUT_DEPLOY = --ignore=tests/deploy
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --universal --python-version=3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links
@@ -26,18 +26,18 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@for long in $(BENCHES) $(SOAKS); do echo "  make $$long"; done
 
-demo: .venv/ready  ## a simulated LiveChat, the real services: watch chats get their tags (1 minute)
+demo: .venv/ready  ## watch chats get their tags: a simulated LiveChat, the real services (1 minute)
 	$(BIN)/tagger demo
 
-test: .venv/ready  ## all tests; those on a real Kafka start one, or take KAFKA_BOOTSTRAP_SERVERS
+test: .venv/ready  ## all tests; those on a real Kafka start one, or use KAFKA_BOOTSTRAP_SERVERS
 	$(PYTEST) $(WITHOUT_DEPLOY)
 
 test-fast: .venv/ready  ## the tests that need no Java
 	$(PYTEST) $(WITHOUT_DEPLOY) -m "not real_kafka"
 
-test-deploy: .venv/deploy  ## alert rules, the failures they are for, dashboard and manifests; needs promtool and prometheus (Debian: prometheus)
+test-deploy: .venv/deploy  ## alert rules and their failures, dashboard, manifests; needs promtool and prometheus (Debian: prometheus)
 	@for program in promtool prometheus; do \
-		if ! command -v $$program >/dev/null; then echo "$$program is needed: apt-get install prometheus" >&2; exit 2; fi; \
+		if ! command -v $$program >/dev/null; then echo "$$program is missing: apt-get install prometheus" >&2; exit 2; fi; \
 	done
 	$(PYTEST) tests/deploy
 
@@ -55,14 +55,14 @@ $(BENCHES): bench-%: .venv/bench
 $(SOAKS): soak-%: .venv/ready
 	$(BIN)/python -m tests.soak.$*
 
-lock:  ## pin the newest dependencies that pyproject.toml allows (needs uv)
+lock:  ## lock the newest dependencies that pyproject.toml allows (needs uv)
 	$(COMPILE) --upgrade pyproject.toml --extra=test --extra=lint --group=build -o requirements-dev.txt >/dev/null
 	$(COMPILE) $(LOCKED) pyproject.toml -o requirements.txt >/dev/null
 	$(COMPILE) $(LOCKED) --group=build -o requirements-build.txt >/dev/null
 	$(COMPILE) $(LOCKED) pyproject.toml --extra=bench -o requirements-bench.txt >/dev/null
 	$(COMPILE) $(LOCKED) pyproject.toml --extra=deploy -o requirements-deploy.txt >/dev/null
 
-clean:  ## remove all that was made: .venv, .kafka, caches
+clean:  ## remove everything generated: .venv, .kafka, caches
 	rm -rf .venv .kafka .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -72,21 +72,21 @@ clean:  ## remove all that was made: .venv, .kafka, caches
 			if $$python -c '$(NEW_ENOUGH)' 2>/dev/null; then found=$$python; break; fi; \
 		done; \
 		if [ -z "$$found" ]; then \
-			echo "Python 3.11 or newer is needed, with venv (Debian: python3-venv); PYTHON=... names one" >&2; exit 2; \
+			echo "Python 3.11 or newer with venv is missing (Debian: python3-venv); set PYTHON=... if it has another name" >&2; exit 2; \
 		fi; \
-		echo "Making .venv with $$($$found --version)"; \
+		echo "Creating .venv with $$($$found --version)"; \
 		$$found -m venv --clear .venv; \
 	fi
 	@$(PIP) --require-hashes --requirement requirements-dev.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# The schemas of Kubernetes' objects.
+# Schemas of Kubernetes objects.
 .venv/deploy: .venv/ready requirements-deploy.txt
 	@$(PIP) --require-hashes --requirement requirements-deploy.txt
 	@touch $@
 
-# The neighbours that benchmarks measure against.
+# Other software that benchmarks compare with.
 .venv/bench: .venv/ready requirements-bench.txt
 	@$(PIP) --require-hashes --requirement requirements-bench.txt
 	@touch $@

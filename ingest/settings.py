@@ -13,21 +13,23 @@ log = structlog.get_logger()
 
 
 class IngestSettings(KafkaConnection, LogSettings):
-    ingest_host: str = Field("0.0.0.0", description="address that LiveChat's webhooks come in at")  # noqa: S104  # public by purpose
-    ingest_port: int = Field(8080, ge=0, le=65535, description="port of that address")
-    ingest_admin_host: str = Field("127.0.0.1", description="address of health and metrics; keep it private")
-    ingest_admin_port: int = Field(8082, ge=0, le=65535, description="port of that address")
+    ingest_host: str = Field("0.0.0.0", description="address to listen on for webhooks")  # noqa: S104  # public by purpose
+    ingest_port: int = Field(8080, ge=0, le=65535, description="port for webhooks")
+    ingest_admin_host: str = Field(
+        "127.0.0.1", description="address to serve health and metrics on; keep it private"
+    )
+    ingest_admin_port: int = Field(8082, ge=0, le=65535, description="port for health and metrics")
     ingest_spool_dir: Path | None = Field(
-        None, description="folder that keeps webhooks while Kafka is away; unset: they are answered 503"
+        None, description="folder to spool webhooks in while Kafka is away; unset: answer 503"
     )
     ingest_spool_bytes_max: int = Field(
-        1 << 30, ge=1 << 20, description="size of the spool in bytes; beyond it webhooks are answered 503"
+        1 << 30, ge=1 << 20, description="maximum size of the spool, in bytes; when full: answer 503"
     )
     livechat_webhook_secrets: SecretStr = Field(
-        description="secret_key of the webhooks' registration; several for rotation, comma separated"
+        description="secret_key that the webhooks are registered with; several during rotation, comma-separated"
     )
     ingest_organizations: str | None = Field(
-        None, description="ids of the organizations whose webhooks are taken, comma separated; unset: any"
+        None, description="ids of the organizations to accept webhooks from, comma-separated; unset: any"
     )
 
     @field_validator("livechat_webhook_secrets")

@@ -45,46 +45,48 @@ class LiveChatSettings(Settings):
     """How to reach LiveChat's API, and as whom. One of the four kinds of credentials is needed to tag."""
 
     livechat_api_url: ApiUrl = Field(
-        "https://api.livechatinc.com/v3.6", description="base address of LiveChat's API, with its version"
+        "https://api.livechatinc.com/v3.6", description="base URL of LiveChat's API, including the version"
     )
     livechat_accounts_url: ApiUrl = Field(
-        "https://accounts.livechat.com", description="where OAuth tokens are issued and refreshed"
+        "https://accounts.livechat.com", description="URL that issues and refreshes OAuth tokens"
     )
-    livechat_account_id: str | None = Field(None, description="account id that LIVECHAT_PAT belongs to")
+    livechat_account_id: str | None = Field(None, description="account id of LIVECHAT_PAT")
     livechat_pat: SecretStr | None = Field(None, description="personal access token")
     livechat_access_token: SecretStr | None = Field(None, description="a fixed OAuth access token")
     livechat_client_id: str | None = Field(None, description="OAuth client id of your app")
     livechat_client_secret: SecretStr | None = Field(None, description="OAuth client secret of your app")
     livechat_refresh_token: SecretStr | None = Field(None, description="OAuth refresh token")
     livechat_credentials_file: Path | None = Field(
-        None, description="file with the credentials of several organizations, written by `tagger login`"
+        None, description="file with credentials for several organizations, written by `tagger login`"
     )
 
 
 class TaggerSettings(LiveChatSettings):
     """What `tagger run` needs beside Kafka and the log settings."""
 
-    tagger_config: Path = Field(Path("config"), description="folder of the keyword files")
+    tagger_config: Path = Field(Path("config"), description="folder with the keyword files")
     tagger_canned_placeholder: Annotated[str, AfterValidator(_pattern)] = Field(
-        "%[A-Za-z_]+%", description="regular expression of a placeholder in a canned response"
+        "%[A-Za-z_]+%", description="regular expression for placeholders in canned responses"
     )
-    tagger_admin_host: str = Field("127.0.0.1", description="address of health and metrics")
-    tagger_admin_port: int = Field(8081, ge=0, le=65535, description="port of health and metrics")
-    tagger_dry_run: bool = Field(False, description="decide and record, set no tag; a group of its own")
+    tagger_admin_host: str = Field("127.0.0.1", description="address to serve health and metrics on")
+    tagger_admin_port: int = Field(8081, ge=0, le=65535, description="port for health and metrics")
+    tagger_dry_run: bool = Field(
+        False, description="decide and record but set no tags; uses its own consumer group"
+    )
     tagger_replay_records_max: int = Field(
-        300_000, ge=1, description="records that a restart re-reads at most, a partition"
+        300_000, ge=1, description="maximum records re-read per partition after a restart"
     )
-    tagger_chat_age_s_max: int = Field(14_400, ge=60, description="seconds an open chat is kept at most")
+    tagger_chat_age_s_max: int = Field(14_400, ge=60, description="seconds after which an open chat expires")
     tagger_chat_idle_s_max: int = Field(
-        7_200, ge=60, description="seconds of silence after which it is dropped"
+        7_200, ge=60, description="seconds without an event after which an open chat expires"
     )
-    tagger_linger_s: int = Field(600, ge=0, description="seconds an ended chat is kept for late events")
+    tagger_linger_s: int = Field(600, ge=0, description="seconds to keep an ended chat for late events")
     tagger_open_bytes_max: int = Field(
         1 << 30,
         ge=1 << 20,
-        description="bytes of all open chats; beyond it the oldest are fetched when they end",
+        description="maximum memory for open chats, in bytes; the oldest are evicted, and fetched when they end",
     )
-    tagger_reconcile_every_s: int = Field(0, ge=0, description="seconds between two reconciliations; 0: off")
+    tagger_reconcile_every_s: int = Field(0, ge=0, description="seconds between reconcile runs; 0: off")
 
 
 class RunSettings(KafkaSettings, TaggerSettings, LogSettings):

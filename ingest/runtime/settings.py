@@ -83,17 +83,19 @@ class Settings(BaseSettings):
 class KafkaConnection(Settings):
     """How to reach Kafka, and the topic that both services share."""
 
-    kafka_bootstrap_servers: str = Field("localhost:9092", description="brokers, host:port, comma separated")
-    kafka_webhooks_topic: str = Field("livechat.webhooks", description="topic of the stored webhooks")
+    kafka_bootstrap_servers: str = Field(
+        "localhost:9092", description="brokers as host:port, comma-separated"
+    )
+    kafka_webhooks_topic: str = Field("livechat.webhooks", description="topic for webhooks")
     kafka_security_protocol: Protocol = Field("PLAINTEXT", description=" or ".join(get_args(Protocol)))
     kafka_sasl_mechanism: Mechanism = Field("PLAIN", description=" or ".join(get_args(Mechanism)))
-    kafka_sasl_username: str | None = Field(None, validate_default=True, description="user, for SASL")
-    kafka_sasl_password: SecretStr | None = Field(
-        None, validate_default=True, description="password, for SASL"
+    kafka_sasl_username: str | None = Field(None, validate_default=True, description="SASL user")
+    kafka_sasl_password: SecretStr | None = Field(None, validate_default=True, description="SASL password")
+    kafka_ssl_cafile: FilePath | None = Field(None, description="CA certificates, PEM; unset: the system's")
+    kafka_ssl_certfile: FilePath | None = Field(None, description="client certificate for mutual TLS, PEM")
+    kafka_ssl_keyfile: FilePath | None = Field(
+        None, validate_default=True, description="key of the client certificate, PEM"
     )
-    kafka_ssl_cafile: FilePath | None = Field(None, description="authorities, PEM; unset: the system's")
-    kafka_ssl_certfile: FilePath | None = Field(None, description="our certificate, PEM, for mutual TLS")
-    kafka_ssl_keyfile: FilePath | None = Field(None, validate_default=True, description="its key, PEM")
 
     @field_validator("kafka_security_protocol", "kafka_sasl_mechanism", mode="before")
     @classmethod
@@ -153,14 +155,14 @@ class KafkaConnection(Settings):
 class KafkaSettings(KafkaConnection):
     """What a consumer of the webhooks needs beside: its group, and the topics it writes."""
 
-    kafka_decisions_topic: str = Field("livechat.decisions", description="topic of the decisions")
-    kafka_parked_topic: str = Field("livechat.parked", description="topic of what was given up on")
-    kafka_keywords_topic: str = Field("livechat.keywords", description="topic of the keyword sets in force")
+    kafka_decisions_topic: str = Field("livechat.decisions", description="topic for decisions")
+    kafka_parked_topic: str = Field("livechat.parked", description="topic for parked items")
+    kafka_keywords_topic: str = Field("livechat.keywords", description="topic for keyword sets")
     kafka_group_id: str = Field("tagger", description="consumer group")
     kafka_session_timeout_s: float = Field(
-        15, ge=1, le=300, description="seconds of silence after which a member loses its partitions"
+        15, ge=1, le=300, description="seconds without a heartbeat after which a member loses its partitions"
     )
-    kafka_group_instance_id: str | None = Field(None, description="unset: dynamic membership; set: static")
+    kafka_group_instance_id: str | None = Field(None, description="set: static membership; unset: dynamic")
 
     @field_validator("kafka_decisions_topic", "kafka_parked_topic", "kafka_group_instance_id")
     @classmethod

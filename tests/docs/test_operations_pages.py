@@ -21,6 +21,11 @@ RULES: Final[list[dict[str, Any]]] = [rule for group in GROUPS for rule in group
 ALERTS: Final = {rule["alert"]: rule for rule in RULES if "alert" in rule}
 RECORDED: Final = {rule["record"] for rule in RULES if "record" in rule}
 SECTIONS: Final = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
+PAGES: Final = [
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "config/README.md", "tests/README.md")),
+    *DEPLOY.rglob("*.md"),
+    *(ROOT / ".github").glob("*.md"),
+]
 PARTS: Final = ["**Meaning.**", "**Impact.**", "**Diagnosis.**", "**Mitigation.**"]
 METRIC: Final = re.compile(r"\b(?:ingest|tagger)_[a-z_]+")
 # Names in documents that are settings, files or other people's, and look like metrics of ours.
@@ -99,12 +104,18 @@ def panels() -> list[dict[str, Any]]:
     return found
 
 
-def test_every_page_that_a_page_links_to_is_there() -> None:
-    pages = [ROOT / "README.md", *DEPLOY.rglob("*.md")]
-    missing = [
-        (page.name, link)
-        for page in pages
-        for link in re.findall(r"\]\(([^):#]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
-        if not (page.parent / link).exists()
-    ]
-    assert missing == []
+def anchors(page: Path) -> set[str]:
+    """Where a link may point to within a page: its headings, as code hosts name them, and marks."""
+    text = page.read_text("utf-8")
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    slugs = {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+    return slugs | set(re.findall(r'<a id="([^"]+)">', text))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_page_and_section_that_a_page_links_to_is_there(page: Path) -> None:
+    links = re.findall(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)", page.read_text("utf-8"))
+    for link, anchor in links:
+        target = page.parent / link if link else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), f"{link}#{anchor}"
