@@ -97,7 +97,7 @@ SPEAK_KAFKA: Final = (
 ARE_HTTP_CLIENTS: Final = (
     "tagger.livechat.transport",
     "tagger.livechat.authorization.tokens",
-    "tagger.simulator.livechat",
+    "tagger.simulator.livechat.server",
 )
 # What only commands share.
 OF_COMMANDS: Final = ("tagger.commands.keyword_options", "tagger.commands.progress")
@@ -227,7 +227,7 @@ def rule_6(module: Module) -> Violations:
         yield from importing(module, "aiohttp", but=["aiohttp.web", "aiohttp.abc"])
     if module.name != "tagger.core.matching.automaton":
         yield from importing(module, "ahocorasick")
-    if not within(module.name, "tagger.simulator.stage"):
+    if not within(module.name, "tagger.simulator.stage.stage"):
         yield from importing(module, "confluent_kafka")
 
 
@@ -287,15 +287,19 @@ ARROWS: Final[Mapping[str, tuple[str, ...]]] = {
     "ingest.http": (),
     "ingest.runtime": ("ingest.http",),
     "tagger.core.folding": (),
-    "tagger.core.rules": ("tagger.core.folding",),
-    "tagger.core.matching": ("tagger.core.folding", "tagger.core.rules"),
-    "tagger.core.review": ("tagger.core.folding", "tagger.core.rules", "tagger.core.matching"),
-    "tagger.core.threads": (),
-    "tagger.core.partition": ("tagger.core.threads",),
-    "tagger.core.records": ("tagger.core.rules", "tagger.core.matching", "tagger.core.threads"),
-    "tagger.livechat.calls": (),
-    "tagger.livechat.pacing": ("tagger.livechat.calls",),
-    "tagger.livechat.authorization": ("tagger.livechat.calls", "tagger.livechat.pacing"),
+    "tagger.core.rules.parse": ("tagger.core.folding",),
+    "tagger.core.matching": ("tagger.core.folding", "tagger.core.rules.parse"),
+    "tagger.core.review": ("tagger.core.folding", "tagger.core.rules.parse", "tagger.core.matching"),
+    "tagger.core.threads.index": (),
+    "tagger.core.partition.partition": ("tagger.core.threads.index",),
+    "tagger.core.records.decision": (
+        "tagger.core.rules.parse",
+        "tagger.core.matching",
+        "tagger.core.threads.index",
+    ),
+    "tagger.livechat.calls.requests": (),
+    "tagger.livechat.pacing": ("tagger.livechat.calls.requests",),
+    "tagger.livechat.authorization": ("tagger.livechat.calls.requests", "tagger.livechat.pacing"),
     "tagger.livechat": ("tagger.livechat",),
     "tagger.keyword_files": ("tagger.core",),
     "tagger.kafka": ("tagger.core", "tagger.keyword_files"),
@@ -307,9 +311,9 @@ ARROWS: Final[Mapping[str, tuple[str, ...]]] = {
         "tagger.livechat",
         "tagger.service",
     ),
-    "tagger.simulator.livechat": (),
-    "tagger.simulator.play": ("tagger.simulator.livechat",),
-    "tagger.simulator.stage": ("tagger.simulator.livechat", "tagger.simulator.play"),
+    "tagger.simulator.livechat.server": (),
+    "tagger.simulator.play": ("tagger.simulator.livechat.server",),
+    "tagger.simulator.stage.stage": ("tagger.simulator.livechat.server", "tagger.simulator.play"),
 }
 # What every room may have: plain values, options and figures.
 EVERYWHERE: Final = ("ingest.runtime", "ingest.topic", "tagger.settings", "tagger.metrics")

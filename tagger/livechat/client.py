@@ -51,14 +51,16 @@ class _Work:
     singled_out: int = 0  # how often it was, though others went through since it was before
     alone: bool = False  # it comes too fast whatever happens: it is no limit, but this call
 
-    def limited(self, lane: Lane) -> None:
+    def limited(self, lane: Lane, now: float) -> None:
         """It was answered that it comes too fast: a limit would hit others as often."""
-        if self.went < 0:
-            lane.first_tried(refused=True)
+        again = self.went >= 0
+        lane.tried(again=again, refused=True)
         self.singled_out += lane.went > self.went
         self.went = lane.went
         share = min(ALONE_SHARE_MAX, max(ALONE_SHARE_MIN, lane.refused))
-        self.alone = share**self.singled_out < ALONE_BY_CHANCE
+        known, self.alone = self.alone, share ** max(self.singled_out, again * lane.again) < ALONE_BY_CHANCE
+        if self.alone and not known:
+            lane.gate.pace.not_the_rate(now)
 
     @property
     def chat(self) -> str:
@@ -231,8 +233,9 @@ class Client:
                     return answer, False
                 pace.worked()
                 pace.unblocked(self._clock())
+                lane.gate.wake()  # this call may hang, and need not be waited for
                 lane.went += 1
-                lane.first_tried(refused=False)
+                lane.tried(again=False, refused=False)
                 answer, tried, sent_at = None, work, self._clock()
             answer = await self._requests.send(work.organization, work.call, work.purpose)
             return answer, True
@@ -244,23 +247,22 @@ class Client:
         pace, now = lane.gate.pace, self._clock()
         match answer:
             case None:
-                pace.left()
+                pace.left(sent_at)
             case Done():
                 pace.succeeded(sent_at, now)
                 lane.went += 1
-                if work.went < 0:
-                    lane.first_tried(refused=False)
+                lane.tried(again=work.went >= 0, refused=False)
             case Wait() if is_limit(answer):
-                work.limited(lane)
+                work.limited(lane, now)
                 if work.alone:
-                    pace.answered()
+                    pace.answered(sent_at)
                 else:
                     pace.limited(sent_at, now, answer.seconds, work.chat)
             case Wait(region=None):
-                pace.failed(now, answer.seconds, work.chat)
+                pace.failed(sent_at, now, answer.seconds, work.chat)
             case _:
-                pace.answered()
-        lane.gate.ended()
+                pace.answered(sent_at)
+        lane.gate.wake()
         if answer is not None:
             lane.troubled(answer.error_type if isinstance(answer, Wait) else None, now)
 

@@ -2,10 +2,10 @@
 
 Calls never tried go before those that failed, in the order of their coming; those that failed have every eighth
 turn, so that neither kind waits for ever on the other. One that only came too fast keeps its turn, but every other is
-that of one never tried. While one call at a time asks whether an outage or a block
-is over, every other is the newest never tried: those that wait longest may all be bad, and then it would take as
-many to find a good one. Background calls go when no other waits. Promises that a cancelled caller leaves no place in
-flight taken. It holds one entry for each caller.
+that of one never tried, or, where none of these waits, of one that failed. While one call at a time asks whether an
+outage or a block is over, half of them are the newest never tried: those that wait longest may all be bad, and then
+it would take as many to find a good one. Background calls go when no other waits. Promises that a cancelled caller
+leaves no place in flight taken. It holds one entry for each caller.
 """
 
 import asyncio
@@ -17,9 +17,10 @@ from typing import Final, NamedTuple
 
 from tagger.livechat.pacing.pace import Pace
 
-FAILED_EVERY: Final = (
-    8  # turns of calls never tried, while some that failed wait: enough to know them hopeless
-)
+# While calls wait that failed, every so many turns is theirs: beside calls never tried, enough to know those that failed
+# hopeless; beside calls that only came too fast, which do so for ever where a chat is to blame, half.
+FAILED_EVERY: Final = 8
+FAILED_BESIDE_TRIED_EVERY: Final = 2
 
 
 class Place(NamedTuple):
@@ -68,7 +69,7 @@ class Gate:
         self._untried = False  # whether the last turn was taken by a call never tried out of its order
         self._passed_over = 0  # turns since one that failed had one, while some wait
         self._usher: asyncio.Task[None] | None = None
-        self._ended = asyncio.Event()
+        self._news = asyncio.Event()
 
     @property
     def idle(self) -> bool:
@@ -80,7 +81,7 @@ class Gate:
         return len(self._fresh) + len(self._failed)
 
     async def enter(self, place: Place) -> bool:
-        """Wait for one's turn. True: the call is in flight, and is ended on `pace`, then by `ended`.
+        """Wait for one's turn. True: the call is in flight, and is ended on `pace`, then by `wake`.
 
         False: sent away.
         """
@@ -95,13 +96,13 @@ class Gate:
             return await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and turn.result():
-                self.pace.left()
-                self.ended()
+                self.pace.left(self._clock())
+                self.wake()
             raise
 
-    def ended(self) -> None:
-        """A call is no longer in flight."""
-        self._ended.set()
+    def wake(self) -> None:
+        """Look again who may go: a call ended, or it has shown that an outage is over."""
+        self._news.set()
 
     def send_away(self) -> None:
         """End the waiting of everybody who waits."""
@@ -115,20 +116,21 @@ class Gate:
 
     async def _admit(self) -> None:
         while (queue := self._next()) is not None:
-            self._ended.clear()
+            self._news.clear()
             wait = self.pace.admit(self._clock())
             if wait == 0:
                 self._passed_over = self._passed_over + 1 if queue is self._fresh and self._failed else 0
                 self._pop(queue).set_result(True)
             elif wait == math.inf:
-                await self._ended.wait()
+                await self._news.wait()
             else:
                 await self._sleep(wait)
 
     def _pop(self, queue: Waiting) -> asyncio.Future[bool]:
         """Take who goes next out of a queue."""
         asks = self.pace.asks
-        self._untried = queue is self._fresh and (asks or queue[0][0].tried) and not self._untried
+        due = self.pace.asks_newest if asks else queue[0][0].tried and not self._untried
+        self._untried = queue is self._fresh and due
         if not self._untried:
             return heapq.heappop(queue)[1]
         waiting = (one for one in queue if not one[1].done())
@@ -146,5 +148,8 @@ class Gate:
             return self._fresh or None
         if not self._fresh or self._fresh[0][0].background:
             return self._failed
-        due = self._passed_over >= FAILED_EVERY - 1 and not self.pace.open
-        return self._failed if due else self._fresh
+        if self.pace.open:
+            return self._fresh
+        untried = any(not (place.tried or place.background) for place, _ in self._fresh)
+        every = FAILED_EVERY if untried else FAILED_BESIDE_TRIED_EVERY
+        return self._failed if self._passed_over >= every - 1 else self._fresh

@@ -52,6 +52,8 @@ class Lane:
     refused: float = (
         0.0  # share of the last calls that were answered at their first try that they come too fast
     )
+    again: int = 0  # refusals in a row of calls refused before, others having gone between any two
+    again_at: int = 0  # calls that had gone then
     ask_at: float = 0.0  # when a refused call may ask again whether everything is refused
     another_at: float = 0.0  # when another organization may be asked whether it fares better
     beside: int = -1  # successes of others when that was last looked at
@@ -62,9 +64,14 @@ class Lane:
             body = call.body
             self.witnesses.appendleft(Witness(organization, body["chat_id"], body["thread_id"], body["tag"]))
 
-    def first_tried(self, *, refused: bool) -> None:
-        """A call that was never refused was answered: that it comes too fast, or not."""
-        self.refused += REFUSED_OF * (refused - self.refused)
+    def tried(self, *, again: bool, refused: bool) -> None:
+        """A call was answered that it comes too fast, or not; `again`: it was before."""
+        if not again:
+            self.refused += REFUSED_OF * (refused - self.refused)
+        elif not refused:
+            self.again = 0
+        elif self.went > self.again_at:
+            self.again, self.again_at = self.again + 1, self.went
 
     def troubled(self, error_type: str | None, now: float) -> None:
         """The last answer was a failure of this type; None: it was none."""

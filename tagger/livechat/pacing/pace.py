@@ -72,7 +72,7 @@ class Pace:
         self._run_of: set[str] = set()  # those chats; no more than calls wait
         self._run_from = math.inf  # when the first of them was sent
         self._asked = 0  # how often a blocked lane was found still blocked
-        self._probing = False
+        self._probe_from = math.inf  # when the one call that asks if an outage is over was let in
         self._asks = 0  # calls in a row that asked if an outage or a block is over
         self._used_up = False  # whether it was the rate that held the last call back
         self._sent_s, self._sent_at = (
@@ -96,9 +96,20 @@ class Pace:
         should: whatever waits may be bad by itself."""
         return self._asks % 2 == 1
 
+    @property
+    def asks_newest(self) -> bool:
+        """Whether the newest call should ask, and not the oldest. Two times in a row, as in every other time
+        a witness goes ahead, and where that fails the call itself does not go."""
+        return self._asks % 4 in {1, 2}
+
+    @property
+    def _probed(self) -> bool:
+        """Whether a call is in flight that asks if an outage is over."""
+        return self._probe_from < math.inf
+
     def admit(self, now: float) -> float:
         """0: go, the call is in flight. Else seconds after which to ask again; infinite: when one ended."""
-        if self.in_flight and self.open:
+        if self._probed:  # a call from before the outage may hang: it holds back none that asks
             return math.inf
         if self.in_flight and self._run and now < self._slowed_at + DRAIN_S:
             return self._slowed_at + DRAIN_S - now
@@ -114,7 +125,7 @@ class Pace:
         self._sent_s += SENT_SHARE * (min(now - self._sent_at, SENT_S_MAX) - self._sent_s)
         self._sent_at = now
         self._next_at = max(self._next_at, now - BURST_S) + (self._ask_s() if self._asked else 1 / self.rate)
-        self._probing = self.open
+        self._probe_from = now if self.open else math.inf
         self._asks = self._asks + 1 if self.open or self._asked else 0
         self.in_flight += 1
         return 0.0
@@ -122,27 +133,28 @@ class Pace:
     def may_probe(self, now: float) -> bool:
         """Whether a call that comes now would go out, be it to ask if an outage is over."""
         return not self.open or (
-            self.in_flight == 0 and max(self.circuit.wait_s(now), self._not_before - now) <= 0
+            not self._probed and max(self.circuit.wait_s(now), self._not_before - now) <= 0
         )
 
     def succeeded(self, sent_at: float, now: float) -> None:
         """The call did what it should."""
-        self.answered()
+        self.answered(sent_at)
         if sent_at >= self._run_from:
             self.unblocked(now)
         self._tell(sent_at, False, now, counts=True)
         if self._ceiling is None and self._needed:
             self.rate = min(RATE_MAX, self.rate + 1.0)  # doubles each second: the first limit is found soon
 
-    def answered(self) -> None:
+    def answered(self, sent_at: float) -> None:
         """The call was refused: LiveChat works, though not for this call."""
-        self._ended()
+        self._ended(sent_at)
         self.worked()
 
     def worked(self) -> None:
         """LiveChat answered. The rate starts low after an outage, so that no storm follows it."""
         if self.circuit.worked():
             self.rate, self._ceiling = min(self.rate, RATE_START), None
+        self._probe_from = math.inf
 
     def unblocked(self, now: float) -> None:
         """A call went through that was sent after the first of a run of refusals."""
@@ -154,7 +166,7 @@ class Pace:
 
     def limited(self, sent_at: float, now: float, retry_after_s: float | None, chat: str) -> None:
         """The call, for this chat, was answered 429."""
-        self.answered()
+        self.answered(sent_at)
         first = self._run == 0
         if not first and chat in self._run_of and not self._asked:
             return  # one chat refused again and again says nothing of the others
@@ -169,25 +181,32 @@ class Pace:
         if self._run >= self._run_max(now):
             self._block(sent_at, now, retry_after_s)
 
-    def failed(self, now: float, retry_after_s: float | None, chat: str) -> None:
+    def failed(self, sent_at: float, now: float, retry_after_s: float | None, chat: str) -> None:
         """The call failed for a reason that is not its own, by its type."""
-        probe = self._ended()
+        probe = self._ended(sent_at)
         self.circuit.failed(chat, now, probe=probe, retry_after_s=retry_after_s)
 
-    def left(self) -> None:
+    def left(self, sent_at: float) -> None:
         """The call was cancelled, and nothing is known of it."""
-        self._ended()
+        self._ended(sent_at)
+
+    def not_the_rate(self, now: float) -> None:
+        """What was taken for a limit was none."""
+        self.rate = self._ceiling = max(self.rate, self._highest_now(now))
+        self._excess, self._grown_s = 0.0, RETURN_S_MAX
 
     @property
     def _needed(self) -> bool:
         """Whether a higher rate would be used; one that is not used up proves nothing."""
         return self._used_up and self.in_flight <= IN_FLIGHT_MAX // 2
 
-    def _ended(self) -> bool:
+    def _ended(self, sent_at: float) -> bool:
         """One call fewer in flight; whether it was the one that asked if it is over."""
-        probed, self._probing = self._probing, False
+        probe = sent_at >= self._probe_from
+        if probe:
+            self._probe_from = math.inf
         self.in_flight -= 1
-        return probed
+        return probe
 
     def _sent_at_rate(self) -> float:
         """Calls/s that were really sent of late, as far as the rate allowed."""
@@ -202,8 +221,7 @@ class Pace:
             self._refusals.add(rate, refused, now)
         share = self._refusals.share(now)
         if share > before == 0.0:  # it was not the rate
-            self.rate = self._ceiling = max(self.rate, self._highest_now(now))
-            self._excess, self._grown_s = 0.0, RETURN_S_MAX
+            self.not_the_rate(now)
             return
         usual, more = (share, share + MORE) if share else UNSURE if self._unsure(now) else REFUSED_AT_ALL
         change = math.log(more / usual) if refused else math.log((1 - more) / (1 - usual))

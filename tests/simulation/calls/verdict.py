@@ -18,9 +18,13 @@ SLOW_KINDS, LONG_S = ("read_only", "limit"), 60.0
 # What failed itself has every eighth turn only, and these come seconds apart where a limit seems to block all.
 LIKE_A_LIMIT_AFTER_S: Final = 300.0
 # In the stories that a promise is about: a good chat after others that are bad, and before any has succeeded; a
-# rush, ten seconds after its storm. Chats that are answered 429 for ever look like a limit until each was singled
-# out among others that pass.
+# rush, ten seconds after its storm. Chats that are answered 429 for ever look like a limit until they are singled out
+# among others that pass.
 AT_ONCE_S, FIRST_S, LIKE_A_LIMIT_S = 2.0, 20.0, 40.0
+# A lane that seems limited makes a call every four seconds at its slowest. Each call that is answered 429 for ever costs
+# one such turn before anything can tell it from a limit. After that a call refused again shows something only where
+# another passed meanwhile, so it costs two; ten of these tell, even where half of all calls are refused.
+TURN_S, TELLING = 4.0, 10
 BACK_S, BACKLOG_GONE_S, IN_A_RUSH_S = 10.0, 22.0, 5.0  # of a storm or a limit; of a block of all calls
 HOPELESS_S: Final = 1_000.0  # until bad chats among more than a lane can do are known to be
 WHOLE_S: Final = 840.0  # an organization out for less than this, and a probe, is not given up
@@ -107,7 +111,9 @@ def _good_chats_are_prompt(history: History) -> None:
         known = first.get(_lane(history, chat.organization))
         if not _is_good(history, chat) or chat.id in parked or known is None:
             continue
-        due, patience = max(chat.at, known + 10.0), LIKE_A_LIMIT_S if like_a_limit else PROMPT_S
+        due, patience = max(chat.at, known + 10.0), PROMPT_S
+        if like_a_limit:
+            patience += _told_apart_s(history, chat.organization, due, history.settled[chat.id])
         for trouble in sorted(_troubles(history, chat.organization), key=lambda one: one.begin):
             slow = trouble.kind in SLOW_KINDS or trouble.end - trouble.begin > LONG_S
             recovery_s = SLOW_RECOVERY_S if slow else RECOVERY_S
@@ -118,6 +124,21 @@ def _good_chats_are_prompt(history: History) -> None:
         if history.settled[chat.id] > due + patience:
             late_s = history.settled[chat.id] - due
             raise Violation(f"{chat.id} of {chat.organization} was settled {late_s:.0f} s after it was due")
+
+
+def _told_apart_s(history: History, organization: str, begin: float, end: float) -> float:
+    """What telling calls that are answered 429 for ever from a limit may have cost between two times."""
+    lane, tried = _lane(history, organization), set[tuple[object, ...]]()
+    first = again = 0
+    for one in history.livechat.requests:
+        if _lane(history, one.organization) != lane or one.error_type != "too_many_requests":
+            continue
+        call = (one.call.method, one.call.body.get("chat_id"), one.call.body.get("tag"))
+        if begin <= one.at < end:
+            first += call not in tried
+            again += call in tried
+        tried.add(call)
+    return TURN_S * (first + 2 * min(again, TELLING))
 
 
 def _stories_keep_their_promise(history: History) -> None:

@@ -11,21 +11,25 @@ from tagger.livechat.authorization.credentials import ForAll
 from tagger.livechat.authorization.tokens import Fixed
 from tagger.livechat.calls.requests import Call, Done, GivenUp, Refused, Wait, failed, tag_thread
 from tagger.livechat.client import Client
+from tagger.livechat.pacing.circuit import FAILURES_TO_OPEN
 from tests.simulation.calls.virtual import run
+
+Answer = Callable[[str, Call], Done | Wait | Refused]  # (token, call)
 
 
 class Far:
-    """LiveChat: answers as it is told after 0.1 s."""
+    """LiveChat: answers as it is told after 0.1 s, or not within the 20 s that it is waited for."""
 
     session: Any = None
 
-    def __init__(self, answer: Callable[[str, Call], Done | Wait | Refused]) -> None:
+    def __init__(self, answer: Answer) -> None:
         self.answer, self.asked = answer, list[str]()
 
     async def post(self, url: str, headers: dict[str, str], call: Call) -> Done | Wait | Refused:
         self.asked.append(call.method)
-        await asyncio.sleep(0.1)
-        return self.answer(headers["Authorization"], call)
+        answer = self.answer(headers["Authorization"], call)
+        await asyncio.sleep(20.0 if answer == failed("timeout") else 0.1)
+        return answer
 
     async def close(self) -> None:
         pass
@@ -54,6 +58,38 @@ def client_of(far: Far, who: ForAll | None = None) -> Client:
 
 def bad_tags_fail(_: str, call: Call) -> Done | Wait | Refused:
     return failed("internal") if call.body.get("tag") == "BAD" else Done()
+
+
+def as_named(_: str, call: Call) -> Done | Wait | Refused:
+    """What a tag is called tells how its call is answered; a chat is read as it should be."""
+    if call.method == "get_chat":
+        return Done({"thread": {"tags": ["GOOD"]}})
+    return Done() if call.body["tag"] == "GOOD" else failed(call.body["tag"])
+
+
+def unread(token: str, call: Call) -> Done | Wait | Refused:
+    """The same, but no chat can be read any more."""
+    return failed("internal") if call.method == "get_chat" else as_named(token, call)
+
+
+async def took(*calls: tuple[float, str], answer: Answer = as_named) -> list[float]:
+    """Calls, each for a chat of its own, at these times and for these tags: how long the good ones took."""
+    loop, client = asyncio.get_running_loop(), client_of(Far(answer))
+
+    async def one(number: int, at: float, tag: str) -> float:
+        await asyncio.sleep(at)
+        began = loop.time()
+        await client.perform("o", tag_thread(f"c{number}", "t", tag))
+        return loop.time() - began
+
+    tasks = [asyncio.create_task(one(number, at, tag)) for number, (at, tag) in enumerate(calls)]
+    good = [task for task, (_, tag) in zip(tasks, calls, strict=True) if tag == "GOOD"]
+    ended = list(await asyncio.gather(*good))
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await client.close()
+    return ended
 
 
 async def beside(bad: int, good: int, every_s: float, kind: str = "BAD") -> tuple[list[float], list[float]]:
@@ -178,3 +214,29 @@ def test_where_all_is_refused_a_call_that_was_allowed_before_lets_the_parking_go
         return answers
 
     assert {answer.error_type for answer in run(forged())} == {"validation"}
+
+
+def test_a_call_that_hangs_holds_up_none_that_asks_whether_an_outage_is_over() -> None:
+    fail = [(1.5, "internal")] * FAILURES_TO_OPEN
+    _, good = run(took((0.0, "GOOD"), (1.0, "timeout"), *fail, (5.0, "GOOD")))
+    assert good < 5.0
+
+
+def test_a_call_that_hangs_once_a_witness_showed_that_the_outage_is_over_is_not_waited_for() -> None:
+    calls = [(0.0, "GOOD"), *[(1.0, "internal")] * FAILURES_TO_OPEN, (1.9, "GOOD"), (1.9, "timeout")]
+    _, good = run(took(*calls))
+    assert good < 5.0
+
+
+def test_a_good_chat_among_others_that_come_too_fast_for_ever_has_its_turn_though_no_witness_can_be_read() -> (
+    None
+):
+    _, good = run(took((0.0, "GOOD"), *[(1.0, "too_many_requests")] * 8, (60.0, "GOOD"), answer=unread))
+    assert good < 20.0
+
+
+def test_calls_that_come_too_fast_again_and_again_while_others_pass_are_soon_no_limit() -> None:
+    """One such call shows it of the others: each by itself would take minutes in a lane that seems limited."""
+    good = [(30.0 + 8 * number, "GOOD") for number in range(30)]
+    _, *waited = run(took((0.0, "GOOD"), *[(1.0, "too_many_requests")] * 16, *good))
+    assert sum(waited) < 90.0

@@ -27,8 +27,8 @@ async def entering(gate: Gate, *places: Place) -> list[asyncio.Task[bool]]:
 
 
 def leave(gate: Gate) -> None:
-    gate.pace.left()
-    gate.ended()
+    gate.pace.left(0.0)
+    gate.wake()
 
 
 async def test_who_came_first_goes_first_and_background_goes_last(gate: Gate) -> None:
@@ -81,17 +81,33 @@ async def test_all_who_wait_can_be_sent_away(gate: Gate) -> None:
     assert await gate.enter(Place(False, False, 200))
 
 
-async def test_every_other_probe_of_an_open_circuit_is_the_newest_call(gate: Gate) -> None:
+async def test_half_of_the_probes_of_an_open_circuit_are_the_newest_call(gate: Gate, time: Time) -> None:
+    """Two in a row: a witness goes ahead of every other probe, and where it fails the probe itself does not go."""
     await full(gate)
     places = [Place(False, False, 100 + number) for number in range(4)] + [Place(True, False, 200)]
     tasks, order = await entering(gate, *places), list[int]()
     for task, place in zip(tasks, places, strict=True):
         task.add_done_callback(lambda _, place=place: order.append(place.number))
     for number in range(IN_FLIGHT_MAX):
-        gate.pace.failed(0.0, None, f"chat {number}")
+        gate.pace.failed(-1.0, 0.0, None, f"chat {number}")
     assert gate.pace.open
     for number in range(len(places)):
-        gate.ended()
-        await tasks[[3, 0, 2, 1, 4][number]]
-        gate.pace.failed(0.0, None, "probe")
-    assert order == [103, 100, 102, 101, 200]
+        gate.wake()
+        await tasks[[3, 2, 0, 1, 4][number]]
+        gate.pace.failed(time.now, time.now, None, "probe")
+    assert order == [103, 102, 100, 101, 200]
+
+
+@pytest.mark.parametrize(("tried", "turn"), [(False, 8), (True, 2)])
+async def test_the_turn_of_a_call_that_failed_among_others(gate: Gate, tried: bool, turn: int) -> None:
+    """Those that come too fast do so again and again: in a slow lane what failed would wait for minutes."""
+    await full(gate)
+    others = [Place(False, False, 100 + number, tried) for number in range(9)]
+    failed, *tasks = await entering(gate, Place(False, True, 200, True), *others)
+    for went in range(1, 10):
+        leave(gate)
+        done, _ = await asyncio.wait([failed, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        tasks = [task for task in tasks if task not in done]
+        assert failed.done() == (went >= turn)
+        if failed.done():
+            break

@@ -285,13 +285,13 @@ def test_calls_in_flight_are_bounded() -> None:
     while pace.in_flight < IN_FLIGHT_MAX:
         now = admitted(pace, now)
     assert pace.admit(now + 60) == math.inf
-    pace.left()
+    pace.left(now)
     assert pace.admit(now + 60) == 0
 
 
 def fail(pace: Pace, now: float, chat: str) -> None:
     pace.in_flight += 1
-    pace.failed(now, None, chat)
+    pace.failed(-1.0, now, None, chat)  # sent before any call asked if it was over
 
 
 def opened(rng: Random) -> Pace:
@@ -310,13 +310,13 @@ def test_a_few_failures_do_not_open_the_circuit_and_a_success_forgets_them() -> 
             fail(pace, 0.0, f"chat {round_number} {number}")
         assert not pace.open
         pace.in_flight += 1
-        pace.answered()
+        pace.answered(0.0)
 
 
 def test_the_same_chats_failing_again_do_not_open_the_circuit_after_another_chat_was_served() -> None:
     pace = opened(Random(1))
     pace.in_flight += 1
-    pace.answered()
+    pace.answered(0.0)
     for _ in range(10):
         for number in range(FAILURES_TO_OPEN):
             fail(pace, 1.0, f"chat {number}")
@@ -326,7 +326,7 @@ def test_the_same_chats_failing_again_do_not_open_the_circuit_after_another_chat
 def test_a_chat_whose_call_is_over_counts_again() -> None:
     pace = opened(Random(1))
     pace.in_flight += 1
-    pace.answered()
+    pace.answered(0.0)
     for number in range(FAILURES_TO_OPEN):
         pace.circuit.over(f"chat {number}")
     for number in range(FAILURES_TO_OPEN):
@@ -348,7 +348,7 @@ def test_an_open_circuit_lets_one_call_at_a_time_ask_and_ever_more_seldom() -> N
         if wait == 0:
             assert pace.admit(now) == math.inf, "a second call while one asks"
             probes.append(now)
-            pace.failed(now + 0.1, None, "chat")
+            pace.failed(now, now + 0.1, None, "chat")
         else:
             assert wait <= BACK_OFF_S_MAX + 0.1
             now += wait
@@ -360,7 +360,7 @@ def test_every_outage_begins_with_quick_probes() -> None:
     pace = opened(Random(1))
     for second in range(20):
         now = admitted(pace, 20.0 * second)
-        pace.failed(now, None, "chat 0")
+        pace.failed(now, now, None, "chat 0")
     now = admitted(pace, 1000.0)
     pace.succeeded(now, now)
     for number in range(FAILURES_TO_OPEN):
@@ -371,7 +371,7 @@ def test_every_outage_begins_with_quick_probes() -> None:
 def test_a_probe_that_is_cancelled_leaves_the_next_to_ask() -> None:
     pace = opened(Random(1))
     assert pace.admit(100.0) == 0
-    pace.left()
+    pace.left(100.0)
     assert pace.admit(100.0) == 0
 
 
@@ -384,12 +384,12 @@ def test_after_an_outage_the_rate_begins_low_and_no_storm_follows() -> None:
     for number in range(FAILURES_TO_OPEN):
         fail(pace, now, f"chat {number}")
     now = admitted(pace, now + BACK_OFF_S_MAX)
-    pace.failed(now, None, "probe")
+    pace.failed(now, now, None, "probe")
     now = admitted(pace, now + BACK_OFF_S_MAX)
     pace.succeeded(now, now)
     went, until = 0, now + 1
     while (now := admitted(pace, now)) < until:
-        pace.left()  # no answer yet: nothing is proved in the first second
+        pace.left(now)  # no answer yet: nothing is proved in the first second
         went += 1
     assert went <= RATE_START + 1
 
@@ -398,7 +398,7 @@ def test_failures_of_calls_sent_before_the_circuit_opened_do_not_prolong_it() ->
     pace = opened(Random(1))
     pace.in_flight += IN_FLIGHT_MAX
     for _ in range(IN_FLIGHT_MAX):
-        pace.failed(5.0, None, "another")
+        pace.failed(-1.0, 5.0, None, "another")
     assert pace.admit(5.0) == 0
 
 
