@@ -24,7 +24,8 @@ from ingest.flights import Flights
 from ingest.metrics import Metrics
 from ingest.partitioner import partition_of
 from ingest.pending import Waiting
-from ingest.runtime.kafka_client import FOR_GOOD, end, error_of, new_producer
+from ingest.runtime.kafka_client import FOR_GOOD, error_of, new_producer
+from ingest.runtime.kafka_connections import end
 
 # A flush costs up to half a millisecond of CPU whatever it holds, most of it by partition. So the first record of
 # a burst waits for its neighbours, and then until the event loop has nothing more to read: waiting longer, the core
@@ -73,7 +74,7 @@ class Producer:
         self._in_doubt = False
         self._lost = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()  # the loop alone would not keep them
-        self._retiring: set[asyncio.Task[None]] = set()
+        self._retiring: set[asyncio.Task[Any]] = set()
         self.tried = asyncio.Event()  # the first try to connect is over
         self.topic_missing = False
 
@@ -290,8 +291,10 @@ class Producer:
         kafka, self._kafka = self._kafka, None
         if kafka is not None:
             self._retire(kafka)
-        if self._retiring:
-            _, pending = await asyncio.wait(self._retiring, timeout=timeout_s)
-            for task in pending:
-                task.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
+        if retiring := list(self._retiring):
+            try:
+                await asyncio.wait(retiring, timeout=timeout_s)
+            finally:
+                for task in retiring:
+                    task.cancel()
+            await asyncio.wait(retiring)

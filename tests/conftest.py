@@ -14,18 +14,21 @@ from typing import Any, Final, NoReturn
 import pytest
 import structlog
 
+import ingest.runtime.kafka_connections  # noqa: F401  # the clients that tests make themselves close what they open, too
 from tests.kafka.broker import Broker, start
 from tests.kafka.cluster import Cluster
 from tests.kafka.cluster import start as cluster_of_three
 from tests.kafka.jars import KafkaMissingError
 from tests.kafka.kafka import AnyKafka, Kafka
 from tests.kafka.shared import Shared
+from tests.left_open import Open, collected_since, open_files
 from tests.spread import spread
 
 OUR_SETTINGS: Final = ("KAFKA_", "INGEST_", "TAGGER_", "LIVECHAT_", "LOG_")
 NAMED_KAFKA: Final = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
 NOT_RUN: Final = "no real Kafka: "  # begins the reason of every skip that is counted at the end
 HOW_TO_GET: Final = "Install Java 17 or newer and Maven, or name a broker in KAFKA_BOOTSTRAP_SERVERS."
+OPEN_BEFORE: Final = pytest.StashKey[Open]()
 TESTS: Final = Path(__file__).parent
 LONG: Final = frozenset({"deploy", "faults", "integration", "kafka", "simulation", "test_compose.py"})
 # The tests of each share what takes long to make.
@@ -153,6 +156,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         gap = item.get_closest_marker("embedded_gap")
         if gap is not None and parameters.get("kafka") == "embedded":
             item.add_marker(pytest.mark.xfail(strict=True, reason=gap.args[0]))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.stash[OPEN_BEFORE] = open_files()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """What a test leaves open for the garbage collector fails this test, and no later one."""
+    yield
+    left = collected_since(item.stash[OPEN_BEFORE])
+    assert not left, f"left open: {', '.join(left)}"
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # around the terminal's own, so that this is the last line

@@ -89,15 +89,18 @@ SHARED: Final = ("ingest.runtime", "ingest.topic")
 SPEAK_KAFKA: Final = (
     "ingest.partitioner",  # its hash of a key
     "ingest.producer",
-    "ingest.runtime.kafka_client",  # what clients of both services share
+    "ingest.runtime.kafka_client",  # what producers of both services share
+    "ingest.runtime.kafka_connections",  # what all clients share
     "ingest.runtime.topic_watch",  # in both services, too
     "tagger.commands",  # the demo's and the set-up's own looks at topics
     "tagger.kafka",
 )
+CLOSES_CONNECTIONS: Final = "ingest.runtime.kafka_connections"
+KAFKA_CLIENTS: Final = ("AIOKafkaAdminClient", "AIOKafkaConsumer", "AIOKafkaProducer")
 ARE_HTTP_CLIENTS: Final = (
     "tagger.livechat.transport",
     "tagger.livechat.authorization.tokens",
-    "tagger.simulator.livechat.server",
+    "tagger.simulator.livechat",
 )
 # What only commands share.
 OF_COMMANDS: Final = ("tagger.commands.keyword_options", "tagger.commands.progress")
@@ -223,11 +226,18 @@ def rule_6(module: Module) -> Violations:
     """Each library of the outside world is known in the few places that are made for it."""
     if not within(module.name, SPEAK_KAFKA):
         yield from importing(module, "aiokafka")
+    if module.name != CLOSES_CONNECTIONS:
+        yield from importing(module, "aiokafka.client.AIOKafkaClient")
+    if CLOSES_CONNECTIONS not in {module.name, *(name for name, _ in module.imports)}:
+        for node in ast.walk(module.tree):
+            match node:
+                case ast.Call(ast.Name(called)) if called in KAFKA_CLIENTS:
+                    yield node.lineno, f"makes an {called} whose connections stay open where it is cancelled"
     if not within(module.name, ARE_HTTP_CLIENTS):
         yield from importing(module, "aiohttp", but=["aiohttp.web", "aiohttp.abc"])
     if module.name != "tagger.core.matching.automaton":
         yield from importing(module, "ahocorasick")
-    if not within(module.name, "tagger.simulator.stage.stage"):
+    if not within(module.name, "tagger.simulator.stage"):
         yield from importing(module, "confluent_kafka")
 
 
@@ -287,19 +297,15 @@ ARROWS: Final[Mapping[str, tuple[str, ...]]] = {
     "ingest.http": (),
     "ingest.runtime": ("ingest.http",),
     "tagger.core.folding": (),
-    "tagger.core.rules.parse": ("tagger.core.folding",),
-    "tagger.core.matching": ("tagger.core.folding", "tagger.core.rules.parse"),
-    "tagger.core.review": ("tagger.core.folding", "tagger.core.rules.parse", "tagger.core.matching"),
-    "tagger.core.threads.index": (),
-    "tagger.core.partition.partition": ("tagger.core.threads.index",),
-    "tagger.core.records.decision": (
-        "tagger.core.rules.parse",
-        "tagger.core.matching",
-        "tagger.core.threads.index",
-    ),
-    "tagger.livechat.calls.requests": (),
-    "tagger.livechat.pacing": ("tagger.livechat.calls.requests",),
-    "tagger.livechat.authorization": ("tagger.livechat.calls.requests", "tagger.livechat.pacing"),
+    "tagger.core.rules": ("tagger.core.folding",),
+    "tagger.core.matching": ("tagger.core.folding", "tagger.core.rules"),
+    "tagger.core.review": ("tagger.core.folding", "tagger.core.rules", "tagger.core.matching"),
+    "tagger.core.threads": (),
+    "tagger.core.partition": ("tagger.core.threads",),
+    "tagger.core.records": ("tagger.core.rules", "tagger.core.matching", "tagger.core.threads"),
+    "tagger.livechat.calls": (),
+    "tagger.livechat.pacing": ("tagger.livechat.calls",),
+    "tagger.livechat.authorization": ("tagger.livechat.calls", "tagger.livechat.pacing"),
     "tagger.livechat": ("tagger.livechat",),
     "tagger.keyword_files": ("tagger.core",),
     "tagger.kafka": ("tagger.core", "tagger.keyword_files"),
@@ -311,9 +317,9 @@ ARROWS: Final[Mapping[str, tuple[str, ...]]] = {
         "tagger.livechat",
         "tagger.service",
     ),
-    "tagger.simulator.livechat.server": (),
-    "tagger.simulator.play": ("tagger.simulator.livechat.server",),
-    "tagger.simulator.stage.stage": ("tagger.simulator.livechat.server", "tagger.simulator.play"),
+    "tagger.simulator.livechat": (),
+    "tagger.simulator.play": ("tagger.simulator.livechat",),
+    "tagger.simulator.stage": ("tagger.simulator.livechat", "tagger.simulator.play"),
 }
 # What every room may have: plain values, options and figures.
 EVERYWHERE: Final = ("ingest.runtime", "ingest.topic", "tagger.settings", "tagger.metrics")
@@ -385,6 +391,8 @@ PLANTED: Final[tuple[tuple[Rule, str, str], ...]] = (
     (rule_6, "tagger/service/worker.py", "import confluent_kafka.admin"),
     (rule_6, "tagger/service/worker.py", "from aiohttp import ClientSession"),
     (rule_6, "ingest/app.py", "import aiohttp"),
+    (rule_6, "tagger/kafka/batches.py", "from aiokafka.client import AIOKafkaClient"),
+    (rule_6, "tagger/kafka/reader.py", "from aiokafka import AIOKafkaConsumer\nAIOKafkaConsumer()"),
     (rule_7, "tagger/service/worker.py", "from tagger.simulator.livechat import server"),
     (rule_7, "tagger/commands/run.py", "import tagger.simulator.stage.broker"),
     (rule_7, "tagger/service/worker.py", "from tagger.commands import run"),
@@ -420,6 +428,12 @@ RIGHT: Final[tuple[tuple[str, str], ...]] = (
         "tagger/core/threads/thread.py",
         "from datetime import date\nfrom . import facts\nfrom ingest.topic import split_key",
     ),
+    (
+        "tagger/kafka/reader.py",
+        "from aiokafka import AIOKafkaConsumer\n"
+        "from ingest.runtime.kafka_connections import end\n"
+        "AIOKafkaConsumer()",
+    ),
     ("tagger/commands/demo.py", "from ingest.app import build\nfrom tagger.simulator.play import visitors"),
     ("tagger/keyword_files/reload.py", "path.open('rb')\ntext.replace('w', 'a')"),
     ("tagger/keyword_files/read.py", "import os\nos.open(path, os.O_RDONLY | os.O_NONBLOCK)"),
@@ -431,7 +445,7 @@ AROUND: Final = {
     f"{package}/{name}.py": ""
     for package, names in {
         "ingest": ["__init__", "app", "delivery", "producer", "topic"],
-        "ingest/runtime": ["__init__", "settings"],
+        "ingest/runtime": ["__init__", "kafka_connections", "settings"],
         "tagger": ["__init__"],
         "tagger/commands": ["__init__", "run"],
         "tagger/core": ["__init__"],

@@ -1,14 +1,12 @@
-"""How our aiokafka producers are made, spared and ended: the one file that knows what aiokafka keeps to itself.
+"""How our aiokafka producers are made and spared.
 
 It promises that a producer goes on with the same producer id for as long as it can (the broker then recognises
-what it has already, so a retry writes nothing twice), that a broker that stopped answering is asked last, and
-that a producer that is ended leaves no task and no connection behind.
+what it has already, so a retry writes nothing twice), and that a broker that stopped answering is asked last.
 """
 
 import asyncio
 import math
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -18,19 +16,17 @@ from aiokafka.errors import (
     InvalidTimestampError,
     InvalidTopicError,
     MessageSizeTooLargeError,
-    ProducerClosed,
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
     UnsupportedForMessageFormatError,
 )
 
-from ingest.runtime.supervision import closed
+from ingest.runtime.kafka_connections import Client
 
 # For one request and for one connection. What a broker writes after that is acknowledged at the next try, so a
 # slow one costs a repetition and no duplicate; a frozen one holds up nothing for longer than this.
 REQUEST_S: Final = 3.0
 METADATA_AGE_S: Final = 15.0  # how soon new partitions are known; in all services alike, or chats are split
-CUT_S: Final = 1.0  # for what was cut off to end
 
 # Answers of Kafka that are about the record itself, so that another try gets the same, and nothing was written.
 FOR_GOOD: Final = (
@@ -62,25 +58,31 @@ def new_producer(options: Mapping[str, Any], client_id: str, **more: Any) -> AIO
     return kafka
 
 
-def _ask_others_first(client: Any) -> None:
+def _ask_others_first(client: Client) -> None:
     """Have a broker that stopped answering forgotten before metadata are asked for; the others name it again.
 
     aiokafka asks brokers in any order, and while it waits for a frozen one to accept a connection it makes none
-    to any other.
+    to any other. Where none is left, all of them are known again: the last one may be the frozen one.
     """
-    go_on = client._on_connection_closed
+    go_on, forgotten = client._on_connection_closed, dict[int, Any]()  # as many as there are brokers
 
     def on_close(connection: Any, reason: CloseReason | None) -> None:
-        if reason in (CloseReason.CONNECTION_TIMEOUT, CloseReason.CONNECTION_BROKEN):
+        if reason in (
+            None,
+            CloseReason.CONNECTION_TIMEOUT,
+            CloseReason.CONNECTION_BROKEN,
+        ):  # None: never came about
             brokers = client.cluster._brokers
             silent = [
                 node
                 for node, broker in brokers.items()
                 if (broker.host, broker.port) == (connection.host, connection.port)
             ]
-            if len(brokers) > len(silent):
-                for node in silent:
-                    del brokers[node]
+            for node in silent:
+                forgotten[node] = brokers.pop(node)
+            if not brokers:
+                brokers.update(forgotten)
+                forgotten.clear()
         go_on(connection, reason)
 
     client._on_connection_closed = on_close
@@ -108,38 +110,6 @@ def _uncount_what_is_refused(kafka: AIOKafkaProducer) -> None:
         return batch
 
     accumulator._append_batch = append_batch
-
-
-async def end(kafka: AIOKafkaProducer, flush_s: float) -> None:
-    """Stop a producer: what it holds gets `flush_s` seconds to be acknowledged, then it is cut off. Never raises."""
-    try:
-        left = await closed(kafka.stop(), flush_s)
-    except asyncio.CancelledError:
-        await _cut(kafka)
-        raise
-    if left is not None:
-        await _cut(kafka)
-
-
-async def _cut(kafka: AIOKafkaProducer) -> None:
-    """End what `stop()` waits for without an end while no broker answers: its flush, and its open requests."""
-    client, sending = kafka.client, kafka._sender.sender_task
-    _abort_connections(client)
-    await closed(client.close(), CUT_S)
-    if client._md_update_fut is not None and not client._md_update_fut.done():
-        client._md_update_fut.set_result(False)  # nobody else will, and requests wait for it
-    kafka._message_accumulator.fail_all(ProducerClosed())
-    if sending is not None and not sending.done():
-        sending.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait([sending], timeout=CUT_S)
-    _abort_connections(client)  # and those that were being made meanwhile
-
-
-def _abort_connections(client: Any) -> None:
-    for connection in client._conns.values():
-        if connection._writer is not None:  # a frozen broker never reads what a clean close would wait for
-            connection._writer.transport.abort()
 
 
 def error_of(done: asyncio.Future[Any]) -> BaseException | None:

@@ -127,21 +127,3 @@ async def unless_told(told: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | 
         return None
     finally:
         telling.cancel()
-
-
-async def to_its_end(work: Coroutine[Any, Any, T], grace_s: float) -> T:
-    """Await something that leaves a mess where it is cancelled: cancelled itself, it gives it `grace_s` to end.
-
-    aiokafka loses a connection that it is making when it is cancelled: nobody closes it any more.
-    """
-    task = asyncio.create_task(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        if not task.done():
-            await asyncio.wait({task}, timeout=grace_s)
-        task.cancel()
-        await asyncio.wait({task}, timeout=CANCEL_S)
-        if task.done() and not task.cancelled():
-            task.exception()  # nobody asks for it any more
-        raise

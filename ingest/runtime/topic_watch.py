@@ -13,13 +13,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
-from ingest.runtime.supervision import closed, to_its_end
+from ingest.runtime.kafka_connections import end
 from ingest.runtime.topic_check import ASKED_FOR, KINDS, Problem, Wanted, problems
 
 LOOK_EVERY_S: Final = 60.0
 LOOK_S_MAX: Final = 15.0  # for one look
 CLOSE_S: Final = 1.0
-GRACE_S: Final = 3.0  # for a look under way when the process stops; it takes milliseconds
 REQUEST_S: Final = 5.0  # a broker that does not answer in this time is one of several
 
 log = structlog.get_logger()
@@ -53,7 +52,7 @@ class TopicWatch:
         """Look once. Where Kafka cannot be asked, all stays as it was."""
         try:
             async with asyncio.timeout(LOOK_S_MAX):
-                there, configs = await to_its_end(self._ask(), GRACE_S)
+                there, configs = await self._ask()
         except (KafkaError, OSError) as error:  # TimeoutError is an OSError
             log.debug("topics_not_seen", error_type=type(error).__name__)  # others tell that Kafka is away
             return
@@ -76,7 +75,7 @@ class TopicWatch:
             ours = [want.topic for want in self._wanted if want.topic in there]
             return there, await self._configs(admin, ours)
         finally:
-            await closed(admin.close(), CLOSE_S)
+            await end(admin, CLOSE_S)
 
     async def _configs(self, admin: AIOKafkaAdminClient, topics: Iterable[str]) -> dict[str, dict[str, str]]:
         """What is set for each topic; those whose settings we may not see are left out."""

@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from ingest.runtime.kafka_connections import end
 from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
 from tagger.keyword_files.reload import Keywords, Unloadable
 from tagger.simulator.play.showing import line
@@ -40,6 +41,7 @@ PAUSE_S: Final = 0.3  # between two events of a chat: quicker than life, slow en
 DECIDED_DEADLINE_S: Final = 30.0  # for the decisions of the last chats
 LAG_DEADLINE_S: Final = 10.0  # the tagger commits every second
 ADMIN_DEADLINE_S: Final = 10.0  # for one answer of the broker
+CLOSE_S: Final = 5.0  # for a client of ours to end
 POLL_MS: Final = 200
 INTERRUPTED: Final = 130  # the shell's exit code for Ctrl-C
 LISTED_MAX: Final = 20  # of the missing or wrong tags
@@ -215,11 +217,11 @@ async def _decisions_of(stage: Stage) -> AsyncIterator[AIOKafkaConsumer]:
         auto_offset_reset="earliest",
         enable_auto_commit=False,
     )
-    await consumer.start()
     try:
+        await consumer.start()
         yield consumer
     finally:
-        await consumer.stop()
+        await end(consumer, CLOSE_S)
 
 
 async def _lag_when_settled(stage: Stage, reader: AIOKafkaConsumer) -> int | None:
@@ -263,14 +265,14 @@ async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
     """Raises KafkaError where no broker answers there in time."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
-        async with asyncio.timeout(ADMIN_DEADLINE_S):
-            await admin.start()
-    except TimeoutError:
-        raise KafkaConnectionError(f"no Kafka answers at {bootstrap}") from None
-    try:
+        try:
+            async with asyncio.timeout(ADMIN_DEADLINE_S):
+                await admin.start()
+        except TimeoutError:
+            raise KafkaConnectionError(f"no Kafka answers at {bootstrap}") from None
         yield admin
     finally:
-        await admin.close()
+        await end(admin, CLOSE_S)
 
 
 def _print_addresses(stage: Stage, console: Console) -> None:

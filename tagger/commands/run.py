@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 
 from ingest.runtime import advice, topic_check
 from ingest.runtime.admin import AdminServer, Health
+from ingest.runtime.kafka_connections import end
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.process import cannot_listen, has_terminal, run, stop
 from ingest.runtime.settings import KafkaSettings, LogSettings, load
@@ -271,7 +272,7 @@ async def missing_topics(kafka: KafkaSettings) -> list[str]:
         except (KafkaError, TimeoutError, OSError) as error:
             log.warning("kafka_away", error_type=type(error).__name__)
         finally:
-            await closed(admin.close(), CLOSE_S)
+            await end(admin, CLOSE_S)
         await asyncio.sleep(START_RETRY_S)
 
 

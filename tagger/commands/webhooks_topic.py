@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from pydantic import Field, SecretStr
 
 from ingest.runtime import advice
+from ingest.runtime.kafka_connections import end
 from ingest.runtime.process import stop
 from ingest.runtime.settings import KafkaConnection, load
 from ingest.topic import Unreadable, decode
@@ -26,6 +27,7 @@ from tagger.livechat.sample_webhooks import samples
 
 KAFKA_TIMEOUT_S: Final = 15.0  # for the first answer of a broker
 ARRIVAL_TIMEOUT_S: Final = 15.0  # of a stored webhook on the topic; from the spool it may take longer
+CLOSE_S: Final = 5.0  # for the consumer to end
 POLL_MS: Final = 500
 
 
@@ -128,7 +130,7 @@ async def _at_end(kafka: KafkaConnection) -> AsyncIterator[AIOKafkaConsumer]:
                 await consumer.position(partition)  # asks for it: from here on nothing is missed
         yield consumer
     finally:
-        await consumer.stop()
+        await end(consumer, CLOSE_S)
 
 
 async def _arrivals(consumer: AIOKafkaConsumer, suffix: bytes, expected: int) -> int:

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from aiokafka import TopicPartition
-from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import CorruptRecordException, LeaderNotAvailableError, UnknownError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.memory_records import MemoryRecords
 
-from ingest.runtime.supervision import closed
+from ingest.runtime.kafka_connections import Client, end
 
 ANSWER_S: Final = 10.0  # for a broker's answer
 CLOSE_S: Final = 2.0
@@ -52,7 +51,7 @@ async def reading(options: Mapping[str, Any], topic: str) -> AsyncIterator[Batch
 
     Both raise KafkaError, OSError or TimeoutError where Kafka does not answer, or the log begins later.
     """
-    client = AIOKafkaClient(**options, request_timeout_ms=int(ANSWER_S * 1000))
+    client = Client(**options, request_timeout_ms=int(ANSWER_S * 1000))
 
     async def batch_at(tp: TopicPartition, offset: int) -> Batch | None:
         async with asyncio.timeout(ANSWER_S):
@@ -76,7 +75,7 @@ async def reading(options: Mapping[str, Any], topic: str) -> AsyncIterator[Batch
             await client.set_topics([topic])
         yield batch_at
     finally:
-        await closed(client.close(), CLOSE_S)
+        await end(client, CLOSE_S)
 
 
 def _judged(data: bytes, offset: int) -> Batch | None:

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.client import AIOKafkaClient, ConnectionGroup
+from aiokafka.client import ConnectionGroup
 from aiokafka.conn import CloseReason
 from aiokafka.errors import RequestTimedOutError
 from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
+
+from ingest.runtime import kafka_connections
 
 ANSWER_S: Final = 10.0  # a fetch waits for 0.1 s on the broker; the rest is for a slow network
 CONNECT_S: Final = 5.0  # TLS and SASL take some round trips
@@ -25,7 +27,7 @@ METADATA_AGE_MS: Final = 15_000
 FETCH_BYTES_MAX: Final = 8 << 20
 
 
-class Client(AIOKafkaClient):  # type: ignore[misc]  # aiokafka ships no types
+class Client(kafka_connections.Client):
     """Knows which requests may take long."""
 
     async def _get_conn(

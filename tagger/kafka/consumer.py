@@ -21,13 +21,17 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import IllegalStateError
 from aiokafka.partitioner import murmur2
 
-from ingest.runtime.supervision import Tasks, closed, unless_told
+from ingest.runtime.kafka_connections import end
+from ingest.runtime.supervision import Tasks, unless_told
 from ingest.topic import record_key
 from tagger import metrics
 from tagger.core.limits import Limits
 from tagger.core.partition.partition import Partition
 from tagger.core.partition.protocol import FindTime, Seek, Work
-from tagger.kafka.assigned import Assigned, now_ms
+from tagger.kafka.assigned import (
+    Assigned,  # others take both from here
+    now_ms,
+)
 from tagger.kafka.brokers import ANSWER_S, consumer_of
 from tagger.kafka.commits import Commits, LogEnds
 from tagger.kafka.group import Membership, Unheld
@@ -132,9 +136,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
     async def close(self) -> None:
         """Leave the group. Closing twice is harmless."""
         await self.tasks.stop()
-        for close in (self._kafka.stop, self._admin.close):
-            if error := await closed(close(), STOP_CLOSE_S):
-                log.info("kafka_not_closed", error_type=type(error).__name__)
+        ends = (end(self._kafka, STOP_CLOSE_S), end(self._admin, STOP_CLOSE_S))
+        for error in filter(None, await asyncio.gather(*ends)):
+            log.info("kafka_not_closed", error_type=type(error).__name__)
 
     def is_home(self, partition: int, organization: str, chat_id: str) -> bool:
         """Whether the chat's records lie in this partition, as many as the topic has now."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 import structlog
 from aiokafka import AIOKafkaProducer
 
-from ingest.runtime.supervision import closed
+from ingest.runtime.kafka_connections import end
 from tagger import metrics
 from tagger.core.records.keyword_set import IN_FORCE_AT, STORED_BYTES_MAX, pack, unpack
 from tagger.kafka.reader import NO_KAFKA, TopicMissingError, read_last
@@ -112,4 +112,4 @@ async def _store(options: Mapping[str, Any], topic: str, config: str, value: byt
             headers = [(IN_FORCE_AT, str(at_ms).encode())]
             await producer.send_and_wait(topic, value, key=config.encode(), partition=0, headers=headers)
     finally:
-        await closed(producer.stop(), CLOSE_S)
+        await end(producer, CLOSE_S)

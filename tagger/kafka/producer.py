@@ -25,7 +25,8 @@ from aiokafka.errors import (
 )
 from aiokafka.partitioner import DefaultPartitioner
 
-from ingest.runtime.kafka_client import FOR_GOOD, FORBIDDEN, end, new_producer
+from ingest.runtime.kafka_client import FOR_GOOD, FORBIDDEN, new_producer
+from ingest.runtime.kafka_connections import end
 from tagger import metrics
 
 # For an acknowledgement, before the producer is given up and the record sent by a new one (readers de-duplicate).
@@ -73,7 +74,7 @@ class Producer:
         self._options, self._patience_s = client_options, patience_s
         self._kafka: AIOKafkaProducer | None = None
         self._making = asyncio.Lock()
-        self._retiring: set[asyncio.Task[None]] = set()
+        self._retiring: set[asyncio.Task[Any]] = set()
         self._ack_s = PATIENCE_S
         self._told_at = -math.inf
         # Since when each record waits; bounded by the work under way.
@@ -105,11 +106,13 @@ class Producer:
         kafka, self._kafka = self._kafka, None
         if kafka is not None:
             self._retire(kafka)
-        if self._retiring:
-            _, pending = await asyncio.wait(self._retiring, timeout=STOP_DEADLINE_S)
-            for task in pending:
-                task.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
+        if retiring := list(self._retiring):
+            try:
+                await asyncio.wait(retiring, timeout=STOP_DEADLINE_S)
+            finally:
+                for task in retiring:
+                    task.cancel()
+            await asyncio.wait(retiring)
 
     async def _send(self, topic: str, key: bytes, payload: bytes, began: float) -> NotTaken | None:
         if len(key) + len(payload) > RECORD_BYTES_MAX:

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CorruptRecordException, KafkaError
 
-from ingest.runtime.supervision import closed
+from ingest.runtime.kafka_connections import end
 
 ANSWER_S: Final = 15.0  # for each answer of a broker
 CLOSE_S: Final = 5.0  # for each client to close
@@ -118,8 +118,7 @@ async def _connected(
             await consumer.start()
         yield consumer, [TopicPartition(topic, one["partition"]) for one in described["partitions"]], admin
     finally:
-        for close in (consumer.stop, admin.close):
-            await closed(close(), CLOSE_S)
+        await asyncio.gather(end(consumer, CLOSE_S), end(admin, CLOSE_S))
 
 
 async def _first_since(

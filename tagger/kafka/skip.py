@@ -15,8 +15,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata
 
+from ingest.runtime.kafka_connections import end
 from ingest.runtime.settings import KafkaSettings
-from ingest.runtime.supervision import closed
 from ingest.topic import record_key
 from tagger.core.conversation import ThreadKey
 from tagger.core.limits import CLOCK_JUMP_MS, Limits
@@ -152,8 +152,7 @@ async def skipping(kafka: KafkaSettings, group: str) -> AsyncIterator[Skipping]:
         async with reading(options, kafka.kafka_webhooks_topic) as batch_at:
             yield Skipping(kafka, group, member, admin, batch_at)
     finally:
-        for close in (member.stop, admin.close):
-            await closed(close(), CLOSE_S)
+        await asyncio.gather(end(member, CLOSE_S), end(admin, CLOSE_S))
 
 
 def _refusal(batch: Batch, offset: int, committed: int) -> str | None:

@@ -21,11 +21,6 @@ from tests.integration.tagger.scene import Scene, ended, said, started
 from tests.kafka.broker import Broker
 from tests.kafka.kafka import Kafka
 
-# A broker that is killed leaves connections that aiokafka does not close.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
-
 
 def whole_thread(number: int) -> list[dict[str, Any]]:
     return [started(f"T{number}", "hello"), said(f"T{number}", 2, "refund"), ended(f"T{number}")]

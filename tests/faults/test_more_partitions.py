@@ -1,31 +1,61 @@
 """The webhooks topic gets more partitions: producers learn of them, and the procedure of deploy/kafka.md loses no tag."""
 
 import asyncio
+from itertools import islice
 from pathlib import Path
+from typing import Final
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from ingest.metrics import Metrics
+from ingest.partitioner import partition_of
 from ingest.runtime import kafka_client
 from ingest.store import Store
-from ingest.topic import Record
+from ingest.topic import Record, record_key
 from tagger.kafka.producer import Producer
+from tagger.simulator.livechat.account import Chat
 from tagger.simulator.play.visitors import visits
 from tagger.simulator.stage.stage import PARTITIONS
-from tests.deadline import DEADLINE_S
+from tests.deadline import DEADLINE_S, until
 from tests.faults.test_tagger_faults import a_stage
 from tests.integration.test_repair import tagger
 from tests.kafka.kafka import Kafka
 
-MORE: int = 2 * PARTITIONS
-WAIT_S = 60.0
+MORE: Final = 2 * PARTITIONS
+NEW: Final = frozenset(range(PARTITIONS, MORE))
+WAIT_S: Final = 60.0
 
 
 async def records_by_partition(bootstrap: str, topic: str) -> dict[int, int]:
     async with AIOKafkaConsumer(bootstrap_servers=bootstrap) as consumer:
         places = [TopicPartition(topic, number) for number in range(MORE)]
         return {place.partition: end for place, end in (await consumer.end_offsets(places)).items()}
+
+
+async def keys_by_partition(bootstrap: str, topic: str) -> dict[int, set[bytes]]:
+    places = [TopicPartition(topic, number) for number in range(MORE)]
+    found: dict[int, set[bytes]] = {number: set() for number in range(MORE)}
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False) as consumer:
+        consumer.assign(places)
+        ends = await consumer.end_offsets(places)
+        for place in places:
+            consumer.seek(place, 0)
+        while any([await consumer.position(place) < ends[place] for place in places]):
+            for place, records in (await consumer.getmany(timeout_ms=500)).items():
+                found[place.partition].update(record.key for record in records)
+    return found
+
+
+async def there_are_more(kafka: Kafka, topic: str) -> None:
+    """Raise the number of partitions; return when each has a leader, so that whoever connects now knows of it."""
+    await asyncio.to_thread(kafka.add_partitions, topic, MORE)
+    await until(lambda: -1 not in (led := kafka.leaders(topic)).values() and len(led) == MORE)
+
+
+def key_of(chat: Chat) -> bytes:
+    by = chat.organization
+    return record_key(str(by.license_id) if by.version == "3.3" else by.id, chat.id)
 
 
 async def test_both_producers_use_new_partitions_without_a_restart(
@@ -44,7 +74,7 @@ async def test_both_producers_use_new_partitions_without_a_restart(
                 await store.keep(Record(b"%d" % number, b"{}", ()))
                 await producer.send(f"{unique}.tagger", b"%d" % number, {})
             for name in (f"{unique}.ingest", f"{unique}.tagger"):
-                await asyncio.to_thread(kafka_real.add_partitions, name, MORE)
+                await there_are_more(kafka_real, name)
                 while not all((await records_by_partition(kafka_real.bootstrap, name)).values()):
                     number += 1
                     await store.keep(Record(b"%d" % number, b"{}", ()))
@@ -66,15 +96,25 @@ async def test_the_procedure_that_adds_partitions_while_chats_are_open_loses_no_
         while len(stage.player.played) < 30:  # some are over, others open
             await asyncio.sleep(0.05)
         assert await stage.ingest.stop() == 0
-        await asyncio.to_thread(kafka_real.add_partitions, stage.names.webhooks, MORE)
+        await there_are_more(kafka_real, stage.names.webhooks)
         await stage.ingest.start()
         assert await stage.tagger.stop() == 0
         await stage.tagger.start()
         await playing
+        stage.player.pause_s = 0.0
+        begun, homes, more = len(stage.player.played), dict[bytes, int](), visits(4)
+        while (
+            not set(homes.values()) >= NEW
+        ):  # where a chat lies, its id says, and that is made up when it begins
+            await stage.play(islice(more, 10))
+            played = list(stage.player.played.values())[begun:]
+            homes = {(key := key_of(one.thread.chat)): partition_of(key, MORE) for one in played}
         ran = await tagger(stage, "reconcile", "--since", "1h")
         assert ran.code == 0, ran.errors
         # A webhook that LiveChat sends again can come after its chat's end, too late to keep a tag off: so only what
         # is missing counts.
         result = await stage.settled(DEADLINE_S)
         assert (result.missing, result.expected > 0) == ((), True)
-        assert all((await records_by_partition(kafka_real.bootstrap, stage.names.webhooks)).values())
+        found = await keys_by_partition(kafka_real.bootstrap, stage.names.webhooks)
+        for key, home in homes.items():
+            assert {number for number, keys in found.items() if key in keys} == {home}

@@ -21,11 +21,7 @@ from tests.kafka.broker import Broker
 from tests.kafka.cluster import Cluster
 from tests.kafka.kafka import Kafka
 
-# Brokers that are killed or frozen leave connections that aiokafka does not close.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.timeout(400),
-]
+pytestmark = pytest.mark.timeout(400)
 
 PARTITIONS: Final = 6
 WAIT_S: Final = 120.0

@@ -9,11 +9,6 @@ from tests.integration.tagger.scene import Scene, ended, started
 
 clusters = pytest.importorskip("tests.kafka.cluster")
 
-# What is given up on is closed by the garbage collector.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
-
 
 @pytest.mark.timeout(240)
 async def test_what_a_frozen_broker_led_is_read_from_the_next_leader(kafka_cluster: Any, unique: str) -> None:

@@ -20,9 +20,6 @@ from tests.deadline import DEADLINE_S, until
 from tests.integration.ingest.conftest import Services
 from tests.integration.ingest.sender import Sender, assert_nothing_lost, event, records
 
-# aiokafka leaves a connection that it was making when its client is closed to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 PRODUCE, INIT_PRODUCER_ID = 0, 22  # https://kafka.apache.org/protocol: API keys
 OUT_OF_ORDER_SEQUENCE, MESSAGE_TOO_LARGE, NOT_ENOUGH_REPLICAS, UNKNOWN_SERVER_ERROR = 45, 10, 19, -1
 

@@ -7,11 +7,11 @@ import struct
 from collections.abc import Mapping
 from typing import Any, Final
 
-from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
+from ingest.runtime.kafka_connections import Client
 from ingest.topic import encode
 from tests.kafka.kafka import AnyKafka
 
@@ -61,7 +61,7 @@ def chat_id_of(webhook: Mapping[str, Any]) -> str:
 
 async def put(kafka: AnyKafka, topic: str, partition: int, *batches: bytes) -> None:
     """Append batches to a partition as they are."""
-    client = AIOKafkaClient(bootstrap_servers=kafka.bootstrap)
+    client = Client(bootstrap_servers=kafka.bootstrap)
     await client.bootstrap()
     try:
         await client.set_topics([topic])

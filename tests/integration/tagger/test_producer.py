@@ -1,7 +1,6 @@
 """The tagger's producer: one client at a time, whatever Kafka answers, and nothing that Kafka refuses blocks it."""
 
 import asyncio
-import gc
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Final, TypeVar
@@ -13,9 +12,6 @@ from tagger import metrics
 from tagger.kafka import producer as producers
 from tagger.kafka.producer import NotTaken, Producer
 from tagger.simulator.stage.broker import EmbeddedBroker
-
-# aiokafka leaves a connection that it was making when its client is closed to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 PRODUCE: Final = 0  # https://kafka.apache.org/protocol: API keys
 MESSAGE_TOO_LARGE, NOT_ENOUGH_REPLICAS, INVALID_TIMESTAMP, OUT_OF_ORDER_SEQUENCE = 10, 19, 32, 45
@@ -47,7 +43,6 @@ async def make(broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> Async
     for producer in made:
         await producer.stop()
     assert clients() == 0
-    gc.collect()  # what was left open is this test's doing, not that of a later one
 
 
 def clients() -> int:

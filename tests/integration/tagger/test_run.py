@@ -228,6 +228,7 @@ async def test_a_terminal_that_closes_ends_it_like_sigterm(run: Run) -> None:
     ours, theirs = os.openpty()
 
     def take_terminal() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests that `nohup` runs have it ignored
         os.setsid()
         fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
 

@@ -119,7 +119,6 @@ async def test_without_a_yes_nothing_is_done(scene: Scene) -> None:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_byte_that_a_disk_turned_costs_one_batch_of_a_real_log(
     kafka_own: Broker, unique: str
 ) -> None:

@@ -6,7 +6,8 @@ import pytest
 from aiokafka.conn import CloseReason
 from aiokafka.structs import BrokerMetadata
 
-from ingest.runtime.kafka_client import end, new_producer
+from ingest.runtime.kafka_client import new_producer
+from ingest.runtime.kafka_connections import end
 
 BROKERS = {number: BrokerMetadata(number, "127.0.0.1", 9_000 + number, None) for number in (1, 2, 3)}
 
@@ -16,6 +17,7 @@ BROKERS = {number: BrokerMetadata(number, "127.0.0.1", 9_000 + number, None) for
     [
         ({1, 2, 3}, 2, CloseReason.CONNECTION_TIMEOUT, {1, 3}),
         ({1, 2, 3}, 2, CloseReason.CONNECTION_BROKEN, {1, 3}),
+        ({1, 2, 3}, 2, None, {1, 3}),
         ({1, 2, 3}, 2, CloseReason.IDLE_DROP, {1, 2, 3}),
         ({1, 2, 3}, 2, CloseReason.SHUTDOWN, {1, 2, 3}),
         ({1, 3}, 2, CloseReason.CONNECTION_TIMEOUT, {1, 3}),
@@ -23,11 +25,21 @@ BROKERS = {number: BrokerMetadata(number, "127.0.0.1", 9_000 + number, None) for
     ],
 )
 async def test_after_a_connection_ended_the_other_brokers_are_asked(
-    known: set[int], closed: int, reason: CloseReason, asked: set[int]
+    known: set[int], closed: int, reason: CloseReason | None, asked: set[int]
 ) -> None:
     kafka = new_producer({"bootstrap_servers": "127.0.0.1:1"}, "test")
     kafka.client.cluster._brokers = {number: BROKERS[number] for number in known}
     gone = BROKERS[closed]
     kafka.client._on_connection_closed(SimpleNamespace(host=gone.host, port=gone.port), reason)
     assert {broker.nodeId for broker in kafka.client.cluster.brokers()} == asked
+    await end(kafka, 1)
+
+
+async def test_where_all_stopped_answering_all_are_asked_again() -> None:
+    kafka = new_producer({"bootstrap_servers": "127.0.0.1:1"}, "test")
+    kafka.client.cluster._brokers = dict(BROKERS)
+    for gone, left in ((2, {1, 3}), (3, {1}), (1, {1, 2, 3}), (1, {2, 3})):
+        at = SimpleNamespace(host=BROKERS[gone].host, port=BROKERS[gone].port)
+        kafka.client._on_connection_closed(at, CloseReason.CONNECTION_TIMEOUT)
+        assert {broker.nodeId for broker in kafka.client.cluster.brokers()} == left
     await end(kafka, 1)

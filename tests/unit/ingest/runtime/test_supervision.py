@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from ingest.runtime import supervision
-from ingest.runtime.supervision import Tasks, closed, to_its_end, unless_told
+from ingest.runtime.supervision import Tasks, closed, unless_told
 
 
 @pytest.fixture(autouse=True)
@@ -111,36 +111,3 @@ async def test_what_is_waited_for_ends_when_somebody_tells() -> None:
     asyncio.get_running_loop().call_soon(told.set)
     assert await unless_told(told, asyncio.sleep(10**6, "late")) is None
     assert await unless_told(asyncio.Event(), asyncio.sleep(0, "in time")) == "in time"
-
-
-async def test_what_must_not_be_cut_off_is_given_time_where_its_caller_is_cancelled() -> None:
-    ended = asyncio.Event()
-
-    async def work() -> None:
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        ended.set()
-
-    caller = asyncio.ensure_future(to_its_end(work(), 60))
-    await asyncio.sleep(0)
-    caller.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await caller
-    assert ended.is_set()
-
-
-async def test_it_is_cut_off_where_that_takes_too_long() -> None:
-    caller = asyncio.ensure_future(to_its_end(asyncio.Event().wait(), 0.01))
-    await asyncio.sleep(0)
-    caller.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await caller
-
-
-async def test_what_comes_of_it_reaches_the_caller() -> None:
-    async def works() -> int:
-        return 7
-
-    assert await to_its_end(works(), 60) == 7
-    with pytest.raises(RuntimeError):
-        await to_its_end(raises(), 60)
