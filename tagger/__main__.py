@@ -13,9 +13,9 @@ import click
 
 SUMMARIES: Final = {
     "run": "Read webhooks from Kafka and tag the chats that ended.",
-    "check": "Look for mistakes in keyword files.",
-    "test": "Run the tests that stand beside the rules.",
-    "explain": "Show why a text or a chat gets its tags, or does not.",
+    "check": "Find errors in keyword files.",
+    "test": "Run the tests that are written with the rules.",
+    "explain": "Show why a text or a chat gets its tags, or does not get them.",
     "schema": "Print the JSON Schema of keyword files, for editors.",
     "login": "Store credentials for LiveChat.",
     "webhooks": "Register webhooks with LiveChat, and see whether they arrive.",

@@ -103,7 +103,11 @@ ARE_HTTP_CLIENTS: Final = (
     "tagger.simulator.livechat",
 )
 # What only commands share.
-OF_COMMANDS: Final = ("tagger.commands.keyword_options", "tagger.commands.progress")
+OF_COMMANDS: Final = (
+    "tagger.commands.keyword_options",
+    "tagger.commands.progress",
+    "tagger.commands.transcript",
+)
 READ_ENVIRONMENT: Final = (
     "ingest.runtime.settings",
     "tagger.simulator.stage.service",  # hands it on to the services that it starts, without our settings in it

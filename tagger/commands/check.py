@@ -1,4 +1,4 @@
-"""`tagger check`: all mistakes in keyword files, then what is allowed and looks doubtful."""
+"""`tagger check`: all errors in keyword files, then what is allowed and looks wrong."""
 
 import json
 from collections.abc import Sequence
@@ -31,20 +31,20 @@ from tagger.core.rules.problems import PROBLEMS_MAX, Problem
     show_default=True,
     help="github: annotations of a pull request.",
 )
-@click.option("--online", is_flag=True, help="Ask LiveChat, too, whether it has the rules' tags.")
+@click.option("--online", is_flag=True, help="Also ask LiveChat whether it has the rules' tags.")
 @click.option("--create", is_flag=True, help="With --online: create the tags that are missing.")
 def command(path: Path, placeholder: str, form: str, online: bool, create: bool) -> None:
-    """Look for mistakes in keyword files.
+    """Find errors in keyword files.
 
     PATH is the folder, or one file; without it TAGGER_CONFIG, or else `config`. Each line of the report says
-    where, what is wrong, and what to do. Warnings tell of what is allowed and probably not meant; they are
-    looked for when no mistakes are left.
+    where, what is wrong, and what to do. Warnings are about what is allowed but probably not intended; they
+    appear once there are no errors left.
 
-    --online needs credentials as `tagger run` does. It tells tags that LiveChat does not have, or has in
-    another spelling, and those whose groups the thread of a chat may not share.
+    --online needs the same credentials as `tagger run`. It reports tags that LiveChat does not have, or spells
+    differently, and tags whose groups may not include the group of a chat.
 
     \b
-    Exit code: 0 no mistakes, warnings or not; 1 mistakes; 2 nothing could be read.
+    Exit code: 0 no errors, with or without warnings; 1 errors; 2 nothing could be read.
     \b
     Examples:
       tagger check
@@ -85,13 +85,13 @@ def _errors(found: Sequence[Problem]) -> int:
 def _summary(found: Sequence[Problem], rules: RuleSet | None, files: int) -> str:
     errors = _errors(found)
     if rules is None or errors:
-        more = " or more" if len(found) == PROBLEMS_MAX else ""
-        return click.style(f"{counted(errors, 'mistake')}{more}.", fg="red")
+        least = "At least " if len(found) == PROBLEMS_MAX else ""
+        return click.style(f"{least}{counted(errors, 'error')} found.", fg="red")
     keywords = sum(1 for rule in rules.rules for _ in keywords_of(rule))
     tests = sum(len(rule.tests) for rule in rules.rules)
     size = f"{counted(len(rules.rules), 'rule')}, {counted(keywords, 'keyword')}, {counted(tests, 'test')}"
     where = f"in {counted(files, 'file')}. Config {rules.hash}."
-    text = f"No mistakes, {counted(len(found), 'warning')}: {size} {where}"
+    text = f"No errors, {counted(len(found), 'warning')}: {size} {where}"
     return click.style(text, fg="yellow" if found else "green")
 
 

@@ -32,10 +32,10 @@ from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
 from tagger.keyword_files.reload import Keywords, Unloadable
 from tagger.simulator.play.showing import line
 from tagger.simulator.play.summary import Summary, seconds_to_tag
-from tagger.simulator.play.visitors import visits
+from tagger.simulator.play.visitors import RULES, visits
 from tagger.simulator.stage.broker import BrokerUnavailableError
 from tagger.simulator.stage.service import ServiceError
-from tagger.simulator.stage.stage import PARTITIONS, RULES, Names, Stage
+from tagger.simulator.stage.stage import PARTITIONS, Names, Stage
 
 PAUSE_S: Final = 0.3  # between two events of a chat: quicker than life, slow enough to be concurrent
 DECIDED_DEADLINE_S: Final = 30.0  # for the decisions of the last chats
@@ -134,7 +134,7 @@ async def _demo(wish: Wish, console: Console) -> int:
         async with _topics(wish.kafka, names), stage, _decisions_of(stage) as decisions:
             if wish.config:
                 for organization in stage.organizations:  # their tags need not be among the demo's
-                    organization.unconfirmed.unknown_tag = None
+                    organization.unknown_tag = None
             code = await _play(stage, wish, console, decisions)
             if wish.keep_running:
                 _print_addresses(stage, console)

@@ -1,4 +1,4 @@
-"""`tagger explain`: why a text or a chat gets its tags, or does not."""
+"""`tagger explain`: why a text or a chat gets its tags, or does not get them."""
 
 import time
 from collections.abc import Iterator
@@ -9,34 +9,27 @@ import click
 import orjson
 
 from tagger.commands.keyword_options import config_option, load, placeholder_option, stop
+from tagger.commands.transcript import printable, transcript
 from tagger.core.conversation import Author, Conversation, Said, ThreadKey
-from tagger.core.matching.decide import Judge
-from tagger.core.matching.explain import Kind, Line, as_json, as_lines
+from tagger.core.matching.decide import Decision, Judge
+from tagger.core.matching.explain import as_json, counted, not_counted, passages
 from tagger.core.threads.fact_reader import chat_of
 from tagger.core.threads.facts import ChatStarted, Restricted
 from tagger.core.threads.thread import conversation_of
 
-# A chat of LiveChat's longest thread, as JSON; a longer line is no chat.
+# A chat of LiveChat's longest thread, as JSON; a longer line is not a chat.
 CHAT_BYTES_MAX: Final = 64 << 20
-
-_STYLES: Final[dict[Kind, dict[str, Any]]] = {
-    "title": {"bold": True},
-    "said": {},
-    "hit": {"fg": "green"},
-    "rejected": {"fg": "yellow"},
-    "note": {"dim": True},
-}
 
 
 @click.command("explain")
 @click.argument("text", nargs=-1)
 @click.option(
-    "--file", "chats", type=click.File("rb"), help="Chats as get_chat returns them, one JSON object a line."
+    "--file", "chats", type=click.File("rb"), help="Chats as get_chat returns them, one JSON object per line."
 )
+@click.option("--chat", "chat_id", metavar="ID", help="The newest thread of this chat, from LiveChat's API.")
 @click.option(
-    "--chat", "chat_id", metavar="ID", help="The newest thread of this chat, asked from LiveChat's API."
+    "--organization", metavar="ID", help="With --chat: whose credentials to use, if there are several."
 )
-@click.option("--organization", metavar="ID", help="With --chat: whose credentials, where there are several.")
 @click.option(
     "--by",
     "author",
@@ -58,13 +51,13 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     placeholder: str,
     form: str,
 ) -> None:
-    """Show why TEXT, or a chat, gets its tags, or does not.
+    """Show why TEXT, or a chat, gets its tags, or does not get them.
 
-    Under each message stand the keywords that were found in it; then what nearly counted, with the reason
-    why it did not. A rule that expires is judged by the beginning of a chat, and for TEXT by today.
+    Below each message are the keywords found in it, then the near misses, with the reason why they do not count.
+    Whether a rule has expired depends on when the chat began; for TEXT, on today.
 
     \b
-    Exit code: 0 explained; 1 the keyword files have mistakes; 2 a chat could not be read.
+    Exit code: 0 explained; 1 the keyword files have errors; 2 a chat could not be read.
     \b
     Examples:
       tagger explain "I want a refund"
@@ -87,13 +80,25 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
             continue
         if number:
             click.echo()
-        for line in as_lines(conversation, decision):
-            click.echo(_styled(line))
+        _print(conversation, decision)
     raise SystemExit(2 if unread else 0)
 
 
-def _styled(line: Line) -> str:
-    return click.style(line.text, **_STYLES[line.kind])
+def _print(conversation: Conversation, decision: Decision) -> None:
+    said, (_, chat_id, thread_id) = conversation.said, conversation.thread
+    whose = f"Chat {chat_id}, thread {thread_id}: " if chat_id else ""
+    tags = ", ".join(decision.tags) or "none"
+    click.secho(printable(f"{whose}tags: {tags}   (config {decision.config})"), bold=True)
+    for text, colour in transcript(passages(said, counted(decision))):
+        click.secho(text, fg=colour)
+    if not decision.because and not decision.rejected:
+        click.secho("No rule matched.", dim=True)
+    if not conversation.complete:
+        click.secho("Part of the chat is missing, so rules with `none` were skipped.", dim=True)
+    if decision.rejected:
+        click.secho("\nNear misses:", dim=True)
+        for text, colour in transcript(passages(said, not_counted(decision)), only_marked=True):
+            click.secho(text, fg=colour)
 
 
 _Asked = Iterator[
@@ -114,14 +119,14 @@ def _asked(
 
 
 def _of_file(chats: Any) -> _Asked:
-    """The chats of a file, one a line; also of a file that is one chat, indented."""
+    """The chats of a file, one per line; or of a file that is a single indented chat."""
     name = getattr(chats, "name", "input")
     content = chats.read(CHAT_BYTES_MAX + 1)
     if len(content) > CHAT_BYTES_MAX:
-        stop(f"{name}: more than {CHAT_BYTES_MAX >> 20} MiB. Split it by lines.", 2)
+        stop(f"{name}: larger than {CHAT_BYTES_MAX >> 20} MiB. Split it.", 2)
     lines = [(number, line) for number, line in enumerate(content.splitlines(), 1) if line.strip()]
     if not lines:
-        stop(f"{name}: there is no chat in it.", 2)
+        stop(f"{name}: contains no chats.", 2)
     if _read(lines[0][1]) is None:
         whole = _read(content)
         if whole is None:
@@ -147,12 +152,12 @@ def _of_chat(chat: Any, where: str) -> tuple[Conversation | str, int]:
     if isinstance(started, ChatStarted):
         return conversation_of(started), started.created_at_ms or _now_ms()
     if isinstance(started, Restricted):
-        return f"{where}: LiveChat keeps its messages back, because of the plan.", 0
+        return f"{where}: LiveChat withholds its messages because of the plan.", 0
     return f"{where}: not a chat as get_chat returns it ({started.reason}).", 0
 
 
 def _from_api(chat_id: str, organization: str | None) -> Any:
-    """The chat with its newest thread, as get_chat returns it; exits 2 where LiveChat does not give it."""
+    """The chat with its newest thread, as get_chat returns it; exits 2 if LiveChat does not return it."""
     # Here, because an explanation that needs no API should not wait for its client to be imported.
     import asyncio
     from random import SystemRandom

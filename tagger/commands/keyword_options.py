@@ -1,7 +1,6 @@
-"""What the offline commands share: how keyword files are named, loaded, and their mistakes shown.
+"""What the offline commands share: how keyword files are named, loaded, and their errors shown.
 
-What is wrong is printed with its cure, and ends the command: 2 where nothing could be read, 1 where there
-are mistakes.
+Errors are printed with what to do, and end the command: with 2 if nothing could be read, with 1 otherwise.
 """
 
 import gc
@@ -23,7 +22,7 @@ def _regular_expression(_ctx: click.Context, _param: click.Parameter, value: str
     try:
         re.compile(value)
     except re.error as error:
-        raise click.BadParameter(f"{value} is no regular expression ({error})") from None
+        raise click.BadParameter(f"{value} is not a valid regular expression ({error})") from None
     return value
 
 
@@ -63,7 +62,7 @@ def read(path: Path) -> dict[str, bytes]:
 
 
 def load(path: Path) -> RuleSet:
-    """The rules; exits 1 and prints all problems where they cannot be read."""
+    """The rules; prints all errors and exits 1 if there are any."""
     files = read(path)
     with uncollected():
         rules = parse(files)
@@ -71,12 +70,12 @@ def load(path: Path) -> RuleSet:
         return rules
     for problem in rules:
         click.echo(line_of(problem), err=True)
-    stop(f"{counted(len(rules), 'mistake')} in the keyword files. Mend them first.", 1)
+    stop(f"{counted(len(rules), 'error')} found. Fix {'it' if len(rules) == 1 else 'them'} first.", 1)
 
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Do without garbage collection: rules that are being read are no garbage, and looking costs a tenth."""
+    """Do without garbage collection: rules being read are not garbage, and looking costs a tenth."""
     gc.disable()
     try:
         yield

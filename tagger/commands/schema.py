@@ -10,7 +10,7 @@ def command() -> None:
     """Print the JSON Schema of keyword files, for completion and hints in editors.
 
     \b
-    Editors with a YAML language server take it from the first line of a keyword file:
+    Editors with a YAML language server find it by the first line of a keyword file:
       # yaml-language-server: $schema=schema.json
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`tagger test`: runs the tests that stand beside the rules."""
+"""`tagger test`: runs the tests of the rules."""
 
 import json
 import re
@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from tagger.commands.keyword_options import counted, line_of, load, path_argument, placeholder_option, stop
-from tagger.core.matching.decide import Because, Judge, Rejected
-from tagger.core.matching.explain import Line, short, transcript
+from tagger.commands.transcript import Line, transcript
+from tagger.core.matching.decide import Judge
+from tagger.core.matching.explain import Spot, passages, short
 from tagger.core.review.rule_tests import Outcome, conversation_of, outcomes, uncovered
 from tagger.core.rules.problems import Problem
 
@@ -18,25 +19,25 @@ def _pattern(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
     try:
         return re.compile(value or "")
     except re.error as error:
-        raise click.BadParameter(f"{value} is no regular expression ({error})") from None
+        raise click.BadParameter(f"{value} is not a valid regular expression ({error})") from None
 
 
 @click.command("test")
 @path_argument
 @click.option("--run", "wanted", metavar="REGEX", callback=_pattern, help="Only rules whose id matches.")
-@click.option("--coverage", is_flag=True, help="Fail on keywords and canned responses that no test fires.")
+@click.option("--coverage", is_flag=True, help="Fail on keywords and canned responses that no test fires on.")
 @placeholder_option
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "junit"]), default="text", show_default=True
 )
 def command(path: Path, wanted: re.Pattern[str], coverage: bool, placeholder: str, form: str) -> None:
-    """Run the tests that stand beside the rules.
+    """Run the tests that are written with the rules.
 
     PATH is the folder, or one file; without it TAGGER_CONFIG, or else `config`. A test asks whether its own
-    rule fires: also where that is a dry run, has expired, or is for certain groups only.
+    rule fires, even if the rule is a dry run, has expired, or is for certain groups only.
 
     \b
-    Exit code: 0 all passed; 1 some failed, or the files have mistakes; 2 nothing could be read.
+    Exit code: 0 all passed; 1 some failed, or the files have errors; 2 nothing could be read.
     \b
     Examples:
       tagger test
@@ -47,7 +48,7 @@ def command(path: Path, wanted: re.Pattern[str], coverage: bool, placeholder: st
     judge = Judge.compile(load(path), placeholder)
     by_rule = [(rule, outcomes(judge, rule)) for rule in judge.rules if wanted.search(rule.id)]
     if not by_rule:
-        stop(f"No rule has an id that matches {wanted.pattern}.", 2)
+        stop(f"No rule id matches {wanted.pattern}.", 2)
     results = [result for _, tested in by_rule for result in tested]
     gaps = [gap for rule, tested in by_rule for gap in uncovered(rule, tested)] if coverage else []
     if form == "json":
@@ -62,8 +63,13 @@ def command(path: Path, wanted: re.Pattern[str], coverage: bool, placeholder: st
 def _print(results: Sequence[Outcome], gaps: Sequence[Problem]) -> None:
     failed = [result for result in results if not result.passed]
     for result in failed:
-        for line in _diff(result):
-            click.echo(line)
+        at = result.test.place
+        click.secho(f"{at.file}:{at.line}:{at.column}: {result.rule.id}", bold=True)
+        click.secho(f"  - {result.expected}", fg="green")
+        click.secho(f"  + {result.reason}", fg="red")
+        for text, colour in _said(result):
+            click.secho(f"  {text}", dim=colour is None)
+        click.echo()
     for gap in gaps:
         click.echo(line_of(gap))
     passed = f"{counted(len(results) - len(failed), 'test')} passed"
@@ -73,24 +79,11 @@ def _print(results: Sequence[Outcome], gaps: Sequence[Problem]) -> None:
     click.echo(click.style(f"{text}.", fg="red" if failed or gaps else "green"))
 
 
-def _diff(result: Outcome) -> list[str]:
-    """What was expected, what came instead, and where that lies in what was said."""
-    at = result.test.place
-    return [
-        click.style(f"{at.file}:{at.line}:{at.column}: {result.rule.id}", bold=True),
-        click.style(f"  - {result.expected}", fg="green"),
-        click.style(f"  + {result.reason}", fg="red"),
-        *(click.style(f"  {line.text}", dim=line.kind == "said") for line in _said(result)),
-        "",
-    ]
-
-
 def _said(result: Outcome) -> list[Line]:
-    spots: list[tuple[Because | Rejected, str]] = [
-        (hit, f"hit: {short(hit.keyword)}") for hit in result.because
-    ]
+    """Where what was found, or nearly, lies in what was said."""
+    spots: list[Spot] = [(hit, f"match: {short(hit.keyword)}") for hit in result.because]
     spots += [(no, f"{short(no.keyword)}: {no.reason}") for no in result.rejected]
-    return list(transcript(conversation_of(result.rule, result.test).said, spots))
+    return list(transcript(passages(conversation_of(result.rule, result.test).said, spots)))
 
 
 def _as_json(results: Sequence[Outcome], gaps: Sequence[Problem]) -> dict[str, object]:

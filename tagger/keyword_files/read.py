@@ -1,4 +1,4 @@
-"""The folder of keyword files, read from disk. Judges nothing: that is for `core.rules`.
+"""The folder of keyword files, read from disk. Whether they are valid is for `core.rules` to say.
 
 It promises that nothing in a folder ends or holds up the reader: whatever cannot be read is named, with what it is.
 How much is read is bounded before it is read.
@@ -15,7 +15,7 @@ from tagger.core.rules.yaml_document import FILE_BYTES_MAX
 
 SUFFIXES: Final = (".yaml", ".yml")
 ENTRIES_MAX: Final = 100_000  # of a folder, whatever they are: looking at more takes seconds
-UNREADABLE_MAX: Final = 20  # files that are named; who mends so many looks again
+UNREADABLE_MAX: Final = 20  # files that are named; whoever fixes so many looks again
 
 _KINDS: Final = {
     stat.S_IFDIR: "a folder",
@@ -24,10 +24,10 @@ _KINDS: Final = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-_AWAY: Final = "Put a keyword file there, or take it away."
+_AWAY: Final = "Replace it with a keyword file, or remove it."
 
 
-class _Unreadable(Exception):  # noqa: N818 - no error: what is wrong, for the person who put the file there
+class _Unreadable(Exception):  # noqa: N818 - not an error: what is wrong, for the person who put the file there
     """A sentence that says what cannot be read, why, and what to do."""
 
 
@@ -35,7 +35,7 @@ def read_files(path: Path) -> dict[str, bytes] | str:
     """The bytes of every keyword file in a folder, or of the one file named.
 
     Names are those that people see, with the path as they gave it. One file, and one byte, more than the
-    limits is read, so that who judges them sees the excess.
+    limits is read, so that whoever checks them sees the excess.
 
     return  the files by name, in order; or what is wrong, a sentence a line, each with what to do
     """
@@ -57,7 +57,7 @@ def read_files(path: Path) -> dict[str, bytes] | str:
             break
     if wrongs:
         return "\n".join(wrongs)
-    return files or f"{_shown(path)}: there is no *.yaml in it. Name the folder of your keyword files."
+    return files or f"{_shown(path)}: contains no *.yaml files. Name the folder of your keyword files."
 
 
 def _names(folder: Path) -> list[str]:
@@ -74,7 +74,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _content(path: str, bytes_max: int) -> bytes:
-    """The beginning of a regular file. Nothing else is waited for: opening a pipe would take for ever."""
+    """The beginning of a regular file. Nothing else is waited for: opening a pipe would never return."""
     if not path.isprintable():
         advice = "Give it a name in UTF-8, without control characters."
         raise _Unreadable(f"{_shown(path)}: has a name that cannot be read. {advice}")
@@ -83,7 +83,7 @@ def _content(path: str, bytes_max: int) -> bytes:
         try:
             kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
             if kind != stat.S_IFREG:
-                raise _Unreadable(f"{path}: is {_KINDS.get(kind, 'no file')}. {_AWAY}")
+                raise _Unreadable(f"{path}: is {_KINDS.get(kind, 'not a file')}. {_AWAY}")
             return b"".join(_read(descriptor, bytes_max))
         finally:
             os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Whether LiveChat will take the tags that the rules set, told as problems of the keyword files.
+"""Whether LiveChat will take the tags that the rules set, reported as problems of the keyword files.
 
 A tag has to exist, in the rule's spelling, and share a group with the thread. What is missing can be made.
 """
@@ -26,8 +26,8 @@ CODES: Final = {"missing": "tag-missing", "other_case": "tag-case", "groups": "t
 def problems_online(rules: Iterable[Rule], say: Callable[[str], None], *, create: bool) -> list[Problem]:
     """What is wrong with the rules' tags, in every organization that there are credentials of.
 
-    With `create`, missing tags are made first, each one said. Ends the process with exit code 2 where the
-    settings lack something or LiveChat does not answer.
+    With `create`, missing tags are made first, each one said. Ends the process with exit code 2 if a
+    setting is missing or LiveChat does not answer.
     """
     settings = load(LiveChatSettings)
     who = credentials(settings, time.monotonic, SystemRandom())

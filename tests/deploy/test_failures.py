@@ -16,8 +16,8 @@ import orjson
 import pytest
 
 from tagger.simulator.livechat.faults import RateLimit
+from tagger.simulator.play.visitors import RULES as KEYWORDS
 from tagger.simulator.play.visitors import visits
-from tagger.simulator.stage.stage import RULES as KEYWORDS
 from tagger.simulator.stage.stage import Stage
 from tests.deadline import DEADLINE_S
 from tests.deploy.watcher import DEPLOY, Watcher, a_prometheus, in_seconds

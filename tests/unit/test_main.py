@@ -14,7 +14,16 @@ from tagger.__main__ import SUMMARIES, main
 from tests.deadline import DEADLINE_S
 
 # What the service needs and no offline command may wait for.
-HEAVY = ("aiohttp", "aiokafka", "asyncio", "pydantic", "prometheus_client", "rich", "structlog", "watchfiles")
+HEAVY = (
+    "aiohttp",
+    "aiokafka",
+    "asyncio",
+    "pydantic",
+    "prometheus_client",
+    "rich.console",
+    "structlog",
+    "watchfiles",
+)
 
 RULES = "version: 1\nrules:\n  - {id: r, tag: R, any: [refund], tests: [absent: hello]}\n"
 

@@ -73,7 +73,7 @@ class Judge:
 
     @classmethod
     def compile(cls, ruleset: RuleSet, placeholder: str = DEFAULT_PLACEHOLDER) -> "Judge":
-        """CPU only. Raises re.error if the placeholder is no regular expression."""
+        """CPU only. Raises re.error if the placeholder is not a valid regular expression."""
         return cls(ruleset, Rulebook(ruleset.rules, placeholder))
 
     def decide(self, conversation: Conversation, ended_at_ms: int, *, explain: bool = False) -> Decision:

@@ -33,7 +33,7 @@ class Reading:
         """An assignment; what was kept of an earlier one is good for no more than `start` says."""
         self.start, self.bytes_max = start, bytes_max
         if start.stage != "resume":
-            self._anew()
+            self._start_over()
         return Seek(start.target)
 
     def end(self) -> None:
@@ -48,10 +48,10 @@ class Reading:
         return start is not None and not start.in_doubt and state.position >= state.effects_from
 
     def found(self, offset: int | None) -> Seek:
-        """The answer to FindTime: the offset, or None where there is none or the broker could not tell."""
+        """The answer to FindTime: the offset, or None where there is none or the broker does not know."""
         assert self.start is not None, "no assignment"
         move = self.start.found(offset)
-        self._anew()
+        self._start_over()
         return move
 
     def take(self, records: Sequence[Record], now_ms: int) -> Seek | FindTime | None:
@@ -91,7 +91,7 @@ class Reading:
     def _trust(self, records: Sequence[Record], now_ms: int) -> None:
         """Where the log is cut, threads are trusted that were created a while after the first record behind it.
 
-        A record without a time tells nothing.
+        A record without a time says nothing.
         """
         state, start = self.state, self.start
         if start is None or state.memory.trust_ms is not None:
@@ -141,10 +141,10 @@ class Reading:
         """Records come from elsewhere from now on; state is kept while it may still hold."""
         self.sought = False
         if self.start is not None and self.start.stage not in ("resume", "find"):
-            self._anew()
+            self._start_over()
 
-    def _anew(self) -> None:
-        """Forget everything: the records tell it again."""
+    def _start_over(self) -> None:
+        """Drop everything: the records will say it again."""
         assert self.start is not None, "no assignment"
         several = self.state.backlog.shares.several
         self.state = State(self._limits, self._count, self._is_home, self.bytes_max, several=several)

@@ -135,13 +135,13 @@ def _of_rule(one: _Linted, today: date, placeholder: str) -> Iterator[Problem]:
 def _expired(rule: Rule, today: date) -> Iterator[Problem]:
     if rule.expires and rule.expires < today:
         text = f"the rule {shown(rule.id)} expired on {rule.expires}"
-        yield _warning(rule.place, Doubt("expired", text, "Delete it, or give it a later day."))
+        yield _warning(rule.place, Doubt("expired", text, "Delete it, or give it a later date."))
 
 
 def _untested(rule: Rule) -> Iterator[Problem]:
     if not any(test.expect == "absent" for test in rule.tests):
-        text = f"the rule {shown(rule.id)} has no test with `absent`"
-        advice = 'Write under `tests:` what it must not fire on: - absent: "…"'
+        text = f"the rule {shown(rule.id)} has no `absent` test"
+        advice = 'Add a text it must not fire on under `tests:`: - absent: "…"'
         yield _warning(rule.place, Doubt("no-absent-test", text, advice))
 
 
@@ -151,7 +151,7 @@ def _repeated(each: _List) -> Iterator[Problem]:
     for identity, keyword in each.keywords:
         known = first.setdefault(identity, keyword)
         if known is not keyword:
-            text = f"the keyword {shown(keyword.written)} is there already, on line {known.place.line}"
+            text = f"the keyword {shown(keyword.written)} is already on line {known.place.line}"
             yield _warning(keyword.place, Doubt("repeated-keyword", text, "Delete one of the two."))
 
 
@@ -163,8 +163,8 @@ def _idle_ignore(rule: Rule) -> Iterator[Problem]:
     matcher = Matcher([replace(keyword, case_sensitive=False, accents_exact=False) for keyword in called])
     for keyword in rule.ignore:
         if not matcher.find(keyword.text):
-            text = f"`ignore` {shown(keyword.written)} has no keyword of this rule inside, so it does nothing"
-            advice = "Write the whole phrase with the keyword in it, or delete it."
+            text = f"`ignore` {shown(keyword.written)} contains no keyword of this rule, so it has no effect"
+            advice = "Write the whole phrase, including the keyword, or delete it."
             yield _warning(keyword.place, Doubt("idle-ignore", text, advice))
 
 
@@ -191,7 +191,7 @@ def _covered(one: _Linted, finder: _Finder) -> Iterator[Problem]:
                 if wide is None or other == itself or not _covers(wide, hit, narrow):
                     continue
                 text = f"wherever {shown(narrow.written)} is found, {shown(wide.written)} is found too"
-                advice = f"Delete it; line {wide.place.line} does its work."
+                advice = f"Delete it; line {wide.place.line} covers it."
                 yield _warning(narrow.place, Doubt("covered-keyword", text, advice))
                 break
 
@@ -202,7 +202,7 @@ def _never_fires(one: _Linted, finder: _Finder) -> Iterator[Problem]:
     for each in one.lists if none else ():
         asked = each.name in ("any", "all")
         if asked and all(_is_covered(keyword, none, finder) for _, keyword in each.keywords):
-            text = f"the rule {shown(one.rule.id)} never fires: `none` has every keyword of `{each.name}`"
+            text = f"the rule {shown(one.rule.id)} never fires: `none` covers every keyword of `{each.name}`"
             yield _warning(one.rule.place, Doubt("never-fires", text, "Delete one of the two."))
 
 
@@ -222,8 +222,8 @@ def _two_tags(rules: Sequence[_Linted]) -> Iterator[Problem]:
             known, twin = first.setdefault(identity, (rule, keyword))
             if known.tag != rule.tag and _meet(known, rule):
                 there = f"{known.tag} at {twin.place.file}:{twin.place.line}"
-                text = f"the keyword {shown(keyword.written)} makes two tags, {rule.tag} and {there}"
-                advice = "If that is not meant, delete it in one of them."
+                text = f"the keyword {shown(keyword.written)} sets two tags, {rule.tag} and {there}"
+                advice = "If you did not mean that, delete it from one of the rules."
                 yield _warning(keyword.place, Doubt("two-tags", text, advice))
 
 
@@ -241,7 +241,7 @@ def _tags_alike(rules: Sequence[Rule]) -> Iterator[Problem]:
         if known.tag != rule.tag:
             where = f"{known.place.file}:{known.place.line}"
             text = f"the tag {shown(rule.tag)} is written {shown(known.tag)} at {where}"
-            yield _warning(rule.place, Doubt("tags-alike", text, "Write both as the tag is in LiveChat."))
+            yield _warning(rule.place, Doubt("tags-alike", text, "Write both exactly as in LiveChat."))
 
 
 def _fires_often(rules: Sequence[_Linted], finder: _Finder) -> Iterator[Problem]:
@@ -263,4 +263,4 @@ def _fires_often(rules: Sequence[_Linted], finder: _Finder) -> Iterator[Problem]
             if count >= max(OFTEN_TEXTS_MIN, OFTEN_SHARE_MIN * others):
                 where = f"in {count} of the {others} texts that test other tags"
                 text = f"the keyword {shown(keyword.written)} is {where}"
-                yield _warning(keyword.place, Doubt("fires-often", text, "Write a phrase that tells more."))
+                yield _warning(keyword.place, Doubt("fires-often", text, "Use a more specific phrase."))

@@ -56,8 +56,8 @@ def smart_quotes(text: str) -> Doubt | None:
     """Quotes of a word processor: YAML does not know them, so they are part of the text."""
     stripped = text.strip()
     if stripped and {stripped[0], stripped[-1]} & _QUOTES and not _is_apostrophe(stripped):
-        what = f"{shown(text)} begins or ends with a typographic quote, which is then part of it"
-        return Doubt("smart-quotes", what, 'Replace it by a plain quote " or leave it out.')
+        what = f"{shown(text)} starts or ends with a typographic quote, which becomes part of it"
+        return Doubt("smart-quotes", what, 'Replace it with a plain quote " or delete it.')
     return None
 
 
@@ -69,7 +69,7 @@ def _is_apostrophe(text: str) -> bool:
 def no_break_space(text: str) -> Doubt | None:
     if _NO_BREAK.isdisjoint(text):
         return None
-    what = f"{shown(text)} has a no-break space, which looks like a space and is none"
+    what = f"{shown(text)} contains a no-break space, which only looks like a space"
     return Doubt("no-break-space", what, "Type the space again.")
 
 
@@ -77,8 +77,8 @@ def invisible(text: str) -> Doubt | None:
     hidden = sorted({f"U+{ord(char):04X}" for char in text if char in _HIDDEN})
     if not hidden:
         return None
-    what = f"{shown(text)} has an invisible character ({', '.join(hidden)})"
-    return Doubt("invisible-character", what, "Type the text again instead of pasting it.")
+    what = f"{shown(text)} contains an invisible character ({', '.join(hidden)})"
+    return Doubt("invisible-character", what, "Retype the text instead of pasting it.")
 
 
 def mixed_scripts(text: str) -> Doubt | None:
@@ -91,19 +91,19 @@ def mixed_scripts(text: str) -> Doubt | None:
             odd = min(scripts, key=lambda script: sum(name(letter, "").startswith(script) for letter in word))
             letter = next(letter for letter in word if name(letter, "").startswith(odd))
             what = f"{shown(word)} mixes scripts: its {letter} is {name(letter).lower()}"
-            return Doubt("mixed-scripts", what, "Type the word again.")
+            return Doubt("mixed-scripts", what, "Retype the word.")
     return None
 
 
 def too_short(keyword: Keyword, folded: str) -> Doubt | None:
     if len(folded) == 1 and CONTINUES[folded]:
         what = f"the keyword {shown(keyword.written)} is a single letter or digit"
-        return Doubt("one-letter", what, "Write a longer keyword; this one is in many messages.")
+        return Doubt("one-letter", what, "Use a longer keyword; this one is in many messages.")
     if keyword.match == "word" or len(normalize("NFD", folded)) >= OPEN_CHARS_MIN:
         return None
     if not all(map(CONTINUES.__getitem__, folded)):
         return None
-    what = f"the keyword {shown(keyword.written)} is found in every word with {shown(folded)} there"
+    what = f"the keyword {shown(keyword.written)} is found in too many words"
     return Doubt("short-open", what, "Write more of the word.")
 
 
@@ -111,12 +111,12 @@ def stop_word(keyword: Keyword, folded: str) -> Doubt | None:
     if keyword.case_sensitive or not all(word in STOP_WORDS for word in folded.split()):
         return None
     what = f"the keyword {shown(keyword.written)} is in nearly every chat"
-    return Doubt("stop-word", what, "Write a phrase that tells more.")
+    return Doubt("stop-word", what, "Use a more specific phrase.")
 
 
 def spaceless_word(keyword: Keyword) -> Doubt | None:
     if keyword.match_given and keyword.match == "word" and any(map(is_spaceless, _ends(keyword))):
-        what = f"{shown(keyword.written)} is of a script without spaces, so `match: word` has no effect"
+        what = f"{shown(keyword.written)} is in a script without spaces, so `match: word` has no effect"
         return Doubt("word-without-spaces", what, "Delete `match: word`.")
     return None
 
@@ -125,9 +125,9 @@ def hangul_particle(keyword: Keyword) -> Doubt | None:
     """Korean hangs particles on a word, so the bare word is the rare case."""
     last = _ends(keyword)[1]
     if keyword.match == "word" and not keyword.match_given and "가" <= last <= "힣":
-        what = f"{shown(keyword.written)} is not found where a particle follows it"
+        what = f"{shown(keyword.written)} is not found if a particle follows it"
         advice = (
-            f"Write `{keyword.written}*`, or {{keyword: {keyword.written}, match: word}} if that is meant."
+            f"Write `{keyword.written}*`, or {{keyword: {keyword.written}, match: word}} if you mean that."
         )
         return Doubt("hangul-particle", what, advice)
     return None
@@ -141,8 +141,8 @@ def _ends(keyword: Keyword) -> tuple[str, str]:
 def short_canned(text: str, placeholder: str) -> Doubt | None:
     words = len(Template.read(text, placeholder).words)
     if words < CANNED_WORDS_MIN:
-        what = f"the canned response {shown(text)} has only {words} words of its own"
-        return Doubt("short-canned", what, "It is found wherever they are said. Write more of its text.")
+        what = f"the canned response {shown(text)} has fewer than {CANNED_WORDS_MIN} words of its own"
+        return Doubt("short-canned", what, "It is found wherever they are said. Add more of its text.")
     return None
 
 
@@ -150,7 +150,7 @@ def odd_placeholder(text: str, placeholder: str) -> Doubt | None:
     found = _BRACES.search(re.sub(placeholder, " ", text))
     if found is None:
         return None
-    what = f"{shown(found[0])} is no placeholder here, so agents would have to send it as it stands"
+    what = f"{shown(found[0])} is not a placeholder here, so agents would have to send it literally"
     return Doubt("odd-placeholder", what, "Write it like %name%.")
 
 

@@ -1,7 +1,7 @@
-"""The tests that stand beside rules: does each rule fire on what it must, and on nothing else?
+"""The tests of rules: does each rule fire on what it must, and on nothing else?
 
-A test is judged by the same `Judge` as a real chat. It asks about its own rule only: whether that fires, also
-where the rule is a dry run, has expired, or is for certain groups.
+A test is decided by the same `Judge` as a real chat. It is about its own rule only, and runs even if that rule
+is a dry run, has expired, or is for certain groups.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,14 +43,14 @@ class Outcome:
     def reason(self) -> str:
         """Why the rule fired, or did not, in a few words; nothing of what the test says but the keywords."""
         if self.fired:
-            return f"fired, by {_once(shown(hit.keyword) for hit in self.because)}"
+            return f"fired on {_once(shown(hit.keyword) for hit in self.because)}"
         if not self.rejected:
-            return "did not fire: nothing of what it asks for was said"
+            return "did not fire: no keyword was found"
         return f"did not fire: {_once(f'{shown(no.keyword)} ({no.reason})' for no in self.rejected)}"
 
     def __str__(self) -> str:
         at = self.test.place
-        return f"{at.file}:{at.line}:{at.column}: {self.rule.id} {self.expected}, and {self.reason}"
+        return f"{at.file}:{at.line}:{at.column}: {self.rule.id} {self.expected}, but it {self.reason}"
 
 
 def _once(parts: Iterable[str]) -> str:
@@ -86,30 +86,30 @@ def _outcome(judge: Judge, rule: Rule, test: RuleTest) -> Outcome:
 
 
 def uncovered(rule: Rule, results: Sequence[Outcome]) -> Iterator[Problem]:
-    """Keywords and canned responses that no test fires, and phrases of `none` and `ignore` that no test has.
+    """Keywords and canned responses that no test fires on, and phrases of `none` and `ignore` that no test contains.
 
     results   the outcomes of all tests of the rule
     """
     fired = {hit.keyword for result in results if result.test.expect == "match" for hit in result.because}
     for keyword in (*rule.any, *(keyword for group in rule.all for keyword in group)):
         if keyword.written not in fired:
-            yield _untested(
-                keyword.place, f"the keyword {shown(keyword.written)} is fired by no test", "match"
-            )
+            yield _untested(keyword.place, f"no test fires on the keyword {shown(keyword.written)}", "match")
     for canned in rule.canned:
         if canned.text not in fired:
             yield _untested(
-                canned.place, f"the canned response {shown(canned.text)} is fired by no test", "match"
+                canned.place, f"no test fires on the canned response {shown(canned.text)}", "match"
             )
     for part, keywords in (("none", rule.none), ("ignore", rule.ignore)):
         had = _had(keywords, results)
         for at, keyword in enumerate(keywords):
             if at not in had:
-                yield _untested(keyword.place, f"no test has {shown(keyword.written)} of `{part}`", "absent")
+                yield _untested(
+                    keyword.place, f"no test contains {shown(keyword.written)} of `{part}`", "absent"
+                )
 
 
 def _untested(place: Place, text: str, expect: str) -> Problem:
-    return Problem(place, "no-test", text, f'Write under `tests:` a text with it: - {expect}: "…"')
+    return Problem(place, "no-test", text, f'Add a text that contains it under `tests:`: - {expect}: "…"')
 
 
 def _had(keywords: Sequence[Keyword], results: Sequence[Outcome]) -> set[int]:

@@ -1,17 +1,17 @@
-"""The values of a keyword file → the fields of a rule. Each function reads one kind of value.
+"""Kinds of values in a keyword file: how each is read, and what editors know about it.
 
-A value that cannot be taken is noted, with what to do, and left out; reading goes on, so that all problems
-are told together.
+An invalid value is reported, with what to do, and left out; reading goes on, so that all problems are reported
+together.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import MISSING
 from datetime import date
-from typing import Final, Literal, cast
+from functools import partial
+from typing import Any, Final, NamedTuple
 
-from tagger.core.conversation import Author
 from tagger.core.folding.fold import fold
-from tagger.core.rules.model import Canned, RuleTest
 from tagger.core.rules.problems import SHOWN_CHARS_MAX, Findings, did_you_mean, listed, shown
 from tagger.core.rules.yaml_document import Mapping, Node, Sequence, Text
 
@@ -21,57 +21,55 @@ ID_CHARS_MAX: Final = 64
 OWNER_CHARS_MAX: Final = 200
 COUNT_MAX: Final = 1_000_000_000  # of `min_matches`, and the largest group id; both fit in 32 bits
 
-_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_ID: Final = "[A-Za-z0-9][A-Za-z0-9_.-]*"
+_DATE: Final = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+# A bare 404, 1.5 or true is a text to us, and a number or a boolean to an editor.
+_SCALAR: Final = ["string", "number", "boolean"]
 
 
-def kind_of(node: Node) -> str:
-    """What stands there, for a message."""
-    if isinstance(node, Text):
-        return f"the text {shown(node.value)}" if node.value else "nothing"
-    return "a list" if isinstance(node, Sequence) else "a mapping (`key: value`)"
+class Kind(NamedTuple):
+    """What may stand under a key.
+
+    read    the value as Python has it, or None after a report; the last argument is what a message calls it
+    schema  the same, as far as JSON Schema can say it
+    """
+
+    read: Callable[[Findings, Node, str], Any]
+    schema: dict[str, Any]
 
 
-def text(found: Findings, node: Node, name: str, chars_max: int) -> str | None:
-    """A text that says something."""
-    if not isinstance(node, Text):
-        advice = "Write one text; put it in quotes if it has a colon or brackets."
-        found.add(node, "wrong-type", f"{name} must be a text, and here is {kind_of(node)}", advice)
-        return None
-    if not node.value.strip():
-        advice = "Write a text, or delete the line. A text that begins with # needs quotes."
-        found.add(node, "empty", f"{name} is empty", advice)
-        return None
-    if len(node.value) > chars_max:
-        what = f"{name} has {len(node.value):,} characters; the limit is {chars_max:,}"
-        found.add(node, "too-long", what, "Shorten it.")
-        return None
-    return node.value
+REQUIRED: Final = MISSING  # the default of a dataclass's field that has none
 
 
-def items(found: Findings, node: Node, name: str, example: str) -> Iterable[Node]:
-    """The items of a list that has some; nothing where it is no list."""
-    if isinstance(node, Sequence) and node.items:
-        return node.items
-    if isinstance(node, Sequence) or (isinstance(node, Text) and node.plain and not node.value):
-        found.add(node, "empty-list", f"{name} is empty", f"Delete it, or write items: {example}")
-    else:
-        what = f"{name} must be a list, and here is {kind_of(node)}"
-        if isinstance(node, Text) and 0 < len(node.value) <= SHOWN_CHARS_MAX and node.value.isprintable():
-            example = f"[{node.value}]"
-        found.add(node, "wrong-type", what, f"Write {example}, or one item a line with `- ` before it.")
-    return ()
+class Key(NamedTuple):
+    """A key of a mapping, with its hint in editors."""
+
+    kind: Kind
+    doc: str
+    default: Any = None
 
 
-def pairs(found: Findings, node: Mapping, known: Iterable[str], what: str) -> dict[str, Node]:
-    """The known keys of a mapping; each unknown one is noted."""
-    known = tuple(known)
-    read: dict[str, Node] = {}
+def schema_of(keys: dict[str, Key], **more: Any) -> dict[str, Any]:
+    """The schema of a mapping that has these keys and no others."""
+    properties = {name: {"description": key.doc, **key.kind.schema} for name, key in keys.items()}
+    for name, key in keys.items():
+        if key.default and key.default is not REQUIRED:
+            properties[name]["default"] = key.default
+    schema = {"type": "object", "properties": properties, "additionalProperties": False, **more}
+    required = [name for name, key in keys.items() if key.default is REQUIRED]
+    return schema | ({"required": required} if required else {})
+
+
+def values(found: Findings, node: Mapping, keys: dict[str, Key], what: str) -> dict[str, Any]:
+    """The values of the known keys of a mapping; each unknown key is reported."""
+    read: dict[str, Any] = {}
     for key, value in node.pairs:
-        if key.value in known:
-            read[key.value] = value
+        if key.value in keys:
+            read[key.value] = keys[key.value].kind.read(found, value, f"`{key.value}`")
         elif not found.is_full:
-            found.add(key, "unknown-key", f"{what} has no {shown(key.value)}", _advice(key.value, known))
+            found.add(
+                key, "unknown-key", f"unknown key {shown(key.value)} in {what}", _advice(key.value, keys)
+            )
     return read
 
 
@@ -83,135 +81,143 @@ _ELSEWHERE: Final = {
 }  # fmt: skip
 
 
-def meant_by(key: str, known: tuple[str, ...]) -> str | None:
+def meant_by(key: str, known: Collection[str]) -> str | None:
     """The known key that an unknown one stands for, probably."""
     meant = did_you_mean(key, known) or _ELSEWHERE.get(key.lower())
     return meant if meant in known else None
 
 
-def _advice(key: str, known: tuple[str, ...]) -> str:
+def _advice(key: str, known: Collection[str]) -> str:
     if ":" in key:
-        return "Put a space after the colon, or quotes around the whole text."
+        return "Put a space after the colon, or put the whole text in quotes."
     meant = meant_by(key, known)
-    return f"Did you mean `{meant}`?" if meant else f"Known: {', '.join(known)}."
+    return f"Did you mean `{meant}`?" if meant else f"Valid keys: {', '.join(known)}."
 
 
-def one_of(found: Findings, node: Node, name: str, known: tuple[str, ...]) -> str | None:
+def kind_of(node: Node) -> str:
+    """What stands there, for a message."""
+    if isinstance(node, Text):
+        return f"the text {shown(node.value)}" if node.value else "nothing"
+    return "a list" if isinstance(node, Sequence) else "a mapping (`key: value`)"
+
+
+def list_of(
+    item: Kind, what: str, example: str, doc: str = "", make: Callable[[Iterable[Any]], Any] = tuple
+) -> Kind:
+    """A list that is not empty; an item is `what` in messages and `doc` in editors."""
+
+    def read(found: Findings, node: Node, name: str) -> Any:
+        if isinstance(node, Sequence) and node.items:
+            one_by_one = (item.read(found, each, what) for each in node.items)
+            return make(one for one in one_by_one if one is not None)
+        _no_list(found, node, name, example)
+        return make(())
+
+    schema = {"description": doc, **item.schema} if doc else item.schema
+    return Kind(read, {"type": "array", "items": schema, "minItems": 1})
+
+
+def _no_list(found: Findings, node: Node, name: str, example: str) -> None:
+    if isinstance(node, Sequence) or (isinstance(node, Text) and node.plain and not node.value):
+        found.add(node, "empty-list", f"{name} is empty", f"Delete it, or add items: {example}")
+        return
+    if isinstance(node, Text) and 0 < len(node.value) <= SHOWN_CHARS_MAX and node.value.isprintable():
+        example = f"[{node.value}]"
+    what, advice = (
+        f"{name}: expected a list, found {kind_of(node)}",
+        "or one item per line, each starting with `- `.",
+    )
+    found.add(node, "wrong-type", what, f"Write {example}, {advice}")
+
+
+def text(chars_max: int) -> Kind:
+    """A text that says something."""
+    schema = {"type": _SCALAR, "minLength": 1, "maxLength": chars_max}
+    return Kind(partial(_text, chars_max=chars_max), schema)
+
+
+def _text(found: Findings, node: Node, name: str, *, chars_max: int) -> str | None:
+    if not isinstance(node, Text):
+        advice = "Write text, in quotes if it contains a colon or brackets."
+        found.add(node, "wrong-type", f"{name}: expected text, found {kind_of(node)}", advice)
+        return None
+    if not node.value.strip():
+        advice = "Write some text, or delete the line. Text that starts with # needs quotes."
+        found.add(node, "empty", f"{name} is empty", advice)
+        return None
+    if len(node.value) > chars_max:
+        what = f"{name} is {len(node.value):,} characters long; the limit is {chars_max:,}"
+        found.add(node, "too-long", what, "Shorten it.")
+        return None
+    return node.value
+
+
+def one_of(*words: str) -> Kind:
     """One of some words."""
+    return Kind(partial(_one_of, known=words), {"enum": [*words]})
+
+
+def _one_of(found: Findings, node: Node, name: str, *, known: tuple[str, ...]) -> str | None:
     if isinstance(node, Text) and node.value in known:
         return node.value
     meant = did_you_mean(node.value, known) if isinstance(node, Text) else None
     advice = f"Did you mean `{meant}`?" if meant else f"Write {listed(known)}."
-    found.add(node, "wrong-value", f"{name} must be {listed(known)}, and here is {kind_of(node)}", advice)
+    found.add(node, "wrong-value", f"{name}: expected {listed(known)}, found {kind_of(node)}", advice)
     return None
 
 
-def boolean(found: Findings, node: Node, name: str) -> bool:
-    return one_of(found, node, name, ("true", "false")) == "true"
+def _boolean(found: Findings, node: Node, name: str) -> bool:
+    return _one_of(found, node, name, known=("true", "false")) == "true"
 
 
-def whole_number(found: Findings, node: Node, name: str, least: int) -> int | None:
+def whole_number(least: int) -> Kind:
+    schema = {"type": "integer", "minimum": least, "maximum": COUNT_MAX}
+    return Kind(partial(_whole_number, least=least), schema)
+
+
+def _whole_number(found: Findings, node: Node, name: str, *, least: int) -> int | None:
     if isinstance(node, Text) and re.fullmatch("[0-9]{1,10}", node.value):
         number = int(node.value)
         if least <= number <= COUNT_MAX:
             return number
-    what = f"{name} must be a whole number from {least} on, and here is {kind_of(node)}"
-    found.add(node, "wrong-value", what, "Write it in digits, like 3.")
+    what = f"{name}: expected a whole number, {least} or more, found {kind_of(node)}"
+    found.add(node, "wrong-value", what, "Use digits, like 3.")
     return None
 
 
-def day(found: Findings, node: Node, name: str) -> date | None:
-    if isinstance(node, Text) and _DATE.fullmatch(node.value):
+def _day(found: Findings, node: Node, name: str) -> date | None:
+    if isinstance(node, Text) and re.fullmatch(_DATE, node.value):
         try:
             return date.fromisoformat(node.value)
         except ValueError:
-            found.add(node, "bad-date", f"there is no day {shown(node.value)}", "Look at a calendar.")
+            found.add(node, "bad-date", f"the date {shown(node.value)} does not exist", "Check the calendar.")
             return None
     found.add(
-        node, "bad-date", f"{name} must be a day, and here is {kind_of(node)}", "Write it like 2027-03-31."
+        node, "bad-date", f"{name}: expected a date, found {kind_of(node)}", "Write it like 2027-03-31."
     )
     return None
 
 
-def identifier(found: Findings, node: Node) -> str | None:
-    value = text(found, node, "`id`", ID_CHARS_MAX)
-    if value is None or _ID.fullmatch(value):
+def _identifier(found: Findings, node: Node, name: str) -> str | None:
+    value = _text(found, node, name, chars_max=ID_CHARS_MAX)
+    if value is None or re.fullmatch(_ID, value):
         return value
     plain = re.sub(r"[^a-z0-9_.]+", "-", fold(value).text).strip("-._")
-    what = f"{shown(value)} cannot be an id: only a to z, digits, - _ and . can"
+    what = f"{shown(value)} is not a valid id: use only letters from A to Z, digits, - _ and ."
     found.add(node, "bad-id", what, f"Write `{plain}`." if plain else "Write something like `refund`.")
     return None
 
 
-def tag(found: Findings, node: Node) -> str | None:
-    value = text(found, node, "`tag`", TAG_CHARS_MAX)
-    if value is None:
-        return None
-    if value != value.strip() or not value.isprintable():
-        what = "the tag has spaces at an end, a line break or invisible characters"
-        found.add(node, "bad-tag", what, "Write it exactly as it is in LiveChat.")
+def _tag(found: Findings, node: Node, name: str) -> str | None:
+    value = _text(found, node, name, chars_max=TAG_CHARS_MAX)
+    if value is not None and (value != value.strip() or not value.isprintable()):
+        what = "the tag starts or ends with a space, or contains a line break or an invisible character"
+        found.add(node, "bad-tag", what, "Write it exactly as in LiveChat.")
         return None
     return value
 
 
-def groups(found: Findings, node: Node) -> frozenset[int]:
-    ids = (whole_number(found, item, "a group id", 0) for item in items(found, node, "`groups`", "[0, 3]"))
-    return frozenset(number for number in ids if number is not None)
-
-
-def canned(found: Findings, node: Node) -> tuple[Canned, ...]:
-    example = '["Hi %name%, your refund is on its way."]'
-    read: list[Canned] = []
-    for item in items(found, node, "`canned`", example):
-        value = text(found, item, "a canned response", TEXT_CHARS_MAX)
-        if value is None:
-            continue
-        if any(char.isalnum() for char in fold(value).text):
-            read.append(Canned(value, found.place(item)))
-        else:
-            found.add(item, "empty", "a canned response without a word", "Write its text as agents send it.")
-    return tuple(read)
-
-
-def tests(found: Findings, node: Node, default: Author) -> tuple[RuleTest, ...]:
-    read = (
-        _test(found, item, default) for item in items(found, node, "`tests`", '[match: "I want a refund"]')
-    )
-    return tuple(one for one in read if one is not None)
-
-
-_TEST_ADVICE: Final = 'Write `- match: "I want a refund"` or `- absent: "no, thanks"`.'
-
-
-def _test(found: Findings, node: Node, default: Author) -> RuleTest | None:
-    if not isinstance(node, Mapping) or len(node.pairs) != 1:
-        what = f"a test must say one thing, `match` or `absent`, and here is {kind_of(node)}"
-        found.add(node, "bad-test", what, _TEST_ADVICE)
-        return None
-    read = pairs(found, node, ("match", "absent"), "a test")
-    for expect, value in read.items():
-        lines = value.items if isinstance(value, Sequence) else [value]
-        said = tuple(_said(found, lines, default))
-        if said:
-            return RuleTest(cast(Literal["match", "absent"], expect), said, found.place(node))
-        if not lines:
-            found.add(value, "bad-test", "a test in which nobody says anything", _TEST_ADVICE)
-    return None
-
-
-def _said(found: Findings, lines: Iterable[Node], default: Author) -> Iterator[tuple[Author, str]]:
-    for line in lines:
-        author, node = default, line
-        if isinstance(line, Mapping):
-            read = pairs(found, line, ("customer", "agent"), "what is said in a test")
-            if len(line.pairs) != 1:
-                what = "each thing said in a test has one author"
-                found.add(
-                    line, "bad-test", what, "Write `- customer: …` and `- agent: …` on lines of their own."
-                )
-            if len(read) != 1:
-                continue
-            author, node = cast(tuple[Author, Node], next(iter(read.items())))
-        value = text(found, node, "what is said in a test", TEXT_CHARS_MAX)
-        if value is not None:
-            yield author, value
+BOOLEAN: Final = Kind(_boolean, {"type": "boolean"})
+DAY: Final = Kind(_day, {"type": "string", "pattern": f"^{_DATE}$"})
+IDENTIFIER: Final = Kind(_identifier, {**text(ID_CHARS_MAX).schema, "pattern": f"^{_ID}$"})
+TAG: Final = Kind(_tag, text(TAG_CHARS_MAX).schema)

@@ -1,16 +1,16 @@
 """What is wrong in a keyword file, where, and what to do about it.
 
-All problems of all files are collected and told together; the wording is for people who do not program.
+All problems of all files are reported together, in words for people who do not program.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-# More than anybody mends in one go; a binary file would otherwise yield one problem a byte.
+# More than anybody fixes at once; a binary file would otherwise yield one problem a byte.
 PROBLEMS_MAX: Final = 1_000
 
-# A longer word is no known one that was misspelt, and comparing takes time.
+# A longer word is not a misspelt known one, and comparing takes time.
 MISSPELT_CHARS_MAX: Final = 64
 
 # Of a value that is quoted in a message, so that it stays on one line of a terminal.
@@ -24,6 +24,9 @@ class Place:
     file: str
     line: int
     column: int
+
+
+NOWHERE: Final = Place("", 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class Findings:
 
     @property
     def is_full(self) -> bool:
-        """Whether more would not be told; then what to say of it need not be found out."""
+        """Whether further problems are dropped; then there is no need to word them."""
         return len(self.problems) >= PROBLEMS_MAX
 
     def add(self, at: Placed, code: str, text: str, advice: str) -> None:
@@ -78,7 +81,7 @@ def shown(text: str) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only who made a mistake waits for the import
+    from difflib import get_close_matches  # noqa: PLC0415 - only those who made a mistake wait for the import
 
     lowered = word.strip().lower()
     if len(lowered) > MISSPELT_CHARS_MAX:

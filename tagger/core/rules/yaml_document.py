@@ -2,7 +2,7 @@
 
 Every scalar stays the text that was written: `no`, `404` and `12:30` are keywords. Repeated keys, aliases,
 anchors and type marks are refused, so nothing is larger in memory than it is on disk. After a syntax error
-whose cure is certain the rest is read as well, so that all problems are told at once.
+with an obvious fix the rest is read as well, so that all problems are reported at once.
 """
 
 import re
@@ -17,7 +17,7 @@ from tagger.core.rules.yaml_errors import explain, quoted
 FILE_BYTES_MAX: Final = 8 << 20  # 100,000 keywords of ordinary length take 2 MiB
 VALUES_MAX: Final = 1_000_000  # 100,000 keywords in mapping form, as many tests, and room
 NESTING_MAX: Final = 12  # the format's deepest is 8: file, rules, rule, tests, test, list, mapping, text
-SYNTAX_ERRORS_MAX: Final = 20  # told at once; each costs one more reading of the file
+SYNTAX_ERRORS_MAX: Final = 20  # reported at once; each costs one more reading of the file
 
 # libyaml is ten times as fast; installations without it exist, and then the pure reader serves.
 LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -61,12 +61,12 @@ class _At(NamedTuple):
     column: int
 
 
-class _GivenUp(Exception):  # noqa: N818 - no error: the reason was noted
+class _GivenUp(Exception):  # noqa: N818 - not an error: the reason was reported
     """The rest of the file is not worth reading."""
 
 
 def read(content: bytes, found: Findings, loader: Any = LOADER) -> Node | None:
-    """The document of a file; None where there is none. What is wrong is noted in `found`."""
+    """The document of a file; None if it has none. Problems are added to `found`."""
     text = _decode(content, found)
     if text is None:
         return None
@@ -80,9 +80,9 @@ def read(content: bytes, found: Findings, loader: Any = LOADER) -> Node | None:
         except yaml.MarkedYAMLError as error:
             wrong = explain(error, lines)
             found.add(_At(wrong.line, wrong.column), "yaml", wrong.text, wrong.advice)
-            if wrong.mended is None or wrong.mended == lines[wrong.line - 1]:
+            if wrong.fixed is None or wrong.fixed == lines[wrong.line - 1]:
                 return None
-            lines[wrong.line - 1] = wrong.mended
+            lines[wrong.line - 1] = wrong.fixed
             continue
         found.problems += notes.problems
         return node
@@ -104,7 +104,9 @@ def _decode(content: bytes, found: Findings) -> str | None:
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8", "replace")
         at = _At(before.count("\n") + 1, len(before) - before.rfind("\n"))
-        found.add(at, "encoding", "this character is not UTF-8", "Save the file as UTF-8 in your editor.")
+        found.add(
+            at, "encoding", "this character is not valid UTF-8", "Save the file as UTF-8 in your editor."
+        )
         return None
     return _without_forbidden(text, found) if _FORBIDDEN.search(text) else text
 
@@ -114,7 +116,7 @@ def _without_forbidden(text: str, found: Findings) -> str:
         before = text[: match.start()]
         at = _At(before.count("\n") + 1, len(before) - before.rfind("\n"))
         name = f"U+{ord(match[0]):04X}"
-        what = f"an invisible control character ({name}) stands here"
+        what = f"there is an invisible control character ({name}) here"
         found.add(at, "control-character", what, "Delete it.")
         if len(found.problems) >= SYNTAX_ERRORS_MAX:
             break
@@ -136,8 +138,8 @@ class _Builder:
             if isinstance(event, yaml.DocumentStartEvent):
                 if node is not None:
                     mark: Any = event.start_mark
-                    text = "`---` begins a second document"
-                    self._found.add(_At(mark.line + 1, 1), "second-document", text, "Delete that line.")
+                    text = "`---` starts a second document"
+                    self._found.add(_At(mark.line + 1, 1), "second-document", text, "Delete this line.")
                     raise _GivenUp
                 node = self._node(next(events), events, 1)
         return node
@@ -149,17 +151,19 @@ class _Builder:
         mark = event.start_mark
         at = _At(mark.line + 1, mark.column + 1)
         if depth > NESTING_MAX:
-            text = f"values are nested more than {NESTING_MAX} deep"
-            self._found.add(at, "too-deep", text, "Put a text that contains brackets in quotes.")
+            text = f"values are nested more than {NESTING_MAX} levels deep"
+            self._found.add(at, "too-deep", text, "Put text that contains brackets in quotes.")
             raise _GivenUp
         if kind is yaml.AliasEvent:
-            text = "a text begins with *, which refers to another place in the file in YAML"
+            text = "text cannot start with *, which refers to another place in the file in YAML"
             self._found.add(at, "alias", text, f'Put it in quotes: "*{event.anchor}"')
             return Text("*" + event.anchor, *at, plain=False)
         if event.anchor is not None:
-            self._found.add(at, "anchor", "a text begins with &, which names a place in the file", _QUOTE)
+            self._found.add(
+                at, "anchor", "text cannot start with &, which names a place in the file in YAML", _QUOTE
+            )
         if event.tag is not None:
-            self._found.add(at, "type-mark", "a text begins with !, which marks a type", _QUOTE)
+            self._found.add(at, "type-mark", "text cannot start with !, which marks a type in YAML", _QUOTE)
         if kind is yaml.ScalarEvent:
             return self._text(event)
         if kind is yaml.SequenceStartEvent:
@@ -182,11 +186,11 @@ class _Builder:
             key = self._node(event, events, depth)
             value = self._node(next(events), events, depth)
             if not isinstance(key, Text):
-                text = "a list or mapping stands where a key must"
+                text = "expected a key, found a list or a mapping"
                 self._found.add(key, "key", text, "Put the text in quotes.")
             elif first := pairs.get(key.value):
-                text = f"{shown(key.value)} is there already, on line {first[0].line}"
-                self._found.add(key, "repeated-key", text, "Join the two, or delete one.")
+                text = f"the key {shown(key.value)} is already on line {first[0].line}"
+                self._found.add(key, "repeated-key", text, "Merge the two, or delete one.")
             else:
                 pairs[key.value] = (key, value)
         return list(pairs.values())
@@ -212,7 +216,7 @@ class _Builder:
 
     def _cut_off(self, event: Any) -> None:
         start, end = event.start_mark, event.end_mark
-        text = f"only {shown(event.value)} is read, because ` #` begins a comment"
+        text = f"only {shown(event.value)} is read, because ` #` starts a comment"
         quotes = "Put the text in quotes"
         if start.line == end.line:
             quotes += f": {quoted(self._lines[end.line][start.column :].rstrip())}"

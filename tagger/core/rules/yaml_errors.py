@@ -1,7 +1,7 @@
 """A syntax error of YAML in words for people who do not know YAML.
 
 YAML names the place where it lost the thread, in terms of its grammar. Here the line is looked at again for
-the mistake that a person probably made; where the cure is certain, it comes along as the mended line.
+the mistake that a person probably made; where the fix is obvious, the fixed line comes with it.
 """
 
 import re
@@ -23,27 +23,27 @@ _BRACKET: Final = re.compile(r"[\[{]")
 _HASH_IN_LIST: Final = re.compile(r"[\s\[,]#")
 
 _MEANING: Final = {
-    "%": "begins a directive",
+    "%": "starts a directive",
     "@": "is reserved",
     "`": "is reserved",
     "*": "refers to another place in the file",
     "&": "names a place in the file",
     "!": "marks a type",
-    "|": "begins a text of several lines",
-    ">": "begins a text of several lines",
-    ":": "belongs to a key",
-    "?": "begins a key",
-    "-": "begins a list item",
+    "|": "starts multi-line text",
+    ">": "starts multi-line text",
+    ":": "ends a key",
+    "?": "starts a key",
+    "-": "starts a list item",
     "{": "opens a mapping",
     "}": "closes a mapping",
     "[": "opens a list",
     "]": "closes a list",
     ",": "separates items",
 }
-# What libyaml and the pure reader say when a text begins with one of these.
+# What libyaml and the pure reader say when text starts with one of these.
 _STARTS: Final = ("start any token", "an alias", "an anchor", "a tag", "block scalar", "node content")
 
-_LINE_UP: Final = "Give it as many spaces as the line it belongs with."
+_LINE_UP: Final = "Indent it like the lines it belongs with."
 
 
 class Syntax(NamedTuple):
@@ -53,7 +53,7 @@ class Syntax(NamedTuple):
     column: int
     text: str
     advice: str
-    mended: str | None = None  # the line as it was probably meant
+    fixed: str | None = None  # the line as it was probably meant
 
 
 class _Parts(NamedTuple):
@@ -83,9 +83,9 @@ def explain(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Syntax:
     problem, context = error.problem or "", error.context or ""
     end, begin = error.problem_mark, error.context_mark
     if "quoted scalar" in context and "end of stream" in problem:
-        return _at(begin, "a quote is opened here and never closed", "Close it at the end of the text.")
+        return _at(begin, "this quote is never closed", "Close it at the end of the text.")
     if "escape" in problem:
-        return _at(begin, "a backslash has a meaning between double quotes", "Use 'single quotes' here.")
+        return _at(begin, "a backslash is special inside double quotes", "Use 'single quotes' here.")
     for mark in (begin, end):
         if mark is not None and (starts := _special_start(mark, problem + context, lines)):
             return starts
@@ -97,17 +97,17 @@ def explain(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Syntax:
         return _unclosed(begin, lines)
     if "block" in context:
         return _misplaced(end, lines)
-    return _at(end or begin, f"this cannot be read ({problem})", "Compare it with a line that works.")
+    return _at(end or begin, f"this is not valid YAML ({problem})", "Compare it with a line that works.")
 
 
 def quoted(text: str) -> str:
-    """The text in quotes, so that YAML reads it as it stands."""
+    """The text in quotes, so that YAML reads it as written."""
     return f'"{text}"' if '"' not in text and "\\" not in text else "'" + text.replace("'", "''") + "'"
 
 
-def _at(mark: yaml.Mark | None, text: str, advice: str, mended: str | None = None) -> Syntax:
+def _at(mark: yaml.Mark | None, text: str, advice: str, fixed: str | None = None) -> Syntax:
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return Syntax(line, column, text, advice, mended)
+    return Syntax(line, column, text, advice, fixed)
 
 
 def _line(mark: yaml.Mark | None, lines: Sequence[str]) -> str:
@@ -115,15 +115,15 @@ def _line(mark: yaml.Mark | None, lines: Sequence[str]) -> str:
 
 
 def _special_start(mark: yaml.Mark, what: str, lines: Sequence[str]) -> Syntax | None:
-    """A text that begins with a sign that means something else in YAML, or a tab."""
+    """Text that starts with a character that is special in YAML, or a tab."""
     line = _line(mark, lines)
     char = line[mark.column : mark.column + 1]
     begins = any(sign in what for sign in _STARTS) or (char == ":" and "block mapping" in what)
     if begins and char == "\t":
-        return _at(mark, "a tab stands where only spaces may", "Replace it by spaces.")
+        return _at(mark, "a tab is used where only spaces are allowed", "Replace it with spaces.")
     if not begins or char not in _MEANING:
         return None
-    text = f"a text begins with {char}, which {_MEANING[char]} in YAML"
+    text = f"text cannot start with {char}, which {_MEANING[char]} in YAML"
     parts = _parts(line)
     if not parts or len(parts.head) != mark.column:
         return _at(mark, text, "Put it in quotes.")
@@ -135,17 +135,17 @@ def _no_colon(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
     line = _line(mark, lines)
     if glued := _no_space(line, mark.line + 1 if mark else 1):
         return glued
-    text = f"{shown(line.strip())} is neither a list item nor a key with its value"
-    return _at(mark, text, "Begin an item with `- `; put a colon and a space after a key.")
+    text = f"{shown(line.strip())} is neither a list item nor a key with a value"
+    return _at(mark, text, "Start an item with `- `; put a colon and a space after a key.")
 
 
 def _no_space(line: str, number: int) -> Syntax | None:
     glued = _GLUED.match(line)
     if not glued:
         return None
-    mended = f"{line[: glued.end() - 1]}: {line[glued.end() :]}"
-    text = f"a colon with a space after it is missing after `{glued[1]}`"
-    return Syntax(number, glued.end() + 1, text, f"Write {shown(mended.strip())}", mended)
+    fixed = f"{line[: glued.end() - 1]}: {line[glued.end() :]}"
+    text = f"`{glued[1]}` needs a colon and a space after it"
+    return Syntax(number, glued.end() + 1, text, f"Write {shown(fixed.strip())}", fixed)
 
 
 def _second_colon(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
@@ -155,24 +155,24 @@ def _second_colon(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
         if glued := _no_space(above, mark.line):
             return glued
         if key := _BARE_KEY.match(above):
-            text, mended = f"the colon after `{key[1]}` is missing", f"{above[: key.end(1)]}:"
-            return Syntax(mark.line, key.end(1) + 1, text, f"Write `{key[1]}:`", mended)
+            text, fixed = f"`{key[1]}` needs a colon after it", f"{above[: key.end(1)]}:"
+            return Syntax(mark.line, key.end(1) + 1, text, f"Write `{key[1]}:`", fixed)
     parts = _parts(line)
     if parts and mark and len(parts.head) < mark.column and ": " in parts.value and parts.head.strip():
         value = quoted(parts.value)
-        text = "a text has a colon with a space after it, which makes it a key in YAML"
+        text = "a colon followed by a space makes this a key in YAML"
         return _at(mark, text, f"Put it in quotes: {value}", parts.head + value + parts.comment)
-    return _at(mark, "this line stands further to the right than it may", _LINE_UP)
+    return _at(mark, "this line is indented too far", _LINE_UP)
 
 
 def _unclosed(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
     number = min(mark.line, len(lines) - 1) if mark else 0
     bracket = _BRACKET.search(lines[number])
     if bracket and (cut := _HASH_IN_LIST.search(lines[number], bracket.end())):
-        text = "a comment begins here, because of the #, and takes the rest of the line"
+        text = "the # starts a comment, which hides the rest of the line"
         return Syntax(number + 1, cut.end(), text, "Put the text with the # in quotes.")
-    text = "the list or mapping opened here is not closed, or a comma or a quote is missing in it"
-    return _at(mark, text, "Put one item a line with `- ` before it, then neither is needed.")
+    text = "this list or mapping is not closed, or a comma or a quote is missing in it"
+    return _at(mark, text, "Write one item per line, each starting with `- `; then you need neither.")
 
 
 def _misplaced(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
@@ -181,8 +181,8 @@ def _misplaced(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
     if before.endswith(('"', "'")) and (parts := _parts(line)):
         text, quote = parts.value, parts.value[0]
         value = quoted(text[1:-1] if len(text) > 1 and text[-1] == quote else text)
-        mended = parts.head + value + parts.comment
-        return _at(mark, "there is more text after the closing quote", f"Write {value}", mended)
+        fixed = parts.head + value + parts.comment
+        return _at(mark, "there is text after the closing quote", f"Write {value}", fixed)
     if before.endswith(("]", "}")):
-        return _at(mark, "there is more text after the closing bracket", "Put the text in quotes.")
+        return _at(mark, "there is text after the closing bracket", "Put the text in quotes.")
     return _at(mark, "this line does not line up with the lines above", _LINE_UP)

@@ -83,16 +83,6 @@ class Tag:
 
 
 @dataclass(slots=True)
-class Unconfirmed:
-    """What LiveChat documents nowhere, as choices for tests. Error types; None: the call succeeds."""
-
-    unknown_tag: str | None = "validation"
-    repeated_tag: str | None = None
-    unshared_group: str | None = "authorization"
-    no_payload: bytes = b""  # how "no response payload" looks on the wire; LiveChat's Go SDK expects {}
-
-
-@dataclass(slots=True)
 class Organization:
     """One LiveChat license. `version` is that of its registered webhooks, which decides their shape."""
 
@@ -101,7 +91,7 @@ class Organization:
     version: Version
     rng: random.Random = field(repr=False)
     region: str | None = None  # where set, a request must name it in X-Region, or it is misdirected
-    unconfirmed: Unconfirmed = field(default_factory=Unconfirmed)
+    unknown_tag: str | None = "validation"  # the error of setting one, documented nowhere; None: it is set
     tags: dict[str, Tag] = field(default_factory=dict, repr=False)  # by lower-case name
     chats: dict[str, Chat] = field(default_factory=dict, repr=False)
     webhooks_enabled: dict[str, bool] = field(default_factory=dict)  # by the client id of an installed app
@@ -158,16 +148,14 @@ class Organization:
 
     def tag_thread(self, thread: Thread, name: str) -> ApiError | None:
         """https://platform.text.com/docs/messaging/agent-chat-api#tag-thread; ended threads can be tagged."""
-        unconfirmed, tag = self.unconfirmed, self.find_tag(name)
-        if tag is None and unconfirmed.unknown_tag is not None:
-            return ApiError(unconfirmed.unknown_tag, "Tag does not exist")
+        tag = self.find_tag(name)
+        if tag is None and self.unknown_tag is not None:
+            return ApiError(self.unknown_tag, "Tag does not exist")
         # "only if the thread and the tag are assigned to at least one common group" (Configuration API, Tags)
-        if tag and not set(tag.group_ids) & set(thread.group_ids) and unconfirmed.unshared_group is not None:
-            return ApiError(unconfirmed.unshared_group, "Tag and thread share no group")
+        if tag and not set(tag.group_ids) & set(thread.group_ids):
+            return ApiError("authorization", "Tag and thread share no group")
         if name not in thread.tags:
             thread.tags.append(name)
-        elif unconfirmed.repeated_tag is not None:
-            return ApiError(unconfirmed.repeated_tag, "Tag is already assigned")
         return None
 
     def untag_thread(self, thread: Thread, name: str) -> ApiError | None:

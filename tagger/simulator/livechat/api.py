@@ -12,7 +12,7 @@ from tagger.simulator.livechat import archives
 from tagger.simulator.livechat.access import App, Granted
 from tagger.simulator.livechat.account import Organization, Thread, Version
 from tagger.simulator.livechat.errors import ApiError
-from tagger.simulator.livechat.registry import ACTIONS, Registry, Webhook
+from tagger.simulator.livechat.registry import Registry, Webhook
 from tagger.simulator.livechat.shapes import chat_json, tag_json
 
 JSON = dict[str, Any] | list[Any]
@@ -34,10 +34,6 @@ class Request:
     def text(self, name: str) -> str | None:
         value = self.body.get(name)
         return value if isinstance(value, str) and value else None
-
-    def client_id(self) -> str | None:
-        """The app meant: as named, or the one whose token this is."""
-        return self.text("owner_client_id") or self.granted.client_id
 
 
 Answer = JSON | ApiError | None  # None: "No response payload (200 OK)"
@@ -110,10 +106,7 @@ def list_archives(request: Request) -> Answer:
 
 
 def list_tags(request: Request) -> Answer:
-    filters = request.body.get("filters", {})
-    wanted = filters.get("group_ids") if isinstance(filters, dict) else None
-    tags = request.organization.tags.values()
-    return [tag_json(tag) for tag in tags if wanted is None or set(wanted) & set(tag.group_ids)]
+    return [tag_json(tag) for tag in request.organization.tags.values()]
 
 
 def create_tag(request: Request) -> Answer:
@@ -123,24 +116,15 @@ def create_tag(request: Request) -> Answer:
     return request.organization.create_tag(name, tuple(groups), request.granted.account.id, request.now)
 
 
-def delete_tag(request: Request) -> Answer:
-    tag = request.organization.find_tag(request.text("name") or "")
-    if tag is None:
-        return ApiError("not_found", "Tag not found")
-    del request.organization.tags[tag.name.lower()]
-    return None
-
-
 def register_webhook(request: Request) -> Answer:
     action, url, secret = request.text("action"), request.text("url"), request.text("secret_key")
-    owner, kind = request.text("owner_client_id"), request.text("type")
-    filters = request.body.get("filters", {})
-    if not (action and url and secret and owner and kind and isinstance(filters, dict)):
+    owner = request.text("owner_client_id")
+    if not (action and url and secret and owner and request.text("type") == "license"):
         return ApiError("validation")
     if owner not in request.apps:
         return ApiError("authorization", "Client ID is not owned by your organization")
     webhook_id, description = request.organization.new_id().lower(), request.text("description") or ""
-    webhook = Webhook(webhook_id, owner, action, url, secret, description, filters, kind)
+    webhook = Webhook(webhook_id, owner, action, url, secret, description)
     return request.registry.register(webhook) or {"id": webhook_id}
 
 
@@ -156,16 +140,11 @@ def unregister_webhook(request: Request) -> Answer:
     return request.registry.unregister(webhook_id, owner)
 
 
-def list_webhook_names() -> JSON:
-    """Needs no authorization."""
-    return [{"action": action, "filters": list(filters)} for action, filters in ACTIONS.items()]
-
-
 def _switch_webhooks(request: Request, on: bool) -> Answer:
-    client_id = request.client_id()
-    if client_id is None:
+    owner = request.text("owner_client_id")
+    if owner is None:
         return ApiError("validation", "`owner_client_id` is required")
-    request.organization.webhooks_enabled[client_id] = on
+    request.organization.webhooks_enabled[owner] = on
     return None
 
 
@@ -178,10 +157,10 @@ def disable_license_webhooks(request: Request) -> Answer:
 
 
 def get_license_webhooks_state(request: Request) -> Answer:
-    client_id = request.client_id()
-    if client_id is None:
+    owner = request.text("owner_client_id")
+    if owner is None:
         return ApiError("validation", "`owner_client_id` is required")
-    return {"license_webhooks_enabled": request.organization.webhooks_enabled.get(client_id, False)}
+    return {"license_webhooks_enabled": request.organization.webhooks_enabled.get(owner, False)}
 
 
 def _methods(prefix: str, scopes: frozenset[str], *answerers: Answerer) -> dict[str, Method]:
@@ -194,7 +173,7 @@ METHODS: Final[dict[str, Method]] = (
         "agent", frozenset({"chats--all:ro", "chats--access:ro"}), get_chat, list_threads, list_archives
     )
     | _methods("configuration", frozenset({"tags--all:ro", "tags--groups:ro"}), list_tags)
-    | _methods("configuration", frozenset({"tags--all:rw", "tags--groups:rw"}), create_tag, delete_tag)
+    | _methods("configuration", frozenset({"tags--all:rw", "tags--groups:rw"}), create_tag)
     | _methods(
         "configuration",
         frozenset({"webhooks.configuration:rw"}),

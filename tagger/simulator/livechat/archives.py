@@ -3,13 +3,15 @@
 A page begins after the last thread of the page before, so threads that end meanwhile shift nothing.
 
 https://platform.text.com/docs/messaging/agent-chat-api#list-archives: one entry a thread, so that a chat may
-come several times; `filters`, `limit` and `sort_order` cannot be given along with `page_id`.
+come several times; `filters`, `limit` and `sort_order` cannot be given along with `page_id`. Of the filters only
+`from` and `to` are simulated, compared with the beginning of the thread; LiveChat does not say with what it
+compares them.
 """
 
 import base64
 import binascii
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -22,17 +24,15 @@ from tagger.simulator.livechat.shapes import chat_json, thread_json, timestamp
 
 LIMIT_MAX: Final = 100
 ARCHIVES_LIMIT, THREADS_LIMIT = 10, 3  # where the request names none
-THREAD_IDS_MAX, CHAT_IDS_MAX, GROUP_IDS_MAX = 20, 1000, 200
+ENDS: Final = {"from": "0001-01-01T00:00:00Z", "to": "9999-12-31T00:00:00Z"}  # where a filter is not given
 FIRST_PAGE_ONLY: Final = ("filters", "limit", "sort_order")
-
-Test = Callable[[Thread], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """Everything the next page needs; a `page_id` is this as base64 of JSON."""
 
-    filters: dict[str, Any]
+    filters: dict[str, str]
     limit: int
     sort_order: str
     after: str = ""  # the last thread of the page before, as `_position` writes it; "": the first page
@@ -54,9 +54,13 @@ def read_page(body: Mapping[str, Any], limit: int) -> Page | ApiError:
         except (TypeError, KeyError, binascii.Error, orjson.JSONDecodeError):
             return ApiError("validation", "Invalid `page_id`")
     page = Page(body.get("filters", {}), body.get("limit", limit), body.get("sort_order", "desc"))
-    if type(page.limit) is not int or not 1 <= page.limit <= LIMIT_MAX or not isinstance(page.filters, dict):
+    if (
+        type(page.limit) is not int
+        or not 1 <= page.limit <= LIMIT_MAX
+        or page.sort_order not in ("asc", "desc")
+    ):
         return ApiError("validation")
-    return page if page.sort_order in ("asc", "desc") else ApiError("validation", "Invalid `sort_order`")
+    return page
 
 
 def list_archives(
@@ -65,10 +69,11 @@ def list_archives(
     page = read_page(body, ARCHIVES_LIMIT)
     if isinstance(page, ApiError):
         return page
-    tests = archive_tests(page.filters)
-    if isinstance(tests, ApiError):
-        return tests
-    found = [thread for thread in organization.ended_threads() if all(test(thread) for test in tests)]
+    span = _span(page.filters)
+    if isinstance(span, ApiError):
+        return span
+    since, until = span
+    found = [thread for thread in organization.ended_threads() if since <= thread.created_at <= until]
     shown, links = _cut(found, page)
     return {"chats": [chat_json(thread, version) for thread in shown], "found_chats": len(found)} | links
 
@@ -77,93 +82,31 @@ def list_threads(chat: Chat, body: Mapping[str, Any], version: Version) -> dict[
     page = read_page(body, THREADS_LIMIT)
     if isinstance(page, ApiError):
         return page
-    tests = archive_tests({name: page.filters[name] for name in ("from", "to") if name in page.filters})
-    if isinstance(tests, ApiError):
-        return tests
-    found = [thread for thread in chat.threads if all(test(thread) for test in tests)]
-    shown, links = _cut(found, page)
-    return {
-        "threads": [thread_json(thread, version) for thread in shown],
-        "found_threads": len(found),
-    } | links
+    shown, links = _cut(list(chat.threads), page)
+    threads = [thread_json(thread, version) for thread in shown]
+    return {"threads": threads, "found_threads": len(chat.threads)} | links
+
+
+def _span(filters: Mapping[str, str]) -> tuple[datetime, datetime] | ApiError:
+    """`from` and `to`. A filter that is not simulated is a validation error, not ignored."""
+    try:
+        since, until = (datetime.fromisoformat(filters.get(name, end)) for name, end in ENDS.items())
+        if not filters.keys() <= ENDS.keys() or None in (since.tzinfo, until.tzinfo):
+            raise ValueError
+    except (TypeError, ValueError, AttributeError):
+        return ApiError("validation", "Invalid or unknown filter")
+    return since, until
 
 
 def _cut(found: list[Thread], page: Page) -> tuple[Sequence[Thread], dict[str, str]]:
-    newest_first, links = page.sort_order == "desc", {}
+    newest_first = page.sort_order == "desc"
     found.sort(key=_position, reverse=newest_first)
     passed = operator.ge if newest_first else operator.le
     start = sum(passed(_position(thread), page.after) for thread in found) if page.after else 0
-    end, before = start + page.limit, start - page.limit - 1
-    if end < len(found):
-        links["next_page_id"] = replace(page, after=_position(found[end - 1])).id()
-    if start:
-        links["previous_page_id"] = replace(page, after=_position(found[before]) if before >= 0 else "").id()
+    end = start + page.limit
+    links = {"next_page_id": replace(page, after=_position(found[end - 1])).id()} if end < len(found) else {}
     return found[start:end], links
 
 
 def _position(thread: Thread) -> str:
     return f"{timestamp(thread.created_at)} {thread.id}"
-
-
-def archive_tests(filters: Mapping[str, Any]) -> list[Test] | ApiError:
-    """`filters` as tests that a thread must pass. One we do not know is a validation error, not ignored."""
-    tests: list[Test] = []
-    for name, wanted in filters.items():
-        make = FILTERS.get(name)
-        if make is None:
-            return ApiError("validation", f"Filter `{name}` is not known to this simulator")
-        try:
-            tests.append(make(wanted))
-        except (TypeError, ValueError, AttributeError, KeyError):
-            return ApiError("validation", f"Invalid filter `{name}`")
-    if "thread_ids" in filters and len(filters) > 1:
-        return ApiError("validation", "`thread_ids` cannot be used with other filters")
-    return tests
-
-
-def _ids(maximum: int, of: Callable[[Thread], set[Any]]) -> Callable[[list[Any]], Test]:
-    def make(wanted: list[Any]) -> Test:
-        if not isinstance(wanted, list) or len(wanted) > maximum:
-            raise ValueError
-        ids = set(wanted)
-        return lambda thread: bool(ids & of(thread))
-
-    return make
-
-
-def _from(text: str) -> Test:
-    at = _read_timestamp(text)
-    return lambda thread: thread.created_at >= at
-
-
-def _to(text: str) -> Test:
-    at = _read_timestamp(text)
-    return lambda thread: thread.created_at <= at
-
-
-def _read_timestamp(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError
-    return at
-
-
-def _tags(wanted: Mapping[str, Any]) -> Test:
-    """One of `exists`, `values`, `exclude_values`; with `require_every_value` all of the values."""
-    every = all if wanted.get("require_every_value") else any
-    if "exists" in wanted:
-        return lambda thread: bool(thread.tags) == wanted["exists"]
-    excluding = "values" not in wanted
-    values = set(wanted["exclude_values" if excluding else "values"])
-    return lambda thread: every(tag in thread.tags for tag in values) != excluding
-
-
-# "from" and "to" are compared with the beginning of the thread; LiveChat does not say with what it compares.
-FILTERS: Final[dict[str, Callable[[Any], Test]]] = {
-    "from": _from,
-    "to": _to,
-    "tags": _tags,
-    "thread_ids": _ids(THREAD_IDS_MAX, lambda thread: {thread.id}),
-    "chat_ids": _ids(CHAT_IDS_MAX, lambda thread: {thread.chat.id}),
-    "group_ids": _ids(GROUP_IDS_MAX, lambda thread: set(thread.group_ids)),
-}

@@ -32,7 +32,6 @@ class Fault:
     times: int | None = None  # then it is over; None: until taken out
     delay_s: float = 0.0
     retry_after_s: float | None = None  # a Retry-After header
-    region: str | None = None  # misdirected_request: what X-Region should have said
 
     def fits(self, method: str, organization: str | None, chat_id: str | None, tag: str | None) -> bool:
         wanted = (
@@ -49,7 +48,6 @@ class RateLimit:
     """A token bucket that holds one second's worth of calls; callers are told nothing about it."""
 
     calls_per_s: float
-    retry_after_s: float | None = None
     _tokens: float | None = field(default=None, repr=False)
     _filled_at: float = field(default=0.0, repr=False)
 

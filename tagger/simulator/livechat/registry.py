@@ -14,40 +14,10 @@ from tagger.simulator.livechat.errors import ApiError
 WEBHOOKS_PER_ACTION_MAX: Final = 3  # a client id
 URL_CHARACTERS_MAX: Final = 500
 
-# The actions of API 3.6 and what each may be filtered by, as `list_webhook_names` tells them.
-_CHAT_FILTERS: Final = ("chat_presence", "only_my_chats", "source_type")
-ACTIONS: Final[dict[str, tuple[str, ...]]] = {
-    **dict.fromkeys(
-        (
-            "incoming_chat",
-            "chat_deactivated",
-            "chat_access_updated",
-            "chat_transferred",
-            "user_added_to_chat",
-            "user_removed_from_chat",
-            "event_deleted",
-            "event_properties_updated",
-            "event_properties_deleted",
-            "events_marked_as_seen",
-            "chat_properties_updated",
-            "chat_properties_deleted",
-            "thread_properties_updated",
-            "thread_properties_deleted",
-            "thread_summary_set",
-            "incoming_rich_message_postback",
-            "thread_tagged",
-            "thread_untagged",
-        ),
-        _CHAT_FILTERS,
-    ),
-    "incoming_event": (*_CHAT_FILTERS, "author_type"),
-    "event_updated": (*_CHAT_FILTERS, "author_type"),
-    "routing_status_set": ("agent_ids",),
-    "agent_deleted": ("agent_ids",),
-    "tag_created": (),
-    "tag_deleted": (),
-    "tag_updated": (),
-}
+# Those of API 3.6 that the simulator sends; LiveChat has 20 more.
+ACTIONS: Final = frozenset(
+    {"incoming_chat", "incoming_event", "chat_deactivated", "thread_tagged", "thread_untagged"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +30,6 @@ class Webhook:
     url: str
     secret_key: str = field(repr=False)
     description: str = ""
-    filters: dict[str, Any] = field(default_factory=dict)
-    type: str = "license"
 
     def json(self) -> dict[str, Any]:
         return {
@@ -69,9 +37,9 @@ class Webhook:
             "url": self.url,
             "description": self.description,
             "action": self.action,
-            "filters": self.filters,
+            "filters": {},
             "owner_client_id": self.owner_client_id,
-            "type": self.type,
+            "type": "license",
         }
 
 
@@ -81,8 +49,6 @@ class Registry:
 
     def register(self, webhook: Webhook) -> ApiError | None:
         if webhook.action not in ACTIONS or len(webhook.url) > URL_CHARACTERS_MAX:
-            return ApiError("validation")
-        if webhook.type not in ("license", "bot") or set(webhook.filters) - set(ACTIONS[webhook.action]):
             return ApiError("validation")
         same = [other for other in self.of(webhook.owner_client_id) if other.action == webhook.action]
         if len(same) >= WEBHOOKS_PER_ACTION_MAX:
@@ -100,10 +66,8 @@ class Registry:
     def of(self, owner_client_id: str) -> list[Webhook]:
         return [webhook for webhook in self.webhooks.values() if webhook.owner_client_id == owner_client_id]
 
-    def wanted(self, organization: Organization, action: str, author_type: str | None) -> Iterator[Webhook]:
-        """The webhooks to send for something that happened; `author_type` is that of an event's author."""
+    def wanted(self, organization: Organization, action: str) -> Iterator[Webhook]:
+        """The webhooks to send for something that happened."""
         for webhook in self.webhooks.values():
             if webhook.action == action and organization.webhooks_enabled.get(webhook.owner_client_id):
-                asked_for = webhook.filters.get("author_type")
-                if asked_for is None or asked_for == author_type:
-                    yield webhook
+                yield webhook

@@ -30,7 +30,7 @@ def misbehave(request: web.Request, fault: Fault, answer: Any) -> web.StreamResp
     headers = {} if fault.retry_after_s is None else {"Retry-After": f"{fault.retry_after_s:.0f}"}
     kind = fault.answer or ""
     if kind not in SHAPES:
-        error = ApiError(kind, data={"region": fault.region} if fault.region else {})
+        error = ApiError(kind)
         return respond(error.body(), fault.status or error.status, headers)
     if kind in ("cut", "lost"):
         if request.transport is not None:

@@ -64,8 +64,7 @@ class SimulatedLiveChat:
         self.limits: dict[str, RateLimit] = {}  # by Organization.id
         self.calls: deque[ApiCall] = deque(maxlen=CALLS_LOGGED_MAX)
         self.tagged_at: dict[tuple[str, str], float] = {}  # (thread id, tag) → when it was first set
-        self.in_flight: Counter[str] = Counter()
-        self.in_flight_max: Counter[str] = Counter()  # calls at once, by Organization.id
+        self.in_flight: Counter[str] = Counter()  # calls at once, by Organization.id
         self.consenting: Account | None = None  # who is logged in at accounts.livechat.com and clicks Allow
         self.sender = Sender(self._post, clock, self.rng)
         self.token_requests = 0  # to accounts.livechat.com
@@ -100,15 +99,13 @@ class SimulatedLiveChat:
         app.router.add_post("/accounts/v2/token", self._serve_token)
         return app
 
-    def add_organization(
-        self, version: Version = "3.6", tags: Iterable[str] = (), group_ids: tuple[int, ...] = (0,)
-    ) -> Organization:
-        """A license with these tags in these groups. `version` decides the shape of its webhooks."""
+    def add_organization(self, version: Version = "3.6", tags: Iterable[str] = ()) -> Organization:
+        """A license with these tags in group 0. `version` decides the shape of its webhooks."""
         license_id = 104_130_000 + len(self.organizations)
         organization = Organization("", license_id, version, self.rng)
         organization.id = organization.new_uuid()
         for tag in tags:
-            organization.create_tag(tag, group_ids, "owner@example.com", self.now())
+            organization.create_tag(tag, (0,), "owner@example.com", self.now())
         self.organizations[organization.id] = organization
         return organization
 
@@ -158,9 +155,8 @@ class SimulatedLiveChat:
         """One more event, also after the thread's end; sends incoming_event."""
         organization = thread.chat.organization
         event = organization.add_event(thread, draft, self.now())
-        types: dict[str, str] = {user.id: user.type for user in thread.chat.users}
         payload = self._ids(thread) | {"event": event_json(event, organization.version)}
-        self._emit(thread, "incoming_event", payload, types.get(draft.author_id or ""))
+        self._emit(thread, "incoming_event", payload)
         return event
 
     def deactivate(self, thread: Thread, user_id: str | None = None) -> None:
@@ -175,11 +171,9 @@ class SimulatedLiveChat:
     def _ids(self, thread: Thread) -> dict[str, Any]:
         return {"chat_id": thread.chat.id, "thread_id": thread.id}
 
-    def _emit(
-        self, thread: Thread, action: str, payload: dict[str, Any], author_type: str | None = None
-    ) -> None:
+    def _emit(self, thread: Thread, action: str, payload: dict[str, Any]) -> None:
         organization = thread.chat.organization
-        for webhook in self.registry.wanted(organization, action, author_type):
+        for webhook in self.registry.wanted(organization, action):
             envelope = webhook_json(organization, webhook.id, webhook.secret_key, action, payload)
             self.sender.send(webhook.url, envelope, thread.chat.id, thread.id)
 
@@ -197,7 +191,6 @@ class SimulatedLiveChat:
         granted = self.access.check(request.headers.get("Authorization", ""), self.clock())
         organization = granted.account.organization_id if isinstance(granted, Granted) else ""
         self.in_flight[organization] += 1
-        self.in_flight_max[organization] = max(self.in_flight_max[organization], self.in_flight[organization])
         try:
             return await self._answer_call(request, granted)
         finally:
@@ -220,7 +213,9 @@ class SimulatedLiveChat:
         self.calls.append(ApiCall(self.clock(), method, organization, *ids, outcome, applied))
         if fault and fault.answer:
             return misbehave(request, fault, answer)
-        return self._respond(granted, answer)
+        if isinstance(answer, ApiError):
+            return respond(answer.body(), answer.status)
+        return web.Response(content_type="application/json") if answer is None else respond(answer, 200)
 
     def _apply(self, request: web.Request, granted: Granted | ApiError, body: dict[str, Any]) -> api.Answer:
         """Do what the call asks for; the answer."""
@@ -228,8 +223,6 @@ class SimulatedLiveChat:
         version = VERSIONS.get(request.match_info["version"])
         if version is None:
             return ApiError("unsupported_version")
-        if method == "list_webhook_names":
-            return api.list_webhook_names()
         if isinstance(granted, ApiError):
             return granted
         organization = self.organizations[granted.account.organization_id]
@@ -251,20 +244,6 @@ class SimulatedLiveChat:
             self.tagged_at.setdefault((thread.id, body["tag"]), self.clock())
         action = "thread_tagged" if method == "tag_thread" else "thread_untagged"
         self._emit(thread, action, self._ids(thread) | {"tag": body["tag"]})
-
-    def _respond(self, granted: Granted | ApiError, answer: api.Answer) -> web.Response:
-        if isinstance(answer, ApiError):
-            headers = {}
-            if answer.type == "too_many_requests" and isinstance(granted, Granted):
-                limit = self.limits.get(granted.account.organization_id)
-                if limit and limit.retry_after_s is not None:
-                    headers["Retry-After"] = f"{limit.retry_after_s:.0f}"
-            return respond(answer.body(), answer.status, headers)
-        if answer is None:
-            assert isinstance(granted, Granted)
-            unconfirmed = self.organizations[granted.account.organization_id].unconfirmed
-            return web.Response(body=unconfirmed.no_payload, content_type="application/json")
-        return respond(answer, 200)
 
     async def _serve_consent(self, request: web.Request) -> web.StreamResponse:
         if self.consenting is None:

@@ -35,7 +35,6 @@ class Sending:
     in_order: bool = True  # a webhook of a chat waits for the first attempt of the one before
     held_back_s_max: float = 0.0  # each webhook waits for a random part of this
     duplicate_share: float = 0.0  # sent twice though the first was answered
-    loss_share: float = 0.0  # never sent, as after a minute of failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +78,10 @@ class Sender:
 
     def send(self, url: str, envelope: dict[str, Any], chat_id: str, thread_id: str) -> None:
         """Hand a webhook over; it is sent in the background."""
-        lost = self.rng.random() < self.sending.loss_share or len(self._pending) >= PENDING_MAX
-        self.counts["lost" if lost else "sent"] += 1
-        if lost:
+        if len(self._pending) >= PENDING_MAX:
+            self.counts["lost"] += 1
             return
+        self.counts["sent"] += 1
         delivery = Delivery(url, orjson.dumps(envelope), envelope["action"], chat_id, thread_id)
         before, tried = self._last_of_chat.get(chat_id), asyncio.Event()
         self._last_of_chat[chat_id] = tried

@@ -8,10 +8,13 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import yaml
+
+SCENES: Final = Path(__file__).parent / "scenes"
+RULES: Final = Path(__file__).parent / "rules"  # the keyword files whose tags the scenes call for
 
 # Of 100 conversations; the rest has one topic.
 NO_TOPIC, TWO_TOPICS = 25, 20
@@ -78,11 +81,7 @@ def all_tags() -> frozenset[str]:
 @cache
 def scenes() -> Mapping[str, dict[str, Any]]:
     """Language → its building blocks; scenes/english.yaml explains them."""
-    folder = resources.files("tagger.simulator.play") / "scenes"
-    files = sorted(
-        (file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name
-    )
-    return {file.name.removesuffix(".yaml"): yaml.safe_load(file.read_text("utf-8")) for file in files}
+    return {file.stem: yaml.safe_load(file.read_text("utf-8")) for file in sorted(SCENES.glob("*.yaml"))}
 
 
 class _Writer:

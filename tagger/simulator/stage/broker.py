@@ -37,7 +37,6 @@ SYMBOLS: Final[dict[str, tuple[Any, list[Any]]]] = {
     "rd_kafka_mock_group_initial_rebalance_delay_ms": (None, [_HANDLE, _INT32]),
     "rd_kafka_mock_broker_set_down": (ctypes.c_int, [_HANDLE, _INT32]),
     "rd_kafka_mock_broker_set_up": (ctypes.c_int, [_HANDLE, _INT32]),
-    "rd_kafka_mock_broker_set_rtt": (ctypes.c_int, [_HANDLE, _INT32, ctypes.c_int]),
     "rd_kafka_mock_partition_set_leader": (ctypes.c_int, [_HANDLE, _TEXT, _INT32, _INT32]),
     "rd_kafka_mock_push_request_errors_array": (None, [_HANDLE, ctypes.c_int16, ctypes.c_size_t, _HANDLE]),
     "rd_kafka_mock_clear_request_errors": (None, [_HANDLE, ctypes.c_int16]),
@@ -153,10 +152,6 @@ class EmbeddedBroker:
 
     def up(self) -> None:
         self._check(self._library.rd_kafka_mock_broker_set_up(self._cluster, BROKER))
-
-    def rtt(self, milliseconds: int) -> None:
-        """Delay every answer from now on."""
-        self._check(self._library.rd_kafka_mock_broker_set_rtt(self._cluster, BROKER, milliseconds))
 
     def inject(self, api_key: int, *errors: int) -> None:
         """Answer the next requests of this kind with these codes, one each.

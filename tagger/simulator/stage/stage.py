@@ -20,12 +20,11 @@ from tagger.simulator.livechat.account import Organization, Version
 from tagger.simulator.livechat.port import reserved_port
 from tagger.simulator.livechat.server import SimulatedLiveChat
 from tagger.simulator.play.player import Comparison, Player, compare
-from tagger.simulator.play.visitors import Visit, all_tags
+from tagger.simulator.play.visitors import RULES, Visit, all_tags
 from tagger.simulator.stage.broker import EmbeddedBroker
 from tagger.simulator.stage.leaks import check_logs
 from tagger.simulator.stage.service import Service
 
-RULES: Final = Path(__file__).parents[1] / "play" / "rules"
 VERSIONS: Final[tuple[Version, ...]] = ("3.6", "3.3", "3.5", "3.4")
 PARTITIONS: Final = 3
 LOOK_EVERY_S: Final = 0.05

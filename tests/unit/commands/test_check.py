@@ -1,4 +1,4 @@
-"""`tagger check`: all mistakes in keyword files, then what looks doubtful."""
+"""`tagger check`: all errors in keyword files, then what looks wrong."""
 
 import json
 from pathlib import Path
@@ -18,15 +18,14 @@ def check(folder: Path, content: str, *options: str, **env: str) -> Result:
     return CliRunner().invoke(main, ["check", str(folder), *options], env=env)
 
 
-def test_it_tells_all_mistakes_with_place_and_cure(tmp_path: Path) -> None:
+def test_it_reports_all_errors_with_place_and_advice(tmp_path: Path) -> None:
     result = check(tmp_path, WRONG)
     assert result.exit_code == 1
     assert result.output.splitlines() == [
-        f"{tmp_path}/a.yaml:4:5: a rule has no `tagg`. Did you mean `tag`?",
-        f"{tmp_path}/a.yaml:5:11: `re*fund`: a star may stand only at the ends of a keyword, and not alone."
-        " Write each form as a keyword of its own; if the sign itself is meant,"
-        ' {keyword: "re*fund", match: word}.',
-        "2 mistakes.",
+        f"{tmp_path}/a.yaml:4:5: unknown key `tagg` in a rule. Did you mean `tag`?",
+        f"{tmp_path}/a.yaml:5:11: `re*fund`: a star is allowed only at the ends of a keyword, and not alone."
+        ' Write each form as a separate keyword; for a literal star, write {keyword: "re*fund", match: word}.',
+        "2 errors found.",
     ]
 
 
@@ -34,16 +33,14 @@ def test_warnings_alone_are_no_failure(tmp_path: Path) -> None:
     result = check(tmp_path, DOUBTFUL)
     assert result.exit_code == 0
     warning, summary = result.output.splitlines()
-    assert warning.startswith(
-        f"{tmp_path}/a.yaml:3:5: warning: the rule `r` has no test with `absent`. Write"
-    )
-    assert summary.startswith("No mistakes, 1 warning: 1 rule, 1 keyword, 0 tests in 1 file. Config ")
+    assert warning.startswith(f"{tmp_path}/a.yaml:3:5: warning: the rule `r` has no `absent` test. Add")
+    assert summary.startswith("No errors, 1 warning: 1 rule, 1 keyword, 0 tests in 1 file. Config ")
 
 
 def test_a_fine_set_is_said_to_be_fine(tmp_path: Path) -> None:
     result = check(tmp_path, FINE)
     assert result.exit_code == 0
-    assert result.output.startswith("No mistakes, 0 warnings: 1 rule, 1 keyword, 1 test in 1 file. Config ")
+    assert result.output.startswith("No errors, 0 warnings: 1 rule, 1 keyword, 1 test in 1 file. Config ")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +67,7 @@ def test_json_has_the_same_facts(
 def test_github_makes_annotations_of_them(tmp_path: Path) -> None:
     first, _ = check(tmp_path, WRONG, "--format", "github").output.splitlines()
     place = f"file={tmp_path}/a.yaml,line=4,col=5,title=unknown-key"
-    assert first == f"::error {place}::a rule has no `tagg`. Did you mean `tag`?"
+    assert first == f"::error {place}::unknown key `tagg` in a rule. Did you mean `tag`?"
     (only,) = check(tmp_path, DOUBTFUL, "--format", "github").output.splitlines()
     assert only.startswith("::warning file=")
 
@@ -103,7 +100,7 @@ def test_the_placeholder_may_come_from_the_environment(tmp_path: Path) -> None:
     [
         (["no/such/folder"], "no/such/folder: cannot be read (No such file or directory)"),
         (["--format", "xml"], "'xml' is not one of"),
-        (["--placeholder", "(", "."], "( is no regular expression"),
+        (["--placeholder", "(", "."], "( is not a valid regular expression"),
     ],
 )
 def test_what_cannot_be_read_is_exit_code_2(arguments: list[str], says: str) -> None:
@@ -114,15 +111,15 @@ def test_what_cannot_be_read_is_exit_code_2(arguments: list[str], says: str) -> 
 
 def test_an_empty_folder_is_exit_code_2(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["check", str(tmp_path)])
-    assert (result.exit_code, "there is no *.yaml in it" in result.output) == (2, True)
+    assert (result.exit_code, "contains no *.yaml files" in result.output) == (2, True)
 
 
 def test_the_shipped_files_are_without_a_warning() -> None:
     config = Path(__file__).parents[3] / "config"
-    assert "No mistakes, 0 warnings: " in CliRunner().invoke(main, ["check", str(config)]).output
+    assert "No errors, 0 warnings: " in CliRunner().invoke(main, ["check", str(config)]).output
 
 
-def test_more_mistakes_than_anybody_mends_are_cut(tmp_path: Path) -> None:
+def test_more_errors_than_anybody_fixes_at_once_are_cut(tmp_path: Path) -> None:
     result = check(tmp_path, "version: 1\nrules:\n" + "  - x\n" * 1_001)
     assert len(result.output.splitlines()) == 1_001
-    assert result.output.endswith("1,000 mistakes or more.\n")
+    assert result.output.endswith("\nAt least 1,000 errors found.\n")

@@ -56,7 +56,7 @@ def test_a_text_is_explained(config: Path) -> None:
         "  1 customer  a refund, not refundable",
         "                ^^^^^^ refund → Refund  [rule refund]",
         "",
-        "Not counted:",
+        "Near misses:",
         "  1 customer  a refund, not refundable",
         "                            ^^^^^^ refund: inside a word  [rule refund]",
     ]
@@ -99,6 +99,16 @@ def test_a_chat_is_shown_with_who_said_what(config: Path, tmp_path: Path) -> Non
     assert "pdf" not in shown
 
 
+def test_it_says_so_when_nothing_was_found_or_something_is_missing(config: Path, tmp_path: Path) -> None:
+    shown = explain(config, "hello").output
+    assert shown.startswith("tags: none   (config ")
+    assert shown.endswith("No rule matched.\n")
+    thread = chat()["thread"]
+    thread["events"].append("odd")
+    told = explain(config, "--file", as_file(tmp_path, json.dumps(chat(thread=thread)))).output
+    assert "Part of the chat is missing, so rules with `none` were skipped." in told
+
+
 def test_an_indented_chat_and_standard_input_are_read_too(config: Path, tmp_path: Path) -> None:
     indented = json.dumps(chat(), indent=2)
     once = explain(config, "--file", as_file(tmp_path, json.dumps(chat()))).output
@@ -115,14 +125,14 @@ def test_a_rule_that_expires_is_judged_by_the_time_of_the_chat(config: Path, tmp
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("", "there is no chat in it"),
+        ("", "contains no chats"),
         ("nope", "chats:1: not a JSON object on one line"),
         (json.dumps(chat()) + "\nnope", "chats:2: not a JSON object on one line"),
         ("[1]", "chats:1: not a JSON object on one line"),
         ("[" * 5000, "chats:1: not a JSON object on one line"),
         ("{}", "chats:1: not a chat as get_chat returns it (no chat)"),
         (json.dumps({"id": "C1"}), "not a chat as get_chat returns it (no thread)"),
-        (json.dumps(chat(thread={"id": "T", "restricted_access": "old"})), "keeps its messages back"),
+        (json.dumps(chat(thread={"id": "T", "restricted_access": "old"})), "withholds its messages"),
     ],
 )
 def test_what_is_no_chat_is_exit_code_2(config: Path, tmp_path: Path, content: str, says: str) -> None:

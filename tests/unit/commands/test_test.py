@@ -44,9 +44,9 @@ def test_a_failure_is_a_diff_with_the_reason(tmp_path: Path) -> None:
         "",
         f"{tmp_path}/a.yaml:8:9: refund",
         "  - should not fire",
-        "  + fired, by `refund`",
+        "  + fired on `refund`",
         "    1 customer  a refund",
-        "                  ^^^^^^ hit: refund",
+        "                  ^^^^^^ match: refund",
         "",
         "0 tests passed, 2 failed.",
     ]
@@ -56,7 +56,7 @@ def test_coverage_names_what_no_test_fires_and_fails(tmp_path: Path) -> None:
     result = run(tmp_path, GREEN, "--coverage")
     assert result.exit_code == 1
     gap, summary = result.output.splitlines()
-    assert gap.startswith(f"{tmp_path}/a.yaml:5:19: the keyword `money back` is fired by no test. Write")
+    assert gap.startswith(f"{tmp_path}/a.yaml:5:19: no test fires on the keyword `money back`. Add")
     assert summary == "2 tests passed; 1 gap in the coverage."
     covered = GREEN.replace('"a refund"', '["a refund", "my money back"]')
     assert run(tmp_path, covered, "--coverage").exit_code == 0
@@ -72,8 +72,8 @@ def test_run_selects_rules_by_id(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--run", "xyz"], "No rule has an id that matches xyz."),
-        (["--run", "("], "( is no regular expression"),
+        (["--run", "xyz"], "No rule id matches xyz."),
+        (["--run", "("], "( is not a valid regular expression"),
     ],
 )
 def test_a_selection_of_nothing_is_a_mistake_of_use(tmp_path: Path, options: list[str], says: str) -> None:
@@ -86,7 +86,7 @@ def test_files_with_mistakes_are_not_tested(tmp_path: Path) -> None:
     result = run(tmp_path, "version: 1\nrules:\n  - {id: r, tagg: R, any: [x1]}\n")
     assert result.exit_code == 1
     assert "Did you mean `tag`?" in result.stderr
-    assert "1 mistake in the keyword files. Mend them first." in result.stderr
+    assert "1 error found. Fix it first." in result.stderr
 
 
 def test_json_tells_of_every_test(tmp_path: Path) -> None:
@@ -102,8 +102,8 @@ def test_json_tells_of_every_test(tmp_path: Path) -> None:
         "reason": "did not fire: `refund` (inside a word)",
     }
     assert [gap["text"] for gap in told["uncovered"]] == [
-        "the keyword `refund` is fired by no test",
-        "the keyword `money back` is fired by no test",
+        "no test fires on the keyword `refund`",
+        "no test fires on the keyword `money back`",
     ]
 
 

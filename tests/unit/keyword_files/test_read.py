@@ -34,7 +34,7 @@ def test_it_follows_the_links_of_a_config_map(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("missing", "cannot be read (No such file or directory)"), ("empty", "there is no *.yaml in it")],
+    [("missing", "cannot be read (No such file or directory)"), ("empty", "contains no *.yaml files")],
 )
 def test_it_says_what_is_wrong_with_a_folder(tmp_path: Path, name: str, says: str) -> None:
     (tmp_path / "empty").mkdir()

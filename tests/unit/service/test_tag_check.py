@@ -85,7 +85,7 @@ def test_what_livechat_would_refuse_is_told_at_the_rule(tmp_path: Path, account:
     assert (result.exit_code, told(result)) == (1, TOLD)
     text = check(tmp_path, account, "--online").output
     assert f"{tmp_path}/a.yaml:4:5: rule `case`: LiveChat has 'Shipping', not 'shipping'" in text
-    assert text.splitlines()[-1] == "3 mistakes."
+    assert text.splitlines()[-1] == "3 errors found."
 
 
 def test_without_online_nobody_is_asked(tmp_path: Path, account: Account) -> None:

@@ -59,9 +59,9 @@ def test_a_test_asks_whether_its_rule_fires(fields: str, passed: bool) -> None:
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ("any: [refund]\ntests: [absent: a refund]", "fired, by `refund`"),
-        ("any: [refund, money]\ntests: [absent: 'refund money refund']", "fired, by `refund`, `money`"),
-        ("any: [refund]\ntests: [match: hello]", "did not fire: nothing of what it asks for was said"),
+        ("any: [refund]\ntests: [absent: a refund]", "fired on `refund`"),
+        ("any: [refund, money]\ntests: [absent: 'refund money refund']", "fired on `refund`, `money`"),
+        ("any: [refund]\ntests: [match: hello]", "did not fire: no keyword was found"),
         ("any: [refund]\ntests: [match: refundable]", "did not fire: `refund` (inside a word)"),
         ("any: [refund]\ntests: [match: {agent: refund}]", "did not fire: `refund` (said by the agent)"),
         (
@@ -82,7 +82,7 @@ def test_a_failure_says_which_hit_or_which_condition_it_was(fields: str, reason:
 
 def test_a_failure_is_one_line_with_its_place_and_without_the_text() -> None:
     (failed,) = run_tests(judge("any: [refund]\ntests:\n  - absent: my secret refund"))
-    assert str(failed) == "a.yaml:7:9: r0 should not fire, and fired, by `refund`"
+    assert str(failed) == "a.yaml:7:9: r0 should not fire, but it fired on `refund`"
 
 
 def test_a_test_asks_about_its_own_rule_only() -> None:
@@ -102,27 +102,23 @@ def test_all_failures_of_all_rules_are_told() -> None:
 @pytest.mark.parametrize(
     ("fields", "gaps"),
     [
-        pytest.param(
-            "any: [aa, bb]\ntests: [match: aa]", ["5 the keyword `bb` is fired by no test"], id="any"
-        ),
+        pytest.param("any: [aa, bb]\ntests: [match: aa]", ["5 no test fires on the keyword `bb`"], id="any"),
         pytest.param("any: [aa, bb]\ntests: [match: aa bb]", [], id="one test fires two"),
-        pytest.param(
-            "any: [aa]\ntests: [absent: aa]", ["5 the keyword `aa` is fired by no test"], id="absent"
-        ),
-        pytest.param("any: [aa]", ["5 the keyword `aa` is fired by no test"], id="no tests"),
+        pytest.param("any: [aa]\ntests: [absent: aa]", ["5 no test fires on the keyword `aa`"], id="absent"),
+        pytest.param("any: [aa]", ["5 no test fires on the keyword `aa`"], id="no tests"),
         pytest.param(
             "all: [[aa, bb], [cc]]\ntests: [match: aa cc]",
-            ["5 the keyword `bb` is fired by no test"],
+            ["5 no test fires on the keyword `bb`"],
             id="all",
         ),
         pytest.param(
             "all: [[aa], [bb]]\ntests: [absent: aa]",
-            ["5 the keyword `aa` is fired by no test", "5 the keyword `bb` is fired by no test"],
+            ["5 no test fires on the keyword `aa`", "5 no test fires on the keyword `bb`"],
             id="a hit alone fires nothing",
         ),
         pytest.param(
             "any: [aa]\nnone: [nn]\nignore: [no aa]\ntests: [match: aa]",
-            ["6 no test has `nn` of `none`", "7 no test has `no aa` of `ignore`"],
+            ["6 no test contains `nn` of `none`", "7 no test contains `no aa` of `ignore`"],
             id="none and ignore",
         ),
         pytest.param(
@@ -132,7 +128,7 @@ def test_all_failures_of_all_rules_are_told() -> None:
         ),
         pytest.param(
             'canned: ["we sent it today", "it is gone now"]\ntests: [match: {agent: we sent it today}]',
-            ["5 the canned response `it is gone now` is fired by no test"],
+            ["5 no test fires on the canned response `it is gone now`"],
             id="canned",
         ),
     ],

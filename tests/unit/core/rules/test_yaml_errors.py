@@ -15,21 +15,21 @@ def explained(content: str, loader: object) -> Syntax:
     return explain(caught.value, content.splitlines())
 
 
-STARTS = "a text begins with {}, which {} in YAML"
+STARTS = "text cannot start with {}, which {} in YAML"
 
 
 @pytest.mark.parametrize("loader", LOADERS)
 @pytest.mark.parametrize(
     ("written", "means"),
     [
-        ("%name%, hello", "begins a directive"),
+        ("%name%, hello", "starts a directive"),
         ("@me", "is reserved"),
         ("`code`", "is reserved"),
         ("*fund*", "refers to another place in the file"),
         ("& more", "names a place in the file"),
-        ("| pipe", "begins a text of several lines"),
-        ("> 5", "begins a text of several lines"),
-        (": x", "belongs to a key"),
+        ("| pipe", "starts multi-line text"),
+        ("> 5", "starts multi-line text"),
+        (": x", "ends a key"),
     ],
 )
 def test_a_text_that_begins_with_a_sign_of_yaml_wants_quotes(
@@ -45,48 +45,48 @@ def test_a_text_that_begins_with_a_sign_of_yaml_wants_quotes(
 def test_so_does_one_inside_brackets(written: str, loader: object) -> None:
     wrong = explained(f"any: [{written}, refund]\n", loader)
     assert (wrong.line, wrong.column, wrong.advice) == (1, 7, "Put it in quotes.")
-    assert wrong.text.startswith(f"a text begins with {written[0]}")
+    assert wrong.text.startswith(f"text cannot start with {written[0]}")
 
 
 @pytest.mark.parametrize("loader", LOADERS)
 @pytest.mark.parametrize(
-    ("content", "place", "says", "mended"),
+    ("content", "place", "says", "fixed"),
     [
-        pytest.param("a:\n\t- x\n", (2, 1), "a tab stands where", None, id="tab"),
-        pytest.param('a:\n  - "x\n', (2, 5), "a quote is opened here", None, id="open quote"),
+        pytest.param("a:\n\t- x\n", (2, 1), "a tab is used where", None, id="tab"),
+        pytest.param('a:\n  - "x\n', (2, 5), "this quote is never closed", None, id="open quote"),
         pytest.param(
-            "a:\n  - 'don't'\n", (2, 10), "more text after the closing quote", '  - "don\'t"', id="don't"
+            "a:\n  - 'don't'\n", (2, 10), "text after the closing quote", '  - "don\'t"', id="don't"
         ),
         pytest.param(
-            'a:\n  - "x" y\n', (2, 9), "more text after the closing quote", "  - '\"x\" y'", id="quoted word"
+            'a:\n  - "x" y\n', (2, 9), "text after the closing quote", "  - '\"x\" y'", id="quoted word"
         ),
         pytest.param('a: "50\\% off"\n', (1, 4), "a backslash", None, id="backslash"),
         pytest.param(
-            "a:\n  - id: x\n    tag:y\n    b: z\n", (3, 9), "missing after `tag`", "    tag: y", id="tag:y"
+            "a:\n  - id: x\n    tag:y\n    b: z\n", (3, 9), "`tag` needs a colon", "    tag: y", id="tag:y"
         ),
         pytest.param(
-            "version:1\nrules: []\n", (1, 9), "missing after `version`", "version: 1", id="version:1"
+            "version:1\nrules: []\n", (1, 9), "`version` needs a colon", "version: 1", id="version:1"
         ),
-        pytest.param("rules：\n  - id: x\n", (1, 6), "the colon after `rules`", "rules:", id="wide colon"),
-        pytest.param("rules\n  - id: x\n", (1, 6), "the colon after `rules`", "rules:", id="no colon"),
-        pytest.param("a:\n  - id: x\n     b: y\n", (3, 7), "further to the right", None, id="too far right"),
+        pytest.param("rules：\n  - id: x\n", (1, 6), "`rules` needs a colon", "rules:", id="wide colon"),
+        pytest.param("rules\n  - id: x\n", (1, 6), "`rules` needs a colon", "rules:", id="no colon"),
+        pytest.param("a:\n  - id: x\n     b: y\n", (3, 7), "indented too far", None, id="too far right"),
         pytest.param("a:\n  - x\n - y\n", (3, 2), "does not line up", None, id="too far left"),
-        pytest.param("a: b: c\n", (1, 5), "a colon with a space", 'a: "b: c"', id="two colons"),
+        pytest.param("a: b: c\n", (1, 5), "a colon followed by a space", 'a: "b: c"', id="two colons"),
         pytest.param("a: [x, y\nb: z\n", (1, 4), "is not closed", None, id="open list"),
-        pytest.param("a: [room #5, x]\n", (1, 10), "a comment begins here", None, id="comment in a list"),
-        pytest.param("a: [x] y\n", (1, 8), "more text after the closing bracket", None, id="after a bracket"),
+        pytest.param("a: [room #5, x]\n", (1, 10), "starts a comment", None, id="comment in a list"),
+        pytest.param("a: [x] y\n", (1, 8), "text after the closing bracket", None, id="after a bracket"),
         pytest.param("a: b\nc\n", (2, 1), "neither a list item nor a key", None, id="stray word"),
-        pytest.param("%YAML 9.9\n---\na: b\n", (1, 1), "cannot be read", None, id="anything else"),
+        pytest.param("%YAML 9.9\n---\na: b\n", (1, 1), "not valid YAML", None, id="anything else"),
     ],
 )
 def test_it_names_the_mistake_and_its_place(
-    content: str, place: tuple[int, int], says: str, mended: str | None, loader: object
+    content: str, place: tuple[int, int], says: str, fixed: str | None, loader: object
 ) -> None:
     wrong = explained(content, loader)
     assert (wrong.line, wrong.column) == place
     assert says in wrong.text
     assert wrong.advice.endswith((".", "`", '"', "'"))
-    assert wrong.mended == mended
+    assert wrong.fixed == fixed
 
 
 @pytest.mark.parametrize("text", ["%a", "don't", 'say "hi"', "back\\slash", 'it\'s "so"'])

@@ -42,18 +42,12 @@ async def test_tags_are_told_apart_by_case_and_created_without_looking_at_it(acc
     assert answer["error"]["type"] == "already_exists"
 
 
-@pytest.mark.parametrize(
-    ("unconfirmed", "error_type", "status"),
-    [("unknown_tag", "not_found", 404), ("repeated_tag", "already_exists", 400), ("unknown_tag", None, 200)],
-)
-async def test_what_livechat_does_not_document_can_be_chosen(
-    account: Account, unconfirmed: str, error_type: str | None, status: int
+@pytest.mark.parametrize(("error_type", "status"), [("not_found", 404), (None, 200)])
+async def test_what_becomes_of_an_unknown_tag_can_be_chosen(
+    account: Account, error_type: str | None, status: int
 ) -> None:
-    setattr(account.organization.unconfirmed, unconfirmed, error_type)
-    body = tag_body(account.ended_chat(), "Refund" if unconfirmed == "repeated_tag" else "Unknown")
-    if unconfirmed == "repeated_tag":
-        await account.call(TAG_THREAD, body)
-    assert (await account.call(TAG_THREAD, body))[0] == status
+    account.organization.unknown_tag = error_type
+    assert (await account.call(TAG_THREAD, tag_body(account.ended_chat(), "Unknown")))[0] == status
 
 
 async def test_a_tag_and_a_thread_must_share_a_group(account: Account) -> None:
@@ -63,14 +57,10 @@ async def test_a_tag_and_a_thread_must_share_a_group(account: Account) -> None:
     assert (await account.call(TAG_THREAD, tag_body(thread, "Sales")))[0] == 200
 
 
-async def test_tags_are_listed_with_their_groups_and_deleted(account: Account) -> None:
+async def test_tags_are_listed_with_their_groups(account: Account) -> None:
     await account.call("configuration/action/create_tag", {"name": "Sales", "group_ids": [3]})
     _, tags = await account.call("configuration/action/list_tags")
     assert {tag["name"]: tag["group_ids"] for tag in tags} == {"Refund": [0], "Billing": [0], "Sales": [3]}
-    _, tags = await account.call("configuration/action/list_tags", {"filters": {"group_ids": [3]}})
-    assert [tag["name"] for tag in tags] == ["Sales"]
-    assert await account.call("configuration/action/delete_tag", {"name": "Sales"}) == (200, None)
-    assert len((await account.call("configuration/action/list_tags"))[1]) == 2
 
 
 async def test_get_chat_shows_the_named_thread_or_the_last(account: Account) -> None:
@@ -124,20 +114,11 @@ async def test_a_thread_that_ends_between_two_pages_shifts_nothing(account: Acco
     _, second = await account.call("agent/action/list_archives", {"page_id": first["next_page_id"]})
     seen = [chat["thread"]["id"] for page in (first, second) for chat in page["chats"]]
     assert sorted(seen) == sorted(thread.id for thread in ended)
-    _, again = await account.call("agent/action/list_archives", {"page_id": second["previous_page_id"]})
-    assert [chat["thread"]["id"] for chat in again["chats"]][-1] == seen[1]
 
 
-async def test_archives_are_filtered_by_time_tag_thread_and_chat(account: Account) -> None:
-    first, second = account.ended_chat(), account.ended_chat(group_ids=(7,))
-    await account.call(TAG_THREAD, tag_body(first))
+async def test_archives_are_filtered_by_time(account: Account) -> None:
+    first, second = account.ended_chat(), account.ended_chat()
     for filters, found in (
-        ({"tags": {"values": ["Refund"]}}, first),
-        ({"tags": {"exists": False}}, second),
-        ({"tags": {"exclude_values": ["Refund"]}}, second),
-        ({"thread_ids": [second.id]}, second),
-        ({"chat_ids": [first.chat.id]}, first),
-        ({"group_ids": [7]}, second),
         ({"to": first.created_at.isoformat()}, first),
         ({"from": second.created_at.isoformat()}, second),
     ):
@@ -156,9 +137,8 @@ async def test_archives_are_filtered_by_time_tag_thread_and_chat(account: Accoun
         {"filters": {"query": "refund"}},  # documented, and not simulated
         {"filters": {"from": "yesterday"}},
         {"filters": {"from": "2026-01-01T00:00:00"}},  # no offset
-        {"filters": {"tags": {}}},
-        {"filters": {"thread_ids": ["x"] * 21}},
-        {"filters": {"thread_ids": ["x"], "group_ids": [0]}},
+        {"filters": {"to": 5}},
+        {"filters": []},
         {"page_id": "nonsense"},
         {"page_id": "e30=", "limit": 5},
     ],

@@ -56,7 +56,6 @@ async def test_a_client_id_has_at_most_three_webhooks_an_action(account: Account
         ({"url": "https://example.com/" + "x" * 500}, "validation"),
         ({"secret_key": None}, "validation"),
         ({"type": "other"}, "validation"),
-        ({"filters": {"author_type": "agent"}}, "validation"),  # not for incoming_chat
         ({"owner_client_id": "somebody else's"}, "authorization"),
     ],
 )
@@ -68,12 +67,6 @@ async def test_a_wrong_registration_is_refused(
     assert answer["error"]["type"] == error_type
 
 
-async def test_the_names_of_webhooks_are_told_to_everybody(account: Account) -> None:
-    status, names = await account.call("configuration/action/list_webhook_names", Authorization="")
-    assert status == 200
-    assert {"incoming_chat", "incoming_event", "chat_deactivated"} <= {name["action"] for name in names}
-
-
 @pytest.mark.parametrize("method", ["enable_license_webhooks", "get_license_webhooks_state"])
-async def test_with_a_personal_token_the_client_id_must_be_named(account: Account, method: str) -> None:
+async def test_the_client_id_must_be_named(account: Account, method: str) -> None:
     assert (await account.call(f"configuration/action/{method}"))[1]["error"]["type"] == "validation"

@@ -200,4 +200,3 @@ async def test_every_call_is_written_down_with_what_it_asked_for(account: Accoun
         ("tag_thread", thread.id, "refund", "validation", False),
     ]
     assert account.livechat.tagged_at == {(thread.id, "Refund"): 1000.0}
-    assert account.livechat.in_flight_max[account.organization.id] == 1

@@ -16,8 +16,8 @@ from tagger.simulator.livechat.account import Thread
 from tagger.simulator.livechat.server import SimulatedLiveChat
 from tagger.simulator.livechat.shapes import chat_json
 from tagger.simulator.play.player import Played, Player
-from tagger.simulator.play.visitors import all_tags, visits
-from tagger.simulator.stage.stage import RULES, VERSIONS
+from tagger.simulator.play.visitors import RULES, all_tags, visits
+from tagger.simulator.stage.stage import VERSIONS
 
 
 @pytest.fixture(scope="module")
