@@ -91,11 +91,11 @@ def _print(conversation: Conversation, decision: Decision) -> None:
     click.secho(printable(f"{whose}tags: {tags}   (config {decision.config})"), bold=True)
     for text, colour in transcript(passages(said, counted(decision))):
         click.secho(text, fg=colour)
-    if not decision.because and not decision.rejected:
+    if not decision.because and not decision.near_misses:
         click.secho("No rule matched.", dim=True)
     if not conversation.complete:
         click.secho("Part of the chat is missing, so rules with `none` were skipped.", dim=True)
-    if decision.rejected:
+    if decision.near_misses:
         click.secho("\nNear misses:", dim=True)
         for text, colour in transcript(passages(said, not_counted(decision)), only_marked=True):
             click.secho(text, fg=colour)

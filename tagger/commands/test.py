@@ -10,7 +10,7 @@ import click
 from tagger.commands.keyword_options import counted, line_of, load, path_argument, placeholder_option, stop
 from tagger.commands.transcript import Line, transcript
 from tagger.core.matching.decide import Judge
-from tagger.core.matching.explain import Spot, passages, short
+from tagger.core.matching.explain import Labelled, passages, short
 from tagger.core.review.rule_tests import Outcome, conversation_of, outcomes, uncovered
 from tagger.core.rules.problems import Problem
 
@@ -81,9 +81,9 @@ def _print(results: Sequence[Outcome], gaps: Sequence[Problem]) -> None:
 
 def _said(result: Outcome) -> list[Line]:
     """Where what was found, or nearly, lies in what was said."""
-    spots: list[Spot] = [(hit, f"match: {short(hit.keyword)}") for hit in result.because]
-    spots += [(no, f"{short(no.keyword)}: {no.reason}") for no in result.rejected]
-    return list(transcript(passages(conversation_of(result.rule, result.test).said, spots)))
+    labelled: list[Labelled] = [(hit, f"match: {short(hit.keyword)}") for hit in result.because]
+    labelled += [(no, f"{short(no.keyword)}: {no.reason}") for no in result.near_misses]
+    return list(transcript(passages(conversation_of(result.rule, result.test).said, labelled)))
 
 
 def _as_json(results: Sequence[Outcome], gaps: Sequence[Problem]) -> dict[str, object]:

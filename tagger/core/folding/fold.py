@@ -41,10 +41,9 @@ _JOINER_RUN: Final = re.compile(f"[{JOINERS}]+")
 class Folded:
     """A folded text, and the original characters that each of its code points came from."""
 
-    __slots__ = ("_at", "_ends", "_first", "_last", "_starts", "regular", "shown", "text")
+    __slots__ = ("_at", "_ends", "_first", "_last", "_starts", "shown", "text")
 
     text: str
-    regular: bool  # it was folded code point by code point
     shown: str  # the original without what is invisible: edges are judged on these characters
     _first: list[int] | None  # per code point of `text`: the unit it came from; None: all at their places
     _last: list[int]  # the same, but for a run of white space, which came from several
@@ -54,13 +53,12 @@ class Folded:
 
     def __init__(self, original: str, variant: int = LOOSE) -> None:
         folded = fold_regular(original, variant)
-        self.regular = folded is not None
         if folded is not None and is_even(original, folded, variant):
             self.text, self.shown, self._first = folded, original, None
             return
         self.shown, self._starts, self._ends = _shown(original)
         by_table = list(map(TABLES[variant].__getitem__, map(ord, self.shown)))
-        if self.regular:
+        if folded is not None:
             units, self._at = by_table, range(len(by_table) + 1)
         else:
             units, self._at = _units(self.shown, variant, by_table)

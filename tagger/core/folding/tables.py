@@ -1,11 +1,11 @@
-"""Folding code point by code point: tables that are filled as characters are met.
+"""Folding code point by code point, with tables that fill as characters turn up.
 
-Exact for nearly all text: where the neighbours of a character have a say in what it folds to, the table says
-so, and `text` folds in segments. Also the loosened fold, in which a search for all variants at once is made.
+Exact for nearly all text. Where a character's neighbours have a say in what it folds to, the table says so,
+and `text` folds it in segments.
 """
 
 import re
-from itertools import accumulate, chain
+from itertools import chain
 from typing import Final
 from unicodedata import decomposition, normalize
 
@@ -82,43 +82,14 @@ def _joins(ch: str) -> bool:
 STARTS: Final = _Starts()
 
 
-class _Loosened(dict[int, str]):
-    """One folded code point → the same without case and accents. Never empty: positions stay in order."""
-
-    def __missing__(self, point: int) -> str:
-        if len(self) >= TABLE_ENTRIES_MAX:
-            self.clear()
-        ch = chr(point)
-        apart = not _is_plain(ch) and STARTS[ch] and not is_space(ch)
-        self[point] = loose = normalised(ch, LOOSE) if apart else ch
-        return loose
-
-
-_LOOSENED: Final = _Loosened()
-
-
-def loosen(folded: str) -> str:
-    """A folded text of any variant → the same without case and accents, code point by code point.
-
-    What is part of a text is part of the loosened text, so a search in loosened text misses nothing.
-    """
-    return folded.lower() if folded.isascii() else folded.translate(_LOOSENED)
-
-
-def loosened_at(folded: str) -> list[int]:
-    """Where in `loosen(folded)` each code point of `folded` begins."""
-    return list(accumulate((len(_LOOSENED[ord(ch)]) for ch in folded), initial=0))
-
-
 class _Table(dict[int, str]):
     """One code point → what folding makes of it, or `IRREGULAR` where its neighbours have a say."""
 
     def __init__(self, variant: int) -> None:
         super().__init__()
         self._variant = variant
-        # Characters met that are of a word where their fold is not, or the other way; and these with all that
-        # do not fold to exactly one. Unicode has some thousands.
-        self.other_edges: set[str] = set()
+        # Characters seen that do not fold to exactly one, or that belong to a word where their fold does not, or
+        # the other way round. Unicode has some thousands.
         self.uneven: set[str] = set()
 
     def __missing__(self, point: int) -> str:
@@ -126,11 +97,9 @@ class _Table(dict[int, str]):
             self.clear()
         ch = chr(point)
         folded = self._fold(ch)
-        if any(CONTINUES[one] != CONTINUES[ch] for one in folded):
-            self.other_edges.add(ch)
-        if len(folded) != 1 or ch in self.other_edges:
+        if len(folded) != 1 or CONTINUES[folded] != CONTINUES[ch]:
             self.uneven.add(ch)
-        self[point] = folded  # last: another thread that finds it here relies on the sets
+        self[point] = folded  # last: another thread that finds it here relies on the set
         return folded
 
     def _fold(self, ch: str) -> str:
@@ -143,21 +112,11 @@ class _Table(dict[int, str]):
             return IRREGULAR
         if _is_plain(ch):
             return ch
-        return normalised(ch, self._variant) if _is_regular(ch) else IRREGULAR
-
-
-def _is_regular(ch: str) -> bool:
-    """Whether it folds by itself, and its loosened fold in every variant is its loosest fold.
-
-    So one search in the loosest fold of a text of such characters is a search in all its loosened folds.
-    """
-    folded = [normalised(ch, variant) for variant in VARIANTS]
-    return STARTS[ch] and all(loosen(one) == folded[LOOSE] for one in folded)
+        return normalised(ch, self._variant) if STARTS[ch] else IRREGULAR
 
 
 TABLES: Final = tuple(_Table(variant) for variant in VARIANTS)
 _ASCII: Final = tuple("".join(map(table.__getitem__, range(128))).encode().ljust(256) for table in TABLES)
-_ASCII_CONTINUES: Final = bytes(CONTINUES[chr(point)] for point in range(128)).ljust(256)
 
 
 def fold_regular(text: str, variant: int = LOOSE) -> str | None:
@@ -174,29 +133,3 @@ def fold_regular(text: str, variant: int = LOOSE) -> str | None:
 def is_even(text: str, folded: str, variant: int = LOOSE) -> bool:
     """Whether positions and word edges of a text are those of its `fold_regular`, `folded`."""
     return len(text) == len(folded) and (text.isascii() or TABLES[variant].uneven.isdisjoint(text))
-
-
-def keeps_edges(text: str) -> bool:
-    """Whether at least the word edges of a regular text are those of its loosest fold.
-
-    They are not in "Acme™", which folds to "acmetm".
-    """
-    return text.isascii() or TABLES[LOOSE].other_edges.isdisjoint(text)
-
-
-def inside_words(folded: str) -> "bytes | InsideWords":
-    """Item n + 1 says whether code point n continues a word beside it; one more is before and after all."""
-    beside = f" {folded} "
-    return beside.encode().translate(_ASCII_CONTINUES) if folded.isascii() else InsideWords(beside)
-
-
-class InsideWords:
-    """The same for any text; looked up when it is asked for."""
-
-    __slots__ = ("_beside",)
-
-    def __init__(self, beside: str) -> None:
-        self._beside = beside
-
-    def __getitem__(self, at: int) -> bool:
-        return CONTINUES[self._beside[at]]

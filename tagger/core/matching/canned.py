@@ -126,10 +126,10 @@ class Anchors:
         self.words = list(of)
         self._of = list(of.values())  # per word: template → how many of the chosen words it is
 
-    def candidates(self, heard: Iterable[int]) -> list[int]:
+    def possible(self, found: Iterable[int]) -> list[int]:
         """The templates that may be in a message with these of `words`, by number."""
         there: Counter[int] = Counter()
-        for word in set(heard):
+        for word in set(found):
             for template, times in self._of[word].items():
                 there[template] += times
         return sorted(template for template, times in there.items() if times >= self._needed[template])

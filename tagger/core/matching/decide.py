@@ -1,4 +1,4 @@
-"""Conversation + hits → Decision(tags, because, rejected).
+"""Conversation + matches → Decision(tags, because, near_misses).
 
 A rule holds if everything it asks for was said, and nothing that it forbids. Deterministic: the same rules
 and conversation give the same decision, in the same order. Never knows where a conversation comes from, nor
@@ -13,12 +13,12 @@ from typing import Final
 
 from tagger.core.conversation import Conversation
 from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
-from tagger.core.matching.near_misses import rejections
-from tagger.core.matching.rulebook import ALL, ANY, PIECE_COST_MAX, Heard, Rulebook, Spot
+from tagger.core.matching.near_misses import near_misses
+from tagger.core.matching.rulebook import ALL, ANY, CANNED, PIECE_COST_MAX, Rulebook, RuleMatch, Tally
 from tagger.core.rules.model import Rule, RuleSet
 
-# Rejected candidates of one rule in an explanation; the first ones. More would bury what people look for.
-REJECTED_PER_RULE_MAX: Final = 50
+# Of one rule in an explanation, the first ones. More would bury what people look for.
+NEAR_MISSES_PER_RULE_MAX: Final = 50
 
 # Of a reason, in the units of `hearing.PIECE_COST_MAX`; the longest decision has a hundred thousand.
 _REASON_COST: Final = 4
@@ -28,8 +28,8 @@ _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
-class Because:
-    """One hit that made a rule hold."""
+class Reason:
+    """A match that made a rule hold."""
 
     rule: str
     tag: str
@@ -41,8 +41,8 @@ class Because:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
-    """One candidate that did not count, and why."""
+class NearMiss:
+    """A match, or nearly one, that did not count, and why."""
 
     rule: str
     keyword: str
@@ -58,8 +58,8 @@ class Decision:
     """The tags a conversation calls for, with the reasons."""
 
     tags: tuple[str, ...]  # to be set: sorted, each once, without those of dry-run rules
-    because: tuple[Because, ...]
-    rejected: tuple[Rejected, ...]  # filled only when asked to explain
+    because: tuple[Reason, ...]
+    near_misses: tuple[NearMiss, ...]  # filled only when asked to explain
     config: str  # RuleSet.hash
 
 
@@ -98,46 +98,47 @@ class Judge:
         `hearing.PIECE_COST_MAX`. The first piece costs no more than that, and an ordinary thread has one only.
         An explanation is for people who wait for it, and is not divided.
         """
-        heard: dict[int, Heard] = defaultdict(Heard)
-        spent = yield from self._book.hear(conversation, heard)
+        tallies: dict[int, Tally] = defaultdict(Tally)
+        spent = yield from self._book.search(conversation, tallies)
         tags: set[str] = set()
-        because: list[Because] = []
-        against: list[tuple[Spot, str]] = []
-        for at in sorted(heard):
-            rule, spots = self.rules[at], sorted(heard[at].spots)
-            spent += _REASON_COST * (1 + len(spots))
+        because: list[Reason] = []
+        against: list[tuple[RuleMatch, str]] = []
+        for at in sorted(tallies):
+            rule, matches = self.rules[at], sorted(tallies[at].matches)
+            spent += _REASON_COST * (1 + len(matches))
             if spent > PIECE_COST_MAX:
                 yield PIECE_COST_MAX
                 spent = 0
-            why_not = _why_not(rule, heard[at], conversation, ended_at_ms)
+            why_not = _why_not(rule, tallies[at], conversation, ended_at_ms)
             if why_not is not None:
-                against += [(spot, why_not) for spot in spots]
+                against += [(match, why_not) for match in matches]
                 continue
-            because += [self._because(spot, conversation) for spot in spots]
+            because += [self._reason(match, conversation) for match in matches]
             if not rule.dry_run:
                 tags.add(rule.tag)
-        rejected: tuple[Rejected, ...] = ()
         if explain:
-            against += rejections(self._book, conversation)
-            rejected = tuple(self._rejected(against, conversation))
-        return Decision(tuple(sorted(tags)), tuple(because), rejected, self.hash)
+            against += near_misses(self._book, conversation)
+        near = tuple(self._near_misses(against, conversation)) if explain else ()
+        return Decision(tuple(sorted(tags)), tuple(because), near, self.hash)
 
-    def _because(self, spot: Spot, conversation: Conversation) -> Because:
-        rule, event_id = self.rules[spot.rule], conversation.said[spot.said].event_id
-        return Because(rule.id, rule.tag, spot.keyword, event_id, spot.start, spot.end, spot.field)
+    def _reason(self, match: RuleMatch, conversation: Conversation) -> Reason:
+        rule, event_id = self.rules[match.rule], conversation.said[match.said].event_id
+        return Reason(rule.id, rule.tag, match.keyword, event_id, match.start, match.end, match.field)
 
-    def _rejected(self, against: list[tuple[Spot, str]], conversation: Conversation) -> Iterator[Rejected]:
+    def _near_misses(
+        self, against: list[tuple[RuleMatch, str]], conversation: Conversation
+    ) -> Iterator[NearMiss]:
         count: Counter[int] = Counter()
-        for spot, reason in sorted(set(against)):
-            count[spot.rule] += 1
-            if count[spot.rule] <= REJECTED_PER_RULE_MAX:
-                event_id = conversation.said[spot.said].event_id
-                rule = self.rules[spot.rule].id
-                yield Rejected(rule, spot.keyword, event_id, spot.start, spot.end, reason, spot.field)
+        for match, reason in sorted(set(against)):
+            count[match.rule] += 1
+            if count[match.rule] <= NEAR_MISSES_PER_RULE_MAX:
+                event_id = conversation.said[match.said].event_id
+                rule = self.rules[match.rule].id
+                yield NearMiss(rule, match.keyword, event_id, match.start, match.end, reason, match.field)
 
 
-def _why_not(rule: Rule, heard: Heard, conversation: Conversation, ended_at_ms: int) -> str | None:
-    """Why a rule of which something was said does not hold, in words; None: it holds."""
+def _why_not(rule: Rule, tally: Tally, conversation: Conversation, ended_at_ms: int) -> str | None:
+    """Why a rule with a match does not hold, in words; None: it holds."""
     if rule.groups is not None:
         if conversation.group_ids is None:
             return "the thread's group is not known"
@@ -147,21 +148,21 @@ def _why_not(rule: Rule, heard: Heard, conversation: Conversation, ended_at_ms: 
         return f"the rule expired on {rule.expires}"
     if rule.none and not conversation.complete:
         return "something may be missing, and the rule has `none`"
-    if heard.forbidden is not None:
-        return f"a keyword of `none` was said: {heard.forbidden}"
-    return _what_is_missing(rule, heard)
+    if tally.forbidden is not None:
+        return f"a keyword of `none` was said: {tally.forbidden}"
+    return _what_is_missing(rule, tally)
 
 
-def _what_is_missing(rule: Rule, heard: Heard) -> str | None:
-    if rule.any and (ANY, 0) not in heard.parts:
+def _what_is_missing(rule: Rule, tally: Tally) -> str | None:
+    if rule.any and (ANY, 0) not in tally.parts:
         return "no keyword of `any` was said"
-    silent = [group for group in range(len(rule.all)) if (ALL, group) not in heard.parts]
+    silent = [group for group in range(len(rule.all)) if (ALL, group) not in tally.parts]
     if silent:
         return f"group {silent[0] + 1} of `all` was never said"
-    if rule.canned and not heard.canned:
+    if rule.canned and (CANNED, 0) not in tally.parts:
         return "no canned response of the rule was sent"
     if not (rule.any or rule.all or rule.canned):
         return "the rule asks for nothing"
-    if (rule.any or rule.all) and heard.count < rule.min_matches:
-        return f"min_matches {heard.count} of {rule.min_matches}"
+    if (rule.any or rule.all) and tally.count < rule.min_matches:
+        return f"min_matches {tally.count} of {rule.min_matches}"
     return None

@@ -5,11 +5,11 @@ from dataclasses import asdict
 from typing import Any, Final, NamedTuple
 
 from tagger.core.conversation import Author, Conversation, Said
-from tagger.core.matching.decide import Because, Decision, Rejected
+from tagger.core.matching.decide import Decision, NearMiss, Reason
 
 LABEL_CHARS_MAX: Final = 40  # of a keyword or canned response in a label
 
-Spot = tuple[Because | Rejected, str]  # and its label
+Labelled = tuple[Reason | NearMiss, str]  # and its label
 
 
 class Mark(NamedTuple):
@@ -37,42 +37,42 @@ def as_json(conversation: Conversation, decision: Decision) -> dict[str, Any]:
         "chat_id": chat_id or None,
         "thread_id": thread_id or None,
         "tags": list(decision.tags),
-        "because": [_without_field(hit) for hit in decision.because],
-        "rejected": [_without_field(no) for no in decision.rejected],
+        "because": [_without_field(reason) for reason in decision.because],
+        "rejected": [_without_field(no) for no in decision.near_misses],
         "config": decision.config,
     }
 
 
-def _without_field(spot: Because | Rejected) -> dict[str, Any]:
-    return {name: value for name, value in asdict(spot).items() if name != "field"}
+def _without_field(found: Reason | NearMiss) -> dict[str, Any]:
+    return {name: value for name, value in asdict(found).items() if name != "field"}
 
 
-def passages(said: Sequence[Said], spots: Iterable[Spot]) -> Iterator[Passage]:
+def passages(said: Sequence[Said], labelled: Iterable[Labelled]) -> Iterator[Passage]:
     """What was said, by whom, with the marks that lie in it."""
     marks: dict[tuple[str, int], list[Mark]] = {}
-    for spot, label in spots:
-        mark = Mark(spot.start, spot.end, isinstance(spot, Because), label)
-        marks.setdefault((spot.event_id, spot.field), []).append(mark)
+    for found, label in labelled:
+        mark = Mark(found.start, found.end, isinstance(found, Reason), label)
+        marks.setdefault((found.event_id, found.field), []).append(mark)
     for number, one in enumerate(said, 1):
         for field, text in enumerate(one.fields):
             yield Passage(number, one.author, text, tuple(marks.get((one.event_id, field), ())))
 
 
-def counted(decision: Decision) -> Iterator[Spot]:
+def counted(decision: Decision) -> Iterator[Labelled]:
     """What made rules hold."""
-    for hit in decision.because:
-        dry = "" if hit.tag in decision.tags else " (dry run, not set)"
-        yield hit, f"{short(hit.keyword)} → {hit.tag}{dry}  [rule {hit.rule}]"
+    for reason in decision.because:
+        dry = "" if reason.tag in decision.tags else " (dry run, not set)"
+        yield reason, f"{short(reason.keyword)} → {reason.tag}{dry}  [rule {reason.rule}]"
 
 
-def not_counted(decision: Decision) -> Iterator[Spot]:
+def not_counted(decision: Decision) -> Iterator[Labelled]:
     """What did not count; of the same in the same text the first, and how many there are."""
-    alike: dict[tuple[str, int, str], list[Rejected]] = {}
-    for no in decision.rejected:
+    alike: dict[tuple[str, int, str], list[NearMiss]] = {}
+    for no in decision.near_misses:
         label = f"{short(no.keyword)}: {no.reason}  [rule {no.rule}]"
         alike.setdefault((no.event_id, no.field, label), []).append(no)
-    for (_, _, label), spots in alike.items():
-        yield spots[0], label if len(spots) == 1 else f"{label} (and {len(spots) - 1} more)"
+    for (_, _, label), labelled in alike.items():
+        yield labelled[0], label if len(labelled) == 1 else f"{label} (and {len(labelled) - 1} more)"
 
 
 def short(keyword: str) -> str:

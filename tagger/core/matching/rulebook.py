@@ -1,37 +1,37 @@
-"""What a conversation says of the rules: which keywords and canned responses, where, and how often.
+"""The rules as one book to search by: which keywords and canned responses a conversation has, where, how often.
 
-All rules are listened for at once; only rules of which something was said cost anything. Every text is
-searched by itself, and nothing of it is kept but positions, a limited number for each rule. It is done in
-pieces, between which whoever listens may do something else.
+All rules are searched for at once, and only those with a match cost anything. Each text is searched by itself,
+and nothing of it is kept but positions, a limited number for each rule. The search comes in pieces, so that the
+caller can do something else in between.
 """
 
 from collections import defaultdict
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, get_args
 
 from tagger.core.conversation import Author, Conversation
 from tagger.core.folding.fold import fold
-from tagger.core.matching.automaton import Hit, Matcher
+from tagger.core.matching.automaton import Match, Matcher
 from tagger.core.matching.canned import Anchors, Likeness, Message, Template, find, words_of
 from tagger.core.rules.model import Keyword, Rule
 
-# Positions kept of one rule: enough to see why it holds, few enough for a record on the topic. The first of
-# each thing the rule asks for is always kept.
-SPOTS_PER_RULE_MAX: Final = 20
+# Enough to see why a rule holds, few enough for a record on the topic. The first match of each part that the rule
+# asks for is always kept.
+MATCHES_PER_RULE_MAX: Final = 20
 
-# What is done in one go, in units of about a microsecond at most, so 20 ms: the longest text in ASCII is one piece.
-# What cannot be divided may cost more, and says so beforehand: a text of other characters, and a comparison of a
-# long text with a canned response.
+# One piece, in units of at most about a microsecond, so 20 ms: the longest ASCII text is one piece. What cannot be
+# divided may cost more, and says so beforehand: a text of other characters, and the comparison of a long text with
+# a canned response.
 PIECE_COST_MAX: Final = 20_000
-# A character in ASCII is one unit; in a text that has others, their folds may have to be made one by one.
+# An ASCII character is one unit; in a text that has others, each may have to be folded by itself.
 ODD_CHAR_COST: Final = 8
-TEXT_COST: Final = 16  # of a text, however short
-HIT_COST: Final = 8  # of a keyword found, for each rule that has it
-SPOKEN_WORD_COST: Final = 128  # of each word of a text, for each canned response that it is compared with
+TEXT_COST: Final = 16  # of any text, however short
+MATCH_COST: Final = 8  # of a match, for each rule that has the keyword
+SPOKEN_WORD_COST: Final = 128  # of each word of a text, for each canned response it is compared with
 
-ANY, ALL, NONE, IGNORE = range(4)
+ANY, ALL, NONE, IGNORE, CANNED = range(5)
 
 # Yields between two pieces: what the next one costs that cannot be divided, else no more than PIECE_COST_MAX.
 Pieces = Generator[int, None, int]  # returns what was spent since the last yield
@@ -46,8 +46,8 @@ class Wanted(NamedTuple):
     keyword: Keyword
 
 
-class Spot(NamedTuple):
-    """Where something that a rule asks for was said. Sorts as a reader goes."""
+class RuleMatch(NamedTuple):
+    """A match, or a near miss, of one rule in a conversation. Sorts in reading order."""
 
     rule: int
     said: int  # which event of the conversation
@@ -58,34 +58,33 @@ class Spot(NamedTuple):
 
 
 @dataclass(slots=True)
-class Heard:
-    """What was said of one rule."""
+class Tally:
+    """What a conversation has of one rule."""
 
-    spots: set[Spot] = field(default_factory=set)
-    parts: set[tuple[int, int]] = field(default_factory=set)  # (part, group) of which something was said
+    matches: set[RuleMatch] = field(default_factory=set)
+    parts: set[tuple[int, int]] = field(default_factory=set)  # (part, group) with a match
     count: int = 0  # occurrences, as `min_matches` counts them
-    canned: bool = False
     forbidden: str | None = None  # the first keyword of `none`
 
-    def keeps(self, *, is_first: bool) -> bool:
-        """Whether one more spot is kept."""
-        return is_first or len(self.spots) < SPOTS_PER_RULE_MAX
+    def add(self, match: RuleMatch, part: int, group: int = 0) -> None:
+        if (part, group) not in self.parts or len(self.matches) < MATCHES_PER_RULE_MAX:
+            self.matches.add(match)
+        self.parts.add((part, group))
 
 
-Found = list[tuple[Wanted, Hit]]
+Found = list[tuple[Wanted, Match]]
 
 
 class Rulebook:
-    """Rules, made ready for listening. Immutable once built; building is pure and may run in a thread.
+    """Rules, compiled. Immutable once built; building is pure and may run in a thread.
 
     Raises re.error if the placeholder is no regular expression.
     """
 
     def __init__(self, rules: Sequence[Rule], placeholder: str) -> None:
         self.rules = rules
-        wanted: dict[tuple[object, ...], list[Wanted]] = defaultdict(
-            list
-        )  # a keyword of many rules is searched once
+        # A keyword of many rules is searched for once.
+        wanted: dict[tuple[object, ...], list[Wanted]] = defaultdict(list)
         for one in chain.from_iterable(_wanted(at, rule) for at, rule in enumerate(rules)):
             word = one.keyword
             wanted[word.text, word.match, word.case_sensitive, word.accents_exact].append(one)
@@ -98,29 +97,22 @@ class Rulebook:
         self.templates = [Template.read(text, placeholder) for text in texts]
         self._anchors = Anchors(self.templates)
         self.matcher = Matcher([owners[0].keyword for owners in self.wanted], self._anchors.words)
-        self._listens: dict[Author, bool] = {
-            "customer": self._has_ears("customer"),
-            "agent": self._has_ears("agent"),
-        }
+        # Whose texts any rule looks at; others are not even folded.
+        self._searched: set[Author] = {author for author in get_args(Author) if self._looks_at(author)}
 
-    def _has_ears(self, author: Author) -> bool:
-        """Whether any rule looks at what this author says. Other texts are not even folded."""
-        for rule in self.rules:
-            if rule.none or (rule.canned and author == "agent"):
-                return True
-            if (rule.any or rule.all) and rule.from_ in {author, "any"}:
-                return True
-        return False
+    def _looks_at(self, author: Author) -> bool:
+        keywords = (wanted for owners in self.wanted for wanted in owners if wanted.part != IGNORE)
+        return (author == "agent" and bool(self.canned)) or any(self.counts(one, author) for one in keywords)
 
-    def is_heard(self, wanted: Wanted, author: Author) -> bool:
-        """`none` looks at everyone, everything else at those whom `from` names."""
+    def counts(self, wanted: Wanted, author: Author) -> bool:
+        """`none` looks at everyone, every other part at those whom `from` names."""
         return wanted.part == NONE or self.rules[wanted.rule].from_ in {author, "any"}
 
-    def hear(self, conversation: Conversation, heard: dict[int, Heard]) -> Pieces:
-        """Add what was said to `heard`, by number of the rule, in pieces. Costs O(text + finds)."""
+    def search(self, conversation: Conversation, tallies: dict[int, Tally]) -> Pieces:
+        """Add to the tallies, by number of the rule, what the conversation has. Costs O(text + finds)."""
         spent = 0
         for at, said in enumerate(conversation.said):
-            if not self._listens[said.author]:
+            if said.author not in self._searched:
                 continue
             for number, text in enumerate(said.fields):
                 cost = TEXT_COST + (len(text) if text.isascii() else ODD_CHAR_COST * len(text))
@@ -128,83 +120,72 @@ class Rulebook:
                 if spent > PIECE_COST_MAX:
                     yield cost
                     spent = cost
-                hits = self.matcher.find(text)
-                if hits:
-                    for rule, found in self.by_rule(hits, said.author).items():
-                        spent += HIT_COST * len(found)
+                matches = self.matcher.find(text)
+                if matches:
+                    for rule, found in self.by_rule(matches, said.author).items():
+                        spent += MATCH_COST * len(found)
                         kept, _ = split_ignored(found)
-                        self._take(heard[rule], self.rules[rule], at, number, kept)
-                    if said.author == "agent" and (candidates := self._candidates(hits)):
-                        spent = yield from self._recognise(text, candidates, at, number, heard, spent)
+                        self._take(tallies[rule], self.rules[rule], at, number, kept)
+                    if said.author == "agent" and (possible := self._possible(matches)):
+                        spent = yield from self._recognise(text, possible, at, number, tallies, spent)
         return spent
 
-    def _candidates(self, hits: Sequence[Hit]) -> list[int]:
-        """The canned responses that may be in a text with these hits, by number."""
+    def _possible(self, matches: Sequence[Match]) -> list[int]:
+        """The canned responses that may be in a text with these matches, by number."""
         first = len(self.wanted)
-        return self._anchors.candidates(hit.keyword - first for hit in hits if hit.keyword >= first)
+        return self._anchors.possible(match.keyword - first for match in matches if match.keyword >= first)
 
     def _recognise(  # noqa: PLR0913, PLR0917 - a text, its place, and where to put what is found
         self,
         text: str,
-        candidates: Sequence[int],
+        possible: Sequence[int],
         at: int,
         number: int,
-        heard: dict[int, Heard],
+        tallies: dict[int, Tally],
         spent: int,
     ) -> Pieces:
         """Add the canned responses that are in a text."""
         spoken = Spoken(text)
-        for candidate in candidates:
-            template = self.templates[candidate]
+        for canned in possible:
+            template = self.templates[canned]
             cost = SPOKEN_WORD_COST * len(spoken.message.words) + len(template.words)
             if spent + cost > PIECE_COST_MAX:
                 yield cost
                 spent = 0
             spent += cost
             if likeness := spoken.likeness(template, template.missing_max):
-                body, owners = self.canned[candidate]
+                body, owners = self.canned[canned]
                 for rule in owners:
-                    of_rule = heard[rule]
-                    if of_rule.keeps(is_first=not of_rule.canned):
-                        of_rule.spots.add(Spot(rule, at, number, likeness.start, likeness.end, body))
-                    of_rule.canned = True
+                    match = RuleMatch(rule, at, number, likeness.start, likeness.end, body)
+                    tallies[rule].add(match, CANNED)
         return spent
 
-    def by_rule(self, hits: Sequence[Hit], author: Author) -> dict[int, Found]:
-        """The hits that count when this author says them, by rule and then by position."""
+    def by_rule(self, matches: Sequence[Match], author: Author) -> dict[int, Found]:
+        """The matches that count when this author says them, by rule and then by position."""
         found: dict[int, Found] = defaultdict(list)
-        for hit in hits:
-            if hit.keyword < len(self.wanted):
-                for wanted in self.wanted[hit.keyword]:
-                    if self.is_heard(wanted, author):
-                        found[wanted.rule].append((wanted, hit))
+        for match in matches:
+            if match.keyword < len(self.wanted):
+                for wanted in self.wanted[match.keyword]:
+                    if self.counts(wanted, author):
+                        found[wanted.rule].append((wanted, match))
         return found
 
     @staticmethod
-    def _take(heard: Heard, rule: Rule, at: int, number: int, found: Found) -> None:
-        counted: list[Hit] = []
-        for wanted, hit in found:
+    def _take(tally: Tally, rule: Rule, at: int, number: int, found: Found) -> None:
+        counted: list[Match] = []
+        for wanted, match in found:
             if wanted.part == NONE:
-                heard.forbidden = heard.forbidden or wanted.keyword.written
+                tally.forbidden = tally.forbidden or wanted.keyword.written
                 continue
-            part = wanted.part, wanted.group
-            if heard.keeps(is_first=part not in heard.parts):
-                heard.spots.add(Spot(wanted.rule, at, number, hit.start, hit.end, wanted.keyword.written))
-            heard.parts.add(part)
+            of_rule = RuleMatch(wanted.rule, at, number, match.start, match.end, wanted.keyword.written)
+            tally.add(of_rule, wanted.part, wanted.group)
             if wanted.part == (ANY if rule.any else ALL):
-                counted.append(hit)
-        heard.count += occurrences(counted)
-
-    def compared(self, text: str, missing_max: Mapping[int, int]) -> Iterator[tuple[int, Likeness]]:
-        """Of these templates those that are in a text with at most so many words missing."""
-        spoken = Spoken(text)
-        for template in sorted(missing_max):
-            if likeness := spoken.likeness(self.templates[template], missing_max[template]):
-                yield template, likeness
+                counted.append(match)
+        tally.count += occurrences(counted)
 
 
 class Spoken:
-    """A text as words, made once for all canned responses it is compared with."""
+    """A text as words, made once for all the canned responses it is compared with."""
 
     def __init__(self, text: str) -> None:
         self._folded = fold(text)
@@ -230,27 +211,27 @@ def _wanted(at: int, rule: Rule) -> Iterator[Wanted]:
 
 
 def split_ignored(found: Found) -> tuple[Found, Found]:
-    """One rule's hits in one text, by position → those that count, those inside a phrase of `ignore`."""
-    phrases = [hit for wanted, hit in found if wanted.part == IGNORE]
+    """One rule's matches in one text, by position → those that count, those inside a phrase of `ignore`."""
+    phrases = [match for wanted, match in found if wanted.part == IGNORE]
     kept: Found = []
     removed: Found = []
-    begun, reach = 0, 0  # phrases that begin at or before the hit, and how far one of them reaches
-    for wanted, hit in found:
-        while begun < len(phrases) and phrases[begun].start <= hit.start:
+    begun, reach = 0, 0  # phrases that begin at or before the match, and how far one of them reaches
+    for wanted, match in found:
+        while begun < len(phrases) and phrases[begun].start <= match.start:
             reach = max(reach, phrases[begun].end)
             begun += 1
-        if wanted.part == NONE or (wanted.part != IGNORE and hit.end > reach):
-            kept.append((wanted, hit))
+        if wanted.part == NONE or (wanted.part != IGNORE and match.end > reach):
+            kept.append((wanted, match))
         elif wanted.part != IGNORE:
-            removed.append((wanted, hit))
+            removed.append((wanted, match))
     return kept, removed
 
 
-def occurrences(hits: Sequence[Hit]) -> int:
-    """How many hits are left when of overlapping ones only the leftmost, and of those the longest, stay."""
+def occurrences(matches: Sequence[Match]) -> int:
+    """How many matches are left when of overlapping ones only the leftmost, and of those the longest, stay."""
     count, reach = 0, 0
-    for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end)):
-        if hit.start >= reach:
+    for match in sorted(matches, key=lambda match: (match.start, -match.end)):
+        if match.start >= reach:
             count += 1
-            reach = hit.end
+            reach = match.end
     return count

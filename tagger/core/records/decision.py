@@ -1,6 +1,6 @@
 """What goes on the topics `livechat.decisions` and `livechat.parked`. Pure.
 
-Neither holds chat text or a person's address: a decision names the event and the position of a hit,
+Neither holds chat text or a person's address: a decision names the event and the position of a match,
 the words stay in LiveChat. Readers of both topics de-duplicate by (topic, partition, offset); where these are
 null, `reconcile` found the thread, no record of its end exists, and the record stands for itself.
 """
@@ -76,14 +76,14 @@ def decision_record(  # noqa: PLR0913 - one argument a field of the record
         BECAUSE_BYTES_MAX,
         [
             {
-                "rule": hit.rule,
-                "tag": hit.tag,
-                "keyword": hit.keyword,
-                "event_id": hit.event_id,
-                "start": hit.start,
-                "end": hit.end,
+                "rule": reason.rule,
+                "tag": reason.tag,
+                "keyword": reason.keyword,
+                "event_id": reason.event_id,
+                "start": reason.start,
+                "end": reason.end,
             }
-            for hit in decision.because[:BECAUSE_MAX]
+            for reason in decision.because[:BECAUSE_MAX]
         ],
     )
     tags = _within(TAGS_BYTES_MAX, list(decision.tags))

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from tagger.core.conversation import Author
 from tagger.core.folding.fold import fold
-from tagger.core.matching.automaton import Hit, Matcher
+from tagger.core.matching.automaton import Match, Matcher
 from tagger.core.review import lint_text
 from tagger.core.review.lint_text import Doubt
 from tagger.core.rules.parse import Keyword, MatchKind, Rule, RuleSet
@@ -73,9 +73,9 @@ class _Finder:
         self._identities = list(unique)
         self._matcher = Matcher(list(unique.values()))
 
-    def find(self, text: str) -> Iterator[tuple[_Identity, Hit]]:
-        for hit in self._matcher.find(text):
-            yield self._identities[hit.keyword], hit
+    def find(self, text: str) -> Iterator[tuple[_Identity, Match]]:
+        for match in self._matcher.find(text):
+            yield self._identities[match.keyword], match
 
 
 def lint(rules: RuleSet, today: date, placeholder: str) -> list[Problem]:
@@ -156,7 +156,7 @@ def _repeated(each: _List) -> Iterator[Problem]:
 
 
 def _idle_ignore(rule: Rule) -> Iterator[Problem]:
-    """An `ignore` without a keyword inside can take no hit away."""
+    """An `ignore` without a keyword inside can take no match away."""
     if not rule.ignore:
         return
     called = [*rule.any, *(keyword for group in rule.all for keyword in group)]
@@ -168,14 +168,14 @@ def _idle_ignore(rule: Rule) -> Iterator[Problem]:
             yield _warning(keyword.place, Doubt("idle-ignore", text, advice))
 
 
-def _covers(wide: Keyword, hit: Hit, narrow: Keyword) -> bool:
-    """Whether `wide`, found at `hit` in the text of `narrow`, is found wherever `narrow` is."""
+def _covers(wide: Keyword, match: Match, narrow: Keyword) -> bool:
+    """Whether `wide`, found at `match` in the text of `narrow`, is found wherever `narrow` is."""
     if wide.case_sensitive > narrow.case_sensitive or wide.accents_exact > narrow.accents_exact:
         return False
     wide_left, wide_right = _CLOSED[wide.match]
     narrow_left, narrow_right = _CLOSED[narrow.match]
-    left = hit.start > 0 or narrow_left or not wide_left
-    right = hit.end < len(narrow.text) or narrow_right or not wide_right
+    left = match.start > 0 or narrow_left or not wide_left
+    right = match.end < len(narrow.text) or narrow_right or not wide_right
     return left and right
 
 
@@ -186,9 +186,9 @@ def _covered(one: _Linted, finder: _Finder) -> Iterator[Problem]:
     for each in one.lists:
         known = dict(each.keywords) if each.name != "ignore" and len(each.keywords) > 1 else {}
         for itself, narrow in known.items():
-            for other, hit in finder.find(narrow.text):
+            for other, match in finder.find(narrow.text):
                 wide = known.get(other)
-                if wide is None or other == itself or not _covers(wide, hit, narrow):
+                if wide is None or other == itself or not _covers(wide, match, narrow):
                     continue
                 text = f"wherever {shown(narrow.written)} is found, {shown(wide.written)} is found too"
                 advice = f"Delete it; line {wide.place.line} covers it."
@@ -208,7 +208,7 @@ def _never_fires(one: _Linted, finder: _Finder) -> Iterator[Problem]:
 
 def _is_covered(narrow: Keyword, known: Mapping[_Identity, Keyword], finder: _Finder) -> bool:
     found = finder.find(narrow.text)
-    return any(other in known and _covers(known[other], hit, narrow) for other, hit in found)
+    return any(other in known and _covers(known[other], match, narrow) for other, match in found)
 
 
 def _two_tags(rules: Sequence[_Linted]) -> Iterator[Problem]:

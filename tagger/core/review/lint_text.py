@@ -168,7 +168,7 @@ def in_keyword(keyword: Keyword, folded: str, *, calls: bool) -> Iterator[Doubt]
     """Doubts about a keyword.
 
     folded  its text, without outer white space
-    calls   a hit of it decides something, as it does not under `ignore`
+    calls   a match of it decides something, as it does not under `ignore`
     """
     if not keyword.text.isascii():
         yield from in_text(keyword.written)

@@ -10,7 +10,7 @@ from typing import Final
 
 from tagger.core.conversation import Conversation, Said, ThreadKey
 from tagger.core.matching.automaton import Matcher
-from tagger.core.matching.decide import Because, Judge, Rejected
+from tagger.core.matching.decide import Judge, NearMiss, Reason
 from tagger.core.rules.model import Keyword, Rule, RuleTest
 from tagger.core.rules.problems import Place, Problem, shown
 
@@ -24,8 +24,8 @@ class Outcome:
 
     rule: Rule
     test: RuleTest
-    because: tuple[Because, ...]  # the rule's own hits, if it fired
-    rejected: tuple[Rejected, ...] = ()  # of this rule; only where the test failed
+    because: tuple[Reason, ...]  # the rule's own hits, if it fired
+    near_misses: tuple[NearMiss, ...] = ()  # of this rule; only where the test failed
 
     @property
     def fired(self) -> bool:
@@ -44,9 +44,9 @@ class Outcome:
         """Why the rule fired, or did not, in a few words; nothing of what the test says but the keywords."""
         if self.fired:
             return f"fired on {_once(shown(hit.keyword) for hit in self.because)}"
-        if not self.rejected:
+        if not self.near_misses:
             return "did not fire: no keyword was found"
-        return f"did not fire: {_once(f'{shown(no.keyword)} ({no.reason})' for no in self.rejected)}"
+        return f"did not fire: {_once(f'{shown(no.keyword)} ({no.reason})' for no in self.near_misses)}"
 
     def __str__(self) -> str:
         at = self.test.place
@@ -81,8 +81,8 @@ def _outcome(judge: Judge, rule: Rule, test: RuleTest) -> Outcome:
     if outcome.passed:
         return outcome
     decision = judge.decide(conversation, BEFORE_ANY_EXPIRY_MS, explain=True)
-    rejected = tuple(no for no in decision.rejected if no.rule == rule.id)
-    return Outcome(rule, test, outcome.because, rejected)
+    near_misses = tuple(no for no in decision.near_misses if no.rule == rule.id)
+    return Outcome(rule, test, outcome.because, near_misses)
 
 
 def uncovered(rule: Rule, results: Sequence[Outcome]) -> Iterator[Problem]:

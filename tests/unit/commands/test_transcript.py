@@ -15,8 +15,8 @@ def lines(said: Sequence[Passage], *, only_marked: bool = False) -> list[str]:
 
 def passage(text: str, *words: str, number: int = 1, author: Author = "customer") -> Passage:
     """A text with a mark at each word, whose label is the word."""
-    spots = [(text.index(word), text.index(word) + len(word), word) for word in words]
-    return Passage(number, author, text, tuple(Mark(start, end, True, word) for start, end, word in spots))
+    labelled = [(text.index(word), text.index(word) + len(word), word) for word in words]
+    return Passage(number, author, text, tuple(Mark(start, end, True, word) for start, end, word in labelled))
 
 
 def test_a_caret_line_stands_under_each_mark() -> None:

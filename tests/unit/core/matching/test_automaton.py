@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from tagger.core.matching import automaton as matcher_module
-from tagger.core.matching.automaton import Hit, Matcher
+from tagger.core.matching.automaton import Match, Matcher
 from tagger.core.rules.model import Keyword, MatchKind
 from tests.unit.steps import steps
 
@@ -17,8 +17,8 @@ def keyword(
 
 
 def found(keyword: Keyword, text: str) -> list[str]:
-    """The parts of the text that are hits."""
-    return [text[hit.start : hit.end] for hit in Matcher([keyword]).find(text)]
+    """The parts of the text that are matches."""
+    return [text[match.start : match.end] for match in Matcher([keyword]).find(text)]
 
 
 WORDS = [
@@ -28,7 +28,7 @@ WORDS = [
         "I want a Refund!",
         ["Refund"],
     ),
-    ("inside a word is no hit", "fund", "refund funds fund", ["fund"]),
+    ("inside a word is no match", "fund", "refund funds fund", ["fund"]),
     ("a digit continues a word", "refund", "refund2 2refund", []),
     ("an underscore continues a word", "refund", "refund_policy my_refund", []),
     ("a digit and a letter side by side are no edge", "5", "5kg", []),
@@ -46,7 +46,7 @@ WORDS = [
     ("also of circled letters, which are symbols", "acme", "acmeⓡ", ["acme"]),
     ("superscript digits are digits", "acme", "acme²", []),
     ("no edge inside one original character", "acmet", "Acme™", []),
-    ("nor at the start of a hit", "fice", "oﬃce", []),
+    ("nor at the start of a match", "fice", "oﬃce", []),
     ("nor inside a dotted capital", "i", "İ", ["İ"]),
     ("nor in half of ß", "stras", "straß", []),
     ("an apostrophe is an edge", "AI", "j'ai AI's J’AI", ["ai", "AI", "AI"]),
@@ -78,7 +78,7 @@ WORDS = [
     ("decided per edge: Han on the left only", "退款abc", "我退款abc", ["退款abc"]),
     ("and Latin on the right", "退款abc", "退款abcd", []),
     ("Hangul syllables are not taken apart", "하", "한", []),
-    ("all overlapping hits", "a a", "a a a", ["a a", "a a"]),
+    ("all overlapping matches", "a a", "a a a", ["a a", "a a"]),
     ("the dotless ı is not i", "ilik", "ılık", []),
     ("accents fold", "cafe", "Café CAFE\u0301", ["Café", "CAFE\u0301"]),
     ("in the keyword too", "zażółć", "zazolc", ["zazolc"]),
@@ -90,14 +90,14 @@ WORDS = [
 
 
 @pytest.mark.parametrize(
-    ("written", "text", "hits"), [row[1:] for row in WORDS], ids=[row[0] for row in WORDS]
+    ("written", "text", "matches"), [row[1:] for row in WORDS], ids=[row[0] for row in WORDS]
 )
-def test_a_word_is_found(written: str, text: str, hits: list[str]) -> None:
-    assert found(keyword(written), text) == hits
+def test_a_word_is_found(written: str, text: str, matches: list[str]) -> None:
+    assert found(keyword(written), text) == matches
 
 
 @pytest.mark.parametrize(
-    ("match", "hits"),
+    ("match", "matches"),
     [
         ("word", ["fund"]),
         ("prefix", ["fund", "fund"]),
@@ -106,13 +106,13 @@ def test_a_word_is_found(written: str, text: str, hits: list[str]) -> None:
     ],
 )
 def test_an_open_side_asks_for_no_edge_and_the_hit_is_the_keywords_own_letters(
-    match: MatchKind, hits: list[str]
+    match: MatchKind, matches: list[str]
 ) -> None:
-    assert found(keyword("fund", match), "fund funding refund refunding") == hits
+    assert found(keyword("fund", match), "fund funding refund refunding") == matches
 
 
 @pytest.mark.parametrize(
-    ("written", "match", "text", "hits"),
+    ("written", "match", "text", "matches"),
     [
         ("fi", "prefix", "oﬁx ﬁx", ["ﬁ"]),
         ("of", "prefix", "oﬃce", ["oﬃ"]),
@@ -122,12 +122,12 @@ def test_an_open_side_asks_for_no_edge_and_the_hit_is_the_keywords_own_letters(
         ("환불", "prefix", "환불해 주세요", ["환불"]),
     ],
 )
-def test_open_sides_and_symbols(written: str, match: MatchKind, text: str, hits: list[str]) -> None:
-    assert found(keyword(written, match), text) == hits
+def test_open_sides_and_symbols(written: str, match: MatchKind, text: str, matches: list[str]) -> None:
+    assert found(keyword(written, match), text) == matches
 
 
 @pytest.mark.parametrize(
-    ("written", "case_sensitive", "accents_exact", "text", "hits"),
+    ("written", "case_sensitive", "accents_exact", "text", "matches"),
     [
         ("RMA", True, False, "RMA rma Rma ＲＭＡ", ["RMA", "ＲＭＡ"]),
         ("Łódź", True, False, "Lodz ŁÓDŹ Łódź", ["Lodz", "Łódź"]),
@@ -140,14 +140,14 @@ def test_open_sides_and_symbols(written: str, match: MatchKind, text: str, hits:
     ],
 )
 def test_case_and_accents_where_they_matter(
-    written: str, case_sensitive: bool, accents_exact: bool, text: str, hits: list[str]
+    written: str, case_sensitive: bool, accents_exact: bool, text: str, matches: list[str]
 ) -> None:
-    assert found(keyword(written, "word", case_sensitive, accents_exact), text) == hits
+    assert found(keyword(written, "word", case_sensitive, accents_exact), text) == matches
 
 
 @pytest.mark.parametrize("beside", ["", " … straße", "  ", " 👩\u200d💻"])
 def test_keywords_of_every_kind_are_found_in_one_text_of_every_kind(beside: str) -> None:
-    """The text decides how it is folded; the hits do not depend on it."""
+    """The text decides how it is folded; the matches do not depend on it."""
     keywords = [
         keyword("café"),
         keyword("Café", "word", True),
@@ -156,30 +156,32 @@ def test_keywords_of_every_kind_are_found_in_one_text_of_every_kind(beside: str)
         keyword("cafe", "prefix", True, False),
     ]
     expected = [
-        Hit(0, 0, 4),
-        Hit(1, 0, 4),
-        Hit(2, 0, 4),
-        Hit(3, 1, 3),
-        Hit(0, 5, 9),
-        Hit(4, 5, 9),
-        Hit(3, 6, 8),
+        Match(0, 4, 0),
+        Match(0, 4, 1),
+        Match(0, 4, 2),
+        Match(1, 3, 3),
+        Match(5, 9, 0),
+        Match(5, 9, 4),
+        Match(6, 8, 3),
     ]
     assert Matcher(keywords).find("Café cafe" + beside) == expected
 
 
 def test_equal_keywords_are_found_each() -> None:
-    assert Matcher([keyword("refund"), keyword("REFUND")]).find("refund") == [Hit(0, 0, 6), Hit(1, 0, 6)]
+    assert Matcher([keyword("refund"), keyword("REFUND")]).find("refund") == [Match(0, 6, 0), Match(0, 6, 1)]
 
 
 def test_without_keywords_nothing_is_found() -> None:
     assert Matcher([]).find("refund") == []
-    assert Matcher([]).candidates("refund") == []
+    assert Matcher([]).near_misses("refund") == []
 
 
-@pytest.mark.parametrize("many", [matcher_module.MANY_KEYWORDS, 10])
-def test_long_keywords_that_begin_alike_are_told_apart(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the beginnings of keywords are in the automaton, shorter ones where there are many keywords."""
-    monkeypatch.setattr(matcher_module, "MANY_KEYWORDS", many)
+@pytest.mark.parametrize("chars_max", [matcher_module.AUTOMATON_CHARS_MAX, 100])
+def test_long_keywords_that_begin_alike_are_told_apart(
+    chars_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many automata they are divided among."""
+    monkeypatch.setattr(matcher_module, "AUTOMATON_CHARS_MAX", chars_max)
     rng = Random(1)
     stems = ["international ", "internationa", "international shipping to ", "in"]
     written = [
@@ -189,11 +191,10 @@ def test_long_keywords_that_begin_alike_are_told_apart(many: int, monkeypatch: p
     for text in [f"{rng.choice(written)}{rng.choice(['', 'a', ' b', '.'])}" for _ in range(300)]:
         words = f" {' '.join(text.replace('.', ' ').split())} "
         expected = {at for at, one in enumerate(written) if f" {one.strip()} " in words}
-        assert {hit.keyword for hit in matcher.find(text)} == expected
+        assert {match.keyword for match in matcher.find(text)} == expected
 
 
-CANDIDATES = [
-    ("a hit", keyword("refund"), "refund", None),
+NEAR_MISSES = [
     ("inside a word", keyword("fund"), "refunding", "inside a word"),
     ("a plural", keyword("refund"), "Refunds!", "plural: keyword refund, text Refunds"),
     ("a plural in es", keyword("box"), "boxes", "plural: keyword box, text boxes"),
@@ -217,18 +218,22 @@ CANDIDATES = [
 
 
 @pytest.mark.parametrize(
-    ("one", "text", "reason"), [row[1:] for row in CANDIDATES], ids=[row[0] for row in CANDIDATES]
+    ("one", "text", "reason"), [row[1:] for row in NEAR_MISSES], ids=[row[0] for row in NEAR_MISSES]
 )
-def test_a_candidate_says_why_it_is_no_hit(one: Keyword, text: str, reason: str | None) -> None:
-    assert [candidate.reason for candidate in Matcher([one]).candidates(text)] == [reason]
+def test_a_near_miss_says_why_it_is_no_match(one: Keyword, text: str, reason: str) -> None:
+    assert [reason for _, reason in Matcher([one]).near_misses(text)] == [reason]
+
+
+def test_a_match_is_no_near_miss() -> None:
+    assert Matcher([keyword("refund"), keyword("RMA", "word", True)]).near_misses("refund RMA") == []
 
 
 def test_what_differs_inside_a_word_is_not_even_near() -> None:
-    assert Matcher([keyword("RMA", "word", True)]).candidates("pharmacy") == []
+    assert Matcher([keyword("RMA", "word", True)]).near_misses("pharmacy") == []
 
 
 HOSTILE = {
-    "hits everywhere": "a ",
+    "matches everywhere": "a ",
     "accents everywhere": "a\u0301 ",
     "ligatures": "ﬁ ",
     "joiners": "x\u200d",

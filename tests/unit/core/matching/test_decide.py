@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tagger.core.conversation import Author, Conversation, Said, ThreadKey
-from tagger.core.matching.automaton import Hit
-from tagger.core.matching.decide import REJECTED_PER_RULE_MAX, Because, Decision, Judge
-from tagger.core.matching.rulebook import SPOTS_PER_RULE_MAX, occurrences
+from tagger.core.matching.automaton import Match
+from tagger.core.matching.decide import NEAR_MISSES_PER_RULE_MAX, Decision, Judge, Reason
+from tagger.core.matching.rulebook import MATCHES_PER_RULE_MAX, occurrences
 from tagger.core.rules.model import Canned, Keyword, Rule, RuleSet
 from tests.unit.steps import steps
 
@@ -56,7 +56,7 @@ HOLDS: list[tuple[str, Rule, Lines, bool]] = [
     ("quoted lines count as said", rule(any=["refund"]), [(C, "> refund\nno")], True),
     ("all: each group somewhere", rule(all=[["late"], ["parcel"]]), [(C, "late"), (C, "parcel")], True),
     ("all: not every group", rule(all=[["late"], ["parcel"]]), [(C, "late late")], False),
-    ("all: one hit may serve two groups", rule(all=[["late"], ["late", "x"]]), [(C, "late")], True),
+    ("all: one match may serve two groups", rule(all=[["late"], ["late", "x"]]), [(C, "late")], True),
     ("all: by whom from says", rule(all=[["late"], ["parcel"]]), [(C, "late"), (A, "parcel")], False),
     ("any and all", rule(any=["help"], all=[["late"]]), [(C, "help"), (C, "late")], True),
     ("any without all", rule(any=["help"], all=[["late"]]), [(C, "help")], False),
@@ -236,9 +236,9 @@ def test_a_decision_says_rule_keyword_event_and_position() -> None:
     lines: Lines = [(C, "a\u00a0 REFUND"), (C, "Cafe\u0301!"), (A, "So:  hi Eva, it is sent.")]
     decision = decide([one], lines)
     assert decision.because == (
-        Because("refund", "Refund", "refund", "e0", 3, 9),
-        Because("refund", "Refund", "café", "e1", 0, 5),
-        Because("refund", "Refund", "Hi %name%, it is sent", "e2", 5, 23),
+        Reason("refund", "Refund", "refund", "e0", 3, 9),
+        Reason("refund", "Refund", "café", "e1", 0, 5),
+        Reason("refund", "Refund", "Hi %name%, it is sent", "e2", 5, 23),
     )
     assert decision.config == "0123456789ab"
 
@@ -247,7 +247,7 @@ def test_fields_are_searched_by_themselves_and_named() -> None:
     said = (Said("e0", "customer", ("money", "x refund", "back")),)
     judge = Judge.compile(RuleSet((rule(any=["refund", "money x", "refund back"]),), "h"))
     decision = judge.decide(Conversation(THREAD, said), NOON_MS)
-    assert decision.because == (Because("refund", "Refund", "refund", "e0", 2, 8, 1),)
+    assert decision.because == (Reason("refund", "Refund", "refund", "e0", 2, 8, 1),)
 
 
 def test_a_keyword_of_two_rules_is_shown_as_each_has_it() -> None:
@@ -256,25 +256,25 @@ def test_a_keyword_of_two_rules_is_shown_as_each_has_it() -> None:
         for name, star in (("a", "refund*"), ("b", "REFUND*"))
     ]
     because = decide(written, [(C, "refunds")]).because
-    assert [hit.keyword for hit in because] == ["refund*", "REFUND*"]
+    assert [reason.keyword for reason in because] == ["refund*", "REFUND*"]
 
 
 def test_a_keyword_of_two_parts_of_a_rule_is_named_once() -> None:
     assert len(decide([rule(any=["a"], all=[["a"], ["a"]])], [(C, "a")]).because) == 1
 
 
-def test_of_many_hits_the_first_are_named_and_the_first_of_each_part() -> None:
+def test_of_many_matches_the_first_are_named_and_the_first_of_each_part() -> None:
     one = rule(any=["a"], all=[["b"], ["c"]], canned=["d e f"])
     decision = decide([one], [(C, "a " * 500), (C, "b b c"), (A, "d e f"), (A, "d e f")])
-    assert [(hit.event_id, hit.start) for hit in decision.because] == [
-        *(("e0", 2 * at) for at in range(SPOTS_PER_RULE_MAX)),
+    assert [(reason.event_id, reason.start) for reason in decision.because] == [
+        *(("e0", 2 * at) for at in range(MATCHES_PER_RULE_MAX)),
         ("e1", 0),
         ("e1", 4),
         ("e2", 0),
     ]
 
 
-REJECTIONS: list[tuple[str, Rule, Lines, dict[str, Any], list[tuple[str, str]]]] = [
+NEAR_MISSES: list[tuple[str, Rule, Lines, dict[str, Any], list[tuple[str, str]]]] = [
     ("inside a word", rule(any=["fund"]), [(C, "refunds")], {}, [("fund", "inside a word")]),
     (
         "a plural",
@@ -357,11 +357,11 @@ REJECTIONS: list[tuple[str, Rule, Lines, dict[str, Any], list[tuple[str, str]]]]
         {},
         [("b c d e", "2 of 4 words of the canned response, 4 needed")],
     ),
-    ("a hit is not rejected", rule(any=["a"]), [(C, "a")], {}, []),
+    ("a match is no near miss", rule(any=["a"]), [(C, "a")], {}, []),
     ("nothing near", rule(any=["a"]), [(C, "b")], {}, []),
     ("nor is what only `none` wants", rule(any=["a"], none=["fund"]), [(C, "refund")], {}, []),
     (
-        "a rule that holds has rejected candidates too",
+        "a rule that holds has near misses too",
         rule(any=["a"]),
         [(C, "a"), (A, "a")],
         {},
@@ -371,15 +371,17 @@ REJECTIONS: list[tuple[str, Rule, Lines, dict[str, Any], list[tuple[str, str]]]]
 
 
 @pytest.mark.parametrize(
-    ("one", "lines", "known", "rejected"), [row[1:] for row in REJECTIONS], ids=[row[0] for row in REJECTIONS]
+    ("one", "lines", "known", "near_misses"),
+    [row[1:] for row in NEAR_MISSES],
+    ids=[row[0] for row in NEAR_MISSES],
 )
-def test_an_explanation_says_what_was_rejected_and_why(
-    one: Rule, lines: Lines, known: dict[str, Any], rejected: list[tuple[str, str]]
+def test_an_explanation_says_what_nearly_counted_and_why(
+    one: Rule, lines: Lines, known: dict[str, Any], near_misses: list[tuple[str, str]]
 ) -> None:
     explained = decide([one], lines, explain=True, **known)
-    assert [(one.keyword, one.reason) for one in explained.rejected] == rejected
+    assert [(one.keyword, one.reason) for one in explained.near_misses] == near_misses
     plain = decide([one], lines, **known)
-    assert (plain.tags, plain.because, plain.rejected) == (explained.tags, explained.because, ())
+    assert (plain.tags, plain.because, plain.near_misses) == (explained.tags, explained.because, ())
 
 
 @pytest.mark.parametrize(
@@ -391,12 +393,12 @@ def test_an_explanation_says_what_was_rejected_and_why(
 )
 def test_a_near_miss_is_explained(keyword: Keyword, text: str, reason: str) -> None:
     explained = decide([replace(rule(), any=(keyword,))], [(C, text)], explain=True)
-    assert [(one.reason, one.start, one.end) for one in explained.rejected] == [(reason, 0, len(text))]
+    assert [(one.reason, one.start, one.end) for one in explained.near_misses] == [(reason, 0, len(text))]
 
 
 def test_an_explanation_is_limited_for_each_rule() -> None:
     explained = decide([rule(any=["a"]), rule("other", any=["b"])], [(A, "a " * 500), (A, "b")], explain=True)
-    assert len(explained.rejected) == REJECTED_PER_RULE_MAX + 1
+    assert len(explained.near_misses) == NEAR_MISSES_PER_RULE_MAX + 1
 
 
 @pytest.mark.parametrize(
@@ -413,7 +415,7 @@ def test_an_explanation_is_limited_for_each_rule() -> None:
 def test_overlapping_hits_are_reduced_to_the_leftmost_longest(
     spans: list[tuple[int, int]], count: int
 ) -> None:
-    assert occurrences([Hit(at, start, end) for at, (start, end) in enumerate(spans)]) == count
+    assert occurrences([Match(start, end, at) for at, (start, end) in enumerate(spans)]) == count
 
 
 def test_without_rules_there_is_nothing_to_decide() -> None:
@@ -424,7 +426,7 @@ def test_a_rule_that_asks_for_nothing_never_holds() -> None:
     assert decide([rule(none=["x"]), rule("b", ignore=["x"])], [(C, "x y")]).tags == ()
 
 
-def test_text_is_searched_only_where_a_rule_listens() -> None:
+def test_text_is_searched_only_where_a_rule_looks() -> None:
     """An agent's lines cost nothing where all rules are about customers."""
     judge = Judge.compile(RuleSet((rule(any=["refund"]),), "h"))
 
@@ -444,7 +446,7 @@ def test_text_is_searched_only_where_a_rule_listens() -> None:
         ("a b c ", {"canned": ["a b c a b c a b c", "b c a b"]}),
         ("e\u0301a ", {}),
     ],
-    ids=["hits", "ignored", "canned", "marks"],
+    ids=["matches", "ignored", "canned", "marks"],
 )
 def test_the_longest_conversation_costs_linear_time(unit: str, more: dict[str, Any]) -> None:
     """Eight times the messages, eight times the steps: nothing is gone through again for each of them."""

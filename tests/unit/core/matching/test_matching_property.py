@@ -2,7 +2,7 @@
 
 Only the list of accents and of letters with a stroke is taken over; `test_characters` judges it.
 
-`python -m tests.unit.core.matching.test_matching_property --cases 1000000 --seed 1` runs as many random cases as
+`python -m tests.unit.core.test_matching_property --cases 1000000 --seed 1` runs as many random cases as
 asked for, on all cores. A case is its seed: a difference is printed with the seed that makes it again.
 """
 
@@ -19,7 +19,7 @@ import pytest
 
 from tagger.core.folding.characters import BARE
 from tagger.core.folding.fold import UNIT_CHARS_MAX, fold
-from tagger.core.matching.automaton import Hit, Matcher
+from tagger.core.matching.automaton import Match, Matcher
 from tagger.core.rules.model import Keyword
 
 # 1. Typographic signs to ASCII.
@@ -113,12 +113,13 @@ def folded(text: str, case_sensitive: bool, accents_exact: bool) -> str:
     return "".join(one.folded for one in letters(characters, case_sensitive, accents_exact))
 
 
-def slow_find(keywords: list[Keyword], text: str) -> list[Hit]:
-    hits = {hit for at, keyword in enumerate(keywords) for hit in slow_find_one(at, keyword, text)}
-    return sorted(hits, key=lambda hit: (hit.start, hit.end, hit.keyword))
+def slow_find(keywords: list[Keyword], text: str) -> list[Match]:
+    return sorted(
+        {match for at, keyword in enumerate(keywords) for match in slow_find_one(at, keyword, text)}
+    )
 
 
-def slow_find_one(index: int, keyword: Keyword, text: str) -> list[Hit]:
+def slow_find_one(index: int, keyword: Keyword, text: str) -> list[Match]:
     wanted = folded(keyword.text, keyword.case_sensitive, keyword.accents_exact).strip(" ")
     if not wanted:
         return []
@@ -144,7 +145,7 @@ def slow_find_one(index: int, keyword: Keyword, text: str) -> list[Hit]:
         ch = characters[neighbour][0]
         return not is_word_character(ch) or is_spaceless(ch)
 
-    hits = []
+    matches = []
     for start in range(len(said) - len(wanted) + 1):
         end = start + len(wanted)
         if "".join(one.folded for one in said[start:end]) != wanted:
@@ -153,8 +154,8 @@ def slow_find_one(index: int, keyword: Keyword, text: str) -> list[Hit]:
             continue
         if right and not is_edge(end - 1, end, said[end - 1].last + 1):
             continue
-        hits.append(Hit(index, characters[said[start].first][1], characters[said[end - 1].last][2]))
-    return hits
+        matches.append(Match(characters[said[start].first][1], characters[said[end - 1].last][2], index))
+    return matches
 
 
 # Every character here is a trap for some matcher; the plain ones are there to be found.
@@ -235,8 +236,8 @@ def difference(seed: int) -> str | None:
     slow = slow_find(keywords, text)
     if matcher.find(text) != slow:
         return f"seed {seed}: Matcher({keywords!a}).find({text!a}) is not {slow}"
-    hits = [candidate[:3] for candidate in matcher.candidates(text) if candidate.reason is None]
-    return None if hits == slow else f"seed {seed}: Matcher({keywords!a}).candidates({text!a}) has not {slow}"
+    both = {match for match, _ in matcher.near_misses(text)}.intersection(slow)
+    return f"seed {seed}: Matcher({keywords!a}).near_misses({text!a}) has {both}" if both else None
 
 
 def longest_letter(text: str) -> int:
@@ -269,8 +270,8 @@ def test_the_matcher_finds_what_the_manual_says(first: int) -> None:
     assert differences(range(first, first + 2_000)) == []
 
 
-def test_the_random_cases_have_hits_to_find() -> None:
-    """A generator without hits would let any matcher pass."""
+def test_the_random_cases_have_matches_to_find() -> None:
+    """A generator without matches would let any matcher pass."""
     cases = [random_case(seed) for seed in range(300)]
     assert sum(bool(slow_find(keywords, text)) for keywords, text in cases) > 100
 

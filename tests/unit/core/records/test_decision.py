@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from tagger.core.conversation import ThreadKey
-from tagger.core.matching.decide import Because, Decision
+from tagger.core.matching.decide import Decision, Reason
 from tagger.core.records.decision import (
     BECAUSE_MAX,
     RECORD_BYTES_MAX,
@@ -19,10 +19,10 @@ from tagger.core.records.decision import (
 
 THREAD = ThreadKey("org", "CHAT", "THREAD")
 SOURCE = Source("livechat.webhooks", 3, 41)
-HIT = Because("refund", "Refund", "money back", "THREAD_2", 4, 14)
+REASON = Reason("refund", "Refund", "money back", "THREAD_2", 4, 14)
 
 
-def a_decision(because: tuple[Because, ...] = (HIT,)) -> Decision:
+def a_decision(because: tuple[Reason, ...] = (REASON,)) -> Decision:
     return Decision(("Refund",), because, (), "0123456789ab")
 
 
@@ -67,7 +67,7 @@ def test_a_decision_record_has_the_fields_that_readers_rely_on() -> None:
 def test_reasons_beyond_the_limit_are_counted_instead_of_listed() -> None:
     record = decision_record(
         THREAD,
-        a_decision((HIT,) * (BECAUSE_MAX + 7)),
+        a_decision((REASON,) * (BECAUSE_MAX + 7)),
         "tagged",
         SOURCE,
         read_from="api",
@@ -127,9 +127,9 @@ LONGEST: Final = "\x01" * 256  # JSON writes each of these bytes as six
 def test_no_record_is_ever_too_large_for_its_topic(letter: str) -> None:
     """Every field as long as it can be, and far more reasons and tags than a chat calls for."""
     thread = ThreadKey(*[letter * 100_000] * 3)
-    hit = Because(letter * 64, letter * 256, letter * 200, LONGEST, 2**63, 2**63)
+    reason = Reason(letter * 64, letter * 256, letter * 200, LONGEST, 2**63, 2**63)
     decision = Decision(
-        tuple(f"{number} {letter * 256}" for number in range(10_000)), (hit,) * 10_000, (), "h"
+        tuple(f"{number} {letter * 256}" for number in range(10_000)), (reason,) * 10_000, (), "h"
     )
     source = Source("t" * 249, 2**31, 2**63)
     decided = decision_record(

@@ -159,7 +159,7 @@ def test_a_canned_response_gives_a_doubt(canned: str, placeholder: str, expected
         ),
         pytest.param("any: [refund]\nignore: [no refund]", [], id="an ignore that bites"),
         pytest.param(
-            "any: [refund]\nignore: [refundable]", ["idle-ignore"], id="ignore without a hit inside"
+            "any: [refund]\nignore: [refundable]", ["idle-ignore"], id="ignore without a match inside"
         ),
         pytest.param("any: [refund]\nignore: [no thanks]", ["idle-ignore"], id="ignore without the keyword"),
         pytest.param(

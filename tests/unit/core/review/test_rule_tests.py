@@ -114,7 +114,7 @@ def test_all_failures_of_all_rules_are_told() -> None:
         pytest.param(
             "all: [[aa], [bb]]\ntests: [absent: aa]",
             ["5 no test fires on the keyword `aa`", "5 no test fires on the keyword `bb`"],
-            id="a hit alone fires nothing",
+            id="a match alone fires nothing",
         ),
         pytest.param(
             "any: [aa]\nnone: [nn]\nignore: [no aa]\ntests: [match: aa]",
