@@ -10,7 +10,6 @@ answer of its connection, except where the secret was right and nothing but stor
 """
 
 import asyncio
-import time
 from typing import Any, Final
 
 import structlog
@@ -22,6 +21,7 @@ from ingest.http.connection import Connection
 from ingest.http.incoming_body import whole
 from ingest.metrics import Metrics
 from ingest.pending import STORED
+from ingest.runtime.clock import now_ms
 from ingest.settings import WebhookSecrets
 from ingest.store import Store
 
@@ -99,14 +99,14 @@ class App:
         body = whole(content) if content.is_eof() else await self._rest(request, request.protocol)
         if isinstance(body, delivery.Refuse):
             return body
-        received_at_ms = time.time_ns() // 1_000_000
+        received_at_ms = now_ms()
         webhook = delivery.read(body, self._secrets(), received_at_ms, self._organizations)
         if isinstance(webhook, delivery.Refuse):
             return webhook
         self.last_webhook_ms = received_at_ms
         connection: Any = request.protocol
         if isinstance(webhook, delivery.Ignore):
-            self._metrics.webhooks.count(webhook.action, "ignored")
+            self._metrics.webhooks.count("other", "ignored")
             connection.may_yield()
             return None
         size = len(webhook.record.value)

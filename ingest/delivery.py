@@ -8,6 +8,7 @@ It never raises for what a body can hold, and no reason holds anything of it.
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any, Final, NamedTuple
 
@@ -25,50 +26,6 @@ KEY_BYTES_MAX: Final = (
 SECRET_BYTES_MAX: Final = 256  # of one configured secret
 SECRETS_TRIED_MAX: Final = 4  # values named secret_key in one body; LiveChat sends one
 # Nesting is bounded by orjson: it reads 1024 levels and writes 254, without recursion; a rich message has 12.
-
-# Every webhook of API 3.3 to 3.6. https://platform.text.com/docs/management/webhooks
-DOCUMENTED_ACTIONS: Final = topic.STORED_ACTIONS | {
-    *(
-        "agent_approved",
-        "agent_created",
-        "agent_deleted",
-        "agent_suspended",
-        "agent_unsuspended",
-        "agent_updated",
-    ),
-    *(
-        "auto_access_added",
-        "auto_access_deleted",
-        "auto_access_updated",
-        "bot_created",
-        "bot_deleted",
-        "bot_updated",
-    ),
-    *("chat_access_granted", "chat_access_revoked", "chat_access_updated", "chat_properties_deleted"),
-    *(
-        "chat_properties_updated",
-        "chat_transferred",
-        "customer_created",
-        "event_deleted",
-        "event_properties_deleted",
-    ),
-    *("event_properties_updated", "event_updated", "events_marked_as_seen", "group_created", "group_deleted"),
-    *(
-        "group_updated",
-        "incoming_customer",
-        "incoming_rich_message_postback",
-        "routing_status_set",
-        "tag_created",
-    ),
-    *(
-        "tag_deleted",
-        "tag_updated",
-        "thread_properties_deleted",
-        "thread_properties_updated",
-        "thread_summary_set",
-    ),
-    *("thread_tagged", "thread_untagged", "user_added_to_chat", "user_removed_from_chat"),
-}
 
 # One escape of a JSON string: an escaped backslash or both halves of a character (group 1), or one half alone.
 _ESCAPE: Final = re.compile(
@@ -92,10 +49,9 @@ class Keep(NamedTuple):
     mended: bool  # an emoji cut in half was replaced by U+FFFD, for the rest of the message is worth keeping
 
 
-class Ignore(NamedTuple):
-    """Answered 200 and forgotten."""
-
-    action: str  # "other" where LiveChat documents no such action
+@dataclass(frozen=True)
+class Ignore:
+    """Answered 200 and not stored: its action is another one."""
 
 
 class Refuse(NamedTuple):
@@ -163,7 +119,7 @@ def read(
     if not isinstance(action, str):
         return Refuse(400, "action")
     if action not in topic.STORED_ACTIONS:
-        return Ignore(action if action in DOCUMENTED_ACTIONS else "other")
+        return Ignore()
     verdict = _keep(envelope, action, mended, received_at_ms)
     if isinstance(verdict, Keep) and topic.holds_secret(verdict.record.value, secrets):
         return _keep(topic.without_secrets(envelope, secrets), action, mended, received_at_ms)

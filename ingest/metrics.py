@@ -18,8 +18,8 @@ ACK_BUCKETS_S: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 
 WEBHOOKS: Final = (
     "ingest_webhooks",
-    "Webhooks with a right secret. result: kafka, spool (both answered 200), ignored (200 and not "
-    "stored), not_stored, refused (by Kafka, for good; both answered 503).",
+    "Webhooks with a right secret, by action, `other` where it is none that is stored. result: kafka, spool (both "
+    "answered 200), ignored (200 and not stored), not_stored, refused (by Kafka, for good; both answered 503).",
 )
 
 
@@ -27,7 +27,7 @@ class Webhooks(Collector):
     """Counts webhooks in a dictionary: prometheus-client takes a lock and four calls for each, 3 % of a request."""
 
     def __init__(self) -> None:
-        # By action and result; what alerts look at begins with 0. Actions are those that LiveChat documents.
+        # By action and result; what alerts look at begins with 0.
         self.counts = dict.fromkeys(product(STORED_ACTIONS, ("kafka", "spool", "not_stored", "refused")), 0)
         self.counts["other", "ignored"] = 0
 

@@ -170,7 +170,7 @@ class Producer:
         bad = self._flights.refused(partition)
         if bad is not None:
             bad.ends("refused")
-            log.error("Kafka refuses a record for good", error_type=type(error).__name__)
+            log.error("record_refused", error_type=type(error).__name__)
         self._flush_soon()
 
     def replace(self, reason: str, error: BaseException | None = None) -> None:
@@ -184,7 +184,7 @@ class Producer:
         self._kafka = None
         self._metrics.kafka_up.set(0)
         self._metrics.producers_replaced.inc()
-        log.warning("producer replaced", reason=reason, error_type=type(error).__name__ if error else None)
+        log.warning("producer_replaced", reason=reason, error_type=type(error).__name__ if error else None)
         open_ones, sent = self._flights.take_all()
         if self._give_back is not None:
             self._give_back(open_ones)
@@ -233,7 +233,7 @@ class Producer:
         except (KafkaError, OSError) as error:  # TimeoutError and ssl.SSLError are OSErrors
             if self._loop.time() - self._told_at > TELL_EVERY_S:
                 self._told_at = self._loop.time()
-                log.warning("Kafka cannot be reached", error_type=type(error).__name__)
+                log.warning("kafka_away", error_type=type(error).__name__)
         finally:
             if kafka is not None and not partitions:
                 self._retire(kafka)
@@ -242,7 +242,7 @@ class Producer:
         return bool(partitions)
 
     def _use(self, kafka: AIOKafkaProducer, partitions: int) -> None:
-        log.info("connected to Kafka", topic=self._topic, count=partitions)
+        log.info("kafka_connected", topic=self._topic, count=partitions)
         self._kafka, self._partitions, self._proven = kafka, partitions, False
         self._acknowledged_at = self._loop.time()  # none is owed yet
         self._lost.clear()
@@ -275,9 +275,9 @@ class Producer:
         if in_doubt == self._in_doubt:
             return
         if in_doubt:
-            log.warning("Kafka counts as away until it acknowledges a record", topic=self._topic)
+            log.warning("kafka_in_doubt", topic=self._topic)
         else:
-            log.info("Kafka acknowledges records again", topic=self._topic)
+            log.info("kafka_acknowledges", topic=self._topic)
         self._in_doubt = in_doubt
         self._metrics.kafka_up.set(self.up)
 

@@ -105,7 +105,7 @@ class Service:
             await self._admin.start()
             self.admin_port = self._admin.port
             self._tasks.start("slow_admin_connections", self._admin.close_the_slow)
-            log.info("health and metrics", host=host, port=self.admin_port)
+            log.info("admin_listening", host=host, port=self.admin_port)
             name, host, port = "INGEST", settings.ingest_host, settings.ingest_port
             self.port = await self._door.open(host, port)
             log.info("listening", host=host, port=self.port)

@@ -85,7 +85,7 @@ class WebhookSecrets:
             secrets = split_secrets(text)
             if problem_with(secrets) is None:
                 self._secrets = secrets
-                log.info("webhook secrets read anew", count=len(secrets))
+                log.info("webhook_secrets_read", count=len(secrets))
             else:
-                log.error("the changed file of LIVECHAT_WEBHOOK_SECRETS names an unusable one and is ignored")
+                log.error("webhook_secrets_refused", reason="one of them is of no use, so all in force stay")
         return self._secrets

@@ -148,7 +148,7 @@ class Spool:
         self._metrics.spool_failures.labels(reason).inc()
         if time.monotonic() - self._told_at > LOG_EVERY_S:
             self._told_at = time.monotonic()
-            log.error("the spool failed", reason=reason, error_type=type(error).__name__)
+            log.error("spool_failed", reason=reason, error_type=type(error).__name__)
         self.failing, self._broken = True, self._broken or reason == "corrupt"
         if self._db is not None:
             with suppress(sqlite3.Error):
@@ -216,7 +216,7 @@ class Spool:
             part = self._file.with_name(self._file.name + suffix)
             if part.exists():
                 part.rename(self._file.with_name(aside + suffix))
-        log.error("the spool cannot be read and was moved aside; sqlite3's .recover may save it", file=aside)
+        log.error("spool_moved_aside", reason="it cannot be read; sqlite3's .recover may save it", file=aside)
         self._broken = False
         self._open()
 

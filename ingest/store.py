@@ -115,7 +115,7 @@ class Store:
             self._open_direct_way()
             await spool.shrink()
         elif spool.failing:  # worse than later records ahead of those on the disk would be to take in none
-            log.error("the spool cannot be read: webhooks go ahead of what it holds", records=spool.count)
+            log.error("spool_passed_by", records=spool.count)
             self._open_direct_way()
 
     async def _round(self, spool: Spool, rows: list[Row], quick: bool) -> bool:
@@ -144,7 +144,7 @@ class Store:
         refused = [row_id for row_id, outcome in ended if outcome == "refused"]
         if refused:
             self._metrics.set_aside.inc(len(refused))
-            log.error("Kafka refuses records for good: they are set aside in the spool", count=len(refused))
+            log.error("records_set_aside", count=len(refused))
         while (stored or refused) and not await spool.remove(stored, refused=refused):  # noqa: ASYNC110
             await asyncio.sleep(LOOK_S)  # no event tells; and a full disk must not make us send for ever
         if self._direct and spool.count == 0 and not spool.arriving:
@@ -160,12 +160,12 @@ class Store:
     def _close_direct_way(self) -> None:
         if self._direct:
             self._direct = False
-            log.warning("webhooks go to the spool")
+            log.warning("spooling")
 
     def _open_direct_way(self) -> None:
         if not self._direct:
             self._direct = True
-            log.info("webhooks go to Kafka")
+            log.info("spooling_over")
 
     async def stop(self, timeout_s: float) -> None:
         """End after `run` was cancelled and nobody keeps records any more."""

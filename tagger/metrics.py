@@ -5,178 +5,20 @@ no label at all. Figures of partitions are read from the live state when Prometh
 What alerts look at is there from the start with 0: Prometheus cannot see a series rise that begins with 1.
 """
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from tagger.core.records.decision import Outcome
+from tagger.livechat.calls.requests import Purpose
 
 # When each counter began would be half of all series, and nobody asks.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # its author left the annotation out
-REGISTRY: Final = CollectorRegistry()
-
 # Fine below a second, where a healthy system is; coarse up to the hour that an outage takes.
 END_TO_TAG_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
-
-DECISIONS: Final = Counter(
-    "tagger_decisions", "Threads settled, by what became of them.", ["outcome"], registry=REGISTRY
-)
-TAGS: Final = Counter("tagger_tags", "Tags, by what became of them.", ["result"], registry=REGISTRY)
 TAG_DOUBTS: Final = ("missing", "other_case", "groups")
-TAGS_DOUBTFUL: Final = Gauge(
-    "tagger_tags_doubtful",
-    "Tags of the rules in force that LiveChat will, or may, refuse, as its list of tags shows.",
-    ["kind"],
-    registry=REGISTRY,
-)
-RULE_HITS: Final = Counter("tagger_rule_hits", "Threads in which a rule held.", ["rule"], registry=REGISTRY)
-ADMIN_CONNECTIONS_CLOSED: Final = Counter(
-    "tagger_admin_connections_closed",
-    "Connections to health and metrics that were closed on the other side, and why: slow, head, unread, body, chunks, "
-    "yielded, too_many.",
-    ["reason"],
-    registry=REGISTRY,
-)
-RULES_NEVER_HIT: Final = Gauge(
-    "tagger_rules_never_hit",
-    "Rules in force that held in no thread that this process settled.",
-    registry=REGISTRY,
-)
-END_TO_TAG: Final = Histogram(
-    "tagger_end_to_tag_seconds",
-    "From the record of a thread's end to its settlement.",
-    buckets=END_TO_TAG_BUCKETS,
-    registry=REGISTRY,
-)
-LARGE_DECISIONS: Final = Counter(
-    "tagger_large_decisions",
-    "Threads so large that they were decided outside of the event loop.",
-    registry=REGISTRY,
-)
-PARKED: Final = Counter(
-    "tagger_parked", "Items given up and parked, by LiveChat's error type.", ["error_type"], registry=REGISTRY
-)
-BACKFILLS: Final = Counter(
-    "tagger_backfills", "Threads completed by get_chat, by result.", ["result"], registry=REGISTRY
-)
-API_REQUESTS: Final = Counter(
-    "tagger_livechat_requests",
-    "Requests to LiveChat's API, by method and class of the answer.",
-    ["method", "result"],
-    registry=REGISTRY,
-)
-API_PURPOSES: Final = ("tag", "complete", "reconcile", "tag_list", "probe", "retag")
-API_CALLS: Final = Counter(
-    "tagger_livechat_calls",
-    "Requests to LiveChat's API, by what they are for. LiveChat bills each but those it answers with status 500.",
-    ["purpose"],
-    registry=REGISTRY,
-)
-API_SECONDS: Final = Histogram(
-    "tagger_livechat_request_seconds",
-    "How long LiveChat's API took to answer.",
-    ["method"],
-    buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
-    registry=REGISTRY,
-)
-KEYWORDS_INFO: Final = Gauge(
-    "tagger_keywords_info", "1 for the hash of the keyword files in force.", ["hash"], registry=REGISTRY
-)
-KEYWORDS_RELOAD_SUCCESS: Final = Gauge(
-    "tagger_keywords_reload_success",
-    "1 when the newest keyword files are in force, 0 when they were refused.",
-    registry=REGISTRY,
-)
-KEYWORDS_FROM_TOPIC: Final = Gauge(
-    "tagger_keywords_from_topic",
-    "1 while a set stored before is in force because the files were refused at the start.",
-    registry=REGISTRY,
-)
-KEYWORDS_STORED: Final = Gauge(
-    "tagger_keywords_stored",
-    "1 when the newest record of the keywords topic is the set of files in force, 0 while it is not stored.",
-    registry=REGISTRY,
-)
-KEYWORDS_RELOAD_TIME: Final = Gauge(
-    "tagger_keywords_last_reload_timestamp_seconds",
-    "When keyword files were last looked at after a change.",
-    registry=REGISTRY,
-)
-TASK_RESTARTS: Final = Counter(
-    "tagger_task_restarts",
-    "Background tasks that ended by themselves and were started again.",
-    ["task"],
-    registry=REGISTRY,
-)
-BATCHES_PASSED: Final = Counter(
-    "tagger_batches_passed",
-    "Unreadable batches that a replay stepped over: all in them was settled before.",
-    registry=REGISTRY,
-)
-OFFSETS_CHANGED: Final = Counter(
-    "tagger_offsets_changed",
-    "Partitions assigned whose offset no tagger committed: missing (and the log is not empty) or moved.",
-    ["reason"],
-    registry=REGISTRY,
-)
-PARTITIONS_UNHELD: Final = Gauge(
-    "tagger_partitions_unheld",
-    "Partitions of the topic that no member of the group holds, as this member sees it.",
-    registry=REGISTRY,
-)
-PUT_OUT: Final = Counter(
-    "tagger_put_out_of_group",
-    "Times that the group no longer knew this member: its session was over, or another one has its name.",
-    registry=REGISTRY,
-)
-REBALANCES: Final = Counter("tagger_rebalances", "Assignments received from the group.", registry=REGISTRY)
-COMMITS: Final = Counter("tagger_commits", "Commits of offsets, by result.", ["result"], registry=REGISTRY)
-COMMIT_TIME: Final = Gauge(
-    "tagger_last_commit_timestamp_seconds", "When offsets were last committed.", registry=REGISTRY
-)
-KAFKA_SEND_FAILURES: Final = Counter(
-    "tagger_kafka_send_failures",
-    "Records that Kafka did not acknowledge in time and that are sent again.",
-    ["topic"],
-    registry=REGISTRY,
-)
-PRODUCERS_REPLACED: Final = Counter(
-    "tagger_producers_replaced", "Producers given up as stuck or broken.", registry=REGISTRY
-)
-TOPIC_UNFIT: Final = Gauge(
-    "tagger_topic_unfit",
-    "1 where a topic is wrong for us. kind: missing, compacted, not_compacted, too_small (max.message.bytes).",
-    ["topic", "kind"],
-    registry=REGISTRY,
-)
-RECORDS_REFUSED: Final = Counter(
-    "tagger_records_refused",
-    "Decisions and parked items that Kafka will never take, most likely too large for their topic; a decision is "
-    "parked instead.",
-    registry=REGISTRY,
-)
-FAULTS: Final = Counter(
-    "tagger_faults",
-    "Pieces of work that failed by a fault of the tagger itself.",
-    ["error_type"],
-    registry=REGISTRY,
-)
-RECONCILED: Final = Counter(
-    "tagger_reconciled",
-    "Ended threads that the service's own reconcile found missed, or judged on less than LiveChat has.",
-    ["found"],
-    registry=REGISTRY,
-)
-RECONCILE_FAILURES: Final = Counter(
-    "tagger_reconcile_failures",
-    "Times that the service could not go through all archives; it is part of the next time.",
-    registry=REGISTRY,
-)
-RECONCILE_TIME: Final = Gauge(
-    "tagger_last_reconcile_timestamp_seconds",
-    "When the service last went through all archives.",
-    registry=REGISTRY,
-)
 
 # What `core.partition` counts, by its name there: (metric, meaning).
 STATE_COUNTERS: Final = {
@@ -266,32 +108,193 @@ FAILING: Final = (
     "Organizations whose last call failed for a reason that is not its own, by LiveChat's error type.",
 )
 
-for _task in (
-    *("poll", "mend", "beat", "commits", "log_ends", "unheld"),
-    *("keywords", "troubles", "tag_watch", "reconcile"),
-):
-    TASK_RESTARTS.labels(task=_task)
-for _reason in ("missing", "moved"):
-    OFFSETS_CHANGED.labels(reason=_reason)
-for _outcome in get_args(Outcome):
-    DECISIONS.labels(outcome=_outcome)
-for _purpose in API_PURPOSES:
-    API_CALLS.labels(purpose=_purpose)
-for _found in ("missed", "short"):
-    RECONCILED.labels(found=_found)
-for _kind in TAG_DOUBTS:
-    TAGS_DOUBTFUL.labels(kind=_kind)
-BACKFILLS.labels(result="done")
-for _result in ("set", "refused"):
-    TAGS.labels(result=_result)
-for _result in ("ok", "rebalanced", "failed"):
-    COMMITS.labels(result=_result)
-# Those that a chat or a tag gets in practice; of the others the second one is seen.
-for _error_type in (
-    *("not_found", "validation", "authorization", "missing_access", "not_allowed", "chat_anonymized"),
-    *("limit_reached", "incomplete", "unreadable", "organization_unavailable"),
-):
-    PARKED.labels(error_type=_error_type)
-# A limit that is met for the first time is to be seen, too.
-for _result in ("done", "too_many_requests", "pending_requests_limit_reached"):
-    API_REQUESTS.labels(method="tag_thread", result=_result)
+
+class Metrics:
+    """The metrics of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._about_threads()
+        self._about_livechat()
+        self._about_keyword_files()
+        self._about_the_group()
+        self._about_what_is_written()
+        self._about_the_process()
+        self._show_from_the_start()
+
+    def on_request(self, method: str, result: str, seconds: float, purpose: str | None) -> None:
+        """One request to LiveChat; `purpose` is None for what a person sets up, which no service does."""
+        if purpose is not None:
+            self.api_calls.labels(purpose=purpose).inc()
+        self.api_requests.labels(method=method, result=result).inc()
+        self.api_seconds.labels(method=method).observe(seconds)
+
+    def _about_threads(self) -> None:
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry)
+        self.decisions = counter("tagger_decisions", "Threads settled, by what became of them.", ["outcome"])
+        self.tags = counter("tagger_tags", "Tags, by what became of them.", ["result"])
+        self.tags_doubtful = gauge(
+            "tagger_tags_doubtful",
+            "Tags of the rules in force that LiveChat will, or may, refuse, as its list of tags shows.",
+            ["kind"],
+        )
+        self.rule_hits = counter("tagger_rule_hits", "Threads in which a rule held.", ["rule"])
+        self.rules_never_hit = gauge(
+            "tagger_rules_never_hit", "Rules in force that held in no thread that this process settled."
+        )
+        self.end_to_tag = histogram(
+            "tagger_end_to_tag_seconds",
+            "From the record of a thread's end to its settlement.",
+            buckets=END_TO_TAG_BUCKETS,
+        )
+        self.large_decisions = counter(
+            "tagger_large_decisions", "Threads so large that they were decided outside of the event loop."
+        )
+        self.parked = counter(
+            "tagger_parked", "Items given up and parked, by LiveChat's error type.", ["error_type"]
+        )
+        self.backfills = counter("tagger_backfills", "Threads completed by get_chat, by result.", ["result"])
+
+    def _about_livechat(self) -> None:
+        counter = partial(Counter, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry)
+        self.api_requests = counter(
+            "tagger_livechat_requests",
+            "Requests to LiveChat's API, by method and class of the answer.",
+            ["method", "result"],
+        )
+        self.api_calls = counter(
+            "tagger_livechat_calls",
+            "Requests to LiveChat's API, by what they are for. LiveChat bills each but those it answers with status 500.",
+            ["purpose"],
+        )
+        self.api_seconds = histogram(
+            "tagger_livechat_request_seconds",
+            "How long LiveChat's API took to answer.",
+            ["method"],
+            buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
+        )
+
+    def _about_keyword_files(self) -> None:
+        gauge = partial(Gauge, registry=self.registry)
+        self.keywords_info = gauge(
+            "tagger_keywords_info", "1 for the hash of the keyword files in force.", ["hash"]
+        )
+        self.keywords_reload_success = gauge(
+            "tagger_keywords_reload_success",
+            "1 when the newest keyword files are in force, 0 when they were refused.",
+        )
+        self.keywords_from_topic = gauge(
+            "tagger_keywords_from_topic",
+            "1 while a set stored before is in force because the files were refused at the start.",
+        )
+        self.keywords_stored = gauge(
+            "tagger_keywords_stored",
+            "1 when the newest record of the keywords topic is the set of files in force, 0 while it is not stored.",
+        )
+        self.keywords_reload_time = gauge(
+            "tagger_keywords_last_reload_timestamp_seconds",
+            "When keyword files were last looked at after a change.",
+        )
+
+    def _about_the_group(self) -> None:
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
+        self.batches_passed = counter(
+            "tagger_batches_passed",
+            "Unreadable batches that a replay stepped over: all in them was settled before.",
+        )
+        self.offsets_changed = counter(
+            "tagger_offsets_changed",
+            "Partitions assigned whose offset no tagger committed: missing (and the log is not empty) or moved.",
+            ["reason"],
+        )
+        self.partitions_unheld = gauge(
+            "tagger_partitions_unheld",
+            "Partitions of the topic that no member of the group holds, as this member sees it.",
+        )
+        self.put_out = counter(
+            "tagger_put_out_of_group",
+            "Times that the group no longer knew this member: its session was over, or another one has its name.",
+        )
+        self.rebalances = counter("tagger_rebalances", "Assignments received from the group.")
+        self.commits = counter("tagger_commits", "Commits of offsets, by result.", ["result"])
+        self.commit_time = gauge("tagger_last_commit_timestamp_seconds", "When offsets were last committed.")
+
+    def _about_what_is_written(self) -> None:
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
+        self.kafka_send_failures = counter(
+            "tagger_kafka_send_failures",
+            "Records that Kafka did not acknowledge in time and that are sent again.",
+            ["topic"],
+        )
+        self.producers_replaced = counter(
+            "tagger_producers_replaced", "Producers given up as stuck or broken."
+        )
+        self.topic_unfit = gauge(
+            "tagger_topic_unfit",
+            "1 where a topic is wrong for us. kind: missing, compacted, not_compacted, too_small (max.message.bytes).",
+            ["topic", "kind"],
+        )
+        self.records_refused = counter(
+            "tagger_records_refused",
+            "Decisions and parked items that Kafka will never take, most likely too large for their topic; a decision is "
+            "parked instead.",
+        )
+
+    def _about_the_process(self) -> None:
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
+        self.task_restarts = counter(
+            "tagger_task_restarts",
+            "Background tasks that ended by themselves and were started again.",
+            ["task"],
+        )
+        self.faults = counter(
+            "tagger_faults", "Pieces of work that failed by a fault of the tagger itself.", ["error_type"]
+        )
+        self.admin_connections_closed = counter(
+            "tagger_admin_connections_closed",
+            "Connections to health and metrics that were closed on the other side, and why: slow, head, unread, body, "
+            "chunks, yielded, too_many.",
+            ["reason"],
+        )
+        self.reconciled = counter(
+            "tagger_reconciled",
+            "Ended threads that the service's own reconcile found missed, or judged on less than LiveChat has.",
+            ["found"],
+        )
+        self.reconcile_failures = counter(
+            "tagger_reconcile_failures",
+            "Times that the service could not go through all archives; it is part of the next time.",
+        )
+        self.reconcile_time = gauge(
+            "tagger_last_reconcile_timestamp_seconds", "When the service last went through all archives."
+        )
+
+    def _show_from_the_start(self) -> None:
+        shown: tuple[tuple[Counter | Gauge, Sequence[str]], ...] = (
+            (self.task_restarts, ("poll", "mend", "beat", "commits", "log_ends", "unheld")),
+            (self.task_restarts, ("keywords", "troubles", "tag_watch", "reconcile")),
+            (self.offsets_changed, ("missing", "moved")),
+            (self.decisions, get_args(Outcome)),
+            (self.api_calls, get_args(Purpose)),
+            (self.reconciled, ("missed", "short")),
+            (self.tags_doubtful, TAG_DOUBTS),
+            (self.backfills, ("done",)),
+            (self.tags, ("set", "refused")),
+            (self.commits, ("ok", "rebalanced", "failed")),
+            # Those that a chat or a tag gets in practice; of the others the second one is seen.
+            (self.parked, ("not_found", "validation", "authorization", "missing_access", "not_allowed")),
+            (self.parked, ("chat_anonymized", "limit_reached", "incomplete", "unreadable")),
+            (self.parked, ("organization_unavailable",)),
+        )
+        for metric, values in shown:
+            for value in values:
+                metric.labels(value)
+        # A limit that is met for the first time is to be seen, too.
+        for result in ("done", "too_many_requests", "pending_requests_limit_reached"):
+            self.api_requests.labels(method="tag_thread", result=result)

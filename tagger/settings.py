@@ -9,7 +9,11 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 
 from ingest.runtime.settings import KafkaSettings, LogSettings, Settings
+from tagger.core.limits import Limits
+from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
+from tagger.livechat.calls.requests import API_URL
 
+LIMITS: Final = Limits()
 LOCAL_NAMES: Final = frozenset({"localhost", "localhost."})
 
 
@@ -44,9 +48,7 @@ ApiUrl = Annotated[str, AfterValidator(_api_url)]
 class LiveChatSettings(Settings):
     """How to reach LiveChat's API, and as whom. One of the four kinds of credentials is needed to tag."""
 
-    livechat_api_url: ApiUrl = Field(
-        "https://api.livechatinc.com/v3.6", description="base URL of LiveChat's API, including the version"
-    )
+    livechat_api_url: ApiUrl = Field(API_URL, description="base URL of LiveChat's API, including the version")
     livechat_accounts_url: ApiUrl = Field(
         "https://accounts.livechat.com", description="URL that issues and refreshes OAuth tokens"
     )
@@ -66,7 +68,7 @@ class TaggerSettings(LiveChatSettings):
 
     tagger_config: Path = Field(Path("config"), description="folder with the keyword files")
     tagger_canned_placeholder: Annotated[str, AfterValidator(_pattern)] = Field(
-        "%[A-Za-z_]+%", description="regular expression for placeholders in canned responses"
+        DEFAULT_PLACEHOLDER, description="regular expression for placeholders in canned responses"
     )
     tagger_admin_host: str = Field("127.0.0.1", description="address to serve health and metrics on")
     tagger_admin_port: int = Field(8081, ge=0, le=65535, description="port for health and metrics")
@@ -74,13 +76,17 @@ class TaggerSettings(LiveChatSettings):
         False, description="decide and record but set no tags; uses its own consumer group"
     )
     tagger_replay_records_max: int = Field(
-        300_000, ge=1, description="maximum records re-read per partition after a restart"
+        LIMITS.replay_records_max, ge=1, description="maximum records re-read per partition after a restart"
     )
-    tagger_chat_age_s_max: int = Field(14_400, ge=60, description="seconds after which an open chat expires")
+    tagger_chat_age_s_max: int = Field(
+        LIMITS.chat_age_s_max, ge=60, description="seconds after which an open chat expires"
+    )
     tagger_chat_idle_s_max: int = Field(
-        7_200, ge=60, description="seconds without an event after which an open chat expires"
+        LIMITS.chat_idle_s_max, ge=60, description="seconds without an event after which an open chat expires"
     )
-    tagger_linger_s: int = Field(600, ge=0, description="seconds to keep an ended chat for late events")
+    tagger_linger_s: int = Field(
+        LIMITS.linger_s, ge=0, description="seconds to keep an ended chat for late events"
+    )
     tagger_open_bytes_max: int = Field(
         1 << 30,
         ge=1 << 20,

@@ -191,7 +191,7 @@ class Connection(web.RequestHandler):
         error = kw.get("exc_info")
         # Behind a refusal the body may be no HTTP; and aiohttp may go on reading where we have closed.
         if not isinstance(error, web.RequestPayloadError) and not self._force_close:
-            log.error("a connection failed", exc_info=error)
+            log.error("connection_failed", exc_info=error)
 
 
 def _chunking_max(body: IncomingBody) -> float:

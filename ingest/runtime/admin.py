@@ -105,7 +105,7 @@ class AdminServer:
     def _on_error(self, status: int, error: BaseException | None) -> web.StreamResponse:
         if status < 500:
             return Answer(400, "Bad Request", close=True)
-        log.error("an admin page failed", exc_info=error)
+        log.error("admin_page_failed", exc_info=error)
         return Answer(500, "Internal Server Error", close=True)
 
 

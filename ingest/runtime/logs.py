@@ -25,7 +25,7 @@ LIBRARY_EVERY_S: Final = 10.0  # for one line of library code: aiokafka repeats 
 # Ids, sizes, reasons, places. None of these names ever holds what a person wrote, or a person's address.
 LOGGED_FIELDS: Final = frozenset(
     (
-        *("event", "level", "timestamp", "logger", "where", "template", "error_type", "error", "unlisted"),
+        *("event", "level", "timestamp", "logger", "where", "template", "error_type", "unlisted"),
         *("action", "reason", "result", "outcome", "status", "method", "attempts", "count", "suppressed"),
         *("bytes", "records", "seconds", "age_s", "limit", "signal", "version", "exit_code", "host", "port"),
         *("organization", "chat_id", "thread_id", "event_id", "rule", "tag", "config", "task"),
@@ -130,4 +130,4 @@ class _Libraries(logging.Handler):
             fields["exc_info"] = record.exc_info[1]
         else:
             fields["where"] = f"{record.filename}:{record.lineno} {record.funcName}"
-        structlog.get_logger().log(record.levelno, "a library reports", **fields)
+        structlog.get_logger().log(record.levelno, "library_reports", **fields)

@@ -8,21 +8,14 @@ import errno
 import gc
 import os
 import signal
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 import structlog
 import uvloop
 
 GARBAGE_OBJECTS_MAX: Final = 50_000  # new objects before cycles are looked for; about 10 MB at worst
-
-
-def stop(message: str) -> NoReturn:
-    """End the process with exit code 2 (usage or I/O) and a text for the person who started it."""
-    sys.stderr.write(message + "\n")
-    raise SystemExit(2)
 
 
 def cannot_listen(name: str, host: str, port: int, error: OSError) -> str:
@@ -62,7 +55,7 @@ def run(main: Callable[[Stopping], Awaitable[int]]) -> int:
             return runner.run(serve())
     # The last stop: Python would print its text, which may hold content; aiokafka leaks CancelledErrors.
     except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
-        structlog.get_logger().error("stopped by an error", exc_info=error)
+        structlog.get_logger().error("stopped_by_error", exc_info=error)
         return 1
 
 

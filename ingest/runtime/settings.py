@@ -13,12 +13,8 @@ from typing import Any, Final, Literal, TypeVar, get_args
 from pydantic import Field, FilePath, PrivateAttr, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ingest.runtime import (
-    kafka_checks,
-)
-from ingest.runtime.process import (
-    stop,
-)
+from ingest.runtime import kafka_checks
+from ingest.runtime.exit import stop
 
 SECRET_REREAD_S: Final = 1.0  # a file is looked at this often at most: cheap, and rotation never waits longer
 

@@ -9,6 +9,7 @@ import click
 
 from tagger.commands.keyword_options import (
     counted,
+    format_option,
     line_of,
     path_argument,
     placeholder_option,
@@ -23,14 +24,7 @@ from tagger.core.rules.problems import PROBLEMS_MAX, Problem
 @click.command("check")
 @path_argument
 @placeholder_option
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "github"]),
-    default="text",
-    show_default=True,
-    help="github: annotations of a pull request.",
-)
+@format_option("github", explained="github: annotations of a pull request.")
 @click.option("--online", is_flag=True, help="Also ask LiveChat whether it has the rules' tags.")
 @click.option("--create", is_flag=True, help="With --online: create the tags that are missing.")
 def command(path: Path, placeholder: str, form: str, online: bool, create: bool) -> None:

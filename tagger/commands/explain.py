@@ -1,6 +1,5 @@
 """`tagger explain`: why a text or a chat gets its tags, or does not get them."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -8,7 +7,9 @@ from typing import Any, Final
 import click
 import orjson
 
-from tagger.commands.keyword_options import config_option, load, placeholder_option, stop
+from ingest.runtime.clock import now_ms
+from ingest.runtime.exit import stop
+from tagger.commands.keyword_options import config_option, format_option, load, placeholder_option
 from tagger.commands.transcript import printable, transcript
 from tagger.core.conversation import Author, Conversation, Said, ThreadKey
 from tagger.core.matching.decide import Decision, Judge
@@ -40,7 +41,7 @@ CHAT_BYTES_MAX: Final = 64 << 20
 )
 @config_option
 @placeholder_option
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option()
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
     text: tuple[str, ...],
     chats: Any,
@@ -115,7 +116,7 @@ def _asked(
         yield _of_chat(_from_api(chat_id, organization), f"chat {chat_id}")
     else:
         said = Said("1", author, (" ".join(text),))
-        yield Conversation(ThreadKey("", "", ""), (said,)), _now_ms()
+        yield Conversation(ThreadKey("", "", ""), (said,)), now_ms()
 
 
 def _of_file(chats: Any) -> _Asked:
@@ -123,14 +124,14 @@ def _of_file(chats: Any) -> _Asked:
     name = getattr(chats, "name", "input")
     content = chats.read(CHAT_BYTES_MAX + 1)
     if len(content) > CHAT_BYTES_MAX:
-        stop(f"{name}: larger than {CHAT_BYTES_MAX >> 20} MiB. Split it.", 2)
+        stop(f"{name}: larger than {CHAT_BYTES_MAX >> 20} MiB. Split it.")
     lines = [(number, line) for number, line in enumerate(content.splitlines(), 1) if line.strip()]
     if not lines:
-        stop(f"{name}: contains no chats.", 2)
+        stop(f"{name}: contains no chats.")
     if _read(lines[0][1]) is None:
         whole = _read(content)
         if whole is None:
-            stop(f"{name}:{lines[0][0]}: not a JSON object on one line.", 2)
+            stop(f"{name}:{lines[0][0]}: not a JSON object on one line.")
         yield _of_chat(whole, name)
         return
     for number, line in lines:
@@ -150,7 +151,7 @@ def _read(content: bytes) -> dict[str, Any] | None:
 def _of_chat(chat: Any, where: str) -> tuple[Conversation | str, int]:
     started = chat_of("", chat)
     if isinstance(started, ChatStarted):
-        return conversation_of(started), started.created_at_ms or _now_ms()
+        return conversation_of(started), started.created_at_ms or now_ms()
     if isinstance(started, Restricted):
         return f"{where}: LiveChat withholds its messages because of the plan.", 0
     return f"{where}: not a chat as get_chat returns it ({started.reason}).", 0
@@ -159,37 +160,19 @@ def _of_chat(chat: Any, where: str) -> tuple[Conversation | str, int]:
 def _from_api(chat_id: str, organization: str | None) -> Any:
     """The chat with its newest thread, as get_chat returns it; exits 2 if LiveChat does not return it."""
     # Here, because an explanation that needs no API should not wait for its client to be imported.
-    import asyncio
-    from random import SystemRandom
-
     from ingest.runtime.settings import load as load_settings
-    from tagger.livechat.authorization.credentials import credentials
+    from tagger.livechat.authorization.credentials import Credentials
     from tagger.livechat.calls.requests import get_chat, list_threads
     from tagger.livechat.client import Client
     from tagger.livechat.interactive import Desk, NoAnswerError, organization_of
+    from tagger.service.setup import with_client
     from tagger.settings import LiveChatSettings
 
-    settings = load_settings(LiveChatSettings)
-    who = credentials(settings, time.monotonic, SystemRandom())
-    if isinstance(who, list):
-        stop("\n".join(who), 2)
+    async def fetched(client: Client, who: Credentials) -> Any:
+        desk = Desk(client, organization_of(who, organization))
+        threads = (await desk.call(list_threads(chat_id, limit=1)))["threads"]
+        if not threads:
+            raise NoAnswerError(f"chat {chat_id} has no thread")
+        return await desk.call(get_chat(chat_id, threads[0]["id"]))
 
-    async def fetched() -> Any:
-        client = Client(who, settings.livechat_api_url)
-        try:
-            desk = Desk(client, organization_of(who, organization), settings.livechat_api_url)
-            threads = (await desk.call(list_threads(chat_id, limit=1)))["threads"]
-            if not threads:
-                raise NoAnswerError(f"chat {chat_id} has no thread")
-            return await desk.call(get_chat(chat_id, threads[0]["id"]))
-        finally:
-            await client.close()
-
-    try:
-        return asyncio.run(fetched())
-    except NoAnswerError as error:
-        stop(str(error), 2)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+    return with_client(load_settings(LiveChatSettings), fetched)

@@ -5,13 +5,14 @@ Errors are printed with what to do, and end the command: with 2 if nothing could
 
 import gc
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any
 
 import click
 
+from ingest.runtime.exit import stop
 from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
 from tagger.core.rules.parse import RuleSet, parse
 from tagger.core.rules.problems import Problem
@@ -53,11 +54,17 @@ placeholder_option = click.option(
 )
 
 
+def format_option(*others: str, explained: str | None = None) -> Callable[..., Any]:
+    """`--format`: text, json, and what a command has besides."""
+    choice = click.Choice(["text", "json", *others])
+    return click.option("--format", "form", type=choice, default="text", show_default=True, help=explained)
+
+
 def read(path: Path) -> dict[str, bytes]:
     """The bytes of the keyword files, by name; exits 2 where there are none."""
     files = read_files(path)
     if isinstance(files, str):
-        stop(files, 2)
+        stop(files)
     return files
 
 
@@ -81,11 +88,6 @@ def uncollected() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-
-
-def stop(message: str, code: int) -> NoReturn:
-    click.echo(message, err=True)
-    raise SystemExit(code)
 
 
 def line_of(problem: Problem) -> str:

@@ -12,8 +12,8 @@ from typing import Final
 import click
 from aiohttp import web
 
+from ingest.runtime.exit import stop
 from ingest.runtime.logs import configure_logs
-from ingest.runtime.process import stop
 from ingest.runtime.settings import load
 from tagger.livechat.authorization.credentials_file import CredentialsFile
 from tagger.livechat.authorization.oauth import (

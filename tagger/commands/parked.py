@@ -5,21 +5,23 @@ An item is done when a record with its identity and `resolved` follows it on the
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 import click
 import orjson
 
-from ingest.runtime import advice
+from ingest.runtime.exit import stop
 from ingest.runtime.logs import configure_logs
-from ingest.runtime.process import stop
 from ingest.runtime.settings import KafkaSettings, load
-from tagger.commands.keyword_options import counted
+from tagger.commands.keyword_options import counted, format_option
 from tagger.commands.progress import bar
+from tagger.commands.transcript import printable
 from tagger.core.records.parked import Item, OpenItems
 from tagger.kafka.producer import COMMAND_PATIENCE_S, Producer
 from tagger.kafka.reader import NO_KAFKA, TopicMissingError, read_topic
+from tagger.kafka.topics import what_to_do
+from tagger.metrics import Metrics
 from tagger.recovery.repair import tools
 from tagger.recovery.retry import Parked, Retry, Tried
 from tagger.settings import RunSettings, TopicSettings
@@ -39,7 +41,7 @@ def command() -> None:
     Examples:
       tagger parked list
       tagger parked show PJ0MRSHTDG
-      tagger parked retry --reason not_found
+      tagger parked retry --error-type not_found
       tagger parked drop PJ0MRSHTDG
     """
 
@@ -47,14 +49,14 @@ def command() -> None:
 def _which(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say which items are meant."""
     organization = click.option("--organization", metavar="ID", help="Only those of this organization.")
-    reason = click.option("--reason", metavar="TYPE", help="Only those of this error type, as `list` shows.")
+    error_type = click.option(
+        "--error-type", metavar="TYPE", help="Only those of this error type, as `list` shows."
+    )
     ids = click.argument("ids", metavar="[CHAT_OR_THREAD_ID]...", nargs=-1)
-    return ids(organization(reason(function)))
+    return ids(organization(error_type(function)))
 
 
-FORMAT = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+FORMAT = format_option()
 
 
 @command.command("list", short_help="Show all that is open, a line each.")
@@ -66,7 +68,7 @@ def list_(form: str, **which: Any) -> None:
     \b
     Examples:
       tagger parked list
-      tagger parked list --reason organization_unavailable --format json
+      tagger parked list --error-type organization_unavailable --format json
     """
 
     async def main(kafka: KafkaSettings) -> int:
@@ -100,7 +102,7 @@ def show(form: str, **which: Any) -> None:
             return 0 if found else 1
         for item in found:
             for name, value in item.json().items():
-                click.echo(_printable(f"{name:<13}{'-' if value is None else value}"))
+                click.echo(printable(f"{name:<13}{'-' if value is None else value}"))
             click.echo()
         if not found:
             click.echo("nothing is open there")
@@ -121,7 +123,7 @@ def retry(form: str, **which: Any) -> None:
     \b
     Examples:
       tagger parked retry
-      tagger parked retry --organization 9a3d0a44-… --reason organization_unavailable
+      tagger parked retry --organization 9a3d0a44-… --error-type organization_unavailable
     """
     settings = load(RunSettings)
     if settings.tagger_dry_run:
@@ -132,7 +134,7 @@ def retry(form: str, **which: Any) -> None:
         results = Counter[str]()
         async with tools(settings) as equipped:
             again = Retry(
-                equipped.client, equipped.repair, Parked(equipped.producer, kafka.kafka_parked_topic)
+                equipped.client, equipped.settle, Parked(equipped.producer, kafka.kafka_parked_topic)
             )
             with bar("retrying") as moved:
                 for start in range(0, len(found), AT_ONCE):
@@ -159,10 +161,10 @@ def drop(everything: bool, yes: bool, **which: Any) -> None:
     \b
     Examples:
       tagger parked drop PJ0MRSHTDG
-      tagger parked drop --reason unreadable
+      tagger parked drop --error-type unreadable
     """
     if any(which.values()) is everything:
-        raise click.UsageError("say which (an id, --organization, --reason), or --all")
+        raise click.UsageError("say which (an id, --organization, --error-type), or --all")
 
     async def main(kafka: KafkaSettings) -> int:
         found = await _open_items(kafka, which)
@@ -170,7 +172,7 @@ def drop(everything: bool, yes: bool, **which: Any) -> None:
             click.echo(_line(item))
         if found and not yes and not click.confirm(f"Drop {counted(len(found), 'item')}?"):
             stop("nothing was done")
-        producer = Producer(kafka.client_options(), COMMAND_PATIENCE_S)
+        producer = Producer(kafka.client_options(), Metrics(), COMMAND_PATIENCE_S)
         parked = Parked(producer, kafka.kafka_parked_topic)
         try:
             with bar("dropping") as moved:
@@ -190,7 +192,7 @@ async def _open_items(kafka: KafkaSettings, which: dict[str, Any]) -> list[Item]
     await read_topic(kafka.client_options(), kafka.kafka_parked_topic, items.take)
     if items.left_out:
         click.echo(f"{items.left_out} older items are left out; close some of the newer first", err=True)
-    return items.matching(which["ids"], which["organization"], which["reason"])
+    return items.matching(which["ids"], which["organization"], which["error_type"])
 
 
 def _line(item: Item) -> str:
@@ -201,7 +203,7 @@ def _line(item: Item) -> str:
         if last is not None and last > first:
             what = f"partition {source.partition}, offsets {first} to {last}"
     chat = f"{item.thread.organization or '-'}  {item.thread.chat_id or '-'}  {item.thread.thread_id or '-'}"
-    return _printable(f"{item.parked_at}  {item.error_type}  {what}  {chat}")
+    return printable(f"{item.parked_at}  {item.error_type}  {what}  {chat}")
 
 
 def _summary(items: list[Item]) -> str:
@@ -219,24 +221,14 @@ def _tell(tried: Tried, form: str) -> None:
         click.echo(f"{_line(tried.item)}  still open: {tried.text}")
 
 
-def _printable(text: str) -> str:
-    """A terminal obeys control characters, and an id of a stranger may hold some."""
-    return "".join(char if char.isprintable() else "�" for char in text)
-
-
 def _run(
-    main: Callable[[KafkaSettings], Awaitable[int]], given: RunSettings | TopicSettings | None = None
+    main: Callable[[KafkaSettings], Coroutine[Any, Any, int]],
+    given: RunSettings | TopicSettings | None = None,
 ) -> None:
     settings = given or load(TopicSettings)
     configure_logs("warning", settings.log_format)
-
-    async def running() -> int:
-        return await main(settings)
-
     try:
-        code = asyncio.run(running())
-    except TopicMissingError as missing:
-        stop(advice.topic_missing(str(missing), settings.kafka_bootstrap_servers, advice.PARKED_TOPIC))
-    except NO_KAFKA as error:
-        stop(advice.kafka_failed(error))
+        code = asyncio.run(main(settings))
+    except (TopicMissingError, *NO_KAFKA) as error:
+        stop(what_to_do(settings, error))
     raise SystemExit(code)

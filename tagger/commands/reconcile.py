@@ -1,28 +1,29 @@
 """`tagger reconcile`: ended chats that LiveChat has and we have not judged, found and tagged."""
 
 import asyncio
-import time
 
 import click
 import orjson
 
-from ingest.runtime import advice
+from ingest.runtime.clock import now_ms
+from ingest.runtime.exit import stop
 from ingest.runtime.logs import configure_logs
-from ingest.runtime.process import stop
 from ingest.runtime.settings import load
-from tagger.commands.keyword_options import counted
+from tagger.commands.keyword_options import counted, format_option
 from tagger.commands.progress import Moved, bar
+from tagger.commands.transcript import printable
 from tagger.core.matching.decide import Decision
 from tagger.core.records.decision import Outcome, rfc3339
 from tagger.core.records.missed import Look, instant_ms
 from tagger.kafka.reader import NO_KAFKA, TopicMissingError
+from tagger.kafka.topics import what_to_do
 from tagger.recovery.reconcile import Reconcile, Report
 from tagger.recovery.repair import tools
 from tagger.settings import RunSettings, group_of
 
 
 def _instant(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
-    at = instant_ms(value, int(time.time() * 1_000))
+    at = instant_ms(value, now_ms())
     if at is None:
         raise click.BadParameter(f"{value} is neither so long ago (90s, 30m, 2h, 1d) nor a time in RFC 3339")
     return at
@@ -32,14 +33,7 @@ def _instant(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
 @click.option("--since", required=True, metavar="TIME", callback=_instant, help="What ended since then.")
 @click.option("--until", default="0s", metavar="TIME", callback=_instant, help="And before then; else now.")
 @click.option("--dry-run", is_flag=True, help="Tell what is missing; set no tag, record nothing.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="json: one object a chat that was missed, and the report as the last line.",
-)
+@format_option(explained="json: one object a chat that was missed, and the report as the last line.")
 def command(since: int, until: int, dry_run: bool, form: str) -> None:
     """Find chats that LiveChat could not deliver, and tag them.
 
@@ -67,12 +61,8 @@ def command(since: int, until: int, dry_run: bool, form: str) -> None:
         with bar("comparing") as moved:
             watch = _Shown(form, moved)
             report = asyncio.run(_run(settings, since, until, watch, repairs=not dry_run))
-    except TopicMissingError as missing:
-        webhooks = str(missing) == settings.kafka_webhooks_topic
-        suggested = advice.WEBHOOKS_TOPIC if webhooks else advice.DECISIONS_TOPIC
-        stop(advice.topic_missing(str(missing), settings.kafka_bootstrap_servers, suggested))
-    except NO_KAFKA as error:
-        stop(advice.kafka_failed(error))
+    except (TopicMissingError, *NO_KAFKA) as error:
+        stop(what_to_do(settings, error))
     _tell(report, form)
     for problem in report.problems:
         click.echo(problem, err=True)
@@ -86,7 +76,7 @@ async def _run(settings: RunSettings, since: int, until: int, watch: "_Shown", *
             group_of(settings),
             equipped.who,
             equipped.client,
-            equipped.repair,
+            equipped.settle,
             chat_age_s=settings.tagger_chat_age_s_max,
         )
         return await reconcile.run(since, until, repairs=repairs, watch=watch)
@@ -110,7 +100,7 @@ class _Shown:
         tags = ", ".join(decision.tags) or "no tag"
         organization, chat_id, thread_id = found.thread
         text = f"{found.found}  {organization or '-'}  {chat_id}  {thread_id}  {outcome or 'left'}  {tags}"
-        click.echo("".join(char if char.isprintable() else "�" for char in text))
+        click.echo(printable(text))
 
 
 def _tell(report: Report, form: str) -> None:

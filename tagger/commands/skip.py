@@ -6,10 +6,10 @@ import click
 import orjson
 
 from ingest.runtime import advice
+from ingest.runtime.exit import stop
 from ingest.runtime.logs import configure_logs
-from ingest.runtime.process import stop
 from ingest.runtime.settings import load
-from tagger.commands.keyword_options import counted
+from tagger.commands.keyword_options import counted, format_option
 from tagger.kafka.reader import NO_KAFKA
 from tagger.kafka.skip import Skip, SkipRefusedError, skipping
 from tagger.settings import RunSettings, group_of
@@ -19,14 +19,7 @@ from tagger.settings import RunSettings, group_of
 @click.argument("partition", type=click.IntRange(0))
 @click.argument("offset", type=click.IntRange(0))
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="json: one object that says what was stepped over; with --yes only.",
-)
+@format_option(explained="json: one object that says what was stepped over; with --yes only.")
 def command(partition: int, offset: int, yes: bool, form: str) -> None:
     """Step over one batch of webhooks that cannot be read.
 

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import click
 
-from tagger.commands.keyword_options import counted, line_of, load, path_argument, placeholder_option, stop
+from ingest.runtime.exit import stop
+from tagger.commands.keyword_options import (
+    counted,
+    format_option,
+    line_of,
+    load,
+    path_argument,
+    placeholder_option,
+)
 from tagger.commands.transcript import Line, transcript
 from tagger.core.matching.decide import Judge
 from tagger.core.matching.explain import Labelled, passages, short
@@ -27,9 +35,7 @@ def _pattern(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 @click.option("--run", "wanted", metavar="REGEX", callback=_pattern, help="Only rules whose id matches.")
 @click.option("--coverage", is_flag=True, help="Fail on keywords and canned responses that no test fires on.")
 @placeholder_option
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json", "junit"]), default="text", show_default=True
-)
+@format_option("junit")
 def command(path: Path, wanted: re.Pattern[str], coverage: bool, placeholder: str, form: str) -> None:
     """Run the tests that are written with the rules.
 
@@ -48,7 +54,7 @@ def command(path: Path, wanted: re.Pattern[str], coverage: bool, placeholder: st
     judge = Judge.compile(load(path), placeholder)
     by_rule = [(rule, outcomes(judge, rule)) for rule in judge.rules if wanted.search(rule.id)]
     if not by_rule:
-        stop(f"No rule id matches {wanted.pattern}.", 2)
+        stop(f"No rule id matches {wanted.pattern}.")
     results = [result for _, tested in by_rule for result in tested]
     gaps = [gap for rule, tested in by_rule for gap in uncovered(rule, tested)] if coverage else []
     if form == "json":

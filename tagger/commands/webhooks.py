@@ -4,25 +4,25 @@ It says what it removes and asks before; no output holds a token or the secret.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from importlib import import_module
-from random import SystemRandom
 from typing import Any, Final
 
 import click
 import orjson
 from pydantic import Field, SecretStr, TypeAdapter, ValidationError
 
-from ingest.runtime.process import stop
+from ingest.runtime.exit import stop
 from ingest.runtime.settings import load
-from tagger.livechat.authorization.credentials import credentials
+from tagger.commands.keyword_options import format_option
+from tagger.livechat.authorization.credentials import Credentials
 from tagger.livechat.client import Client
-from tagger.livechat.interactive import Desk, NoAnswerError, organization_of
+from tagger.livechat.interactive import Desk, organization_of
 from tagger.livechat.post import ACCEPTED, SECRET_REFUSED, post
 from tagger.livechat.registry import Registry, line
 from tagger.livechat.sample_webhooks import secret_check
-from tagger.livechat.webhooks import missing, to_register, to_remove, to_rotate
+from tagger.livechat.webhooks import Plan, missing, registered, to_register, to_remove, to_rotate
+from tagger.service.setup import with_client
 from tagger.settings import ApiUrl, LiveChatSettings
 
 # A change of the configuration may take two minutes to act: https://platform.text.com/docs/management
@@ -75,9 +75,7 @@ def _address(_: click.Context, __: click.Parameter, url: str) -> str:
 
 URL = click.argument("url", callback=_address)
 YES = click.option("--yes", is_flag=True, help="Do not ask before something is removed.")
-FORMAT = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+FORMAT = format_option()
 
 
 def _with_api(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -146,12 +144,7 @@ def enable(**api: Any) -> None:
     Example:
       tagger webhooks enable
     """
-
-    async def main(registry: Registry) -> None:
-        await registry.enable(True)
-        click.echo("enabled; it may take two minutes to act")
-
-    _run(main, **api)
+    _run(lambda registry: registry.switch(on=True), **api)
 
 
 @command.command(short_help="Have LiveChat send no webhooks.")
@@ -166,12 +159,7 @@ def disable(yes: bool, **api: Any) -> None:
     """
     if not yes and not click.confirm("No chat of this license will be tagged meanwhile. Disable webhooks?"):
         stop("nothing was done")
-
-    async def main(registry: Registry) -> None:
-        await registry.enable(False)
-        click.echo("disabled; it may take two minutes to act")
-
-    _run(main, **api)
+    _run(lambda registry: registry.switch(on=False), **api)
 
 
 @command.command(short_help="Say whether webhooks flow.")
@@ -216,7 +204,7 @@ def unregister(url: str | None, everything: bool, yes: bool, **api: Any) -> None
         raise click.UsageError("name the URL, or say --all")
 
     async def main(registry: Registry) -> None:
-        await _remove(registry, to_remove(await registry.listed(), url).remove, yes)
+        await _remove(registry, to_remove(await registry.listed(), url), yes)
 
     _run(main, **api)
 
@@ -254,14 +242,14 @@ def rotate_secret(url: str, yes: bool, **api: Any) -> None:
         if plan.register and plan.remove:
             click.echo(f"waiting {SETTLE_S:.0f} s, until LiveChat sends the new ones")
             await asyncio.sleep(SETTLE_S)
-        await _remove(registry, plan.remove, yes)
+        await _remove(registry, plan, yes)
         click.echo("only the new secret is in use; take the old one from LIVECHAT_WEBHOOK_SECRETS")
 
     _run(main, **api)
 
 
-async def _remove(registry: Registry, found: tuple[Any, ...], yes: bool) -> None:
-    if not await registry.remove(found, lambda question: yes or click.confirm(question)):
+async def _remove(registry: Registry, plan: Plan, yes: bool) -> None:
+    if not await registry.remove(plan.remove, lambda question: yes or click.confirm(question)):
         stop("nothing was removed")
 
 
@@ -270,31 +258,21 @@ def _run(
 ) -> None:
     """Run `main` with the webhooks of the settings' client id; what it cannot do ends it with exit code 2."""
     settings = load(WebhookSettings)
-    client_id, url = settings.livechat_client_id, settings.livechat_api_url
-    who = credentials(settings, time.monotonic, SystemRandom())
-    if isinstance(who, list):
-        stop("\n".join(who))
+    client_id = settings.livechat_client_id
     if not client_id:
         stop("LIVECHAT_CLIENT_ID: required, webhooks are registered for your app's client id")
 
-    async def connected() -> None:
-        client = Client(who, url)
+    async def connected(client: Client, who: Credentials) -> None:
         say = (lambda text: click.echo(text, err=True)) if verbose else None
-        try:
-            desk = Desk(client, organization_of(who, organization), url, say)
-            await main(Registry(desk, client_id, click.echo))
-        finally:
-            await client.close()
+        desk = Desk(client, organization_of(who, organization), say)
+        await main(Registry(desk, client_id, click.echo))
 
-    try:
-        asyncio.run(connected())
-    except NoAnswerError as error:
-        stop(str(error))
+    with_client(settings, connected)
 
 
 def _secret() -> str:
     settings = load(WebhookSettings)
-    first = settings.secret("livechat_webhook_secrets").value().replace("\n", ",").partition(",")[0].strip()
+    first = registered(settings.secret("livechat_webhook_secrets").value())
     if not first:
         stop("LIVECHAT_WEBHOOK_SECRETS: required, the same as for ingest; with several, the first is meant")
     return first

@@ -18,12 +18,15 @@ from aiokafka.errors import KafkaError
 from pydantic import Field, SecretStr
 
 from ingest.runtime import advice
+from ingest.runtime.clock import now_ms
+from ingest.runtime.exit import stop
 from ingest.runtime.kafka_connections import end
-from ingest.runtime.process import stop
 from ingest.runtime.settings import KafkaConnection, load
 from ingest.topic import Unreadable, decode
+from tagger.commands.transcript import printable
 from tagger.livechat.post import ACCEPTED, post
 from tagger.livechat.sample_webhooks import samples
+from tagger.livechat.webhooks import registered
 
 KAFKA_TIMEOUT_S: Final = 15.0  # for the first answer of a broker
 ARRIVAL_TIMEOUT_S: Final = 15.0  # of a stored webhook on the topic; from the spool it may take longer
@@ -56,9 +59,8 @@ def send(url: str) -> None:
     if not url.startswith(("http://", "https://")):
         raise click.BadParameter("must begin with http:// or https://")
     settings = load(SendSettings)
-    text = settings.secret("livechat_webhook_secrets").value()
-    secret, suffix = text.replace("\n", ",").partition(",")[0].strip(), token_hex(4)
-    sent = samples(secret, suffix, int(time.time() * 1000))
+    secret, suffix = registered(settings.secret("livechat_webhook_secrets").value()), token_hex(4)
+    sent = samples(secret, suffix, now_ms())
 
     async def main(consumer: AIOKafkaConsumer) -> int:
         stored = 0
@@ -105,8 +107,7 @@ def shown(record: ConsumerRecord[bytes, bytes], content: bool) -> str:
     key = (record.key or b"").decode("utf-8", "replace")
     said = orjson.dumps(webhook.payload).decode() if content else ""
     text = f"{at}  {record.partition}:{record.offset}  {webhook.action}  {key}  {said}".rstrip()
-    # A terminal obeys control characters, and a visitor may have written some.
-    return "".join(char if char.isprintable() else "�" for char in text)
+    return printable(text)
 
 
 @asynccontextmanager

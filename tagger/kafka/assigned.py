@@ -1,18 +1,12 @@
 """One partition for as long as it is ours: what the consumer's parts share of it."""
 
 import asyncio
-import time
 from dataclasses import dataclass, field
 
 from aiokafka import TopicPartition
 
 from tagger.core.partition.partition import Partition
 from tagger.kafka.batches import Batch
-
-
-def now_ms() -> int:
-    """The wall clock, milliseconds since the epoch: what record timestamps are compared with."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(slots=True)

@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, OffsetMetadataTooLargeError
 from aiokafka.structs import OffsetAndMetadata
 
-from tagger import metrics
 from tagger.kafka.assigned import Assigned
+from tagger.metrics import Metrics
 
 COMMIT_EVERY_S: Final = 1.0
 # A commit is given up after this and made again with newer offsets; at most one is under way.
@@ -28,8 +28,10 @@ log = structlog.get_logger()
 class Commits:
     """Commits for all of `assigned`, which others fill and empty."""
 
-    def __init__(self, kafka: AIOKafkaConsumer, topic: str, assigned: Mapping[int, Assigned]) -> None:
-        self._kafka, self._topic, self._assigned = kafka, topic, assigned
+    def __init__(
+        self, kafka: AIOKafkaConsumer, topic: str, assigned: Mapping[int, Assigned], metrics: Metrics
+    ) -> None:
+        self._kafka, self._topic, self._assigned, self._metrics = kafka, topic, assigned, metrics
         self._committing = asyncio.Lock()
         self.fail_since: float | None = None  # monotonic; None: the last one succeeded
 
@@ -47,12 +49,12 @@ class Commits:
             if not wanted:
                 return
             result = await self._send(wanted, deadline_s)
-            metrics.COMMITS.labels(result=result).inc()
+            self._metrics.commits.labels(result=result).inc()
             if result == "failed":
                 self.fail_since = self.fail_since or time.monotonic()
             if result == "ok":
                 self.fail_since = None
-                metrics.COMMIT_TIME.set_to_current_time()
+                self._metrics.commit_time.set_to_current_time()
                 for assigned, offer in offers:
                     if offer is not None:
                         assigned.committed = offer.offset

@@ -18,31 +18,30 @@ from aiokafka import TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.partitioner import murmur2
 
+from ingest.runtime.clock import now_ms
 from ingest.runtime.kafka_connections import end
 from ingest.runtime.supervision import Tasks, unless_told
 from ingest.topic import record_key
-from tagger import metrics
 from tagger.core.limits import Limits
 from tagger.core.partition.partition import Partition
 from tagger.core.partition.protocol import FindTime, Seek, Work
-from tagger.kafka.assigned import (
-    Assigned,  # others take both from here
-    now_ms,
-)
+from tagger.kafka.assigned import Assigned
 from tagger.kafka.brokers import ANSWER_S, consumer_of
 from tagger.kafka.commits import Commits, LogEnds
 from tagger.kafka.group import Membership, Unheld
 from tagger.kafka.polling import Polling
 from tagger.kafka.preparing import Preparing
+from tagger.metrics import Metrics
 
 TICK_S: Final = 0.25
 # Work of one partition that is under way at a time; each holds its conversation, some 10 KB. What is due
 # beyond waits in the core, in a compact form.
 WORKS_MAX: Final = 1_000
 RETRY_S: Final = 1.0
+JOIN_RETRY_S: Final = 2.0  # Kafka may come up after us
 # Work under way gets this long to finish when partitions are taken away; the group waits meanwhile,
 # for at most the rebalance time-out.
 REVOKE_DRAIN_S: Final = 5.0
@@ -75,12 +74,13 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         limits: Limits,
         open_bytes_max: int,
         settle: Settle,
+        metrics: Metrics,
     ) -> None:
-        self.topic = topic
+        self.topic, self._metrics = topic, metrics
         self.assigned: dict[int, Assigned] = {}  # shared with the parts below; the same object for good
         self.retired: Counter[tuple[str, str]] = Counter()  # what partitions counted that are ours no more
         self.rebalanced_at: float | None = None  # monotonic; None before the first assignment
-        self.tasks = Tasks(lambda name: metrics.TASK_RESTARTS.labels(task=name).inc())
+        self.tasks = Tasks(lambda name: metrics.task_restarts.labels(task=name).inc())
         self._limits = limits
         self._settle = settle
         self._kept: dict[int, Partition] = {}  # from a revoke to the next assignment
@@ -98,18 +98,31 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             max_partition_fetch_bytes=FETCH_BYTES_MAX,
             fetch_max_wait_ms=FETCH_WAIT_MS,
         )
-        self.commits = Commits(self._kafka, topic, self.assigned)
-        self.preparing = Preparing(self._kafka, self._admin, group_id, topic, self.assigned, open_bytes_max)
-        self.polling = Polling(self._kafka, client_options, self.assigned, self._obey, self.preparing.soon)
-        self.membership = Membership(self._kafka, group_instance_id)
+        self.commits = Commits(self._kafka, topic, self.assigned, metrics)
+        self.preparing = Preparing(
+            self._kafka, self._admin, group_id, topic, self.assigned, open_bytes_max, metrics
+        )
+        self.polling = Polling(
+            self._kafka, client_options, self.assigned, self._obey, self.preparing.soon, metrics
+        )
+        self.membership = Membership(self._kafka, group_instance_id, metrics)
         self._ends = LogEnds(self._kafka, self.assigned)
-        self._unheld = Unheld(self._admin, self._kafka, group_id, topic)
+        self._unheld = Unheld(self._admin, self._kafka, group_id, topic, metrics)
 
     async def start(self) -> None:
         """Connect and join the group. KafkaError where no broker answers; it may be tried again."""
         await self._admin.start()
         await self._kafka.start()
         self._kafka.subscribe([self.topic], listener=self)
+
+    async def joined(self) -> None:
+        """`start`, however long Kafka is away."""
+        while True:
+            try:
+                return await self.start()
+            except (KafkaError, OSError) as error:  # TimeoutError is an OSError
+                log.warning("kafka_away", error_type=type(error).__name__)
+            await asyncio.sleep(JOIN_RETRY_S)
 
     async def run(self, stopping: asyncio.Event, hurry: asyncio.Event | None = None) -> None:
         """Read until told to stop, then drain, commit and leave the group; in a hurry nothing is drained."""
@@ -154,7 +167,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         self._kafka.pause(*mine)
         for tp in mine:
             self._kafka.seek(tp, 0)  # any position: without one aiokafka looks for its own
-        metrics.REBALANCES.inc()
+        self._metrics.rebalances.inc()
         self.rebalanced_at = time.monotonic()
         self.commits.fail_since = None
         self.assigned.clear()
@@ -251,7 +264,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
                 failure: BaseException = error
             except Exception as error:  # noqa: BLE001 - as above
                 failure = error
-            metrics.FAULTS.labels(error_type=type(failure).__name__).inc()
+            self._metrics.faults.labels(error_type=type(failure).__name__).inc()
             log.error("work_failed", exc_info=failure, offset=work.offset)
             await asyncio.sleep(RETRY_S)
         self.pump(assigned)

@@ -13,9 +13,9 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 
-from tagger import metrics
 from tagger.core.partition.offsets import Void, decode
 from tagger.kafka.brokers import was_put_out
+from tagger.metrics import Metrics
 
 # Put out so often within so long: this is no restart of a broker, somebody has our name or we are too slow.
 PUT_OUT_S: Final = 120.0
@@ -32,15 +32,15 @@ log = structlog.get_logger()
 class Membership:
     """Whether the group lets this member stay. Times are monotonic seconds."""
 
-    def __init__(self, kafka: AIOKafkaConsumer, instance_id: str | None) -> None:
-        self._kafka, self.instance_id = kafka, instance_id
+    def __init__(self, kafka: AIOKafkaConsumer, instance_id: str | None, metrics: Metrics) -> None:
+        self._kafka, self.instance_id, self._metrics = kafka, instance_id, metrics
         self._put_out: deque[float] = deque(maxlen=PUT_OUT_MAX)
 
     def on_revoked(self, count: int, now: float) -> None:
         """So many partitions are taken away; it may be because the group no longer knows this member."""
         if count and was_put_out(self._kafka):
             self._put_out.append(now)
-            metrics.PUT_OUT.inc()
+            self._metrics.put_out.inc()
             log.warning("put_out_of_group", count=count)
 
     def is_unstable(self, now: float) -> bool:
@@ -68,8 +68,8 @@ class Membership:
 class OffsetsFound:
     """Tells of offsets that are not those that members of the group committed."""
 
-    def __init__(self, topic: str) -> None:
-        self._topic = topic
+    def __init__(self, topic: str, metrics: Metrics) -> None:
+        self._topic, self._metrics = topic, metrics
         self._told: dict[
             int, tuple[str, float]
         ] = {}  # by partition: the sentence and when; as many as there are
@@ -93,7 +93,7 @@ class OffsetsFound:
         if not reason:
             return
         self._told[partition] = (text, now)
-        metrics.OFFSETS_CHANGED.labels(reason=reason).inc()
+        self._metrics.offsets_changed.labels(reason=reason).inc()
         where = {"topic": self._topic, "partition": partition, "committed": committed}
         log.warning("offsets_changed", reason=reason, **where)
 
@@ -109,9 +109,15 @@ class Unheld:
     """
 
     def __init__(
-        self, admin: AIOKafkaAdminClient, kafka: AIOKafkaConsumer, group_id: str, topic: str
+        self,
+        admin: AIOKafkaAdminClient,
+        kafka: AIOKafkaConsumer,
+        group_id: str,
+        topic: str,
+        metrics: Metrics,
     ) -> None:
         self._admin, self._kafka, self._group_id, self._topic = admin, kafka, group_id, topic
+        self._metrics = metrics
 
     async def run(self) -> None:
         """For ever. Where it cannot be told, the figure stays as it was."""
@@ -124,7 +130,7 @@ class Unheld:
                 log.debug("group_not_described", error_type=type(error).__name__)
                 continue
             if unheld is not None:
-                metrics.PARTITIONS_UNHELD.set(len(unheld))
+                self._metrics.partitions_unheld.set(len(unheld))
                 if unheld:
                     log.warning("partitions_unheld", topic=self._topic, count=len(unheld))
 

@@ -5,7 +5,6 @@ taggers with different files write one after the other, and the last record of p
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -14,11 +13,12 @@ from typing import Any, Final
 import structlog
 from aiokafka import AIOKafkaProducer
 
+from ingest.runtime.clock import now_ms
 from ingest.runtime.kafka_connections import end
-from tagger import metrics
 from tagger.core.records.keyword_set import IN_FORCE_AT, STORED_BYTES_MAX, pack, unpack
 from tagger.kafka.reader import NO_KAFKA, TopicMissingError, read_last
 from tagger.keyword_files.reload import Keywords
+from tagger.metrics import Metrics
 
 # Records that are looked at from the end of the topic: the newest one that can be in force is among them, unless
 # the format became stricter since. Each is 900 KB at most.
@@ -67,15 +67,15 @@ async def stored_sets(options: Mapping[str, Any], topic: str) -> list[dict[str, 
     return sets
 
 
-async def keep_stored(keywords: Keywords, options: Options, topic: str) -> None:
+async def keep_stored(keywords: Keywords, options: Options, topic: str, metrics: Metrics) -> None:
     """Store each set of files that comes into force, for ever."""
     known, retry_s = "", RETRY_S_MIN
     while True:
-        config, files, at_ms = keywords.judge.hash, keywords.files, time.time_ns() // 1_000_000
+        config, files, at_ms = keywords.judge.hash, keywords.files, now_ms()
         if keywords.origin != "files" or config == known:
             await keywords.changed()
             continue
-        metrics.KEYWORDS_STORED.set(0)
+        metrics.keywords_stored.set(0)
         value = await asyncio.to_thread(pack, files)
         if value is None:
             log.warning("keywords_not_stored", config=config, reason="too large", limit=STORED_BYTES_MAX)
@@ -90,7 +90,7 @@ async def keep_stored(keywords: Keywords, options: Options, topic: str) -> None:
             await asyncio.sleep(retry_s)
             retry_s = min(2 * retry_s, RETRY_S_MAX)
             continue
-        metrics.KEYWORDS_STORED.set(1)
+        metrics.keywords_stored.set(1)
         known, retry_s = config, RETRY_S_MIN
 
 

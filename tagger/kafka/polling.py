@@ -22,10 +22,11 @@ from aiokafka.errors import (
     UnsupportedCodecError,
 )
 
-from tagger import metrics
+from ingest.runtime.clock import now_ms
 from tagger.core.partition.protocol import FindTime, Seek
-from tagger.kafka.assigned import Assigned, Unreadable, now_ms
+from tagger.kafka.assigned import Assigned, Unreadable
 from tagger.kafka.batches import Batch, reading
+from tagger.metrics import Metrics
 
 # One poll's records are folded in one go: at 10 µs each this holds the event loop for 20 ms, far below
 # the heartbeat's interval of seconds.
@@ -55,14 +56,16 @@ log = structlog.get_logger()
 class Polling:
     """Reads all partitions of `assigned`, which others fill and empty."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what reading takes
         self,
         kafka: AIOKafkaConsumer,
         options: Mapping[str, Any],
         assigned: Mapping[int, Assigned],
         obey: Callable[[Assigned, Seek | FindTime | None], None],
         begin_again: Callable[[Assigned], None],
+        metrics: Metrics,
     ) -> None:
+        self._metrics = metrics
         self._kafka, self._options, self._assigned = kafka, options, assigned
         self._obey = obey  # does what the core asks for
         self._begin_again = begin_again  # finds out anew where to read from
@@ -129,7 +132,7 @@ class Polling:
             try:
                 move = assigned.state.receive(records, now_ms())
             except Exception as error:  # a fault of ours: it is this partition's, and the others go on
-                metrics.FAULTS.labels(error_type=type(error).__name__).inc()
+                self._metrics.faults.labels(error_type=type(error).__name__).inc()
                 log.error("records_not_folded", partition=tp.partition, exc_info=error)
                 self._stand_still(assigned, type(error).__name__)
                 continue
@@ -196,7 +199,7 @@ class Polling:
         elif batch.last < assigned.began_at and len(assigned.passed) < PASSED_MAX:
             # All in it was settled before this assignment. Threads that it cuts are completed by LiveChat.
             assigned.passed.append(batch)
-            metrics.BATCHES_PASSED.inc()
+            self._metrics.batches_passed.inc()
             log.warning(
                 "batch_passed", error_type=batch.error_type, count=batch.last + 1 - batch.first, **where
             )

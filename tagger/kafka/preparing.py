@@ -14,6 +14,7 @@ from aiokafka.errors import IllegalStateError
 from tagger.core.partition.protocol import FindTime, Seek
 from tagger.kafka.assigned import Assigned
 from tagger.kafka.group import OffsetsFound
+from tagger.metrics import Metrics
 
 # Looking up offsets at an assignment; then it is tried again, and health says so.
 PREPARE_DEADLINE_S: Final = 20.0
@@ -36,11 +37,12 @@ class Preparing:
         topic: str,
         assigned: Mapping[int, Assigned],
         open_bytes_max: int,
+        metrics: Metrics,
     ) -> None:
         self._kafka, self._admin, self._group_id, self._topic = kafka, admin, group_id, topic
         self._assigned = assigned
         self._open_bytes_max = open_bytes_max  # of all partitions together
-        self.found = OffsetsFound(topic)
+        self.found = OffsetsFound(topic, metrics)
         self.stopping = False  # nothing new is begun
 
     def is_over(self, assigned: Assigned) -> bool:

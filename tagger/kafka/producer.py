@@ -27,7 +27,7 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from ingest.runtime.kafka_client import FOR_GOOD, FORBIDDEN, new_producer
 from ingest.runtime.kafka_connections import end
-from tagger import metrics
+from tagger.metrics import Metrics
 
 # For an acknowledgement, before the producer is given up and the record sent by a new one (readers de-duplicate).
 PATIENCE_S: Final = 30.0
@@ -70,8 +70,10 @@ class NotTaken:
 class Producer:
     """One idempotent aiokafka producer, made when somebody sends and made again when it fails."""
 
-    def __init__(self, client_options: Mapping[str, Any], patience_s: float = math.inf) -> None:
-        self._options, self._patience_s = client_options, patience_s
+    def __init__(
+        self, client_options: Mapping[str, Any], metrics: Metrics, patience_s: float = math.inf
+    ) -> None:
+        self._options, self._metrics, self._patience_s = client_options, metrics, patience_s
         self._kafka: AIOKafkaProducer | None = None
         self._making = asyncio.Lock()
         self._retiring: set[asyncio.Task[Any]] = set()
@@ -174,20 +176,20 @@ class Producer:
 
     def _failed(self, kafka: AIOKafkaProducer | None, topic: str, error: Exception) -> None:
         """Tell it, and give the producer up where it is to blame, unless another sender has done so."""
-        metrics.KAFKA_SEND_FAILURES.labels(topic=topic).inc()
+        self._metrics.kafka_send_failures.labels(topic=topic).inc()
         now = time.monotonic()
         if now - self._told_at > TELL_EVERY_S:
             self._told_at = now
-            log.warning("kafka_send_failed", topic=topic, error=type(error).__name__)
+            log.warning("kafka_send_failed", topic=topic, error_type=type(error).__name__)
         if kafka is not None and kafka is self._kafka and not isinstance(error, PRODUCER_IS_FINE):
             if isinstance(error, TimeoutError):
                 self._ack_s = min(2 * self._ack_s, PATIENCE_S_MAX)
-            metrics.PRODUCERS_REPLACED.inc()
+            self._metrics.producers_replaced.inc()
             self._kafka = None
             self._retire(kafka)
 
     def _not_taken(self, topic: str, size: int, error: Exception) -> NotTaken:
-        metrics.RECORDS_REFUSED.inc()
+        self._metrics.records_refused.inc()
         log.error("record_refused", topic=topic, bytes=size, error_type=type(error).__name__)
         return NotTaken(type(error).__name__)
 

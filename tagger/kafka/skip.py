@@ -15,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata
 
+from ingest.runtime.clock import now_ms
 from ingest.runtime.kafka_connections import end
 from ingest.runtime.settings import KafkaSettings
 from ingest.topic import record_key
@@ -22,9 +23,9 @@ from tagger.core.conversation import ThreadKey
 from tagger.core.limits import CLOCK_JUMP_MS, Limits
 from tagger.core.partition.offsets import Hint, Void, decode, encode
 from tagger.core.records.decision import Source, parked_record, rfc3339
-from tagger.kafka.assigned import now_ms
 from tagger.kafka.batches import Batch, BatchAt, reading
 from tagger.kafka.producer import COMMAND_PATIENCE_S, Producer
+from tagger.metrics import Metrics
 
 ANSWER_S: Final = 15.0  # for each answer of a broker
 CLOSE_S: Final = 5.0
@@ -113,7 +114,7 @@ class Skipping:
         """Record it, then commit past it. Raises SkipRefusedError where a member runs."""
         # What is committed, once more: Kafka takes it only while no member runs.
         await self._commit(skip.tp, skip.committed, skip.metadata_now)
-        producer = Producer(self._kafka.client_options(), COMMAND_PATIENCE_S)
+        producer = Producer(self._kafka.client_options(), Metrics(), COMMAND_PATIENCE_S)
         try:
             await producer.send(self._kafka.kafka_parked_topic, record_key("", ""), _record(skip))
         finally:

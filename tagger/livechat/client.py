@@ -15,8 +15,18 @@ from random import Random, SystemRandom
 from typing import Final
 
 from tagger.livechat.authorization.credentials import Credentials
-from tagger.livechat.calls.error_types import ALL, TO_DO
-from tagger.livechat.calls.requests import Call, Done, GivenUp, Purpose, Refused, Wait, failed, purpose_of
+from tagger.livechat.calls.error_types import ALL, TO_DO, advised
+from tagger.livechat.calls.requests import (
+    API_URL,
+    Call,
+    Done,
+    GivenUp,
+    Purpose,
+    Refused,
+    Wait,
+    failed,
+    purpose_of,
+)
 from tagger.livechat.dispatch import Measure, Requests
 from tagger.livechat.pacing.call_queue import Gate, Place, Standing
 from tagger.livechat.pacing.circuit import back_off_s
@@ -26,7 +36,6 @@ from tagger.livechat.pacing.pace import Pace
 from tagger.livechat.probes import Probes
 from tagger.livechat.transport import Connections, Transport
 
-API_URL: Final = "https://api.livechatinc.com/v3.6"
 LANES_MAX: Final = 10_000  # credentials with a pace of their own; the idle ones go first, about 3 KB each
 REDIRECTS_MAX: Final = 2  # regions may point at each other
 # A call that is answered that it comes too fast, though others go through, is held for the reason by itself when
@@ -81,7 +90,7 @@ class Client:
         rng: Random | None = None,
         transport: Transport | None = None,
     ) -> None:
-        self._credentials = credentials
+        self._credentials, self.api_url = credentials, api_url
         self._clock, self._sleep, self._rng = clock, sleep, rng or SystemRandom()
         self._requests = Requests(credentials, api_url, transport or Connections(), clock, measure)
         self._evidence = Evidence()
@@ -129,17 +138,17 @@ class Client:
 
     def health(self) -> list[str]:
         """What is wrong at present, each with what to do; empty when all is well."""
-        now = self._clock()
-        long = [said for lane in self._lanes.values() if (said := lane.complaint(now)) is not None]
-        complaints = self._credentials.problems() + long[:COMPLAINTS_MAX]
-        if len(long) > COMPLAINTS_MAX:
-            complaints.append(f"LiveChat: {len(long) - COMPLAINTS_MAX} more organizations have trouble")
-        complaints += [
-            f"LiveChat refuses every call{f' of organization {name}' if name else ''}, so work waits; "
-            f"{TO_DO['authorization']}"
-            for name in self._evidence.parking_stopped()[:COMPLAINTS_MAX]
+        complaints = [
+            f"LiveChat refuses every call{_of(name)}, so work waits; {TO_DO['authorization']}"
+            for name in self.refusing()
+        ] + [
+            f"LiveChat{_of(one.organization)}, for {one.failing_s:.0f} s: {advised(one.lasting)}"
+            for one in self.standings()
+            if one.lasting
         ]
-        return complaints
+        if (left := len(complaints) - COMPLAINTS_MAX) > 0:
+            complaints[COMPLAINTS_MAX:] = [f"LiveChat: {left} more organizations have trouble"]
+        return self._credentials.problems() + complaints
 
     def standings(self) -> list[Standing]:
         """Every lane that was used of late; at most LANES_MAX."""
@@ -281,6 +290,10 @@ class Client:
             if idle is None:
                 return
             del self._lanes[idle]
+
+
+def _of(organization: str) -> str:
+    return f" of organization {organization}" if organization else ""
 
 
 def _given_up(error_type: str, trial: Trial) -> GivenUp:

@@ -9,8 +9,7 @@ from typing import Any, Final
 import orjson
 
 from tagger.livechat.authorization.credentials import Credentials
-from tagger.livechat.calls.error_types import TO_DO
-from tagger.livechat.calls.requests import Call, Done
+from tagger.livechat.calls.requests import Call, Done, told
 from tagger.livechat.client import Client
 
 HIDDEN: Final = "(hidden)"
@@ -24,20 +23,17 @@ class NoAnswerError(Exception):
 class Desk:
     """One organization's."""
 
-    def __init__(
-        self, client: Client, organization: str, api_url: str, say: Callable[[str], None] | None = None
-    ) -> None:
-        self._client, self._organization, self._api_url, self._say = client, organization, api_url, say
+    def __init__(self, client: Client, organization: str, say: Callable[[str], None] | None = None) -> None:
+        self._client, self._organization, self._say = client, organization, say
 
     async def call(self, call: Call) -> Any:
         """Make a call; its JSON answer. NoAnswerError where LiveChat refuses or cannot be reached."""
         if self._say is not None:
-            self._say(shown(call, self._api_url))
+            self._say(shown(call, self._client.api_url))
         answer = await self._client.ask(self._organization, call)
         if isinstance(answer, Done):
             return answer.value
-        to_do = f"; {TO_DO[answer.error_type]}" if answer.error_type in TO_DO else ""
-        raise NoAnswerError(f"{call.method}: {answer.why} ({answer.error_type}){to_do}")
+        raise NoAnswerError(f"{call.method}: {told(answer)}")
 
 
 def shown(call: Call, api_url: str) -> str:

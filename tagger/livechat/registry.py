@@ -44,9 +44,9 @@ class Registry:
         answer = await self._desk.call(requests.get_license_webhooks_state(self._client_id))
         return bool(answer["license_webhooks_enabled"])
 
-    async def enable(self, on: bool) -> None:
-        change = requests.enable_license_webhooks if on else requests.disable_license_webhooks
-        await self._desk.call(change(self._client_id))
+    async def switch(self, *, on: bool) -> None:
+        await self._desk.call(requests.switch_license_webhooks(self._client_id, on=on))
+        self._say(f"{'enabled' if on else 'disabled'}; it may take two minutes to act")
 
 
 def line(one: Registration) -> str:

@@ -4,8 +4,9 @@ Shapes: https://platform.text.com/docs/management/webhooks. Their chats are call
 tagger ignores and counts those; nobody is in them.
 """
 
-from datetime import UTC, datetime
 from typing import Any, Final
+
+from tagger.livechat.calls.requests import rfc3339
 
 CHAT_PREFIX: Final = "tagger-sample-"
 ORGANIZATION: Final = "tagger-sample"
@@ -15,7 +16,7 @@ CUSTOMER: Final = "tagger-sample-customer"
 def samples(secret: str, suffix: str, now_ms: int) -> list[dict[str, Any]]:
     """One webhook of each action that is stored, about one chat, in the order LiveChat would send them."""
     chat_id, thread_id = f"{CHAT_PREFIX}{suffix}", f"{CHAT_PREFIX}{suffix}-thread"
-    at = datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    at = rfc3339(now_ms).replace("+00:00", "Z")
 
     def event(number: int, text: str) -> dict[str, Any]:
         return {

@@ -53,6 +53,11 @@ def registrations(answer: Iterable[Any]) -> list[Registration]:
     ]
 
 
+def registered(secrets: str) -> str:
+    """The one that LiveChat is to send: the first of those that commas or lines separate."""
+    return secrets.replace("\n", ",").partition(",")[0].strip()
+
+
 def description(secret: str) -> str:
     """Says whose registration it is and, by a slow hash that does not lead back to it, with which secret."""
     mark = hashlib.scrypt(secret.encode(), salt=b"livechat-tagger webhook", n=1 << 14, r=8, p=1, dklen=6)

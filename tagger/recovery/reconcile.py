@@ -11,18 +11,17 @@ from typing import Any, Final, Protocol
 
 import structlog
 
+from ingest.runtime.clock import now_ms
 from ingest.runtime.settings import KafkaSettings
-from tagger import metrics
 from tagger.core.matching.decide import Decision
 from tagger.core.records.decision import Outcome
 from tagger.core.records.missed import DECISIONS_MAX, GRACE_MS, Judged, Look, Window, begin_ms, look
-from tagger.kafka.assigned import now_ms
 from tagger.kafka.reader import NO_KAFKA, TopicMissingError, oldest_unfinished_ms, read_topic
 from tagger.livechat.authorization.credentials import Credentials
-from tagger.livechat.calls.error_types import TO_DO
-from tagger.livechat.calls.requests import Done, list_archives
+from tagger.livechat.calls.requests import Done, list_archives, told
 from tagger.livechat.client import Client
-from tagger.recovery.repair import Repair
+from tagger.metrics import Metrics
+from tagger.service.settle import Ended, Settle, partly
 
 PAGES_MAX: Final = 40_000  # of one organization, 25 threads each: an answer that leads in circles ends
 
@@ -89,12 +88,12 @@ class Reconcile:
         group: str,
         who: Credentials,
         client: Client,
-        repair: Repair,
+        settle: Settle,
         *,
         chat_age_s: int,
     ) -> None:
         self._kafka, self._group, self._who = kafka, group, who
-        self._client, self._repair = client, repair
+        self._client, self._settle = client, settle
         # LiveChat does not say whether it filters by a thread's beginning or its end, so threads are listed
         # that may have begun this long before the window.
         self._chat_age_ms = chat_age_s * 1_000
@@ -107,7 +106,7 @@ class Reconcile:
         listed_from_ms = max(0, since_ms - self._chat_age_ms)
         # In this order: whatever is finished by the group's offsets has its decision on the topic.
         unfinished = await oldest_unfinished_ms(options, self._kafka.kafka_webhooks_topic, self._group)
-        judged = Judged(dry_run=self._repair.dry_run, one_for_all=not self._who.organizations())
+        judged = Judged(dry_run=self._settle.dry_run, one_for_all=not self._who.organizations())
         decisions = self._kafka.kafka_decisions_topic
         whole_since = await read_topic(
             options, decisions, judged.take, since_ms=max(0, listed_from_ms - GRACE_MS)
@@ -148,8 +147,7 @@ class Reconcile:
             call = list_archives(this.from_ms, this.report.window.until_ms, page_id=page_id)
             answer = await self._client.ask(organization, call, background=True)
             if not isinstance(answer, Done):
-                to_do = f"; {TO_DO[answer.error_type]}" if answer.error_type in TO_DO else ""
-                return f"{answer.why} ({answer.error_type}){to_do}"
+                return told(answer)
             chats = answer.value["chats"]
             found = [look(organization, chat, this.report.window, this.judged) for chat in chats]
             done = await asyncio.gather(*(self._see(one, this) for one in found))
@@ -173,9 +171,11 @@ class Reconcile:
         report.missed += found.found == "missed"
         report.short += found.found == "short"
         if not this.repairs:
-            this.watch.on_chat(found, await self._repair.decide(found.conversation, found.ended_at_ms), None)
+            this.watch.on_chat(found, await self._settle.decide(found.conversation, found.ended_at_ms), None)
             return True
-        decision, outcome = await self._repair.settle(found.conversation, found.ended_at_ms)
+        lacking = None if found.conversation.complete else partly()
+        ended = Ended(found.conversation, found.ended_at_ms, lacking=lacking)
+        decision, outcome = await self._settle.thread(ended, purpose="reconcile")
         this.watch.on_chat(found, decision, outcome)
         report.repaired += outcome is not None
         return outcome is not None
@@ -186,7 +186,9 @@ def _total(answer: Any) -> int:
     return found if type(found) is int else 0
 
 
-async def reconcile_regularly(reconcile: Reconcile, every_s: int, is_ours: Callable[[], bool]) -> None:
+async def reconcile_regularly(
+    reconcile: Reconcile, every_s: int, is_ours: Callable[[], bool], metrics: Metrics
+) -> None:
     """For the service: for ever, while it is the one member of the group whose turn it is."""
     came_to_ms: int | None = None
     while True:
@@ -200,22 +202,22 @@ async def reconcile_regularly(reconcile: Reconcile, every_s: int, is_ours: Calla
         try:
             report = await reconcile.run(since_ms, now)
         except (TopicMissingError, *NO_KAFKA) as error:
-            metrics.RECONCILE_FAILURES.inc()
+            metrics.reconcile_failures.inc()
             log.warning("reconcile_failed", error_type=type(error).__name__)
             continue
         except Exception as error:  # a fault in here must end neither tagging nor what comes next
-            metrics.RECONCILE_FAILURES.inc()
-            metrics.FAULTS.labels(error_type=type(error).__name__).inc()
+            metrics.reconcile_failures.inc()
+            metrics.faults.labels(error_type=type(error).__name__).inc()
             log.error("reconcile_failed", exc_info=error)
             continue
         for problem in report.problems:
             log.warning("reconcile_incomplete", reason=problem)
         if report.problems:
-            metrics.RECONCILE_FAILURES.inc()
+            metrics.reconcile_failures.inc()
         else:
             came_to_ms = report.window.until_ms
-            metrics.RECONCILE_TIME.set_to_current_time()
-        metrics.RECONCILED.labels(found="missed").inc(report.missed)
-        metrics.RECONCILED.labels(found="short").inc(report.short)
+            metrics.reconcile_time.set_to_current_time()
+        metrics.reconciled.labels(found="missed").inc(report.missed)
+        metrics.reconciled.labels(found="short").inc(report.short)
         say = log.warning if report.missed or report.short else log.info
         say("reconciled", count=report.missed + report.short, records=report.looked)

@@ -7,18 +7,17 @@ again is recorded so. An organization that fails is left alone for the rest of t
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from ingest.runtime.clock import now_ms
 from ingest.topic import record_key
 from tagger.core.records.missed import last_event_ms
 from tagger.core.records.parked import Item, Resolved, refused_again, resolved_record
 from tagger.core.threads.fact_reader import chat_of
 from tagger.core.threads.facts import ChatStarted
 from tagger.core.threads.thread import conversation_of
-from tagger.kafka.assigned import now_ms
 from tagger.kafka.producer import Producer
-from tagger.livechat.calls.error_types import TO_DO
-from tagger.livechat.calls.requests import Done, Refused, Wait, get_chat, tag_thread
+from tagger.livechat.calls.requests import Done, Refused, Wait, get_chat, tag_thread, told
 from tagger.livechat.client import Client
-from tagger.recovery.repair import Repair
+from tagger.service.settle import Ended, Settle
 
 NO_THREAD: Final = "the record cannot be read, so there is nothing to try; look into it, and drop the item"
 
@@ -43,7 +42,7 @@ class Parked:
 
     async def refused(self, item: Item, answer: Refused) -> Tried:
         await self._send(item, refused_again(item, answer.why, answer.error_type, now_ms()))
-        return Tried(item, "refused", f"{answer.why} ({answer.error_type})")
+        return Tried(item, "refused", told(answer))
 
     async def _send(self, item: Item, record: dict[str, object]) -> None:
         key = record_key(item.thread.organization, item.thread.chat_id)
@@ -53,8 +52,8 @@ class Parked:
 class Retry:
     """Tries items again, each once."""
 
-    def __init__(self, client: Client, repair: Repair, parked: Parked) -> None:
-        self._client, self._repair, self._parked = client, repair, parked
+    def __init__(self, client: Client, settle: Settle, parked: Parked) -> None:
+        self._client, self._settle, self._parked = client, settle, parked
         self._failing: dict[str, str] = {}  # organization → why; at most as many as have items
 
     async def again(self, item: Item) -> Tried:
@@ -68,8 +67,7 @@ class Retry:
         answer = await self._client.ask(organization, call)
         match answer:
             case Wait():
-                to_do = f"; {TO_DO[answer.error_type]}" if answer.error_type in TO_DO else ""
-                self._failing[organization] = f"{answer.why} ({answer.error_type}){to_do}"
+                self._failing[organization] = told(answer)
                 return Tried(item, "waits", self._failing[organization])
             case Refused():
                 return await self._parked.refused(item, answer)
@@ -87,7 +85,6 @@ class Retry:
             )
         if chat.active:
             return Tried(item, "waits", "LiveChat still calls the thread active")
-        _, outcome = await self._repair.settle(
-            conversation_of(chat), last_event_ms(answer.value), item.identity.source, purpose="tag"
-        )
+        ended = Ended(conversation_of(chat), last_event_ms(answer.value), item.identity.source)
+        _, outcome = await self._settle.thread(ended)
         return None if outcome else Tried(item, "waits", "LiveChat does not answer")

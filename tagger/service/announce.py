@@ -3,33 +3,33 @@
 import structlog
 
 from ingest.runtime.process import collect_garbage_seldom
-from tagger import metrics
 from tagger.keyword_files.reload import Keywords
+from tagger.metrics import Metrics
 
 log = structlog.get_logger()
 
 
-def announce(keywords: Keywords, took_over: bool) -> None:
+def announce(metrics: Metrics, keywords: Keywords, took_over: bool) -> None:
     """Say which keyword files are in force, and whether newer ones were refused."""
-    metrics.KEYWORDS_RELOAD_SUCCESS.set(took_over)
-    metrics.KEYWORDS_RELOAD_TIME.set_to_current_time()
+    metrics.keywords_reload_success.set(took_over)
+    metrics.keywords_reload_time.set_to_current_time()
     if took_over:
-        _show_in_force(keywords)
+        _show_in_force(metrics, keywords)
         log.info("keywords_in_force", config=keywords.judge.hash, count=len(keywords.judge.rules))
     else:
         first = keywords.problems[0] if keywords.problems else ""
         log.error("keywords_refused", config=keywords.judge.hash, count=len(keywords.problems), reason=first)
 
 
-def announce_stored(keywords: Keywords) -> None:
+def announce_stored(metrics: Metrics, keywords: Keywords) -> None:
     """Say loudly where a set stored before had to take the place of the files."""
     if keywords.origin == "topic":
-        _show_in_force(keywords)
+        _show_in_force(metrics, keywords)
         log.error("keywords_from_topic", config=keywords.judge.hash, count=len(keywords.judge.rules))
 
 
-def _show_in_force(keywords: Keywords) -> None:
+def _show_in_force(metrics: Metrics, keywords: Keywords) -> None:
     collect_garbage_seldom()
-    metrics.KEYWORDS_INFO.clear()
-    metrics.KEYWORDS_INFO.labels(hash=keywords.judge.hash).set(1)
-    metrics.KEYWORDS_FROM_TOPIC.set(keywords.origin == "topic")
+    metrics.keywords_info.clear()
+    metrics.keywords_info.labels(hash=keywords.judge.hash).set(1)
+    metrics.keywords_from_topic.set(keywords.origin == "topic")

@@ -9,10 +9,10 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from tagger import metrics
 from tagger.core.conversation import Conversation
 from tagger.core.matching.decide import Decision, Judge
 from tagger.core.matching.rulebook import PIECE_COST_MAX
+from tagger.metrics import Metrics
 
 # What one decision may cost on the loop, in pieces of 20 ms at most; nearly all are a single one of less than 1 ms.
 # 80,000 characters in ASCII cost as much. Whatever costs more, or has a larger piece, goes on in a thread.
@@ -22,7 +22,8 @@ LOOP_COST_MAX: Final = 4 * PIECE_COST_MAX
 class Deciding:
     """Decides many conversations at once, one piece at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._turn = asyncio.Lock()
         # One thread, to which pieces come in turn: Python code of several threads only takes turns anyway.
         self._pool = ThreadPoolExecutor(1, "deciding")
@@ -38,7 +39,7 @@ class Deciding:
             if isinstance(done, Decision):
                 return done
             spent, cost = spent + PIECE_COST_MAX, done
-        metrics.LARGE_DECISIONS.inc()
+        self._metrics.large_decisions.inc()
         loop = asyncio.get_running_loop()
         while True:
             done = await loop.run_in_executor(self._pool, _next, pieces)

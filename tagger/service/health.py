@@ -11,9 +11,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from ingest.runtime.admin import Health
+from ingest.runtime.clock import now_ms
 from ingest.runtime.supervision import Tasks
 from tagger.core.partition.partition import Stats
-from tagger.kafka.assigned import Assigned, now_ms
+from tagger.kafka.assigned import Assigned
 from tagger.kafka.consumer import Consumer
 from tagger.keyword_files.reload import Keywords
 from tagger.livechat.client import Client
@@ -189,6 +190,8 @@ class LiveChatFigures(Collector):
         for name, (metric, meaning) in LIVECHAT_GAUGES.items():
             yield GaugeMetricFamily(metric, meaning, value=figures.get(name))
         failing = GaugeMetricFamily(*FAILING, labels=["error_type"])
-        for error_type, count in sorted(Counter(one.trouble for one in standings if one.trouble).items()):
+        for error_type, count in sorted(
+            Counter(one.error_type for one in standings if one.error_type).items()
+        ):
             failing.add_metric([error_type], count)
         yield failing

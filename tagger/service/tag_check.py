@@ -3,21 +3,18 @@
 A tag has to exist, in the rule's spelling, and share a group with the thread. What is missing can be made.
 """
 
-import asyncio
-import time
 from collections.abc import Callable, Iterable, Mapping
-from random import SystemRandom
 from typing import Final
 
-from ingest.runtime.process import stop
 from ingest.runtime.settings import load
 from tagger.core.rules.model import Rule
 from tagger.core.rules.problems import Problem
-from tagger.livechat.authorization.credentials import Credentials, credentials
+from tagger.livechat.authorization.credentials import Credentials
 from tagger.livechat.calls.requests import create_tag, list_tags
 from tagger.livechat.client import Client
-from tagger.livechat.interactive import Desk, NoAnswerError
+from tagger.livechat.interactive import Desk
 from tagger.livechat.tags import ALL_GROUPS, Finding, Known, Wanted, known_of, to_create, verdicts
+from tagger.service.setup import with_client
 from tagger.settings import LiveChatSettings
 
 CODES: Final = {"missing": "tag-missing", "other_case": "tag-case", "groups": "tag-groups"}
@@ -29,30 +26,19 @@ def problems_online(rules: Iterable[Rule], say: Callable[[str], None], *, create
     With `create`, missing tags are made first, each one said. Ends the process with exit code 2 if a
     setting is missing or LiveChat does not answer.
     """
-    settings = load(LiveChatSettings)
-    who = credentials(settings, time.monotonic, SystemRandom())
-    if isinstance(who, list):
-        stop("\n".join(who))
-    try:
-        return asyncio.run(_asked(who, settings.livechat_api_url, list(rules), say, create=create))
-    except NoAnswerError as error:
-        stop(str(error))
+    wanted = list(rules)
 
-
-async def _asked(
-    who: Credentials, api_url: str, rules: list[Rule], say: Callable[[str], None], *, create: bool
-) -> list[Problem]:
-    client, found = Client(who, api_url), list[Problem]()
-    try:
+    async def asked(client: Client, who: Credentials) -> list[Problem]:
+        found: list[Problem] = []
         for organization in who.organizations() or [""]:
-            desk = Desk(client, organization, api_url)
+            desk = Desk(client, organization)
             known = known_of(await desk.call(list_tags()))
             if create:
-                known = {**known, **await _created(desk, rules, known, organization, say)}
-            found += problems(rules, known, organization)
-    finally:
-        await client.close()
-    return found
+                known = {**known, **await _created(desk, wanted, known, organization, say)}
+            found += problems(wanted, known, organization)
+        return found
+
+    return with_client(load(LiveChatSettings), asked)
 
 
 async def _created(

@@ -12,11 +12,11 @@ from typing import Final
 
 import structlog
 
-from tagger import metrics
 from tagger.keyword_files.reload import Keywords
 from tagger.livechat.authorization.credentials import Credentials
 from tagger.livechat.calls.requests import Refused, Wait
 from tagger.livechat.tags import Finding, Tags, findings
+from tagger.metrics import TAG_DOUBTS, Metrics
 from tagger.service.tag_check import wanted_of
 
 EVERY_S: Final = 3_600.0
@@ -32,8 +32,8 @@ Doubt = tuple[str, Finding]  # organization, "" where one credential serves all
 class TagWatch:
     """Remembers what was told, so that each is told once; bounded by rules and organizations."""
 
-    def __init__(self, keywords: Keywords, who: Credentials, tags: Tags) -> None:
-        self._keywords, self._who, self._tags = keywords, who, tags
+    def __init__(self, keywords: Keywords, who: Credentials, tags: Tags, metrics: Metrics) -> None:
+        self._keywords, self._who, self._tags, self.metrics = keywords, who, tags, metrics
         self._known: set[Doubt] = set()
 
     async def look(self) -> None:
@@ -60,8 +60,8 @@ class TagWatch:
     def _remember(self, doubts: set[Doubt]) -> None:
         self._known = doubts
         kinds = Counter(kind for kind, _ in {(finding.kind, finding.tag) for _, finding in doubts})
-        for kind in metrics.TAG_DOUBTS:
-            metrics.TAGS_DOUBTFUL.labels(kind=kind).set(kinds[kind])
+        for kind in TAG_DOUBTS:
+            self.metrics.tags_doubtful.labels(kind=kind).set(kinds[kind])
 
 
 async def watch_tags(watch: TagWatch, keywords: Keywords, is_mine: Callable[[], bool]) -> None:
@@ -77,6 +77,6 @@ async def watch_tags(watch: TagWatch, keywords: Keywords, is_mine: Callable[[], 
             try:
                 await watch.look()
             except Exception as error:  # a fault in here must not end tagging
-                metrics.FAULTS.labels(error_type=type(error).__name__).inc()
+                watch.metrics.faults.labels(error_type=type(error).__name__).inc()
                 log.error("tags_not_listed", exc_info=error)
         await asyncio.sleep(LOOK_S)

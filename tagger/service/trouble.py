@@ -6,10 +6,9 @@ Metrics count organizations and name none; here is where one reads which it is, 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from tagger.livechat.calls.error_types import ALL, TO_DO
+from tagger.livechat.calls.error_types import advised
 from tagger.livechat.pacing.call_queue import Standing
 
-TELL_AFTER_S: Final = 15.0  # of failure without a success: a rate limit alone does not last so long
 TOLD_MAX: Final = 1_000  # organizations that are remembered as failing; of more, metrics tell the number
 
 
@@ -33,15 +32,13 @@ class Troubles:
         found: list[News] = []
         for one in standings:
             told = self._told.get(one.organization)
-            if one.trouble is None:
+            if one.error_type is None:
                 if told is not None:
                     del self._told[one.organization]
                     found.append(News(one.organization, None, round(now - told[1]), "calls succeed again"))
-            elif one.trouble_s >= TELL_AFTER_S and (told is None or told[0] != one.trouble):
+            elif one.lasting and (told is None or told[0] != one.lasting):
                 if told is None and len(self._told) >= TOLD_MAX:
                     continue
-                self._told[one.organization] = one.trouble, now - one.trouble_s
-                to_do = TO_DO.get(one.trouble, "nothing is lost, calls are tried again")
-                why = f"{ALL[one.trouble].why}; {to_do}"
-                found.append(News(one.organization, one.trouble, round(one.trouble_s), why))
+                self._told[one.organization] = one.lasting, now - one.failing_s
+                found.append(News(one.organization, one.lasting, round(one.failing_s), advised(one.lasting)))
         return found

@@ -34,7 +34,7 @@ def of_ingest() -> list[Row]:
 
 
 def of_tagger() -> list[Row]:
-    return sorted([*_made_by_prometheus_client(vars(metrics).values()), *_made_by_collectors()])
+    return sorted([*_made_by_prometheus_client(vars(metrics.Metrics()).values()), *_made_by_collectors()])
 
 
 def _made_by_prometheus_client(values: Iterable[object]) -> Iterator[Row]:

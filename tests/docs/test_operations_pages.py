@@ -36,7 +36,12 @@ EXPORTED: Final = {
 }
 # Lower-case words in backquotes after "event" or "Log:" are events of our logs.
 LOGGED: Final = re.compile(
-    r"""say\("(\w+)" if [^"]+ else "(\w+)"|(?:log\.(?:debug|info|warning|error)|say)\(\s*"([^"]+)\""""
+    r"""
+    \ssay\("(\w+)"\ if\ [^"]+\ else\ "(\w+)"
+    | \ssay\("(\w+)"
+    | (?:log|logger\(\))\.(?:debug|info|warning|error|log)\((?:\w+\.levelno,)?\s*"([^"]+)"
+    """,
+    re.VERBOSE,
 )
 
 
@@ -91,6 +96,11 @@ def test_every_log_line_that_the_runbook_names_exists() -> None:
     kinds = set(re.findall(r"error_type=\"(\w+)\"", RUNBOOK))
     assert len(named) > 10
     assert {name for name in named - fields - kinds if not _is_error_type(name)} <= events_of_the_code()
+
+
+def test_every_event_of_the_log_is_snake_case() -> None:
+    odd = [event for event in events_of_the_code() if not re.fullmatch(r"[a-z]+(_[a-z]+)*", event)]
+    assert odd == []
 
 
 def _is_error_type(name: str) -> bool:

@@ -14,6 +14,7 @@ from ingest.runtime import kafka_client
 from ingest.store import Store
 from ingest.topic import Record, record_key
 from tagger.kafka.producer import Producer
+from tagger.metrics import Metrics as TaggerMetrics
 from tagger.simulator.livechat.account import Chat
 from tagger.simulator.play.visitors import visits
 from tagger.simulator.stage.stage import PARTITIONS
@@ -66,7 +67,8 @@ async def test_both_producers_use_new_partitions_without_a_restart(
     options = {"bootstrap_servers": kafka_real.bootstrap}
     for name in (f"{unique}.ingest", f"{unique}.tagger"):
         kafka_real.create_topic(name, PARTITIONS)
-    store, producer = Store(lambda: options, f"{unique}.ingest", None, Metrics()), Producer(options)
+    store = Store(lambda: options, f"{unique}.ingest", None, Metrics())
+    producer = Producer(options, TaggerMetrics())
     running = [asyncio.create_task(run()) for run in store.loops().values()]
     try:
         async with asyncio.timeout(WAIT_S):

@@ -14,9 +14,9 @@ from ingest.metrics import Metrics
 from ingest.pending import Outcome
 from ingest.store import Store
 from ingest.topic import Record
-from tagger import metrics as tagger_metrics
 from tagger.kafka import producer as tagger_producer
 from tagger.kafka.producer import Producer
+from tagger.metrics import Metrics as TaggerMetrics
 from tests.kafka.broker import Broker
 from tests.kafka.cluster import Cluster
 from tests.kafka.kafka import Kafka
@@ -33,19 +33,19 @@ class Both:
 
     def __init__(self, kafka: Cluster | Kafka, topic: str) -> None:
         options = {"bootstrap_servers": kafka.bootstrap}
-        self.figures = Metrics()
+        self.figures, self.of_tagger = Metrics(), TaggerMetrics()
         self.store = Store(lambda: options, topic, None, self.figures)
-        self.producer = Producer(options)
+        self.producer = Producer(options, self.of_tagger)
         self.outcomes: Counter[Outcome] = Counter()
         self.kept: list[bytes] = []
         self.decided: list[bytes] = []
         self._topic, self._number = topic, 0
-        self.replaced_before = tagger_metrics.PRODUCERS_REPLACED._value.get()
 
     def replaced(self) -> tuple[float, float]:
         """Producers given up, of `ingest` and of the tagger."""
-        tagger = tagger_metrics.PRODUCERS_REPLACED._value.get() - self.replaced_before
-        return self.figures.producers_replaced._value.get(), tagger
+        both = (self.figures, self.of_tagger)
+        of_ingest, of_tagger = (metrics.producers_replaced._value.get() for metrics in both)
+        return of_ingest, of_tagger
 
     async def keep(self) -> None:
         """Send as webhooks come, whatever became of the ones before."""

@@ -233,7 +233,7 @@ async def test_a_parked_tag_is_set_once_it_exists_again(kafka: AnyKafka, unique:
 
         for organization in organizations:
             organization.create_tag("Refund", (0,), "owner@example.com", stage.livechat.now())
-        done = await tagger(stage, "parked", "retry", "--reason", items[0]["error_type"])
+        done = await tagger(stage, "parked", "retry", "--error-type", items[0]["error_type"])
         assert done.code == 0
         assert done.lines == [f"{len(without)} of {len(without)} items done, 0 still open"]
         assert stage.expected_vs_set().missing == ()

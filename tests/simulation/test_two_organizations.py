@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from random import Random
 from types import SimpleNamespace
 from typing import Any, Final
-from unittest.mock import patch
 
 import orjson
 from aiokafka import TopicPartition
@@ -19,9 +18,9 @@ from tagger.core.limits import Limits
 from tagger.core.matching.decide import Decision
 from tagger.core.partition.partition import Partition
 from tagger.livechat.client import Client
-from tagger.service import worker as worker_module
+from tagger.service.settle import Settle
 from tagger.service.worker import Worker
-from tests.simulation.calls.history import _Silent
+from tests.simulation.calls.history import METRICS, silent
 from tests.simulation.calls.setting import Chat, Setting, Trouble
 from tests.simulation.calls.virtual import run
 from tests.simulation.calls.world import File, LiveChat, Topics
@@ -72,10 +71,11 @@ class Tagger:
         self.client = Client(
             File(livechat, setting.organizations), clock=loop.time, rng=Random(1), transport=livechat
         )
-        keywords: Any = SimpleNamespace(judge=SimpleNamespace(rules=(), pieces=lambda *_: always()))
-        names: Any = {"webhooks_topic": "w", "decisions_topic": "d", "parked_topic": "p"}
+        judge: Any = SimpleNamespace(rules=(), pieces=lambda *_: always())
+        names: Any = {"decisions_topic": "d", "parked_topic": "p"}
         topics: Any = self.topics
-        self.worker = Worker(keywords, self.client, topics, dry_run=False, **names)
+        settle = Settle(lambda: judge, self.client, topics, METRICS, dry_run=False, **names)
+        self.worker = Worker(settle, self.client, "w", METRICS)
         self.partition = Partition(LIMITS)
         self.partition.begin(None, "", 0, 0, bytes_max=1 << 30)
         self.partition.sought()
@@ -145,7 +145,7 @@ async def quarter_of_an_hour(*, fails: bool) -> tuple[Told, dict[str, list[float
 
 
 def test_an_organization_whose_work_is_never_done_holds_its_share_and_delays_nobody() -> None:
-    with patch.object(worker_module, "log", _Silent()), patch.object(worker_module, "metrics", _Silent()):
+    with silent():
         _, well = run(quarter_of_an_hour(fails=False))
         told, waits = run(quarter_of_an_hour(fails=True))
     assert len(waits["big"]) < 0.1 * len(well["big"])

@@ -122,6 +122,11 @@ _BY_STATUS: Final = {
 }
 
 
+def advised(error_type: str) -> str:
+    """Why calls keep failing, and what to do."""
+    return f"{ALL[error_type].why}; {TO_DO.get(error_type, 'nothing is lost, calls are tried again')}"
+
+
 def type_of_status(status: int) -> str:
     """The error type that an HTTP status stands for, where the body gives none."""
     if status in _BY_STATUS:

@@ -13,9 +13,10 @@ from typing import Any, Final, Literal
 
 import orjson
 
-from tagger.livechat.calls.error_types import ALL, DOCUMENTED, Fault, type_of_status
+from tagger.livechat.calls.error_types import ALL, DOCUMENTED, TO_DO, Fault, type_of_status
 from tagger.livechat.calls.shapes import ANSWERED
 
+API_URL: Final = "https://api.livechatinc.com/v3.6"
 # A thread of 500 full messages (16 KB each) or an archive page of ordinary chats; above it memory is at risk.
 ANSWER_BYTES_MAX: Final = 8 << 20
 # LiveChat documents no Retry-After. A proxy's is obeyed, but none may stop an organization for a day.
@@ -77,6 +78,12 @@ class GivenUp:
     attempts: int
 
 
+def told(answer: Wait | Refused) -> str:
+    """A failed call, for the person who waits for it: why, and what can be done about it."""
+    to_do = f"; {TO_DO[answer.error_type]}" if answer.error_type in TO_DO else ""
+    return f"{answer.why} ({answer.error_type}){to_do}"
+
+
 def purpose_of(call: Call) -> Purpose | None:
     """What a call is for, where nobody says otherwise; None: for a person who sets something up."""
     return _PURPOSES.get(call.method)
@@ -123,7 +130,7 @@ def list_archives(
     """
     if page_id is not None:
         return _agent("list_archives", {"page_id": page_id})
-    filters = {"from": _rfc3339(from_ms), "to": _rfc3339(to_ms)}
+    filters = {"from": rfc3339(from_ms), "to": rfc3339(to_ms)}
     order = "asc" if oldest_first else "desc"
     return _agent("list_archives", {"filters": filters, "limit": limit, "sort_order": order})
 
@@ -160,14 +167,10 @@ def unregister_webhook(webhook_id: str, owner_client_id: str) -> Call:
     return _configuration("unregister_webhook", {"id": webhook_id, "owner_client_id": owner_client_id})
 
 
-def enable_license_webhooks(owner_client_id: str) -> Call:
-    """https://platform.text.com/docs/management/configuration-api#enable-license-webhooks"""
-    return _configuration("enable_license_webhooks", {"owner_client_id": owner_client_id})
-
-
-def disable_license_webhooks(owner_client_id: str) -> Call:
-    """https://platform.text.com/docs/management/configuration-api#disable-license-webhooks"""
-    return _configuration("disable_license_webhooks", {"owner_client_id": owner_client_id})
+def switch_license_webhooks(owner_client_id: str, *, on: bool) -> Call:
+    """https://platform.text.com/docs/management/configuration-api#enable-license-webhooks, and the one after it"""
+    method = "enable_license_webhooks" if on else "disable_license_webhooks"
+    return _configuration(method, {"owner_client_id": owner_client_id})
 
 
 def get_license_webhooks_state(owner_client_id: str) -> Call:
@@ -288,5 +291,6 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _rfc3339(ms: int) -> str:
+def rfc3339(ms: int) -> str:
+    """A time as LiveChat's filters want it: with microseconds and an offset."""
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="microseconds")

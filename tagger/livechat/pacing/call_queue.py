@@ -22,6 +22,8 @@ from tagger.livechat.pacing.pace import Pace
 FAILED_EVERY: Final = 8
 FAILED_BESIDE_TRIED_EVERY: Final = 2
 
+LASTS_S: Final = 15.0  # of failure without a success: a rate limit alone does not last so long
+
 
 class Place(NamedTuple):
     """Lower goes first, but for the share of those that failed."""
@@ -41,8 +43,13 @@ class Standing:
     open: bool  # the circuit
     in_flight: int
     waiting: int
-    trouble: str | None  # error type of the last failure, None after a success
-    trouble_s: float  # for how long
+    error_type: str | None  # of the last failure, None after a success
+    failing_s: float  # for how long
+
+    @property
+    def lasting(self) -> str | None:
+        """The error type, where it is worth a person's attention."""
+        return self.error_type if self.failing_s >= LASTS_S else None
 
 
 def _newness(place: Place) -> tuple[bool, bool, int]:

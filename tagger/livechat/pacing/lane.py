@@ -8,13 +8,11 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from tagger.livechat.calls.error_types import ALL, TO_DO
 from tagger.livechat.calls.requests import Call, Wait, get_chat, tag_thread
 from tagger.livechat.pacing.call_queue import Gate, Standing
 
 WITNESSES_MAX: Final = 4  # one may be deleted, or lose its tag, before it is asked for
 REFUSED_OF: Final = 0.05  # of the last call in that share: about twenty tell
-COMPLAIN_AFTER_S: Final = 30.0  # of failure without a success; shorter ones mend themselves
 
 
 class Witness(NamedTuple):
@@ -45,7 +43,7 @@ class Lane:
 
     name: str
     gate: Gate
-    trouble: str | None = None  # error type of the last failure, None after a success
+    error_type: str | None = None  # of the last failure, None after a success
     since: float = 0.0
     witnesses: deque[Witness] = field(default_factory=lambda: deque(maxlen=WITNESSES_MAX))  # the newest first
     went: int = 0  # calls that went through
@@ -75,24 +73,16 @@ class Lane:
 
     def troubled(self, error_type: str | None, now: float) -> None:
         """The last answer was a failure of this type; None: it was none."""
-        if error_type is not None and self.trouble is None:
+        if error_type is not None and self.error_type is None:
             self.since = now
-        self.trouble = error_type
+        self.error_type = error_type
 
     def standing(self, now: float) -> Standing:
         pace = self.gate.pace
-        since_s = now - self.since if self.trouble else 0.0
+        since_s = now - self.since if self.error_type else 0.0
         return Standing(
-            self.name, pace.rate, pace.open, pace.in_flight, self.gate.waiting, self.trouble, since_s
+            self.name, pace.rate, pace.open, pace.in_flight, self.gate.waiting, self.error_type, since_s
         )
-
-    def complaint(self, now: float) -> str | None:
-        """What has been wrong for a while, with what to do; None: nothing."""
-        if self.trouble is None or now - self.since < COMPLAIN_AFTER_S:
-            return None
-        to_do = TO_DO.get(self.trouble, "nothing is lost, calls are tried again")
-        who = f"LiveChat, organization {self.name}" if self.name else "LiveChat"
-        return f"{who}: {ALL[self.trouble].why}, for {now - self.since:.0f} s; {to_do}"
 
 
 def chat_of(organization: str, call: Call) -> str:

@@ -17,6 +17,7 @@ from random import Random
 from tagger.core.conversation import Author, Conversation, Said, ThreadKey
 from tagger.core.matching.decide import Judge
 from tagger.core.rules.model import Canned, Keyword, Rule, RuleSet
+from tagger.metrics import Metrics
 from tagger.service.deciding import Deciding
 
 RESULTS = Path(__file__).parent.parent / "results" / "deciding.csv"
@@ -68,7 +69,7 @@ CASES = {
 
 
 async def longest_hold_s(judge: Judge, thread: Conversation) -> float:
-    deciding, longest = Deciding(), 0.0
+    deciding, longest = Deciding(Metrics()), 0.0
     work = asyncio.create_task(deciding.decide(judge, thread, 0))
     last = time.perf_counter()
     while not work.done():

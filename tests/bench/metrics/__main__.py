@@ -53,20 +53,23 @@ def count_webhook(metrics: Metrics) -> Callable[[], None]:
     """What `ingest` counts of a webhook; an acknowledgement answers for many of them."""
 
     def count() -> None:
-        metrics.webhook("incoming_event", "kafka").inc()
+        metrics.webhooks.count("incoming_event", "kafka")
 
     return count
 
 
-def count_thread() -> None:
+def count_thread(metrics: tagger.metrics.Metrics) -> Callable[[], None]:
     """What `tagger` counts of a thread with one tag, from its end to its settlement."""
-    metrics = tagger.metrics
-    metrics.API_REQUESTS.labels(method="tag_thread", result="done").inc()
-    metrics.API_SECONDS.labels(method="tag_thread").observe(0.05)
-    metrics.TAGS.labels(result="set").inc()
-    metrics.DECISIONS.labels(outcome="tagged").inc()
-    metrics.END_TO_TAG.observe(0.1)
-    metrics.RULE_HITS.labels(rule="refund").inc()
+
+    def count() -> None:
+        metrics.api_requests.labels(method="tag_thread", result="done").inc()
+        metrics.api_seconds.labels(method="tag_thread").observe(0.05)
+        metrics.tags.labels(result="set").inc()
+        metrics.decisions.labels(outcome="tagged").inc()
+        metrics.end_to_tag.observe(0.1)
+        metrics.rule_hits.labels(rule="refund").inc()
+
+    return count
 
 
 def webhook_us(seconds: int) -> float:
@@ -137,7 +140,7 @@ def main() -> int:
         ("ingest: metrics / CPU of a webhook", statistics.median(of_webhook)),
         (
             "tagger: metrics / CPU of a thread",
-            microseconds(count_thread) / statistics.median(us for us, _ in played),
+            microseconds(count_thread(tagger.metrics.Metrics())) / statistics.median(us for us, _ in played),
         ),
         ("tagger: CPU of a thread, us", statistics.median(us for us, _ in played)),
         *((f"{name}: a scrape, us CPU", value) for name, value in scrapes.items()),

@@ -25,6 +25,7 @@ from tagger.core.partition.offsets import encode as encode_hint
 from tagger.core.partition.protocol import Work
 from tagger.kafka.assigned import Assigned
 from tagger.kafka.consumer import Consumer
+from tagger.metrics import Metrics
 from tests.kafka.broker import start
 from tests.kafka.kafka import Kafka
 
@@ -122,6 +123,7 @@ async def ours(bootstrap: str, topic: str, records: int, hint: str) -> tuple[flo
         limits=Limits(replay_records_max=10 * records),
         open_bytes_max=4 << 30,
         settle=settle,
+        metrics=Metrics(),
     )
     stopping = asyncio.Event()
     await consumer.start()

@@ -30,7 +30,7 @@ class Process:
         while time.monotonic() < end and self._process.poll() is None:
             ports = {line["event"]: int(line["port"]) for line in self.log() if "port" in line}
             if "listening" in ports:
-                self.port, self.admin_port = ports["listening"], ports["health and metrics"]
+                self.port, self.admin_port = ports["listening"], ports["admin_listening"]
                 return
             time.sleep(0.02)
         raise AssertionError(f"it does not listen: {self._errors.read_text()}")

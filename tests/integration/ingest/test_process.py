@@ -185,7 +185,7 @@ async def test_kill_9_at_any_moment_loses_nothing_that_was_answered_200(
     await until(lambda: len(sender.stored) > (300 if moment == "sending" else 1_000))
     if moment == "draining":
         broker.up()
-        await until(lambda: any("connected" in line["event"] for line in process.log()))
+        await until(lambda: any(line["event"] == "kafka_connected" for line in process.log()))
     process.signal(signal.SIGKILL)
     await asyncio.to_thread(process.wait)
     ended.set()
@@ -220,9 +220,9 @@ async def test_a_killed_kafka_that_comes_back_costs_neither_a_webhook_nor_the_or
     chats = [asyncio.create_task(keep_sending(sender, chat, ended)) for chat in range(10)]
     await until(lambda: len(sender.stored) > 200)
     await asyncio.to_thread(kafka_own.kill)
-    await until(lambda: any("go to the spool" in line["event"] for line in process.log()))
+    await until(lambda: any(line["event"] == "spooling" for line in process.log()))
     await asyncio.to_thread(kafka_own.start_again)
-    await until(lambda: any("go to Kafka" in line["event"] for line in process.log()))
+    await until(lambda: any(line["event"] == "spooling_over" for line in process.log()))
     ended.set()
     await asyncio.gather(*chats)
     await drained(session, process)

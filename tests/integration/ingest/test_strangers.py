@@ -219,7 +219,7 @@ async def test_a_body_that_is_cut_off_in_any_way_leaves_nothing_behind(
     await session.close()
     await until(lambda: service._door.count == 0)
     assert (service._app.in_hand, service._app._bytes_coming, len(service._app._coming)) == (0, 0, 0)
-    assert "a connection failed" not in capsys.readouterr().out
+    assert "connection_failed" not in capsys.readouterr().out
 
 
 async def test_no_part_of_an_answer_tells_the_secret_from_another_one(service: Service) -> None:

@@ -17,6 +17,7 @@ from tagger.core.partition.offsets import encode as encode_hint
 from tagger.core.partition.protocol import Work
 from tagger.kafka.assigned import Assigned
 from tagger.kafka.consumer import Consumer
+from tagger.metrics import Metrics
 from tests.kafka.kafka import AnyKafka
 
 
@@ -62,6 +63,7 @@ class Scene:
 
     def __init__(self, kafka: AnyKafka, topic: str, partitions: int = 1) -> None:
         self.kafka, self.topic, self.partitions = kafka, topic, partitions
+        self.metrics = Metrics()
         self.works: list[Work] = []
         self.settled: list[str] = []  # thread ids
         self.hold: set[str] = set()  # threads whose work is not settled
@@ -124,6 +126,7 @@ class Scene:
             limits=limits or Limits(),
             open_bytes_max=1 << 24,
             settle=self.settle,
+            metrics=self.metrics,
         )
         await consumer.start()
         running = asyncio.create_task(consumer.run(stopping))

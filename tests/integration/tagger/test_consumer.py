@@ -5,7 +5,6 @@ import asyncio
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from tagger import metrics
 from tagger.core.partition.offsets import decode
 from tagger.core.partition.protocol import Work
 from tagger.kafka import consumer as consumers
@@ -137,8 +136,8 @@ async def test_a_partition_without_a_leader_holds_up_no_commit_and_no_other_end(
                 kafka, unique, 0, damaged("good", [started("T1", "hello"), ended("T1")], 1_790_000_000_000)
             )
             await until(lambda: consumer.assigned[0].log_end == 2)
-            before = commits()
-            await until(lambda: commits() >= before + 5)
+            before = commits(scene)
+            await until(lambda: commits(scene) >= before + 5)
             kafka.lead(unique, 1, True)
             await put(
                 kafka, unique, 1, damaged("good", [started("T2", "hello"), ended("T2")], 1_790_000_000_000)
@@ -146,8 +145,8 @@ async def test_a_partition_without_a_leader_holds_up_no_commit_and_no_other_end(
             await until(lambda: set(scene.settled) == {"T1", "T2"})
 
 
-def commits() -> float:
-    return float(metrics.COMMITS.labels(result="ok")._value.get())
+def commits(scene: Scene) -> float:
+    return float(scene.metrics.commits.labels(result="ok")._value.get())
 
 
 async def test_a_value_of_junk_is_parked_work_and_holds_back_nothing(scene: Scene) -> None:

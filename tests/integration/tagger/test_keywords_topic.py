@@ -6,18 +6,20 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from tagger import metrics
 from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
 from tagger.core.records.keyword_set import unpack
 from tagger.kafka import keywords_topic
 from tagger.kafka.keywords_topic import a_set_in_force, keep_stored, stored_sets
 from tagger.keyword_files.reload import Keywords
+from tagger.metrics import Metrics
 from tests.kafka.kafka import AnyKafka
+
+METRICS: Final = Metrics()
 
 DEADLINE_S = 60.0
 RULES = "version: 1\nrules:\n  - id: {0}\n    tag: T\n    any: [{0}]\n"
@@ -56,7 +58,7 @@ async def put(kafka: AnyKafka, topic: str, *values: bytes) -> None:
 
 
 def is_stored() -> bool:
-    return metrics.REGISTRY.get_sample_value("tagger_keywords_stored") == 1
+    return METRICS.registry.get_sample_value("tagger_keywords_stored") == 1
 
 
 async def until(what: Callable[[], bool]) -> None:
@@ -69,8 +71,8 @@ async def until(what: Callable[[], bool]) -> None:
 async def storing(
     keywords: Keywords, options: Callable[[], Mapping[str, Any]], topic: str
 ) -> AsyncIterator[None]:
-    metrics.KEYWORDS_STORED.set(0)
-    task = asyncio.create_task(keep_stored(keywords, options, topic))
+    METRICS.keywords_stored.set(0)
+    task = asyncio.create_task(keep_stored(keywords, options, topic, METRICS))
     try:
         yield
     finally:

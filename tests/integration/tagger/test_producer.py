@@ -8,11 +8,12 @@ from typing import Final, TypeVar
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from tagger import metrics
 from tagger.kafka import producer as producers
 from tagger.kafka.producer import NotTaken, Producer
+from tagger.metrics import Metrics
 from tagger.simulator.stage.broker import EmbeddedBroker
 
+METRICS: Final = Metrics()
 PRODUCE: Final = 0  # https://kafka.apache.org/protocol: API keys
 MESSAGE_TOO_LARGE, NOT_ENOUGH_REPLICAS, INVALID_TIMESTAMP, OUT_OF_ORDER_SEQUENCE = 10, 19, 32, 45
 TOPIC_AUTHORIZATION_FAILED: Final = 29
@@ -34,7 +35,7 @@ async def make(broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> Async
     made: list[Producer] = []
 
     def one(patience_s: float = math.inf) -> Producer:
-        made.append(Producer({"bootstrap_servers": broker.bootstrap}, patience_s))
+        made.append(Producer({"bootstrap_servers": broker.bootstrap}, METRICS, patience_s))
         return made[-1]
 
     monkeypatch.setattr(producers, "RETRY_S", 0.05)
@@ -51,7 +52,7 @@ def clients() -> int:
 
 
 def replaced() -> float:
-    return sum(sample.value for metric in metrics.PRODUCERS_REPLACED.collect() for sample in metric.samples)
+    return sum(sample.value for metric in METRICS.producers_replaced.collect() for sample in metric.samples)
 
 
 async def until(done: Callable[[], bool]) -> None:

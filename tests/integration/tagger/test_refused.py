@@ -9,22 +9,22 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from tagger import metrics
 from tagger.core.conversation import Conversation, Said, ThreadKey
 from tagger.core.matching.decide import Judge
 from tagger.core.partition.protocol import Work
 from tagger.core.rules.parse import parse
 from tagger.kafka.assigned import Assigned
 from tagger.kafka.producer import Producer
-from tagger.keyword_files.reload import Keywords
 from tagger.livechat.client import Client
-from tagger.recovery.repair import Repair
+from tagger.metrics import Metrics
+from tagger.service.settle import Ended, Settle
 from tagger.service.worker import Worker
 from tagger.simulator.stage.broker import EmbeddedBroker
 
 PRODUCE, MESSAGE_TOO_LARGE = 0, 10  # https://kafka.apache.org/protocol
 THREAD: Final = ThreadKey("org", "CHAT", "THREAD")
-TOPICS: Final = {"decisions_topic": "decisions", "parked_topic": "parked"}
+METRICS: Final = Metrics()
+CLIENT: Final = cast(Client, SimpleNamespace(has_credentials=lambda _: True))
 WAIT_S: Final = 60.0
 
 
@@ -36,7 +36,7 @@ def broker() -> Iterator[EmbeddedBroker]:
 
 @pytest.fixture
 async def producer(broker: EmbeddedBroker) -> AsyncIterator[Producer]:
-    producer = Producer({"bootstrap_servers": broker.bootstrap})
+    producer = Producer({"bootstrap_servers": broker.bootstrap}, METRICS)
     yield producer
     await producer.stop()
 
@@ -62,7 +62,13 @@ async def read(broker: EmbeddedBroker, topic: str) -> list[dict[str, Any]]:
 
 
 def refused() -> float:
-    return metrics.RECORDS_REFUSED._value.get()
+    return METRICS.records_refused._value.get()
+
+
+def a_settle(producer: Producer) -> Settle:
+    return Settle(
+        judge, CLIENT, producer, METRICS, decisions_topic="decisions", parked_topic="parked", dry_run=True
+    )
 
 
 async def settled_by_worker(producer: Producer) -> list[int]:
@@ -70,23 +76,20 @@ async def settled_by_worker(producer: Producer) -> list[int]:
     settled: list[int] = []
     state = SimpleNamespace(settled=lambda work_id, _: settled.append(work_id))
     assigned = cast(Assigned, SimpleNamespace(tp=TopicPartition("webhooks", 0), state=state))
-    client = cast(Client, SimpleNamespace(has_credentials=lambda _: True))
-    keywords = cast(Keywords, SimpleNamespace(judge=judge()))
-    worker = Worker(keywords, client, producer, webhooks_topic="webhooks", dry_run=True, **TOPICS)
+    worker = Worker(a_settle(producer), CLIENT, "webhooks", METRICS)
     async with asyncio.timeout(WAIT_S):
         await worker.settle(assigned, Work(7, "end", THREAD, 5, 0, conversation()))
     return settled
 
 
-async def settled_by_repair(producer: Producer) -> list[int]:
+async def settled_by_reconcile(producer: Producer) -> list[int]:
     """Settle one chat as `reconcile` does."""
-    repair = Repair(judge, cast(Client, None), producer, dry_run=True, **TOPICS)
     async with asyncio.timeout(WAIT_S):
-        _, outcome = await repair.settle(conversation(), 0)
+        _, outcome = await a_settle(producer).thread(Ended(conversation(), 0))
     return [7] if outcome else []
 
 
-@pytest.mark.parametrize("settle", [settled_by_worker, settled_by_repair])
+@pytest.mark.parametrize("settle", [settled_by_worker, settled_by_reconcile])
 async def test_a_decision_that_kafka_refuses_is_parked_and_settled(
     broker: EmbeddedBroker, producer: Producer, settle: Any
 ) -> None:

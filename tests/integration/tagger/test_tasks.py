@@ -12,9 +12,8 @@ import aiohttp
 import orjson
 import pytest
 
-from tagger import metrics
-from tagger.commands.run import serve
 from tagger.kafka.reader import read_topic
+from tagger.service import serve
 from tagger.service.setup import equipment
 from tagger.settings import RunSettings
 from tagger.simulator.livechat.port import reserved_port
@@ -63,7 +62,7 @@ class Service:
     kafka: AnyKafka
     topic: str
     admin: str
-    running: "asyncio.Task[int]"
+    running: "asyncio.Task[str | None]"
 
     async def decides(self, thread: str) -> bool:
         values: list[bytes | None] = []
@@ -82,13 +81,13 @@ async def serving(kafka: AnyKafka, folder: Path) -> AsyncIterator[Service]:
     with reserved_port() as port:
         settings = settings_of(kafka, topic, folder, port)
         who, keywords = equipment(settings)
-        running = asyncio.create_task(serve(stopping, settings, keywords, who))
+        running = asyncio.create_task(serve.Service(settings, keywords, who).run(stopping))
         async with aiohttp.ClientSession() as session:
             await until(lambda: is_ready(session, f"http://127.0.0.1:{port}"))
         yield Service(kafka, topic, f"http://127.0.0.1:{port}", running)
         stopping.set()
         async with asyncio.timeout(WAIT_S):
-            assert await running == 0
+            assert await running is None
 
 
 async def test_a_partition_that_stands_still_is_named_and_takes_nobody_out_of_service(
@@ -115,18 +114,14 @@ async def test_each_task_that_is_killed_comes_back_is_counted_and_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     kills = Kills(monkeypatch)
-    counted = {name: restarts(name) for name in NAMES}
     async with serving(kafka_embedded, tmp_path) as service:
         assert kills.names == NAMES
         for name in sorted(NAMES):
             await kills.kill(name, session, service.admin)
-            assert restarts(name) == counted[name] + 1
+            shown = await read(session, f"{service.admin}/metrics")
+            assert f'tagger_task_restarts_total{{task="{name}"}} 1.0' in shown
         await Scene(kafka_embedded, service.topic, 2).write(started("T1", "refund"), ended("T1"))
         await until(lambda: service.decides("T1"))
-
-
-def restarts(name: str) -> float:
-    return metrics.TASK_RESTARTS.labels(task=name)._value.get()
 
 
 async def is_ready(session: aiohttp.ClientSession, admin: str) -> bool:

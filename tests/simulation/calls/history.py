@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Generator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
@@ -17,13 +18,17 @@ from tagger.core.matching.decide import Decision
 from tagger.core.partition.protocol import Work
 from tagger.livechat.authorization.credentials import ForAll
 from tagger.livechat.client import Client
+from tagger.metrics import Metrics
+from tagger.service import settle as settle_module
 from tagger.service import worker as worker_module
+from tagger.service.settle import Settle
 from tagger.service.worker import Worker
 from tests.simulation.calls.setting import Chat, Setting
 from tests.simulation.calls.virtual import run
 from tests.simulation.calls.world import File, LiveChat, Token, Topics
 
 # After the last trouble and the last end: what is hopeless takes ten minutes of tries a minute apart.
+METRICS: Final = Metrics()  # which nobody reads
 PATIENCE_S: Final = 1_700.0
 
 
@@ -63,19 +68,25 @@ class _State:
 
 
 class _Silent:
-    """Logs that nobody writes and metrics that nobody reads; but a fault of the tagger ends the history."""
+    """Logs that nobody writes; but a fault of the tagger ends the history."""
 
     def __getattr__(self, name: str) -> Any:
         return self
 
-    def __call__(self, *_: Any, exc_info: BaseException | None = None, **__: Any) -> Any:
+    def __call__(self, *_: Any, exc_info: BaseException | None = None, **__: Any) -> None:
         if exc_info is not None:
             raise exc_info
-        return self
+
+
+def silent() -> ExitStack:
+    patches = ExitStack()
+    for module in (worker_module, settle_module):
+        patches.enter_context(patch.object(module, "log", _Silent()))
+    return patches
 
 
 def play(setting: Setting) -> History:
-    with patch.object(worker_module, "log", _Silent()), patch.object(worker_module, "metrics", _Silent()):
+    with silent():
         history: History = run(_play(setting))
         return history
 
@@ -95,15 +106,10 @@ async def _play(setting: Setting) -> History:
     settled: dict[str, float] = {}
     state = _State(settled, livechat)
     assigned: Any = SimpleNamespace(tp=TopicPartition("w", 0), state=state)
-    keywords: Any = SimpleNamespace(judge=SimpleNamespace(rules=(), pieces=partial(_pieces, livechat)))
+    judge: Any = SimpleNamespace(rules=(), pieces=partial(_pieces, livechat))
+    names: Any = {"decisions_topic": "d", "parked_topic": "p"}
     worker = Worker(
-        keywords,
-        client,
-        topics,
-        webhooks_topic="w",
-        decisions_topic="d",
-        parked_topic="p",
-        dry_run=False,  # type: ignore[arg-type]
+        Settle(lambda: judge, client, topics, METRICS, dry_run=False, **names), client, "w", METRICS
     )
 
     async def one(number: int, chat: Chat) -> None:

@@ -175,7 +175,7 @@ def test_a_retry_that_succeeds_closes_the_items_that_are_meant(
     topics: Topics, livechat: LiveChat, config: Path
 ) -> None:
     topics.park(an_item("T1"), an_item("T2"), an_item("T3", error_type="limit_reached"))
-    result = retry(topics, livechat, config, "--reason", "not_found")
+    result = retry(topics, livechat, config, "--error-type", "not_found")
     assert (result.exit_code, result.stdout) == (0, "2 of 2 items done, 0 still open\n")
     assert sorted(asked.body["thread_id"] for asked in livechat.asked) == ["T1", "T2"]
     assert left(topics) == ["T3"]
@@ -190,7 +190,7 @@ def test_what_is_refused_again_stays_open_with_its_new_reason(
     assert result.exit_code == 1
     tried = orjson.loads(result.stdout)
     assert (tried["thread_id"], tried["result"]) == ("T1", "refused")
-    assert run(topics, "list", "--reason", "missing_access").exit_code == 1
+    assert run(topics, "list", "--error-type", "missing_access").exit_code == 1
 
 
 def test_an_organization_that_fails_is_not_asked_for_every_item(
@@ -239,7 +239,7 @@ def test_what_names_no_thread_can_only_be_dropped(topics: Topics, livechat: Live
     assert result.exit_code == 1
     assert "drop the item" in result.stdout
     assert livechat.asked == []
-    assert run(topics, "drop", "--reason", "unreadable", "--yes").exit_code == 0
+    assert run(topics, "drop", "--error-type", "unreadable", "--yes").exit_code == 0
     assert left(topics) == []
 
 

@@ -5,6 +5,7 @@ from structlog.testing import capture_logs
 
 from tagger.core.partition.offsets import Hint, encode
 from tagger.kafka.group import SHOWN_S, OffsetsFound
+from tagger.metrics import Metrics
 
 OURS = encode(Hint(3, None, 0))
 
@@ -23,7 +24,7 @@ OURS = encode(Hint(3, None, 0))
 def test_offsets_that_no_member_committed_are_told_at_once_and_shown_for_a_while(
     committed: int | None, metadata: str, log_end: int, reason: str | None, said: str | None
 ) -> None:
-    found = OffsetsFound("topic")
+    found = OffsetsFound("topic", Metrics())
     with capture_logs() as lines:
         found.look(2, committed, metadata, log_end, now=100.0)
     assert [line["reason"] for line in lines] == ([reason] if reason else [])

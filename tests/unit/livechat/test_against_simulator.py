@@ -113,10 +113,10 @@ async def test_from_an_empty_account_to_a_tagged_chat(
     assert tokens.organization_id == organization.id
     assert missing_scopes(tokens.scopes) == []
     client = connect(refreshing(livechat, tokens, client_id, time))
-    registry = Registry(Desk(client, organization.id, livechat.url), client_id, lambda _: None)
+    registry = Registry(Desk(client, organization.id), client_id, lambda _: None)
     for _ in range(2):  # the second time changes nothing
         await registry.register(to_register(await registry.listed(), HERE, "s3cret"), HERE, "s3cret")
-    await registry.enable(True)
+    await registry.switch(on=True)
     assert (await registry.enabled(), missing(await registry.listed())) == (True, [])
     assert len(await registry.listed()) == 3
     tags = await Tags(client, time.clock).of(organization.id)

@@ -23,6 +23,7 @@ from tagger.livechat.calls.requests import (
     tag_thread,
 )
 from tagger.livechat.client import ASK_TRIES, REDIRECTS_MAX, Client
+from tagger.livechat.pacing.call_queue import LASTS_S
 from tagger.livechat.pacing.circuit import BACK_OFF_S_MAX, FAILURES_TO_OPEN
 from tagger.livechat.pacing.pace import IN_FLIGHT_MAX
 from tests.unit.livechat.conftest import MakeClient
@@ -395,7 +396,7 @@ async def test_health_tells_what_to_do_and_forgets_it(server: Server, client: Cl
     began, complaints, early = time.now, list[str](), list[str]()
 
     def refused_for_a_minute(_: Asked) -> web.Response:
-        (complaints if time.now - began > 30 else early).extend(client.health())
+        (complaints if time.now - began >= LASTS_S else early).extend(client.health())
         return error("authentication", 401) if time.now - began < 60 else web.Response()
 
     server.answer = refused_for_a_minute

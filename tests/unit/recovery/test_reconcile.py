@@ -11,21 +11,22 @@ import orjson
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
+from ingest.runtime.clock import now_ms
 from ingest.runtime.settings import KafkaSettings
-from tagger import metrics
 from tagger.core.matching.decide import Decision, Judge
 from tagger.core.records.decision import Outcome
 from tagger.core.records.missed import Look, Window
-from tagger.kafka.assigned import now_ms
 from tagger.kafka.producer import Producer
 from tagger.kafka.reader import read_topic
 from tagger.keyword_files.reload import build
 from tagger.livechat.authorization.credentials import ForAll
 from tagger.livechat.authorization.tokens import Fixed
 from tagger.livechat.client import Client
-from tagger.recovery import reconcile, repair
+from tagger.metrics import Metrics
+from tagger.recovery import reconcile
 from tagger.recovery.reconcile import Reconcile, Report
-from tagger.recovery.repair import Repair
+from tagger.service import settle
+from tagger.service.settle import Settle
 from tagger.simulator.livechat.account import Draft, Organization, Thread, User
 from tagger.simulator.livechat.faults import Fault
 from tagger.simulator.livechat.server import SimulatedLiveChat
@@ -93,17 +94,19 @@ async def scene(broker: EmbeddedBroker) -> AsyncIterator[Scene]:
         organization = livechat.add_organization(tags=["Refund"])
         account, pat = livechat.add_account(organization)
         who = ForAll(Fixed(lambda: pat, account.id))
-        client, producer = Client(who, livechat.url), Producer(kafka.client_options())
+        metrics = Metrics()
+        client, producer = Client(who, livechat.url), Producer(kafka.client_options(), metrics)
         assert isinstance(judge, Judge)
-        mend = Repair(
+        settles = Settle(
             lambda: judge,
             client,
             producer,
+            metrics,
             decisions_topic=kafka.kafka_decisions_topic,
             parked_topic=kafka.kafka_parked_topic,
             dry_run=False,
         )
-        made = Reconcile(kafka, "tagger", who, client, mend, chat_age_s=14_400)
+        made = Reconcile(kafka, "tagger", who, client, settles, chat_age_s=14_400)
         yield Scene(livechat, organization, kafka, made, producer)
         await client.close()
         await producer.stop()
@@ -131,7 +134,7 @@ async def test_a_decision_says_that_it_came_from_the_api_and_that_no_record_stan
 async def test_a_run_that_is_broken_off_goes_on_where_it_stopped(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repair, "CALL_DEADLINE_S", 0.3)
+    monkeypatch.setattr(settle, "CALL_DEADLINE_S", 0.3)
     threads = [scene.chat("a refund, please") for _ in range(30)]
     fault = Fault("service_unavailable", method="tag_thread", share=0.5)
     scene.livechat.faults.append(fault)
@@ -216,13 +219,13 @@ async def test_rounds_of_the_service_that_fail_are_counted_and_made_up_for() -> 
                 raise turn
             return turn
 
-    before = metrics.RECONCILE_FAILURES._value.get()
+    metrics = Metrics()
     archives = cast("Reconcile", Archives())
     regularly = asyncio.create_task(
-        reconcile.reconcile_regularly(archives, 0, lambda: len(asked) < len(turns))
+        reconcile.reconcile_regularly(archives, 0, lambda: len(asked) < len(turns), metrics)
     )
     await until(lambda: len(asked) == len(turns))
     regularly.cancel()
     await asyncio.wait([regularly])
-    assert metrics.RECONCILE_FAILURES._value.get() - before == 3
+    assert metrics.reconcile_failures._value.get() == 3
     assert max(asked) == asked[0]  # what could not be done is part of the next round

@@ -4,11 +4,11 @@ import asyncio
 import threading
 from collections.abc import Generator
 
-from tagger import metrics
 from tagger.core.conversation import Conversation, Said, ThreadKey
 from tagger.core.matching.decide import Decision, Judge
 from tagger.core.matching.rulebook import PIECE_COST_MAX
 from tagger.core.rules.model import Keyword, Rule, RuleSet
+from tagger.metrics import Metrics
 from tagger.service.deciding import Deciding
 from tests.deadline import DEADLINE_S
 
@@ -21,8 +21,8 @@ def conversation(*texts: str) -> Conversation:
     return Conversation(ThreadKey("", "chat", "thread"), said)
 
 
-def large_decisions() -> float:
-    return metrics.REGISTRY.get_sample_value("tagger_large_decisions_total") or 0
+def large_decisions(metrics: Metrics) -> float:
+    return metrics.registry.get_sample_value("tagger_large_decisions_total") or 0
 
 
 class Scripted(Judge):
@@ -46,9 +46,9 @@ class Scripted(Judge):
         return DONE
 
 
-async def decide(judge: Judge, thread: Conversation) -> Decision:
+async def decide(judge: Judge, thread: Conversation, metrics: Metrics | None = None) -> Decision:
     async with asyncio.timeout(DEADLINE_S):
-        return await Deciding().decide(judge, thread, 0)
+        return await Deciding(metrics or Metrics()).decide(judge, thread, 0)
 
 
 async def test_a_decision_is_the_judges_own_whatever_its_size() -> None:
@@ -57,23 +57,23 @@ async def test_a_decision_is_the_judges_own_whatever_its_size() -> None:
 
 
 async def test_what_costs_little_is_done_on_the_loop() -> None:
-    judge, before = Scripted(PIECE_COST_MAX, 10, 10), large_decisions()
-    assert await decide(judge, conversation()) is DONE
+    judge, metrics = Scripted(PIECE_COST_MAX, 10, 10), Metrics()
+    assert await decide(judge, conversation(), metrics) is DONE
     assert set(judge.threads) == {threading.main_thread()}
-    assert large_decisions() == before
+    assert large_decisions(metrics) == 0
 
 
 async def test_what_costs_much_goes_on_in_a_thread_and_is_counted() -> None:
     for judge in (Scripted(*[PIECE_COST_MAX] * 9), Scripted(PIECE_COST_MAX + 1)):
-        before = large_decisions()
+        metrics = Metrics()
         judge.go_on.set()
-        assert await decide(judge, conversation()) is DONE
+        assert await decide(judge, conversation(), metrics) is DONE
         assert judge.threads[-1] is not threading.main_thread()
-        assert large_decisions() == before + 1
+        assert large_decisions(metrics) == 1
 
 
 async def test_no_other_decision_waits_for_a_large_one() -> None:
-    deciding, large = Deciding(), Scripted(PIECE_COST_MAX + 1)
+    deciding, large = Deciding(Metrics()), Scripted(PIECE_COST_MAX + 1)
     waiting = asyncio.create_task(deciding.decide(large, conversation(), 0))
     async with asyncio.timeout(DEADLINE_S):
         for _ in range(20):
@@ -85,7 +85,7 @@ async def test_no_other_decision_waits_for_a_large_one() -> None:
 
 async def test_large_ones_take_turns() -> None:
     """One that came later is through while one with more to do is not."""
-    deciding = Deciding()
+    deciding = Deciding(Metrics())
     endless = Scripted(*[PIECE_COST_MAX + 1] * 1_000_000)
     waiting = asyncio.create_task(deciding.decide(endless, conversation(), 0))
     short = Scripted(PIECE_COST_MAX + 1)

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from tagger import metrics
 from tagger.keyword_files.reload import Keywords
 from tagger.livechat.authorization.credentials import ForAll
 from tagger.livechat.authorization.tokens import Fixed
 from tagger.livechat.calls.requests import Call, Done, Refused, Wait
 from tagger.livechat.tags import Tags
+from tagger.metrics import Metrics
 from tagger.service import tag_watch
 from tagger.service.tag_watch import TOLD_MAX, TagWatch
 from tests.deadline import DEADLINE_S
@@ -58,11 +58,12 @@ async def told(watch: TagWatch) -> list[str]:
 def watch_over(keywords: Keywords, livechat: LiveChat) -> TagWatch:
     """Its clock goes on by a day between two looks, so nothing is kept."""
     clock = iter(range(0, 10**9, 86_400))
-    return TagWatch(keywords, ForAll(Fixed(lambda: "t")), Tags(livechat, lambda: float(next(clock))))
+    tags = Tags(livechat, lambda: float(next(clock)))
+    return TagWatch(keywords, ForAll(Fixed(lambda: "t")), tags, Metrics())
 
 
-def doubtful(kind: str) -> float:
-    return metrics.TAGS_DOUBTFUL.labels(kind=kind)._value.get()
+def doubtful(watch: TagWatch, kind: str) -> float:
+    return watch.metrics.tags_doubtful.labels(kind=kind)._value.get()
 
 
 async def test_a_tag_that_is_missing_or_in_another_case_is_told_once_and_counted_until_it_is_made(
@@ -74,11 +75,11 @@ async def test_a_tag_that_is_missing_or_in_another_case_is_told_once_and_counted
         "LiveChat has no tag 'New'",
         "LiveChat has 'refund', not 'Refund': its tags are case-sensitive",
     ]
-    assert (doubtful("missing"), doubtful("other_case"), doubtful("groups")) == (1, 1, 0)
+    assert (doubtful(watch, "missing"), doubtful(watch, "other_case"), doubtful(watch, "groups")) == (1, 1, 0)
     assert await told(watch) == []
     livechat.answer = listed("Fine", "Refund", "New")
     assert await told(watch) == []
-    assert (doubtful("missing"), doubtful("other_case")) == (0, 0)
+    assert (doubtful(watch, "missing"), doubtful(watch, "other_case")) == (0, 0)
 
 
 @pytest.mark.parametrize("answer", [NOT_NOW, Refused("the token lacks the scope", "authorization")])
@@ -88,7 +89,7 @@ async def test_an_answer_that_does_not_come_changes_nothing(tmp_path: Path, answ
     assert len(await told(watch)) == 1
     livechat.answer = answer
     assert await told(watch) == []
-    assert doubtful("missing") == 1
+    assert doubtful(watch, "missing") == 1
 
 
 async def test_a_rule_that_is_tried_out_may_name_a_tag_that_is_not_there_yet(tmp_path: Path) -> None:
@@ -97,8 +98,9 @@ async def test_a_rule_that_is_tried_out_may_name_a_tag_that_is_not_there_yet(tmp
 
 async def test_a_look_writes_no_more_lines_than_the_limit_and_counts_all(tmp_path: Path) -> None:
     many = [f"T{number}" for number in range(TOLD_MAX + 20)]
-    assert len(await told(watch_over(keywords_for(tmp_path, *many), LiveChat(listed())))) == TOLD_MAX
-    assert doubtful("missing") == TOLD_MAX + 20
+    watch = watch_over(keywords_for(tmp_path, *many), LiveChat(listed()))
+    assert len(await told(watch)) == TOLD_MAX
+    assert doubtful(watch, "missing") == TOLD_MAX + 20
 
 
 async def test_a_member_that_no_longer_looks_counts_nothing_and_tells_again_when_its_turn_comes_back(
@@ -107,7 +109,7 @@ async def test_a_member_that_no_longer_looks_counts_nothing_and_tells_again_when
     watch = watch_over(keywords_for(tmp_path, "New"), LiveChat(listed()))
     assert len(await told(watch)) == 1
     watch.forget()
-    assert doubtful("missing") == 0
+    assert doubtful(watch, "missing") == 0
     assert len(await told(watch)) == 1
 
 
@@ -121,4 +123,4 @@ async def test_the_watch_looks_where_it_is_its_turn_and_forgets_where_it_is_not(
     watching = asyncio.create_task(tag_watch.watch_tags(watch, keywords, lambda: next(turn)))
     with pytest.raises(RuntimeError):  # the turns are over
         await asyncio.wait_for(watching, DEADLINE_S)
-    assert (len(livechat.asked), doubtful("missing")) == (1, 0)
+    assert (len(livechat.asked), doubtful(watch, "missing")) == (1, 0)

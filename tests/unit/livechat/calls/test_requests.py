@@ -35,8 +35,8 @@ EVERY_CALL = [
     requests.register_webhook("incoming_chat", "https://example.com/hook", "s", "client", "a description"),
     requests.list_webhooks("client"),
     requests.unregister_webhook("w", "client"),
-    requests.enable_license_webhooks("client"),
-    requests.disable_license_webhooks("client"),
+    requests.switch_license_webhooks("client", on=True),
+    requests.switch_license_webhooks("client", on=False),
     requests.get_license_webhooks_state("client"),
 ]
 CONFIGURATION = {"list_tags", "create_tag"}

@@ -1,0 +1,137 @@
+"""What becomes of one thread: which tags are set, what is recorded and parked, and in which order."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+import pytest
+from structlog.testing import capture_logs
+
+from tagger.core.conversation import Conversation, Said, ThreadKey
+from tagger.core.matching.decide import Judge
+from tagger.core.records.decision import Source
+from tagger.core.rules.parse import RuleSet, parse
+from tagger.kafka.producer import Producer
+from tagger.livechat.calls.requests import Call, Done, GivenUp
+from tagger.livechat.client import Client
+from tagger.metrics import Metrics
+from tagger.service import settle as settling
+from tagger.service.settle import Ended, Settle, partly
+
+RULES: Final = b"""version: 1
+rules:
+  - {id: a, tag: A, any: [both]}
+  - {id: b, tag: B, any: [both]}
+"""
+THREAD: Final = ThreadKey("org", "CHAT", "THREAD")
+SOURCE: Final = Source("webhooks", 3, 7)
+REFUSED: Final = GivenUp("the chat, thread or tag does not exist", "not_found", 9)
+
+
+@dataclass
+class World:
+    """LiveChat and Kafka, as far as a thread that is settled meets them. `happened` is in order."""
+
+    answers: dict[str, Any] = field(default_factory=dict)  # by tag; set where nothing else is said
+    credentials: bool = True
+    happened: list[tuple[str, Any]] = field(default_factory=list)
+    purposes: set[tuple[bool, str]] = field(default_factory=set)
+
+    def has_credentials(self, _: str) -> bool:
+        return self.credentials
+
+    async def perform(self, _: str, call: Call, *, background: bool, purpose: str) -> Any:
+        self.purposes.add((background, purpose))
+        answer = self.answers.get(call.body["tag"], Done())
+        if isinstance(answer, BaseException):
+            raise answer
+        if answer is None:
+            await asyncio.Event().wait()  # for ever
+        self.happened.append(("called", call.body["tag"]))
+        return answer
+
+    async def send(self, topic: str, key: bytes, record: dict[str, Any]) -> None:
+        assert key == b"org:CHAT"
+        self.happened.append((topic, record["tag"] if topic == "parked" else record["outcome"]))
+
+
+def settle_in(world: World, *, dry_run: bool = False) -> Settle:
+    rules = parse({"a.yaml": RULES})
+    assert isinstance(rules, RuleSet)
+    judge = Judge.compile(rules)
+    client, producer = cast(Client, world), cast(Producer, world)
+    topics: Any = {"decisions_topic": "decisions", "parked_topic": "parked"}
+    return Settle(lambda: judge, client, producer, Metrics(), dry_run=dry_run, **topics)
+
+
+def ended(tags: frozenset[str] = frozenset(), *, complete: bool = True, **more: Any) -> Ended:
+    said = (Said("1", "customer", ("both",)),)
+    return Ended(Conversation(THREAD, said, tags=tags, complete=complete), 0, SOURCE, **more)
+
+
+@pytest.mark.parametrize(
+    ("world", "thread", "dry_run", "happened"),
+    [
+        (World(), ended(), False, [("called", "A"), ("called", "B"), ("decisions", "tagged")]),
+        (World(), ended(frozenset({"A", "B"})), False, [("decisions", "tagged")]),
+        (
+            World(),
+            ended(decided=frozenset({"A"}), late=True),
+            False,
+            [("called", "B"), ("decisions", "late")],
+        ),
+        (
+            World({"A": REFUSED}),
+            ended(),
+            False,
+            [("called", "A"), ("called", "B"), ("parked", "A"), ("decisions", "parked")],
+        ),
+        (
+            World(),
+            ended(frozenset({"A", "B"}), complete=False, lacking=partly()),
+            False,
+            [("parked", None), ("decisions", "partial")],
+        ),
+        (World(), ended(), True, [("decisions", "dry_run")]),
+        (World(credentials=False), ended(), False, [("decisions", "no_credentials")]),
+    ],
+)
+async def test_tags_are_answered_then_what_is_refused_is_parked_then_the_decision_is_recorded(
+    world: World, thread: Ended, dry_run: bool, happened: list[tuple[str, Any]]
+) -> None:
+    decision, outcome = await settle_in(world, dry_run=dry_run).thread(thread, live=True)
+    assert world.happened == happened
+    assert (decision.tags, outcome) == (("A", "B"), happened[-1][1])
+
+
+async def test_where_livechat_does_not_answer_in_time_nothing_is_recorded_or_parked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(settling, "CALL_DEADLINE_S", 0.05)
+    world = World({"A": None, "B": REFUSED})
+    _, outcome = await settle_in(world).thread(ended(), purpose="reconcile")
+    assert (outcome, world.happened) == (None, [("called", "B")])
+    assert world.purposes == {(True, "reconcile")}
+
+
+@pytest.mark.parametrize("live", [True, False])
+async def test_a_fault_that_looks_like_a_time_out_is_a_fault(live: bool) -> None:
+    world = World({"A": TimeoutError()})
+    with pytest.raises(TimeoutError):
+        await settle_in(world).thread(ended(), live=live)
+    assert ("decisions", "tagged") not in world.happened
+
+
+async def test_an_organization_without_credentials_is_told_once() -> None:
+    settle = settle_in(World(credentials=False))
+    with capture_logs() as lines:
+        for _ in range(2):
+            await settle.thread(ended(), live=True)
+    assert [line["event"] for line in lines] == ["no_credentials", "decided", "decided"]
+
+
+async def test_a_rule_that_held_in_any_thread_is_not_among_those_never_hit() -> None:
+    settle = settle_in(World())
+    assert settle.rules_never_hit() == 2
+    await settle.thread(ended(), purpose="reconcile")
+    assert settle.rules_never_hit() == 0
