@@ -4,13 +4,18 @@
 # The first of these that is new enough is used; PYTHON=... is tried before them.
 PYTHONS = $(PYTHON) python3.13 python3.12 python3.11 python3 python
 NEW_ENOUGH = import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
-# Worker processes of a test run: two per core of a small machine, because tests wait half of the time.
-JOBS ?= 4
+# Worker processes of a test run. Tests compute for a third of their time and wait for processes and sessions for the
+# rest, so three for each core of a small machine.
+JOBS ?= 6
 
 BIN = .venv/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
-PYTEST = $(BIN)/pytest --numprocesses=$(JOBS) --dist=worksteal
-# Tests that need Debian's prometheus or Kubernetes' schemas have their own target, test-deploy.
+WORKERS = --numprocesses=$(JOBS) --dist=worksteal
+PYTEST = $(BIN)/pytest $(WORKERS)
+# What takes seconds and tests the pure rooms. Mutants and twenty thousand histories take minutes, and branches seldom.
+COVERING = tests/unit/core tests/unit/livechat tests/simulation/test_stateful.py \
+	tests/simulation/test_two_organizations.py tests/simulation/calls/test_calls.py::test_no_history_violates_a_property
+# What needs Debian's prometheus or the schemas of Kubernetes has a target of its own.
 WITHOUT_DEPLOY = --ignore=tests/deploy
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --universal --python-version=3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links
@@ -19,7 +24,7 @@ LOCKED = --constraints=requirements-dev.txt
 BENCHES = $(patsubst tests/bench/%/__main__.py,bench-%,$(wildcard tests/bench/*/__main__.py))
 SOAKS = $(patsubst tests/soak/%/__main__.py,soak-%,$(wildcard tests/soak/*/__main__.py))
 
-.PHONY: help demo test test-fast test-deploy lint kafka $(BENCHES) $(SOAKS) lock clean
+.PHONY: help demo test test-fast test-deploy coverage lint kafka $(BENCHES) $(SOAKS) lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -40,6 +45,12 @@ test-deploy: .venv/deploy  ## alert rules and their failures, dashboard, manifes
 		if ! command -v $$program >/dev/null; then echo "$$program is missing: apt-get install prometheus" >&2; exit 2; fi; \
 	done
 	$(PYTEST) tests/deploy
+
+coverage: .venv/ready  ## branches of tagger/core and tagger/livechat that short tests take; fails below a floor
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(WORKERS) $(COVERING)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 lint: .venv/ready  ## ruff and mypy
 	$(BIN)/ruff check
@@ -63,7 +74,7 @@ lock:  ## lock the newest dependencies that pyproject.toml allows (needs uv)
 	$(COMPILE) $(LOCKED) pyproject.toml --extra=deploy -o requirements-deploy.txt >/dev/null
 
 clean:  ## remove everything generated: .venv, .kafka, caches
-	rm -rf .venv .kafka .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .kafka .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/ready: requirements-dev.txt pyproject.toml

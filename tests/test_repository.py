@@ -11,6 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.deadline import DEADLINE_S
+from tests.options import parser_of
 
 ROOT: Final = Path(__file__).parents[1]
 # Addresses of package registries belong to the machine that installs, paths of a machine to nobody else.
@@ -106,4 +107,5 @@ def test_the_image_gets_nothing_that_was_not_tested() -> None:
 
 @pytest.mark.parametrize("soak", sorted(path.parent.name for path in ROOT.glob("tests/soak/*/__main__.py")))
 def test_a_soak_can_still_be_started(soak: str) -> None:
-    importlib.import_module(f"tests.soak.{soak}.__main__")  # nobody starts one for weeks
+    module = importlib.import_module(f"tests.soak.{soak}.__main__")  # nobody starts one for weeks
+    assert str(module.__doc__) in parser_of(module.soak).format_help()

@@ -13,6 +13,7 @@ import aiohttp
 from tagger.simulator.play.visitors import visits
 from tagger.simulator.stage.stage import Stage
 from tests.deploy.watcher import DEPLOY, SCRAPE_S, a_prometheus
+from tests.webhooks import chat_deactivated
 
 DASHBOARD: Final = json.loads((DEPLOY / "grafana/dashboards/livechat-tagger.json").read_text("utf-8"))
 PANELS: Final = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
@@ -25,12 +26,7 @@ async def have_bad_luck(stage: Stage) -> None:
     unlucky, other, *_ = stage.organizations
     for tag in list(unlucky.tags)[:3]:
         del unlucky.tags[tag]
-    webhook = {
-        "webhook_id": "w",
-        "action": "chat_deactivated",
-        "organization_id": other.id,
-        "payload": {"chat_id": "CHAT", "thread_id": "THREAD"},
-    }
+    webhook = chat_deactivated("CHAT", "THREAD", other.id)
     url = f"http://127.0.0.1:{stage.ingest.settings['INGEST_PORT']}/webhooks/livechat"
     async with aiohttp.ClientSession() as session:
         for secret, status in ((stage.secret, 200), ("wrong", 401)):

@@ -19,6 +19,7 @@ from tagger.simulator.play.visitors import visits
 from tagger.simulator.stage.stage import PARTITIONS, Stage
 from tests.deadline import DEADLINE_S, until
 from tests.deploy.watcher import RULES, Watcher, a_prometheus, in_seconds
+from tests.freeze import freeze
 
 GROUPS: Final[list[dict[str, Any]]] = yaml.safe_load(RULES.read_text("utf-8"))["groups"]
 EXPRESSIONS: Final = {
@@ -80,7 +81,7 @@ async def non_empty(watcher: Watcher, query: str) -> bool:
 async def frozen(stage: Stage, meanwhile: Callable[[], Awaitable[None]]) -> None:
     """So the metric rises before Prometheus' eyes."""
     assert stage.tagger.pid is not None
-    os.kill(stage.tagger.pid, signal.SIGSTOP)
+    freeze(stage.tagger.pid)
     await meanwhile()
     os.kill(stage.tagger.pid, signal.SIGCONT)
 

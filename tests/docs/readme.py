@@ -14,7 +14,7 @@ from tagger.settings import TaggerSettings
 
 README: Final = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- settings -->\n", "<!-- end of settings -->\n"
-SECTIONS: Final = {
+SECTIONS: Final[dict[str, type[Settings]]] = {
     "Kafka, for both": KafkaConnection,
     "Kafka, for `tagger`": KafkaSettings,
     "`ingest`": IngestSettings,

@@ -4,13 +4,13 @@ import asyncio
 import os
 import signal
 from contextlib import AsyncExitStack
-from types import TracebackType
 from typing import Final, Self
 
 from tagger.simulator.livechat.port import reserved_port
 from tagger.simulator.stage.service import Service
 from tagger.simulator.stage.stage import Stage
 from tests.deadline import DEADLINE_S
+from tests.freeze import freeze
 
 FROZEN_S: Final = 9.0  # the session is 6 s: the group goes on without it
 
@@ -27,9 +27,7 @@ class Crowd:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._ends.aclose()
 
     async def join(self) -> Service:
@@ -66,7 +64,7 @@ class Crowd:
     async def freeze(member: Service) -> None:
         """It stands still for longer than its session, and then goes on as if nothing had been."""
         assert member.pid is not None, "it was started"
-        os.kill(member.pid, signal.SIGSTOP)
+        freeze(member.pid)
         try:
             await asyncio.sleep(FROZEN_S)
         finally:

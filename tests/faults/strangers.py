@@ -4,33 +4,21 @@ For `test_strangers.py`, which asks whether the others go on, and `make soak-str
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import Final
 
 from tagger.simulator.livechat.account import Organization
 from tagger.simulator.livechat.faults import Fault
 from tagger.simulator.play.player import Played
 from tagger.simulator.play.visitors import Visit, visits
-from tagger.simulator.stage.stage import Names, Stage
-from tests.kafka.kafka import AnyKafka
+from tagger.simulator.stage.stage import Stage
+from tests.stage import a_stage
 
 PAUSE_S: Final = 0.05  # between two events of a chat: a fault finds it before it ends
-PARTITIONS: Final = 1  # all chats wait in one line
-
-
-@asynccontextmanager
-async def a_stage(
-    kafka: AnyKafka, unique: str, folder: Path, *, organizations: int = 1
-) -> AsyncIterator[Stage]:
-    names = Names(f"{unique}.webhooks", f"{unique}.decisions", f"{unique}.parked", unique)
-    for topic in names.topics:
-        kafka.create_topic(topic, PARTITIONS)
-    versions = ("3.6",) * organizations
-    async with Stage(folder, 7, kafka.bootstrap, names, versions=versions, pause_s=PAUSE_S) as stage:
-        yield stage
+# All chats of one organization, unless a test asks for more of them, wait in one line.
+in_one_line = partial(a_stage, partitions=1, versions=("3.6",), pause_s=PAUSE_S)
 
 
 def tagged_visits(seed: int, count: int) -> list[Visit]:

@@ -6,6 +6,7 @@ committed offset lies above unfinished work.
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,6 +25,10 @@ from tests.kafka.kafka import Kafka
 
 def whole_thread(number: int) -> list[dict[str, Any]]:
     return [started(f"T{number}", "hello"), said(f"T{number}", 2, "refund"), ended(f"T{number}")]
+
+
+def has_settled(scene: Scene, threads: int) -> bool:
+    return len(set(scene.settled)) >= threads
 
 
 async def all_committed(scene: Scene) -> bool:
@@ -68,7 +73,7 @@ async def test_members_that_come_and_go_settle_every_end_and_repeat_little(wide:
         for first in range(0, threads, 20):
             async with wide.running():  # a second member, for a while
                 await wide.write(*[w for n in range(first, first + 20) for w in whole_thread(n)])
-                await until(lambda first=first: len(set(wide.settled)) >= first + 10)
+                await until(partial(has_settled, wide, first + 10))
         await until(lambda: len(set(wide.settled)) == threads)
         await until(lambda: all_committed(wide))
     assert all(work.incomplete is None for work in wide.works)  # state came over every rebalance

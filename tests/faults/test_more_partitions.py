@@ -19,9 +19,9 @@ from tagger.simulator.livechat.account import Chat
 from tagger.simulator.play.visitors import visits
 from tagger.simulator.stage.stage import PARTITIONS
 from tests.deadline import DEADLINE_S, until
-from tests.faults.test_tagger_faults import a_stage
 from tests.integration.test_repair import tagger
 from tests.kafka.kafka import Kafka
+from tests.stage import a_stage
 
 MORE: Final = 2 * PARTITIONS
 NEW: Final = frozenset(range(PARTITIONS, MORE))
@@ -93,7 +93,7 @@ async def test_both_producers_use_new_partitions_without_a_restart(
 async def test_the_procedure_that_adds_partitions_while_chats_are_open_loses_no_tag(
     kafka_real: Kafka, unique: str, tmp_path: Path
 ) -> None:
-    async with a_stage(kafka_real, unique, tmp_path, pause_s=0.5) as (stage, _):
+    async with a_stage(kafka_real, unique, tmp_path, pause_s=0.5) as stage:
         playing = asyncio.create_task(stage.play(visits(3, 60), 10))
         while len(stage.player.played) < 30:  # some are over, others open
             await asyncio.sleep(0.05)

@@ -5,7 +5,7 @@ from typing import Final
 
 from tagger.simulator.livechat.faults import Fault
 from tests.deadline import until
-from tests.faults.strangers import a_stage, missing, play_some, tagged_visits, tried
+from tests.faults.strangers import in_one_line, missing, play_some, tagged_visits, tried
 from tests.integration.watch import figures
 from tests.kafka.kafka import AnyKafka
 
@@ -16,7 +16,7 @@ STANDING_MIN: Final = 1_000  # chats of the organization that is out: more than 
 async def test_chats_that_always_fail_hold_up_no_other(
     kafka_embedded: AnyKafka, unique: str, tmp_path: Path
 ) -> None:
-    async with a_stage(kafka_embedded, unique, tmp_path) as stage:
+    async with in_one_line(kafka_embedded, unique, tmp_path) as stage:
         (organization,) = stage.organizations
         bad = await play_some(stage, tagged_visits(1, 8), organization, PER_S, poisoned=True)
         await until(lambda: tried(stage, bad))
@@ -29,7 +29,7 @@ async def test_chats_that_always_fail_hold_up_no_other(
 async def test_calls_refused_at_random_leave_nothing_behind(
     kafka_embedded: AnyKafka, unique: str, tmp_path: Path
 ) -> None:
-    async with a_stage(kafka_embedded, unique, tmp_path) as stage:
+    async with in_one_line(kafka_embedded, unique, tmp_path) as stage:
         (organization,) = stage.organizations
         stage.livechat.faults.append(Fault("too_many_requests", share=0.2))
         played = await play_some(stage, tagged_visits(3, 100), organization, PER_S)
@@ -39,7 +39,7 @@ async def test_calls_refused_at_random_leave_nothing_behind(
 async def test_an_organization_whose_token_is_dead_holds_up_no_other(
     kafka_embedded: AnyKafka, unique: str, tmp_path: Path
 ) -> None:
-    async with a_stage(kafka_embedded, unique, tmp_path, organizations=2) as stage:
+    async with in_one_line(kafka_embedded, unique, tmp_path, versions=("3.6", "3.6")) as stage:
         alive, dead = stage.organizations
         stage.livechat.access.revoke(dead.id)
         stage.player.pause_s = 0.0

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -11,28 +10,15 @@ import pytest
 
 from tagger.simulator.livechat.faults import Fault
 from tagger.simulator.play.visitors import visits
-from tagger.simulator.stage.stage import PARTITIONS, Names, Stage
+from tagger.simulator.stage.stage import Stage
 from tests.deadline import DEADLINE_S
 from tests.faults.crowd import Crowd
 from tests.faults.truth import Truth
 from tests.integration.watch import figures
 from tests.kafka.kafka import Kafka
+from tests.stage import a_stage
 
 LOOK_EVERY_S: Final = 0.5
-
-
-@asynccontextmanager
-async def a_stage(
-    kafka: Kafka, unique: str, folder: Path, pause_s: float = 0.0
-) -> AsyncIterator[tuple[Stage, Truth]]:
-    names = Names(f"{unique}.webhooks", f"{unique}.decisions", f"{unique}.parked", unique)
-    for topic in names.topics:
-        kafka.create_topic(topic, PARTITIONS)
-    async with (
-        Stage(folder, 7, kafka.bootstrap, names, pause_s=pause_s) as stage,
-        Truth(kafka.bootstrap, names) as truth,
-    ):
-        yield stage, truth
 
 
 async def watch(truth: Truth) -> None:
@@ -100,7 +86,11 @@ async def one_is_frozen_and_goes_on_as_a_zombie(crowd: Crowd) -> None:
 async def test_whatever_befalls_taggers_no_tag_is_missing_and_no_offset_lies(
     kafka_real: Kafka, unique: str, tmp_path: Path, happens: Happening
 ) -> None:
-    async with a_stage(kafka_real, unique, tmp_path, pause_s=0.3) as (stage, truth), Crowd(stage) as crowd:
+    async with (
+        a_stage(kafka_real, unique, tmp_path, pause_s=0.3) as stage,
+        Truth(stage.bootstrap, stage.names) as truth,
+        Crowd(stage) as crowd,
+    ):
         watching = asyncio.create_task(watch(truth))
         playing = asyncio.create_task(stage.play(visits(3, 90), 8))
         await asyncio.sleep(2)  # until some chats are open and some have ended
@@ -116,7 +106,10 @@ async def test_whatever_befalls_taggers_no_tag_is_missing_and_no_offset_lies(
 async def test_clean_stops_on_a_busy_log_repeat_no_tag_call_and_read_again_only_what_open_threads_need(
     kafka_real: Kafka, unique: str, tmp_path: Path
 ) -> None:
-    async with a_stage(kafka_real, unique, tmp_path, pause_s=0.2) as (stage, truth):
+    async with (
+        a_stage(kafka_real, unique, tmp_path, pause_s=0.2) as stage,
+        Truth(stage.bootstrap, stage.names) as truth,
+    ):
         stage.livechat.faults.append(Fault(method="tag_thread", delay_s=0.1))  # so that calls are under way
         playing = asyncio.create_task(stage.play(visits(4, 150), 10))
         for _ in range(3):

@@ -1,7 +1,6 @@
 """Whether the committed offsets tell the truth: the topics are read beside the taggers and held against them."""
 
 import asyncio
-from types import TracebackType
 from typing import NamedTuple, Self
 
 import orjson
@@ -58,9 +57,7 @@ class Truth:
             self._consumer.seek(tp, 0)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._consumer.stop()
         await self._admin.close()
 

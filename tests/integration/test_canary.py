@@ -28,6 +28,7 @@ from tagger.simulator.stage.stage import PARTITIONS, Stage
 from tests.deadline import DEADLINE_S
 from tests.docs import metrics_page
 from tests.integration.watch import everything_on
+from tests.webhooks import incoming_event, webhook
 
 MARK: Final = "kanarienvogel"
 EMAIL: Final = f"{MARK}@example.com"
@@ -124,23 +125,14 @@ async def misbehave(stage: Stage) -> None:
     """Requests that are no webhooks, a broken keyword file, and Kafka away for a while."""
     port = int(stage.ingest.settings["INGEST_PORT"])
     url = f"http://127.0.0.1:{port}/webhooks/livechat"
-    chat = {
-        "secret_key": stage.secret,
-        "action": "incoming_chat",
-        "organization_id": "O",
-        "payload": {MARK: EMAIL},
-    }
+    chat = webhook("incoming_chat", {MARK: EMAIL}, secret_key=stage.secret)
     async with aiohttp.ClientSession() as session:
         for body in (
             chat,
             {**chat, "secret_key": f"{MARK}-wrong"},
             {**chat, "action": MARK},
             {**chat, "payload": {"chat": {"id": "X", "thread": {"id": [EMAIL]}, "users": MARK}}},
-            {
-                **chat,
-                "action": "incoming_event",
-                "payload": {"chat_id": "X", "thread_id": "Y", "event": MARK},
-            },
+            incoming_event("X", "Y", MARK, secret_key=stage.secret),
         ):
             await (await session.post(url, json=body)).release()
         content = {"Content-Type": "application/json"}

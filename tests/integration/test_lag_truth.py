@@ -21,6 +21,7 @@ from tests.deadline import DEADLINE_S, until
 from tests.faults.crowd import Crowd
 from tests.faults.truth import Truth
 from tests.kafka.kafka import Kafka
+from tests.stage import a_stage
 
 WINDOW: Final = 6  # commits; Burrow keeps 10, and all we wait for would take as much longer
 Status = Literal["OK", "WARN", "STALL", "STOP", "REWIND"]
@@ -130,12 +131,9 @@ async def agreed(kafka: Kafka, stage: Stage, watch: Watch, *, zero: bool) -> dic
 async def test_lag_is_the_truth_when_idle_busy_stuck_rebalanced_dead_and_back(
     kafka_real: Kafka, unique: str, tmp_path: Path
 ) -> None:
-    names = Names(f"{unique}.webhooks", f"{unique}.decisions", f"{unique}.parked", unique)
-    for topic in names.topics:
-        kafka_real.create_topic(topic, PARTITIONS)
     async with (
-        Stage(tmp_path, 5, kafka_real.bootstrap, names, versions=("3.6",)) as stage,
-        Truth(kafka_real.bootstrap, names) as truth,
+        a_stage(kafka_real, unique, tmp_path, seed=5, versions=("3.6",)) as stage,
+        Truth(stage.bootstrap, stage.names) as truth,
         Crowd(stage) as crowd,
     ):
         watch = Watch(stage)
@@ -156,13 +154,13 @@ async def test_lag_is_the_truth_when_idle_busy_stuck_rebalanced_dead_and_back(
             assert stuck == await truth.true_lag()
 
             second = await crowd.join()  # rebalance: others own the partitions, and are as stuck
-            assert await asyncio.to_thread(lag_by_kafka, kafka_real, names) == stuck
+            assert await asyncio.to_thread(lag_by_kafka, kafka_real, stage.names) == stuck
             assert await crowd.leave(second) == 0
             assert await agreed(kafka_real, stage, watch, zero=False) == stuck
 
             await stage.tagger.kill()  # dead
             await until(lambda: "STOP" in watch.statuses())
-            assert await asyncio.to_thread(lag_by_kafka, kafka_real, names) == stuck
+            assert await asyncio.to_thread(lag_by_kafka, kafka_real, stage.names) == stuck
 
             stage.livechat.faults.remove(outage)
             await stage.tagger.start()  # replay, and all is caught up

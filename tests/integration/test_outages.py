@@ -3,8 +3,7 @@
 As long as in life: `make soak-outages`.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,25 +12,20 @@ import pytest
 
 from tagger.simulator.livechat.faults import Fault
 from tagger.simulator.play.visitors import visits
-from tagger.simulator.stage.stage import PARTITIONS, Names, Stage
+from tagger.simulator.stage.stage import Stage
 from tests.deadline import DEADLINE_S, until
 from tests.integration.outages import OUTAGES
 from tests.integration.watch import everything_on, figures, finished, highest
 from tests.kafka.kafka import AnyKafka
+from tests.stage import a_stage
 
 CHATS: Final = 30
 LASTS_S: Final = 3.0  # until the oldest chat has waited so long the outage goes on
 TAG: Final = "Refund"
 
 
-@asynccontextmanager
-async def a_stage(kafka: AnyKafka, unique: str, folder: Path) -> AsyncIterator[Stage]:
-    """Two organizations whose access tokens have to be refreshed."""
-    names = Names(f"{unique}.webhooks", f"{unique}.decisions", f"{unique}.parked", unique)
-    for topic in names.topics:
-        kafka.create_topic(topic, PARTITIONS)
-    async with Stage(folder, 7, kafka.bootstrap, names, versions=("3.6", "3.3"), oauth=True) as stage:
-        yield stage
+# Two organizations whose access tokens have to be refreshed.
+two_organizations = partial(a_stage, versions=("3.6", "3.3"), oauth=True)
 
 
 async def parked(stage: Stage) -> list[tuple[str, str]]:
@@ -53,7 +47,7 @@ async def test_an_outage_costs_lag_while_it_lasts_and_nothing_else(
     kafka_embedded: AnyKafka, unique: str, tmp_path: Path, kind: str
 ) -> None:
     outage = OUTAGES[kind]
-    async with a_stage(kafka_embedded, unique, tmp_path) as stage:
+    async with two_organizations(kafka_embedded, unique, tmp_path) as stage:
         await stage.play(visits(1, 10))
         await everything_is_right(stage)
 
@@ -77,7 +71,7 @@ async def test_an_outage_costs_lag_while_it_lasts_and_nothing_else(
 async def test_a_token_that_expires_in_the_middle_is_refreshed_once_however_many_calls_it_fails(
     kafka_embedded: AnyKafka, unique: str, tmp_path: Path
 ) -> None:
-    async with a_stage(kafka_embedded, unique, tmp_path) as stage:
+    async with two_organizations(kafka_embedded, unique, tmp_path) as stage:
         livechat = stage.livechat
         livechat.faults.append(Fault(method="tag_thread", delay_s=2.0))  # so that many are under way
         await stage.play(visits(3, 2 * CHATS))
@@ -97,7 +91,7 @@ async def test_a_token_that_expires_in_the_middle_is_refreshed_once_however_many
 async def test_a_token_that_is_about_to_expire_is_refreshed_before_a_call_is_refused(
     kafka_embedded: AnyKafka, unique: str, tmp_path: Path
 ) -> None:
-    async with a_stage(kafka_embedded, unique, tmp_path) as stage:
+    async with two_organizations(kafka_embedded, unique, tmp_path) as stage:
         stage.livechat.access.token_life_s = 61.0  # it is refreshed a minute before, so after a second
         await stage.play(visits(4, CHATS), 6.0)
         await everything_is_right(stage)
@@ -108,7 +102,7 @@ async def test_a_token_that_is_about_to_expire_is_refreshed_before_a_call_is_ref
 async def test_a_tag_that_was_deleted_parks_its_own_chats_only_and_the_offset_moves_on(
     kafka_embedded: AnyKafka, unique: str, tmp_path: Path
 ) -> None:
-    async with a_stage(kafka_embedded, unique, tmp_path) as stage:
+    async with two_organizations(kafka_embedded, unique, tmp_path) as stage:
         for organization in stage.organizations:
             del organization.tags[TAG.lower()]
         await stage.play(visits(5, 2 * CHATS))

@@ -20,9 +20,10 @@ from tagger.simulator.play.player import Played
 from tagger.simulator.play.visitors import visits
 from tagger.simulator.stage.leaks import leaks
 from tagger.simulator.stage.service import OUR_PREFIXES
-from tagger.simulator.stage.stage import PARTITIONS, Names, Stage
+from tagger.simulator.stage.stage import Stage
 from tests.deadline import DEADLINE_S, until
 from tests.kafka.kafka import AnyKafka
+from tests.stage import a_stage
 
 CHATS: Final = 40
 AGO: Final = timedelta(minutes=30)  # what is played ended so long ago, and is thus not too recent to tell
@@ -50,11 +51,8 @@ async def tagger(stage: Stage, *arguments: str) -> Ran:
 
 
 @asynccontextmanager
-async def a_stage(kafka: AnyKafka, unique: str, folder: Path, **settings: str) -> AsyncIterator[Stage]:
-    names = Names(f"{unique}.webhooks", f"{unique}.decisions", f"{unique}.parked", unique)
-    for topic in names.topics:
-        kafka.create_topic(topic, PARTITIONS)
-    async with Stage(folder, 7, kafka.bootstrap, names, settings=settings) as stage:
+async def in_the_past(kafka: AnyKafka, unique: str, folder: Path, **settings: str) -> AsyncIterator[Stage]:
+    async with a_stage(kafka, unique, folder, settings=settings) as stage:
         stage.livechat.now = lambda: datetime.now(UTC) - AGO
         yield stage
 
@@ -76,7 +74,7 @@ def ended_after(stage: Stage, number: int) -> list[Played]:
 async def test_what_ended_while_ingest_was_away_is_found_tagged_and_found_no_more(
     kafka: AnyKafka, unique: str, tmp_path: Path
 ) -> None:
-    async with a_stage(kafka, unique, tmp_path) as stage:
+    async with in_the_past(kafka, unique, tmp_path) as stage:
         stage.livechat.sender.sending.retry_after_s = ()  # its minute of retries is over at once
         await stage.play(visits(7, CHATS))
         assert (await stage.settled(DEADLINE_S)).missing == ()
@@ -111,7 +109,7 @@ async def test_what_ended_while_ingest_was_away_is_found_tagged_and_found_no_mor
 async def test_a_chat_that_lost_messages_is_completed(
     kafka_embedded: AnyKafka, unique: str, tmp_path: Path
 ) -> None:
-    async with a_stage(kafka_embedded, unique, tmp_path) as stage:
+    async with in_the_past(kafka_embedded, unique, tmp_path) as stage:
         stage.livechat.sender.sending.retry_after_s = ()
         organization = stage.organizations[0]
         customer = User(organization.new_uuid(), "customer", "Ann", "ann@example.com")
@@ -144,14 +142,14 @@ TIMES: Final = tuple(combinations_with_replacement((8, 12, 17), 3))
 async def test_five_minutes_without_ingest_cost_no_tag_wherever_in_a_chat_they_fall(
     kafka_embedded: AnyKafka, unique: str, tmp_path: Path
 ) -> None:
-    async with a_stage(kafka_embedded, unique, tmp_path) as stage:
+    async with in_the_past(kafka_embedded, unique, tmp_path) as stage:
         livechat, organization = stage.livechat, stage.organizations[0]
         livechat.sender.sending.retry_after_s = ()  # its minute of retries is over within the five
         threads: dict[tuple[int, ...], Thread] = {}
-        began = datetime.now(UTC) - AGO
+        at = began = datetime.now(UTC) - AGO
+        livechat.now = lambda: at
         for minute in range(LAST):
             at = began + timedelta(minutes=minute)
-            livechat.now = lambda at=at: at
             if minute == STOPPED:
                 await stage.ingest.kill()
             if minute == STARTED:
@@ -186,7 +184,7 @@ async def test_five_minutes_without_ingest_cost_no_tag_wherever_in_a_chat_they_f
 async def test_the_service_reconciles_by_itself(
     kafka_embedded: AnyKafka, unique: str, tmp_path: Path
 ) -> None:
-    async with a_stage(kafka_embedded, unique, tmp_path, TAGGER_RECONCILE_EVERY_S="1") as stage:
+    async with in_the_past(kafka_embedded, unique, tmp_path, TAGGER_RECONCILE_EVERY_S="1") as stage:
         stage.livechat.sender.sending.retry_after_s = ()
         await stage.ingest.kill()
         await stage.play(visits(9, 12))
@@ -198,7 +196,7 @@ async def test_the_service_reconciles_by_itself(
 async def test_what_livechat_does_not_list_is_said_and_exit_code_2(
     kafka_embedded: AnyKafka, unique: str, tmp_path: Path
 ) -> None:
-    async with a_stage(kafka_embedded, unique, tmp_path) as stage:
+    async with in_the_past(kafka_embedded, unique, tmp_path) as stage:
         stage.livechat.access.revoke_all()
         told = await tagger(stage, "reconcile", "--since", "2h")
         assert told.code == 2
@@ -206,7 +204,7 @@ async def test_what_livechat_does_not_list_is_said_and_exit_code_2(
 
 
 async def test_a_parked_tag_is_set_once_it_exists_again(kafka: AnyKafka, unique: str, tmp_path: Path) -> None:
-    async with a_stage(kafka, unique, tmp_path) as stage:
+    async with in_the_past(kafka, unique, tmp_path) as stage:
         organizations = stage.organizations
         for organization in organizations:
             del organization.tags["refund"]

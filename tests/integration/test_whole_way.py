@@ -4,8 +4,7 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -14,23 +13,17 @@ from aiokafka import AIOKafkaProducer
 
 from tagger.simulator.livechat.faults import Fault
 from tagger.simulator.play.visitors import visits
-from tagger.simulator.stage.stage import PARTITIONS, Names, Stage
+from tagger.simulator.stage.stage import Stage
 from tests.deadline import DEADLINE_S, until
+from tests.freeze import freeze
 from tests.integration.watch import everything_on, finished
 from tests.kafka.kafka import AnyKafka, Kafka
+from tests.stage import a_stage
+from tests.webhooks import incoming_event, message
 
 CHATS = 60
 # A second member on the embedded broker waits for its rebalance window of the session time-out.
-QUICK = {"KAFKA_SESSION_TIMEOUT_S": "6"}
-
-
-@asynccontextmanager
-async def a_stage(kafka: AnyKafka, unique: str, folder: Path, **settings: str) -> AsyncIterator[Stage]:
-    names = Names(f"{unique}.webhooks", f"{unique}.decisions", f"{unique}.parked", unique)
-    for topic in names.topics:
-        kafka.create_topic(topic, PARTITIONS)
-    async with Stage(folder, 7, kafka.bootstrap, names, settings={**QUICK, **settings}) as stage:
-        yield stage
+quick_stage = partial(a_stage, settings={"KAFKA_SESSION_TIMEOUT_S": "6"})
 
 
 async def settled_rightly(stage: Stage) -> None:
@@ -52,7 +45,7 @@ async def conflicts_of(stage: Stage) -> set[object]:
 async def test_every_chat_gets_the_tags_its_conversation_calls_for_and_no_other(
     kafka: AnyKafka, unique: str, tmp_path: Path
 ) -> None:
-    async with a_stage(kafka, unique, tmp_path) as stage:
+    async with quick_stage(kafka, unique, tmp_path) as stage:
         await stage.play(visits(7, CHATS))
         await settled_rightly(stage)
         await until(lambda: finished(stage))  # chats that call for no tag, too
@@ -68,7 +61,7 @@ async def test_a_tagger_that_is_killed_again_and_again_misses_no_tag(
     kafka: AnyKafka, unique: str, tmp_path: Path
 ) -> None:
     chance = random.Random(7)
-    async with a_stage(kafka, unique, tmp_path) as stage:
+    async with quick_stage(kafka, unique, tmp_path) as stage:
         playing = asyncio.create_task(stage.play(visits(8, CHATS), 6.0))
         for _ in range(2):
             await asyncio.sleep(chance.uniform(0.5, 2.5))  # any moment will do
@@ -81,11 +74,11 @@ async def test_a_tagger_that_is_killed_again_and_again_misses_no_tag(
 async def test_a_tagger_that_stood_still_beyond_its_session_misses_no_tag(
     kafka_real: Kafka, unique: str, tmp_path: Path
 ) -> None:
-    async with a_stage(kafka_real, unique, tmp_path) as stage:
+    async with quick_stage(kafka_real, unique, tmp_path) as stage:
         playing = asyncio.create_task(stage.play(visits(9, CHATS), 6.0))
         await asyncio.sleep(2)
         assert stage.tagger.pid
-        os.kill(stage.tagger.pid, signal.SIGSTOP)
+        freeze(stage.tagger.pid)
         await asyncio.sleep(9)  # the session is 6 s
         os.kill(stage.tagger.pid, signal.SIGCONT)
         await playing
@@ -95,7 +88,7 @@ async def test_a_tagger_that_stood_still_beyond_its_session_misses_no_tag(
 async def test_duplicates_disorder_and_lost_answers_change_no_tag(
     kafka: AnyKafka, unique: str, tmp_path: Path
 ) -> None:
-    async with a_stage(kafka, unique, tmp_path) as stage:
+    async with quick_stage(kafka, unique, tmp_path) as stage:
         stage.livechat.sender.sending.duplicate_share = 0.3
         stage.livechat.sender.sending.in_order = False
         stage.livechat.sender.sending.held_back_s_max = 1.0
@@ -112,9 +105,9 @@ async def test_duplicates_disorder_and_lost_answers_change_no_tag(
 
 def junk(secret: str) -> list[bytes]:
     """Bodies that are no webhooks of LiveChat, most of them with the right secret."""
-    signed = {"secret_key": secret, "organization_id": "org", "action": "incoming_event"}
-    event = {"id": "T_1", "type": "message", "text": "refund", "author_id": "c"}
-    payload = {"chat_id": "C", "thread_id": "T", "event": event}
+    event = message("T_1", "refund", "c")
+    signed = incoming_event("C", "T", event, secret_key=secret)
+    payload = signed["payload"]
     odd: list[object] = [None, True, 0, -1.5, "", "x", [], {}, [[]], {"id": {}}]
     bodies = [
         orjson.dumps({**signed, "payload": {**payload, field: value}}) for field in payload for value in odd
@@ -125,7 +118,7 @@ def junk(secret: str) -> list[bytes]:
         for field in event
         for value in odd
     ]
-    whole = orjson.dumps({**signed, "payload": payload})
+    whole = orjson.dumps(signed)
     bodies += [
         b"",
         b"null",
@@ -145,7 +138,7 @@ def junk(secret: str) -> list[bytes]:
 async def test_junk_stops_nothing_and_the_chats_around_it_are_tagged(
     kafka: AnyKafka, unique: str, tmp_path: Path
 ) -> None:
-    async with a_stage(kafka, unique, tmp_path) as stage, aiohttp.ClientSession() as sender:
+    async with quick_stage(kafka, unique, tmp_path) as stage, aiohttp.ClientSession() as sender:
         bodies = junk(stage.secret)
         playing = asyncio.create_task(stage.play(visits(12, CHATS), 20.0))
         address = f"http://127.0.0.1:{stage.ingest.settings['INGEST_PORT']}/webhooks/livechat"

@@ -14,11 +14,11 @@ import uuid
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from tagger.simulator.livechat.port import reserved_port
 from tests.deadline import DEADLINE_S
+from tests.freeze import freeze
 from tests.kafka.jars import BROKER, jars, java
 
 READY_S_MAX: Final = DEADLINE_S  # takes 2 s on an idle machine
@@ -128,7 +128,7 @@ class Broker:
     def freeze(self) -> None:
         """Let the process stand still: its connections stay open, and nobody is answered."""
         assert self._broker is not None, "the broker is not running"
-        self._broker.send_signal(signal.SIGSTOP)
+        freeze(self._broker.pid)
 
     def thaw(self) -> None:
         """Let it go on."""
@@ -152,9 +152,7 @@ class Broker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _end(self, sent: signal.Signals) -> None:

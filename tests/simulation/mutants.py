@@ -128,7 +128,7 @@ def _first_without_doubt(original: Any) -> Any:
 
 def _cut_without_margin(original: Any) -> Any:
     def trusted_after(self: Start, record_ms: int, now_ms: int) -> int:
-        return max(self.least_trust_ms, original(self, record_ms, now_ms) - self._limits.skew_s * 1000)
+        return int(max(self.least_trust_ms, original(self, record_ms, now_ms) - self._limits.skew_s * 1000))
 
     return trusted_after
 

@@ -24,7 +24,8 @@ from tests.simulation.calls.history import METRICS, silent
 from tests.simulation.calls.setting import Chat, Setting, Trouble
 from tests.simulation.calls.virtual import run
 from tests.simulation.calls.world import File, LiveChat, Topics
-from tests.simulation.world import START_MS, Record
+from tests.simulation.world import START_MS
+from tests.webhooks import Record, chat_deactivated, get_chat, incoming_chat
 
 FAILS_S: Final = 60.0  # from then on the token of `big` is refused
 ENDS_S: Final = 900.0  # a little later its chats are parked
@@ -86,11 +87,11 @@ class Tagger:
 
     def ends(self, chat: Chat) -> None:
         """The chat's whole life comes to the log."""
-        ids = {"chat_id": chat.id, "thread_id": "T"}
-        thread = {"id": "T", "created_at": "2033-01-01T00:00:00Z", "events": []}
-        began = {"chat": {"id": chat.id, "users": [], "thread": thread}}
-        for action, payload in (("incoming_chat", began), ("chat_deactivated", ids)):
-            value = {"action": action, "organization_id": chat.organization, "payload": payload}
+        began = get_chat("T", chat=chat.id, of=[], active=True, created_at="2033-01-01T00:00:00Z")
+        for value in (
+            incoming_chat(began, chat.organization),
+            chat_deactivated(chat.id, "T", chat.organization),
+        ):
             at_ms = START_MS + int(chat.at * 1000)
             self.log.append(Record(len(self.log), at_ms, None, orjson.dumps(value)))
 

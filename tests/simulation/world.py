@@ -7,9 +7,12 @@ calls for. Deterministic: every choice is an argument.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
+
+from tests import webhooks
+from tests.webhooks import Record
 
 START_MS: Final = 1_700_000_000_000
 ORGANIZATIONS: Final = ("o1", "o2")
@@ -26,15 +29,6 @@ SECOND: Final = 1_000_000
 # Chats that belong to the second partition once there is one; how long processes take to learn of it.
 MOVED: Final = ("C1",)
 LEARNS_MS: Final = 25_000
-
-
-class Record(NamedTuple):
-    """A record of a partition."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
 
 
 @dataclass(slots=True)
@@ -334,29 +328,33 @@ def said(events: Iterable[Event]) -> set[str]:
 
 def webhook(thread: Thread, action: str, event: Event | None) -> bytes:
     """The record's value, in the shape of API 3.6."""
-    payload: dict[str, Any] = {"chat_id": thread.chat_id, "thread_id": thread.thread_id}
+    ids = thread.chat_id, thread.thread_id
     if action == "incoming_chat":
         users = _users(thread) if thread.customer_known else []
-        payload = {"chat": _chat(thread, thread.events[: thread.initial], active=True, users=users)}
-    elif event is not None:
-        payload["event"] = _event(thread, event)
-    return orjson.dumps({"action": action, "organization_id": thread.organization, "payload": payload})
+        chat = _chat(thread, thread.events[: thread.initial], active=True, users=users)
+        return orjson.dumps(webhooks.incoming_chat(chat, thread.organization))
+    if event is not None:
+        return orjson.dumps(webhooks.incoming_event(*ids, _event(thread, event), thread.organization))
+    return orjson.dumps(webhooks.chat_deactivated(*ids, thread.organization))
 
 
 def _chat(
     thread: Thread, events: list[Event], *, active: bool, users: list[dict[str, str]]
 ) -> dict[str, Any]:
-    listed = [_event(thread, event) for event in events]
-    inner: dict[str, Any] = {"id": thread.thread_id, "active": active, "events": listed}
-    if thread.dated:
-        inner["created_at"] = datetime.fromtimestamp(thread.created_ms / 1000, UTC).isoformat()
-    return {"id": thread.chat_id, "users": users, "thread": inner}
+    created = datetime.fromtimestamp(thread.created_ms / 1000, UTC).isoformat()
+    return webhooks.get_chat(
+        thread.thread_id,
+        events=[_event(thread, event) for event in events],
+        active=active,
+        chat=thread.chat_id,
+        of=users,
+        **({"created_at": created} if thread.dated else {}),
+    )
 
 
 def _users(thread: Thread) -> list[dict[str, str]]:
-    return [{"id": f"c{thread.thread_id}", "type": "customer"}, {"id": "agent@x", "type": "agent"}]
+    return webhooks.users(f"c{thread.thread_id}", "agent@x")
 
 
-def _event(thread: Thread, event: Event) -> dict[str, str]:
-    author_id = f"c{thread.thread_id}" if event.by_customer else "agent@x"
-    return {"id": event.id, "type": "message", "author_id": author_id, "text": event.word}
+def _event(thread: Thread, event: Event) -> dict[str, Any]:
+    return webhooks.message(event.id, event.word, f"c{thread.thread_id}" if event.by_customer else "agent@x")

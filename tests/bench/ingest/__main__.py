@@ -8,7 +8,6 @@ Kafka share the other. Other work on the machine moves wall time: trust CPU time
 medians of the ratios of each round.
 """
 
-import argparse
 import os
 import shutil
 import signal
@@ -24,6 +23,7 @@ from tests.bench.ingest.report import Row
 from tests.bench.ingest.servers import SERVERS, running
 from tests.kafka.broker import start
 from tests.kafka.kafka import Kafka
+from tests.options import given
 
 PARTITIONS: Final = 12  # as `ingest` suggests
 WARM_UP_S: Final = 1
@@ -87,23 +87,17 @@ def run(seconds: int, rounds: int) -> list[Row]:
     return rows
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    options.add_argument("--seconds", type=int, default=4, help="of each measurement")
-    options.add_argument("--rounds", type=int, default=5)
-    given = options.parse_args()
+def main(seconds: int = 4, rounds: int = 5) -> None:
     for command, package in NEEDED.items():
         if shutil.which(command) is None:
             sys.exit(f"{command} is needed: apt-get install {package}")
     if len(os.sched_getaffinity(0)) < 2:
         sys.exit("Two cores are needed: one for the server, one for Kafka and wrk.")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
-    rows = run(given.seconds, given.rounds)
+    rows = run(seconds, rounds)
     report.write(rows)
     print(report.table(rows))
 
 
 if __name__ == "__main__":
-    main()
+    main(**given(main))

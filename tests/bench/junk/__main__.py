@@ -6,11 +6,11 @@ CPU time of judging one body of 256 KiB, the least of all rounds: reading it fro
 all of them. Exits 1 where one costs more than the good one.
 """
 
-import argparse
 import sys
 import time
 
 from ingest import delivery
+from tests.options import given
 from tests.unit.ingest.test_delivery import GOOD, JUNK, SECRETS
 
 
@@ -24,12 +24,7 @@ def least_us(body: bytes, rounds: int) -> float:
     return min(times) / 1_000
 
 
-def main() -> int:
-    options = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    options.add_argument("--rounds", type=int, default=20)
-    rounds = options.parse_args().rounds
+def main(rounds: int = 20) -> int:
     good = least_us(GOOD, rounds)
     print(f"{'good':<26} {good:8.0f} µs")
     worst = 0.0
@@ -41,4 +36,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(**given(main)))

@@ -5,7 +5,7 @@ Only `verdict` answers the whole question: the neighbours are given text that wa
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 
 import ahocorasick
 import ahocorasick_rs
@@ -15,7 +15,7 @@ from tagger.core.folding.fold import fold
 from tagger.core.matching.automaton import Matcher
 from tagger.core.rules.model import Keyword
 
-Engine = Callable[[str], object]  # one message → its hits
+Engine = Callable[[str], Sized]  # one message → its hits
 
 
 def verdict(keywords: list[str]) -> Engine:

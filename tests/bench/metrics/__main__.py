@@ -8,14 +8,12 @@ process for one, while simulated chats are played to both services. (c) One `GET
 12 partitions: CPU time of its process.
 """
 
-import argparse
 import asyncio
 import csv
 import os
 import statistics
 import tempfile
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -27,9 +25,10 @@ from ingest.metrics import Metrics
 from tagger.simulator.play.visitors import visits
 from tagger.simulator.stage.broker import EmbeddedBroker
 from tagger.simulator.stage.service import Service
-from tagger.simulator.stage.stage import Names, Stage
+from tagger.simulator.stage.stage import Stage
 from tests.bench.ingest import load
 from tests.bench.ingest.servers import TICKS_A_S, running
+from tests.options import given
 
 RESULTS: Final = Path(__file__).parent.parent / "results" / "metrics.csv"
 PARTITIONS: Final = 12
@@ -86,11 +85,8 @@ def webhook_us(seconds: int) -> float:
 
 async def on_stage() -> tuple[float, dict[str, float]]:
     """CPU time of `tagger` for one thread; and of each service for one scrape. Microseconds."""
-    unique = uuid.uuid4().hex[:12]
-    names = Names(f"{unique}.webhooks", f"{unique}.decisions", f"{unique}.parked", unique)
-    topics = dict.fromkeys(names.topics, PARTITIONS)
-    with tempfile.TemporaryDirectory() as folder, EmbeddedBroker(topics) as broker:
-        async with Stage(Path(folder), 1, broker.bootstrap, names) as stage:
+    with tempfile.TemporaryDirectory() as folder:
+        async with Stage(Path(folder), 1) as stage:
             idle = await _idle(stage.tagger)
             began, before = time.monotonic(), _cpu_s(stage.tagger)
             await stage.play(visits(1, CHATS))
@@ -123,16 +119,10 @@ def _cpu_s(service: Service) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS_A_S
 
 
-def main() -> int:
-    options = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    options.add_argument("--seconds", type=int, default=5)
-    options.add_argument("--rounds", type=int, default=3)
-    given = options.parse_args()
+def main(seconds: int = 5, rounds: int = 3) -> int:
     counted = microseconds(count_webhook(Metrics()))
-    of_webhook = [counted / webhook_us(given.seconds) for _ in range(given.rounds)]
-    played = [asyncio.run(on_stage()) for _ in range(given.rounds)]
+    of_webhook = [counted / webhook_us(seconds) for _ in range(rounds)]
+    played = [asyncio.run(on_stage()) for _ in range(rounds)]
     scrapes = {
         name: statistics.median(scrapes[name] for _, scrapes in played) for name in ("ingest", "tagger run")
     }
@@ -155,4 +145,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(**given(main)))

@@ -7,7 +7,6 @@ it, asks the event loop every millisecond to wake up. Prints how late the wake-u
 without a reload, and how long the reload took.
 """
 
-import argparse
 import asyncio
 import tempfile
 import time
@@ -18,6 +17,7 @@ import uvloop
 from ingest.runtime.process import collect_garbage_seldom
 from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
 from tagger.keyword_files.reload import Keywords
+from tests.options import given
 
 SYLLABLES = ["ba", "ke", "li", "mo", "nu", "pra", "ste", "tri", "vo", "zu", "cha", "dre", "fi", "go", "hu"]
 
@@ -81,14 +81,10 @@ async def measure(keywords: int) -> None:
         watch.cancel()
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    options.add_argument("--keywords", type=int, default=100_000)
+def main(keywords: int = 100_000) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(measure(options.parse_args().keywords))
+        runner.run(measure(keywords))
 
 
 if __name__ == "__main__":
-    main()
+    main(**given(main))

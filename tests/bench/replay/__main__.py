@@ -7,7 +7,6 @@ Starts a real Apache Kafka, fills one partition with open chats, then in turn: (
 assembled. Prints and writes records a second and CPU microseconds a record, and the ratio of (b) to (a).
 """
 
-import argparse
 import asyncio
 import csv
 import statistics
@@ -28,6 +27,7 @@ from tagger.kafka.consumer import Consumer
 from tagger.metrics import Metrics
 from tests.kafka.broker import start
 from tests.kafka.kafka import Kafka
+from tests.options import given
 
 RESULTS = Path(__file__).parent.parent / "results" / "replay.csv"
 EVENTS_A_CHAT = 20
@@ -166,16 +166,10 @@ async def measure(records: int, rounds: int) -> None:
         writer.writerows([*(f"{value:.4g}" for value in row), records] for row in rows)
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    options.add_argument("--records", type=int, default=300_000)
-    options.add_argument("--rounds", type=int, default=3)
-    given = options.parse_args()
+def main(records: int = 300_000, rounds: int = 3) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(measure(given.records, given.rounds))
+        runner.run(measure(records, rounds))
 
 
 if __name__ == "__main__":
-    main()
+    main(**given(main))

@@ -7,7 +7,6 @@ Both parts use the same records: threads of one `incoming_chat`, 20 messages of 
 other work on the machine makes single rounds slower, never faster.
 """
 
-import argparse
 import csv
 import gc
 import random
@@ -15,13 +14,15 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import orjson
 
 from tagger.core.limits import Limits
 from tagger.core.partition.offsets import Hint, encode
 from tagger.core.partition.partition import Partition
+from tests.options import given
+from tests.webhooks import Record
 
 RESULTS: Final = Path(__file__).parent.parent / "results" / "replay_fold.csv"
 ORGANIZATION: Final = "390e44e6-f1e6-0368c-z6ddb-74g14508c2ex"
@@ -30,13 +31,6 @@ CHARACTERS: Final = 80
 OPEN_AT_ONCE: Final = 300
 BATCH: Final = 500
 START_MS: Final = 1_700_000_000_000
-
-
-class Record(NamedTuple):
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
 
 
 def webhook(action: str, payload: object, customer: str) -> bytes:
@@ -154,17 +148,11 @@ def memory(log: list[Record], threads: int) -> tuple[float, float]:
     return held / threads, stats.bytes / threads
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--threads", type=int, default=3_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    log = records(options.threads, ended=True)
+def main(threads: int = 3_000, rounds: int = 5) -> None:
+    log = records(threads, ended=True)
     size = sum(len(record.value or b"") for record in log) / len(log)
-    parse, fold = cpu(log, options.rounds)
-    held, accounted = memory(records(options.threads, ended=False), options.threads)
+    parse, fold = cpu(log, rounds)
+    held, accounted = memory(records(threads, ended=False), threads)
     rows = [
         ("bytes a record", size),
         ("orjson.loads, us a record", parse),
@@ -180,4 +168,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(**given(main))

@@ -7,7 +7,6 @@ judging the rules, the answer. Beside it an interpreter that does nothing and on
 Bytecode is cached in a folder of the benchmark, as in any installation after its first run.
 """
 
-import argparse
 import csv
 import os
 import statistics
@@ -16,6 +15,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from tests.options import given
 
 RESULTS = Path(__file__).parent.parent / "results" / "startup.csv"
 THINGS = "lamp kettle jacket bag desk chair cable plug shelf mirror".split()
@@ -46,17 +47,11 @@ def took(command: list[str], env: dict[str, str]) -> tuple[float, float]:
     return wall_s, after.children_user + after.children_system - cpu.children_user - cpu.children_system
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    options.add_argument("--rules", type=int, default=1_000)
-    options.add_argument("--rounds", type=int, default=15)
-    given = options.parse_args()
+def main(rules: int = 1_000, rounds: int = 15) -> None:
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config"
         config.mkdir()
-        (config / "rules.yaml").write_text("version: 1\nrules:" + "".join(map(rule, range(given.rules))))
+        (config / "rules.yaml").write_text("version: 1\nrules:" + "".join(map(rule, range(rules))))
         env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         env |= {"PYTHONPYCACHEPREFIX": folder, "TAGGER_CONFIG": str(config)}
         tagger = [sys.executable, "-m", "tagger"]
@@ -68,16 +63,14 @@ def main() -> None:
             "tagger test": [*tagger, "test"],
             "tagger explain": [*tagger, "explain", "please return my lamp 10"],
         }
-        rows = [measured(name, command, env, given.rounds) for name, command in commands.items()]
-    print(f"{given.rules} rules, {given.rounds} runs each, milliseconds:")
+        rows = [measured(name, command, env, rounds) for name, command in commands.items()]
+    print(f"{rules} rules, {rounds} runs each, milliseconds:")
     for name, *figures in rows:
         print(f"  {name:<20} median {figures[0]:5.0f}  90 % below {figures[1]:5.0f}  CPU {figures[2]:5.0f}")
     with RESULTS.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["command", "rules", "median_ms", "p90_ms", "cpu_ms"])
-        writer.writerows(
-            [name, given.rules, *(f"{figure:.0f}" for figure in figures)] for name, *figures in rows
-        )
+        writer.writerows([name, rules, *(f"{figure:.0f}" for figure in figures)] for name, *figures in rows)
 
 
 def measured(
@@ -86,8 +79,8 @@ def measured(
     took(command, env)  # fills the cache
     walls, cpus = zip(*(took(command, env) for _ in range(rounds)), strict=True)
     p90 = statistics.quantiles(walls, n=10)[-1]
-    return name, *(1e3 * seconds for seconds in (statistics.median(walls), p90, statistics.median(cpus)))  # type: ignore[return-value]
+    return name, 1e3 * statistics.median(walls), 1e3 * p90, 1e3 * statistics.median(cpus)
 
 
 if __name__ == "__main__":
-    main()
+    main(**given(main))

@@ -94,6 +94,23 @@ def launch(environment: Callable[..., None], tmp_path: Path) -> Iterator[Callabl
 
 
 @pytest.fixture
+def bootstrap(kafka_embedded: AnyKafka, unique: str) -> str:
+    """Of the embedded broker, which has the topic."""
+    kafka_embedded.create_topic(unique, 3)
+    return kafka_embedded.bootstrap
+
+
+@pytest.fixture
+async def service(bootstrap: str, serve: Services) -> Service:
+    return await serve(bootstrap)
+
+
+@pytest.fixture
+def process(bootstrap: str, launch: Callable[..., Process]) -> Process:
+    return launch(bootstrap)
+
+
+@pytest.fixture
 def topic(kafka: AnyKafka, unique: str) -> str:
     kafka.create_topic(unique, 3)
     return unique

@@ -25,6 +25,12 @@ class Process:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def resident_bytes(self) -> int:
+        """As proc_pid_status(5) tells it, in kB."""
+        status = Path(f"/proc/{self.pid}/status").read_text("utf-8")
+        return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
     def wait_until_it_listens(self) -> None:
         end = time.monotonic() + DEADLINE_S
         while time.monotonic() < end and self._process.poll() is None:

@@ -6,19 +6,16 @@ import aiohttp
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from tests.webhooks import incoming_event, message
+
 PATIENCE_S: Final = 10  # LiveChat's own with an answer; for what measures, not for what waits
 SECRET: Final = "right"
 
 
 def event(chat: int, number: int, **changed: Any) -> bytes:
     """The n-th message of a chat."""
-    payload = {
-        "chat_id": f"C{chat}",
-        "thread_id": f"T{chat}",
-        "event": {"id": f"T{chat}_{number}", "text": "hi"},
-    }
-    envelope = {"secret_key": SECRET, "action": "incoming_event", "organization_id": "o", "payload": payload}
-    return orjson.dumps({**envelope, **changed})
+    webhook = incoming_event(f"C{chat}", f"T{chat}", message(f"T{chat}_{number}", "hi"), "o")
+    return orjson.dumps({"secret_key": SECRET, **webhook, **changed})
 
 
 class Sender:

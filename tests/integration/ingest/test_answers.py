@@ -10,6 +10,7 @@ import structlog
 from ingest import delivery
 from ingest.runtime import topic_watch
 from ingest.runtime.logs import configure_logs
+from ingest.service import Service
 from tests.deadline import DEADLINE_S, until
 from tests.integration.ingest.conftest import Services
 from tests.integration.ingest.sender import SECRET, Sender, event, records
@@ -40,10 +41,9 @@ async def test_webhooks_are_on_the_topic_when_they_are_answered_200(
 
 
 async def test_every_documented_body_is_answered_200(
-    kafka_embedded: AnyKafka, unique: str, serve: Services, session: aiohttp.ClientSession
+    bootstrap: str, serve: Services, session: aiohttp.ClientSession
 ) -> None:
-    kafka_embedded.create_topic(unique, 3)
-    service = await serve(kafka_embedded.bootstrap, LIVECHAT_WEBHOOK_SECRETS="s3cret-of-the-samples")
+    service = await serve(bootstrap, LIVECHAT_WEBHOOK_SECRETS="s3cret-of-the-samples")
     sender = Sender(session, service.port)
     for sample in SAMPLES.glob("*.json"):
         assert (sample.stem, await sender.send(sample.read_bytes())) == (sample.stem, 200)
@@ -104,10 +104,8 @@ async def test_every_documented_body_is_answered_200(
     ],
 )
 async def test_a_request_gets_its_status_and_not_a_word_more(
-    kafka_embedded: AnyKafka, unique: str, serve: Services, status: int, request_bytes: bytes
+    service: Service, status: int, request_bytes: bytes
 ) -> None:
-    kafka_embedded.create_topic(unique, 3)
-    service = await serve(kafka_embedded.bootstrap)
     answer = await exchange(service.port, request_bytes)
     answer = answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
     first, *lines = answer.removesuffix(b"\r\n\r\n").split(b"\r\n")
@@ -120,21 +118,16 @@ async def test_a_request_gets_its_status_and_not_a_word_more(
 
 
 async def test_of_another_organization_nothing_is_taken(
-    kafka_embedded: AnyKafka, unique: str, serve: Services, session: aiohttp.ClientSession
+    bootstrap: str, unique: str, serve: Services, session: aiohttp.ClientSession
 ) -> None:
-    kafka_embedded.create_topic(unique, 3)
-    service = await serve(kafka_embedded.bootstrap, INGEST_ORGANIZATIONS="p, o")
+    service = await serve(bootstrap, INGEST_ORGANIZATIONS="p, o")
     sender = Sender(session, service.port)
     assert await sender.send(event(1, 1)) == 200
     assert await sender.send(event(1, 2, organization_id="other")) == 401
-    assert await records(kafka_embedded.bootstrap, unique) == [("C1", "T1_1")]
+    assert await records(bootstrap, unique) == [("C1", "T1_1")]
 
 
-async def test_one_connection_serves_many_requests_until_one_is_left_unread(
-    kafka_embedded: AnyKafka, unique: str, serve: Services
-) -> None:
-    kafka_embedded.create_topic(unique, 3)
-    service = await serve(kafka_embedded.bootstrap)
+async def test_one_connection_serves_many_requests_until_one_is_left_unread(service: Service) -> None:
     whole = head(len(event(1, 1))) + event(1, 1)
     answer = await exchange(service.port, whole * 3, head(10**9), b"POST / HTTP/1.1\r\n\r\n")
     assert [line.split()[1] for line in answer.split(b"\r\n") if line.startswith(b"HTTP/")] == [
@@ -143,11 +136,7 @@ async def test_one_connection_serves_many_requests_until_one_is_left_unread(
     ]
 
 
-async def test_a_body_that_comes_in_pieces_is_put_together(
-    kafka_embedded: AnyKafka, unique: str, serve: Services
-) -> None:
-    kafka_embedded.create_topic(unique, 3)
-    service = await serve(kafka_embedded.bootstrap)
+async def test_a_body_that_comes_in_pieces_is_put_together(service: Service) -> None:
     body = event(1, 1, note="x" * 200_000)
     async with connected(service.port) as (reader, writer):
         for piece in (head(len(body))[:40], head(len(body))[40:], body[:1], body[1:100_000], body[100_000:]):
@@ -158,10 +147,8 @@ async def test_a_body_that_comes_in_pieces_is_put_together(
 
 
 async def test_refusals_are_counted_by_reason_and_stored_actions_by_name(
-    kafka_embedded: AnyKafka, unique: str, serve: Services, session: aiohttp.ClientSession
+    service: Service, session: aiohttp.ClientSession
 ) -> None:
-    kafka_embedded.create_topic(unique, 3)
-    service = await serve(kafka_embedded.bootstrap)
     sender = Sender(session, service.port)
     await sender.send(event(1, 1))
     await sender.send(event(1, 1, action="chat_transferred"))
@@ -186,14 +173,12 @@ async def test_refusals_are_counted_by_reason_and_stored_actions_by_name(
 
 
 async def test_a_mistake_of_ours_is_answered_503_and_told_without_content(
-    kafka_embedded: AnyKafka, unique: str, serve: Services, session: aiohttp.ClientSession,
+    service: Service, session: aiohttp.ClientSession,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     def mistaken(body: bytes, *_: object) -> None:
         raise ValueError(body)
 
-    kafka_embedded.create_topic(unique, 3)
-    service = await serve(kafka_embedded.bootstrap)
     sender = Sender(session, service.port)
     configure_logs("info", "json", strict=True)
     with monkeypatch.context() as patched:
@@ -207,15 +192,12 @@ async def test_a_mistake_of_ours_is_answered_503_and_told_without_content(
 
 
 async def test_a_secret_is_rotated_without_a_refusal(
-    kafka_embedded: AnyKafka, unique: str, serve: Services, session: aiohttp.ClientSession, tmp_path: Path,
+    bootstrap: str, serve: Services, session: aiohttp.ClientSession, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    kafka_embedded.create_topic(unique, 3)
     secrets = tmp_path / "secrets"
     secrets.write_text(SECRET)
-    service = await serve(
-        kafka_embedded.bootstrap, LIVECHAT_WEBHOOK_SECRETS="", LIVECHAT_WEBHOOK_SECRETS_FILE=str(secrets)
-    )
+    service = await serve(bootstrap, LIVECHAT_WEBHOOK_SECRETS="", LIVECHAT_WEBHOOK_SECRETS_FILE=str(secrets))
     sender = Sender(session, service.port)
     assert await sender.send(event(1, 1)) == 200
     secrets.write_text(f"{SECRET},new")

@@ -2,8 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 import aiohttp
@@ -11,7 +9,6 @@ import aiohttp
 from tests.integration.ingest.process import Process
 from tests.integration.ingest.sender import Sender, event
 from tests.integration.ingest.strangers import KINDS, Strangers
-from tests.kafka.kafka import AnyKafka
 
 WEBHOOKS: Final = 100
 ANSWERS: Final = 200  # that strangers get meanwhile, at least
@@ -19,24 +16,16 @@ GROWTH_BYTES_MAX: Final = 100 << 20  # two seconds of this junk, kept, are more
 KINDS_THAT_ARE_ANSWERED: Final = {400, 401, 404, 413}
 
 
-def resident_bytes(process: Process) -> int:
-    """proc_pid_status(5) tells it in kB."""
-    status = Path(f"/proc/{process.pid}/status").read_text("utf-8")
-    return int(status.partition("VmRSS:")[2].split()[0]) * 1024
-
-
 async def test_real_webhooks_are_taken_beside_forty_strangers_and_memory_does_not_grow(
-    kafka_embedded: AnyKafka, unique: str, launch: Callable[..., Process]
+    process: Process,
 ) -> None:
-    kafka_embedded.create_topic(unique, 3)
-    process = launch(kafka_embedded.bootstrap)
-    before = resident_bytes(process)
+    before = process.resident_bytes
     patience = aiohttp.ClientTimeout(total=60)  # on a busy machine; how fast it goes is not asked here
     async with aiohttp.ClientSession(timeout=patience) as session, Strangers(process.port) as strangers:
         sender = Sender(session, process.port)
         while len(sender.statuses) < WEBHOOKS or strangers.answers.total() < ANSWERS:
             await sender.send(event(1, len(sender.statuses)))
-        grown = resident_bytes(process) - before
+        grown = process.resident_bytes - before
         async with session.get(f"http://127.0.0.1:{process.admin_port}/metrics") as page:
             metrics = await page.text()
     assert set(sender.statuses) == {200}
@@ -49,11 +38,7 @@ async def test_real_webhooks_are_taken_beside_forty_strangers_and_memory_does_no
     assert not [line for line in process.log() if line["level"] == "error"]
 
 
-async def test_each_kind_of_junk_is_refused_or_cut(
-    kafka_embedded: AnyKafka, unique: str, launch: Callable[..., Process], session: aiohttp.ClientSession
-) -> None:
-    kafka_embedded.create_topic(unique, 3)
-    process = launch(kafka_embedded.bootstrap)
+async def test_each_kind_of_junk_is_refused_or_cut(process: Process, session: aiohttp.ClientSession) -> None:
     for kind, junk in KINDS.items():
         reader, writer = await asyncio.open_connection("127.0.0.1", process.port)
         writer.write(junk)

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -40,6 +41,10 @@ async def ready(service: Service, session: aiohttp.ClientSession) -> tuple[int, 
 def given_up(service: Service) -> float:
     """How many producers the service has replaced."""
     return float(service.store.producer._metrics.producers_replaced._value.get())
+
+
+def given_up_at_least(service: Service, count: int) -> bool:
+    return given_up(service) >= count
 
 
 async def test_without_a_spool_no_webhook_is_answered_200_while_the_broker_is_down(
@@ -185,7 +190,7 @@ async def test_a_producer_that_is_given_up_is_not_up_before_an_acknowledgement_a
     broker.inject(PRODUCE, *[NOT_ENOUGH_REPLICAS] * 100_000)
     assert await sender.send(event(1, 0)) == 503
     for count in (1, 2):  # nobody sends anything, so what nobody waits for any more is tried again
-        await until(lambda count=count: given_up(service) >= count)
+        await until(partial(given_up_at_least, service, count))
         await until(lambda: service.store.producer.connected)
         assert not service.store.producer.up
     assert service.store.producer._patience_s >= 4 * 0.6

@@ -118,12 +118,9 @@ async def test_where_kafka_is_away_at_start_it_serves_and_is_not_ready(
     assert await waiting == 200  # it came back within the request's time
 
 
-async def test_two_share_a_port(
-    kafka_embedded: AnyKafka, launch: Launch, unique: str, session: aiohttp.ClientSession
-) -> None:
-    kafka_embedded.create_topic(unique, 3)
-    first = launch(kafka_embedded.bootstrap)
-    second = launch(kafka_embedded.bootstrap, INGEST_PORT=str(first.port))
+async def test_two_share_a_port(bootstrap: str, launch: Launch, session: aiohttp.ClientSession) -> None:
+    first = launch(bootstrap)
+    second = launch(bootstrap, INGEST_PORT=str(first.port))
     sender = Sender(session, second.port)
     await asyncio.gather(*(sender.chat(chat, 3) for chat in range(20)))
     first.signal(signal.SIGTERM)

@@ -4,7 +4,6 @@ import asyncio
 import resource
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -13,11 +12,9 @@ from ingest import app
 from ingest.http import connection
 from ingest.service import Service
 from tests.deadline import DEADLINE_S, until
-from tests.integration.ingest.conftest import Services
 from tests.integration.ingest.process import Process
 from tests.integration.ingest.sender import Sender, event
 from tests.integration.ingest.wire import connected
-from tests.kafka.kafka import AnyKafka
 
 IN_TIME_S = 0.3  # for what has to come in time here
 SENT = 200  # webhooks beside the hostile; `make soak-slow` measures how long they take
@@ -26,12 +23,6 @@ HEAD = b"POST /webhooks/livechat HTTP/1.1\r\nHost: x\r\nContent-Type: applicatio
 
 def whole(body: bytes) -> bytes:
     return HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
-
-
-@pytest.fixture
-async def service(kafka_embedded: AnyKafka, unique: str, serve: Services) -> Service:
-    kafka_embedded.create_topic(unique, 3)
-    return await serve(kafka_embedded.bootstrap)
 
 
 @pytest.fixture
@@ -145,18 +136,13 @@ async def flood_for_ever(port: int) -> None:
         await asyncio.sleep(0.05)
 
 
-def resident_bytes(process: Process) -> int:
-    return int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * 4096
-
-
 async def test_a_thousand_slow_connections_and_a_flood_of_large_bodies_hold_up_nobody(
-    kafka_embedded: AnyKafka, unique: str, launch: Callable[..., Process], session: aiohttp.ClientSession
+    bootstrap: str, launch: Callable[..., Process], session: aiohttp.ClientSession
 ) -> None:
-    kafka_embedded.create_topic(unique, 3)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(4_000, hard)), hard))
-    process = launch(kafka_embedded.bootstrap)
-    sender, before = Sender(session, process.port), resident_bytes(process)
+    process = launch(bootstrap)
+    sender, before = Sender(session, process.port), process.resident_bytes
     hostile = [asyncio.create_task(dribble_for_ever(process.port)) for _ in range(1_000)]
     hostile += [asyncio.create_task(flood_for_ever(process.port)) for _ in range(4)]
     for number in range(SENT):
@@ -164,4 +150,4 @@ async def test_a_thousand_slow_connections_and_a_flood_of_large_bodies_hold_up_n
     for task in hostile:
         task.cancel()
     await asyncio.gather(*hostile, return_exceptions=True)
-    assert resident_bytes(process) - before < 100 * 1024 * 1024
+    assert process.resident_bytes - before < 100 * 1024 * 1024

@@ -18,7 +18,6 @@ from tests.deadline import until
 from tests.integration.ingest.conftest import Services
 from tests.integration.ingest.sender import SECRET, Sender, event
 from tests.integration.ingest.wire import connected, exchange
-from tests.kafka.kafka import AnyKafka
 
 HEAD = b"POST /webhooks/livechat HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 GOOD = event(1, 1)
@@ -31,16 +30,13 @@ def whole(body: bytes, *headers: bytes) -> bytes:
 
 def closed(service: Service, reason: str) -> float:
     """How many connections were closed for it."""
-    return service._metrics.connections_closed.labels(reason)._value.get()
+    return float(service._metrics.connections_closed.labels(reason)._value.get())
 
 
 @pytest.fixture
-async def service(
-    kafka_embedded: AnyKafka, unique: str, serve: Services, monkeypatch: pytest.MonkeyPatch
-) -> Service:
+async def service(bootstrap: str, serve: Services, monkeypatch: pytest.MonkeyPatch) -> Service:
     monkeypatch.setattr(connection, "LOOK_S", 0.05)
-    kafka_embedded.create_topic(unique, 3)
-    return await serve(kafka_embedded.bootstrap)
+    return await serve(bootstrap)
 
 
 @pytest.mark.parametrize(

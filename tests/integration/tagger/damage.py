@@ -4,7 +4,7 @@ A real Kafka refuses them, so there they come into the log by a disk only.
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka.protocol.produce import ProduceRequest
@@ -23,7 +23,7 @@ UNKNOWN_CODEC: Final = 7
 MARK: Final = "header"
 
 
-def damaged(kind: str, webhooks: list[Mapping[str, Any]], time_ms: int) -> bytes:
+def damaged(kind: str, webhooks: Sequence[Mapping[str, Any]], time_ms: int) -> bytes:
     """One batch of these webhooks. `kind`: good, crc, decompression, codec, header."""
     codec = GZIP if kind == "decompression" else 0
     builder = DefaultRecordBatchBuilder(

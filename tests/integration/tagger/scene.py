@@ -19,43 +19,22 @@ from tagger.kafka.assigned import Assigned
 from tagger.kafka.consumer import Consumer
 from tagger.metrics import Metrics
 from tests.kafka.kafka import AnyKafka
+from tests.webhooks import chat_deactivated, get_chat, incoming_chat, incoming_event, message
 
 
 def started(thread: str, text: str) -> dict[str, Any]:
-    event = {"id": f"{thread}_1", "type": "message", "text": text, "author_id": "c", "visibility": "all"}
-    return {
-        "action": "incoming_chat",
-        "organization_id": "org",
-        "payload": {
-            "chat": {
-                "id": f"CHAT{thread}",
-                "users": [{"id": "c", "type": "customer"}],
-                "thread": {
-                    "id": thread,
-                    "active": True,
-                    "created_at": "2026-11-23T12:00:00Z",
-                    "events": [event],
-                },
-            }
-        },
-    }
+    events = [message(f"{thread}_1", text)]
+    return incoming_chat(
+        get_chat(thread, events=events, active=True, chat=f"CHAT{thread}", created_at="2026-11-23T12:00:00Z")
+    )
 
 
 def said(thread: str, number: int, text: str) -> dict[str, Any]:
-    event = {
-        "id": f"{thread}_{number}",
-        "type": "message",
-        "text": text,
-        "author_id": "c",
-        "visibility": "all",
-    }
-    payload = {"chat_id": f"CHAT{thread}", "thread_id": thread, "event": event}
-    return {"action": "incoming_event", "organization_id": "org", "payload": payload}
+    return incoming_event(f"CHAT{thread}", thread, message(f"{thread}_{number}", text))
 
 
 def ended(thread: str) -> dict[str, Any]:
-    payload = {"chat_id": f"CHAT{thread}", "thread_id": thread}
-    return {"action": "chat_deactivated", "organization_id": "org", "payload": payload}
+    return chat_deactivated(f"CHAT{thread}", thread)
 
 
 class Scene:

@@ -1,7 +1,6 @@
 """A broker that is frozen costs the consumer seconds, and only joining a group may take longer."""
 
 import asyncio
-import os
 import signal
 import sys
 from asyncio.subprocess import PIPE
@@ -16,6 +15,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from tagger.kafka import brokers
 from tagger.simulator.stage.service import environment_for
+from tests.freeze import freeze
 
 WAIT_S = 60.0  # far above the deadlines here, far below aiokafka's 70 s
 
@@ -53,8 +53,7 @@ async def test_answers_and_connections_of_a_frozen_broker_have_a_deadline(
     (node,) = [known.nodeId for known in client.cluster.brokers()]
     for group in ConnectionGroup:
         assert await client.ready(node, group=group)
-    broker.send_signal(signal.SIGSTOP)  # a signal is obeyed some time later: until then it answers
-    await asyncio.to_thread(os.waitid, os.P_PID, broker.pid, os.WSTOPPED | os.WNOWAIT)
+    freeze(broker.pid)
     async with asyncio.timeout(WAIT_S):
         with pytest.raises(RequestTimedOutError):
             await client.send(node, MetadataRequest([]))

@@ -161,30 +161,32 @@ async def test_where_the_files_are_bad_the_newest_stored_set_is_in_force(
     assert [list(files) for files in await stored_sets(options_of(kafka)(), unique)] == [["rules.yaml"]] * 3
 
 
+@asynccontextmanager
+async def waiting_for_files(
+    folder: Path, options: Callable[[], Mapping[str, Any]], topic: str
+) -> AsyncIterator[asyncio.Task[None]]:
+    """Files are bad and no set is had from Kafka; at the end of the block they are right, and that ends the wait."""
+    keywords = keywords_of(folder, BAD)
+    waiting = asyncio.create_task(a_set_in_force(keywords, options, topic))
+    watch = asyncio.create_task(keywords.watch(lambda *_: None))
+    yield waiting
+    (folder / "rules.yaml").write_text(RULES.format("one"))
+    async with asyncio.timeout(DEADLINE_S):
+        await waiting
+    assert keywords.origin == "files"
+    watch.cancel()
+    await asyncio.gather(watch, return_exceptions=True)
+
+
 async def test_where_none_is_stored_it_waits_for_files_that_are_right(
     kafka_embedded: AnyKafka, unique: str, tmp_path: Path
 ) -> None:
     kafka_embedded.create_topic(unique, 1)
-    keywords = keywords_of(tmp_path, BAD)
-    waiting = asyncio.create_task(a_set_in_force(keywords, options_of(kafka_embedded), unique))
-    watch = asyncio.create_task(keywords.watch(lambda *_: None))
-    await asyncio.sleep(0.5)
-    assert not waiting.done()
-    (tmp_path / "rules.yaml").write_text(RULES.format("one"))
-    async with asyncio.timeout(DEADLINE_S):
-        await waiting
-    assert keywords.origin == "files"
-    watch.cancel()
-    await asyncio.gather(watch, return_exceptions=True)
+    async with waiting_for_files(tmp_path, options_of(kafka_embedded), unique) as waiting:
+        await asyncio.sleep(0.5)
+        assert not waiting.done()
 
 
 async def test_files_that_are_right_end_the_wait_for_kafka(tmp_path: Path) -> None:
-    keywords = keywords_of(tmp_path, BAD)
-    waiting = asyncio.create_task(a_set_in_force(keywords, lambda: NOWHERE, "t"))
-    watch = asyncio.create_task(keywords.watch(lambda *_: None))
-    (tmp_path / "rules.yaml").write_text(RULES.format("one"))
-    async with asyncio.timeout(DEADLINE_S):
-        await waiting
-    assert keywords.origin == "files"
-    watch.cancel()
-    await asyncio.gather(watch, return_exceptions=True)
+    async with waiting_for_files(tmp_path, lambda: NOWHERE, "t"):
+        pass

@@ -7,13 +7,14 @@ from typing import Any, Final
 import orjson
 from aiokafka import AIOKafkaProducer
 
-from ingest.producer import partition_of
+from ingest.partitioner import partition_of
 from ingest.topic import encode
-from tagger.simulator.stage.stage import PARTITIONS, Names, Stage
+from tagger.simulator.stage.stage import PARTITIONS, Stage
 from tests.deadline import until
 from tests.integration.tagger.scene import ended, started
 from tests.integration.watch import everything_on, figures, highest
 from tests.kafka.kafka import AnyKafka
+from tests.stage import a_stage
 
 YEAR_10000_MS: Final = 253_402_300_800_000
 TIMES: Final = {"TA": YEAR_10000_MS, "TB": 1 << 62, "TC": YEAR_10000_MS - 1, "TD": 1_790_000_000_000}
@@ -39,15 +40,12 @@ async def write(stage: Stage) -> None:
 async def test_chats_of_no_possible_time_are_decided_committed_and_told(
     kafka_embedded: AnyKafka, unique: str, tmp_path: Path
 ) -> None:
-    names = Names(f"{unique}.webhooks", f"{unique}.decisions", f"{unique}.parked", unique)
-    for topic in names.topics:
-        kafka_embedded.create_topic(topic, PARTITIONS)
     settings = {"TAGGER_DRY_RUN": "true"}  # LiveChat knows nothing of these chats
-    async with Stage(tmp_path, 7, kafka_embedded.bootstrap, names, settings=settings) as stage:
+    async with a_stage(kafka_embedded, unique, tmp_path, settings=settings) as stage:
         await write(stage)
 
         async def decisions() -> dict[str, dict[str, Any]]:
-            told = map(orjson.loads, await everything_on(stage.bootstrap, names.decisions))
+            told = map(orjson.loads, await everything_on(stage.bootstrap, stage.names.decisions))
             return {record["thread_id"]: record for record in told}
 
         async def all_are_told() -> bool:

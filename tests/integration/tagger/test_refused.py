@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from tagger.core.conversation import Conversation, Said, ThreadKey
 from tagger.core.matching.decide import Judge
 from tagger.core.partition.protocol import Work
-from tagger.core.rules.parse import parse
+from tagger.core.rules.model import Keyword, Rule, RuleSet
 from tagger.kafka.assigned import Assigned
 from tagger.kafka.producer import Producer
 from tagger.livechat.client import Client
@@ -42,7 +42,7 @@ async def producer(broker: EmbeddedBroker) -> AsyncIterator[Producer]:
 
 
 def judge() -> Judge:
-    return Judge.compile(parse({"a.yaml": b"version: 1\nrules:\n  - {id: r, tag: T, any: [hello]}\n"}))
+    return Judge.compile(RuleSet((Rule("r", "T", any=(Keyword("hello", "hello"),)),), "0123456789ab"))
 
 
 def conversation() -> Conversation:
@@ -62,7 +62,7 @@ async def read(broker: EmbeddedBroker, topic: str) -> list[dict[str, Any]]:
 
 
 def refused() -> float:
-    return METRICS.records_refused._value.get()
+    return float(METRICS.records_refused._value.get())
 
 
 def a_settle(producer: Producer) -> Settle:

@@ -9,8 +9,9 @@ import socket
 import sys
 import termios
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -40,10 +41,12 @@ class Run:
         }
 
     async def begun(
-        self, controlled_by: Callable[[], None] = os.setsid, **settings: str
+        self,
+        settings: Mapping[str, str] = MappingProxyType({}),
+        controlled_by: Callable[[], None] = os.setsid,
     ) -> asyncio.subprocess.Process:
         """The process; `controlled_by` is called in it and gives it a terminal, or none."""
-        env = environment_for(self._settings | settings)
+        env = environment_for({**self._settings, **settings})
         command = (sys.executable, "-m", "tagger", "run")
         return await asyncio.create_subprocess_exec(
             *command, env=env, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, preexec_fn=controlled_by
@@ -51,7 +54,7 @@ class Run:
 
     async def ended(self, **settings: str) -> tuple[int | None, str]:
         """Its exit code, and what it wrote for the person who started it."""
-        process = await self.begun(**settings)
+        process = await self.begun(settings)
         async with asyncio.timeout(DEADLINE_S):
             output, told = await process.communicate()
         assert not output
@@ -131,7 +134,9 @@ async def test_sigterm_ends_it_with_0_whatever_kafka_does(
 ) -> None:
     assert broker.stdout is not None
     bootstrap = (await broker.stdout.readline()).decode().strip()
-    process = await run.begun(KAFKA_BOOTSTRAP_SERVERS=bootstrap, LIVECHAT_API_URL="http://127.0.0.1:9")
+    process = await run.begun(
+        {"KAFKA_BOOTSTRAP_SERVERS": bootstrap, "LIVECHAT_API_URL": "http://127.0.0.1:9"}
+    )
     assert process.stderr is not None
     told = b""
     async with asyncio.timeout(DEADLINE_S):
@@ -182,7 +187,7 @@ async def test_a_bad_keyword_file_ends_nothing_and_work_begins_when_it_is_right(
     bad = RULES.replace("any:", "anny:")
 
     (tmp_path / "rules.yaml").write_text(bad)
-    process = await run.begun(**settings)
+    process = await run.begun(settings)
     lines = await told(process, "started", "keywords_refused", "keywords_nowhere")
     assert "rules.yaml:3:" in lines["keywords_refused"]["reason"]
     port = lines["started"]["port"]
@@ -195,7 +200,7 @@ async def test_a_bad_keyword_file_ends_nothing_and_work_begins_when_it_is_right(
     assert await process.wait() == 0
 
     (tmp_path / "rules.yaml").write_text(bad)
-    again = await run.begun(**settings)
+    again = await run.begun(settings)
     lines = await told(again, "started", "keywords_from_topic", "partition_ready")
     assert lines["keywords_from_topic"]["config"] == config
     assert "the set stored last" in (await asyncio.to_thread(ready, lines["started"]["port"]))[1]
@@ -232,7 +237,7 @@ async def test_a_terminal_that_closes_ends_it_like_sigterm(run: Run) -> None:
         os.setsid()
         fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
 
-    process = await run.begun(take_terminal)
+    process = await run.begun(controlled_by=take_terminal)
     os.close(theirs)
     await told(process, "kafka_away")
     os.close(ours)

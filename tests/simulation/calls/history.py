@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, cast
 from unittest.mock import patch
 
 from aiokafka import TopicPartition
@@ -16,6 +16,7 @@ from aiokafka import TopicPartition
 from tagger.core.conversation import Conversation, ThreadKey
 from tagger.core.matching.decide import Decision
 from tagger.core.partition.protocol import Work
+from tagger.kafka.producer import Producer
 from tagger.livechat.authorization.credentials import ForAll
 from tagger.livechat.client import Client
 from tagger.metrics import Metrics
@@ -109,7 +110,10 @@ async def _play(setting: Setting) -> History:
     judge: Any = SimpleNamespace(rules=(), pieces=partial(_pieces, livechat))
     names: Any = {"decisions_topic": "d", "parked_topic": "p"}
     worker = Worker(
-        Settle(lambda: judge, client, topics, METRICS, dry_run=False, **names), client, "w", METRICS
+        Settle(lambda: judge, client, cast(Producer, topics), METRICS, dry_run=False, **names),
+        client,
+        "w",
+        METRICS,
     )
 
     async def one(number: int, chat: Chat) -> None:

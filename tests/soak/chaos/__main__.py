@@ -1,14 +1,11 @@
 """Up to three taggers on a real Kafka, and everything that can befall them at random moments.
 
-    python -m tests.soak.chaos [--minutes 10] [--seed 1]
-
 Chats go on all the time, while members of the group are killed, stopped, frozen beyond their session, join and
 leave, and the broker is killed. Twice a second the committed offsets are held against the topics: no end below
 them may be undecided, and none may go back. Afterwards no tag is missing, none is wrong, nothing is parked and
 lag is 0.
 """
 
-import argparse
 import asyncio
 import random
 import time
@@ -16,17 +13,18 @@ from collections import Counter
 from collections.abc import Awaitable
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from tagger.kafka.reader import read_topic
 from tagger.simulator.play.visitors import visits
 from tagger.simulator.stage.service import Service
-from tagger.simulator.stage.stage import PARTITIONS, Names, Stage
+from tagger.simulator.stage.stage import Stage
 from tests.faults.crowd import Crowd
 from tests.faults.truth import Truth
 from tests.kafka.broker import Broker, start
 from tests.kafka.kafka import Kafka
+from tests.soak.main import main
+from tests.stage import a_stage
 
 VISITS_PER_S: Final = 4.0
 PAUSE_S: Final = 0.5  # between two events of a chat: so some thirty chats are open at any moment
@@ -92,15 +90,13 @@ class Chaos:
             self.problems.append(f"a tagger that was told to stop ended with {code}")
 
 
-async def run(minutes: float, seed: int, folder: Path) -> list[str]:
-    names = Names()
+async def soak(folder: Path, minutes: float = 10.0, seed: int = 1) -> list[str]:
+    settings = {"INGEST_SPOOL_DIR": str(folder / "spool")}
     with start() as broker:
-        for topic in names.topics:
-            Kafka(broker.bootstrap).create_topic(topic, PARTITIONS)
-        settings = {"INGEST_SPOOL_DIR": str(folder / "spool")}
+        kafka = Kafka(broker.bootstrap)
         async with (
-            Stage(folder, seed, broker.bootstrap, names, pause_s=PAUSE_S, settings=settings) as stage,
-            Truth(broker.bootstrap, names) as truth,
+            a_stage(kafka, "chaos", folder, seed=seed, pause_s=PAUSE_S, settings=settings) as stage,
+            Truth(stage.bootstrap, stage.names) as truth,
             Crowd(stage) as crowd,
         ):
             chaos = Chaos(stage, truth, crowd, broker, seed)
@@ -141,18 +137,5 @@ async def verdict(chaos: Chaos, watching: "asyncio.Task[None]") -> list[str]:
     return problems
 
 
-def main() -> int:
-    options = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    options.add_argument("--minutes", type=float, default=10)
-    options.add_argument("--seed", type=int, default=1)
-    given = options.parse_args()
-    with TemporaryDirectory(prefix="chaos-") as folder:
-        problems = asyncio.run(run(given.minutes, given.seed, Path(folder)))
-    print("\n".join(problems) or "Everything holds.")
-    return bool(problems)
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main(soak)

@@ -1,33 +1,28 @@
 """Forty strangers without the secret, eight kinds of junk at full speed: whether real webhooks get through.
 
-    python -m tests.soak.junk [--seconds 60] [--connections 40] [--rate 20] [--idle 0]
-
 `ingest` has one core to itself; strangers, a LiveChat that sends so many webhooks a second, and the broker share the
 other. `--idle` opens so many connections beside that send a part of a head and then nothing, over and over.
 Prints how long real webhooks took, how memory went, and what strangers were answered; exits 1 where a real one was
 not answered 200, the p99 is 1 s or more, memory is not flat, or junk got a 5xx.
 """
 
-import argparse
 import asyncio
 import os
-import resource
 import statistics
 import sys
 import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import aiohttp
 import orjson
 
-from tagger.simulator.stage.broker import EmbeddedBroker
 from tests.integration.ingest.process import Process
-from tests.integration.ingest.sender import SECRET, Sender, event
-from tests.soak.fuzz.__main__ import rss
+from tests.integration.ingest.sender import Sender, event
+from tests.soak.ingest import on_embedded_broker
+from tests.soak.main import main
 
 P99_S_MAX: Final = 1.0
 GROWTH_BYTES_MAX: Final = 30 << 20  # from a tenth of the time on, when buffers and caches are filled
@@ -75,12 +70,12 @@ async def watch(process: Process, sizes: list[int]) -> None:
     began = time.monotonic()
     while True:
         await asyncio.sleep(TELL_EVERY_S)
-        sizes.append(rss(process.pid))
+        sizes.append(process.resident_bytes)
         print(f"{time.monotonic() - began:4.0f} s  {sizes[-1] >> 20} MiB", flush=True)
 
 
-async def run(
-    process: Process, chosen: argparse.Namespace
+async def beside_junk(
+    process: Process, seconds: float, connections: int, rate: float, idle: int
 ) -> tuple[Real, list[int], Counter[int], list[str]]:
     """Returns the real webhooks, memory over time, what strangers were answered, and metrics of closed connections."""
     sizes: list[int] = []
@@ -89,14 +84,14 @@ async def run(
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         real = Real(Sender(session, process.port))
         await real.one(0)
-        around = [asyncio.create_task(idle_for_ever(process.port)) for _ in range(chosen.idle)]
+        around = [asyncio.create_task(idle_for_ever(process.port)) for _ in range(idle)]
         around.append(asyncio.create_task(watch(process, sizes)))
-        command = ["-m", "tests.integration.ingest.strangers", str(process.port), str(chosen.seconds)]
+        command = ["-m", "tests.integration.ingest.strangers", str(process.port), str(seconds)]
         strangers = await asyncio.create_subprocess_exec(
-            sys.executable, *command, f"--connections={chosen.connections}", stdout=asyncio.subprocess.PIPE
+            sys.executable, *command, f"--connections={connections}", stdout=asyncio.subprocess.PIPE
         )
         await asyncio.sleep(2)  # they start
-        await real.run(chosen.rate, chosen.seconds - 2)
+        await real.run(rate, seconds - 2)
         told, _ = await strangers.communicate()
         for task in around:
             task.cancel()
@@ -106,8 +101,8 @@ async def run(
     return real, sizes, Counter({int(k): v for k, v in orjson.loads(told).items()}), lines
 
 
-def verdict(real: Real, sizes: list[int], answers: Counter[int]) -> int:
-    """Print what came of it; 0 where all holds."""
+def verdict(real: Real, sizes: list[int], answers: Counter[int]) -> list[str]:
+    """Print what came of it."""
     p50, p99 = (statistics.quantiles(real.took_s, n=100)[place] for place in (49, 98))
     print(f"real webhooks  {len(real.took_s)} answered, failed {dict(real.failed)}")
     print(
@@ -122,42 +117,20 @@ def verdict(real: Real, sizes: list[int], answers: Counter[int]) -> int:
         "memory is not flat": sizes[-1] - warm <= GROWTH_BYTES_MAX,
         "junk was answered 5xx": not any(status >= 500 for status in answers),
     }
-    problems = [problem for problem, holds in held.items() if not holds]
-    print("\n".join(f"does not hold: {problem}" for problem in problems) or "all of it holds")
-    return int(bool(problems))
+    return [problem for problem, holds in held.items() if not holds]
 
 
-def main() -> int:
-    options = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    options.add_argument("--seconds", type=float, default=60)
-    options.add_argument("--connections", type=int, default=40)
-    options.add_argument("--rate", type=float, default=20)
-    options.add_argument("--idle", type=int, default=0)
-    chosen = options.parse_args()
-    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+async def soak(
+    folder: Path, seconds: float = 60.0, connections: int = 40, rate: float = 20.0, idle: int = 0
+) -> list[str]:
     ingest_core, other_core, *_ = sorted(os.sched_getaffinity(0))
-    with TemporaryDirectory(prefix="junk-") as folder, EmbeddedBroker({"livechat.webhooks": 3}) as broker:
-        os.environ |= {
-            "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap,
-            "LIVECHAT_WEBHOOK_SECRETS": SECRET,
-            "INGEST_HOST": "127.0.0.1",
-            "INGEST_PORT": "0",
-            "INGEST_ADMIN_PORT": "0",
-            "LOG_FORMAT": "json",
-        }
-        process = Process(Path(folder) / "ingest.log")
-        try:
-            process.wait_until_it_listens()
-            os.sched_setaffinity(process.pid, {ingest_core})
-            os.sched_setaffinity(0, {other_core})
-            real, sizes, answers, lines = asyncio.run(run(process, chosen))
-        finally:
-            process.end()
+    with on_embedded_broker(folder) as process:
+        os.sched_setaffinity(process.pid, {ingest_core})
+        os.sched_setaffinity(0, {other_core})
+        real, sizes, answers, lines = await beside_junk(process, seconds, connections, rate, idle)
     print("\n".join(lines))
     return verdict(real, sizes, answers)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main(soak)

@@ -1,17 +1,12 @@
 """LiveChat away for as long as in life, one way after the other, while chats go on ending.
 
-    python -m tests.soak.outages [--chats-per-s 2] [--times 1.0] [--seed 1]
-
 The refresh of tokens fails for 2 minutes, everything is answered 503 for 3, nobody listens for 1, every answer
 is lost for 1; all along access tokens expire and are refreshed. At last one tag is deleted for ever. Nothing
 may be parked but what needs that tag, nothing may be missing, and LiveChat may not be stormed. Takes 9 minutes;
 `--times 0.1` makes everything a tenth as long.
 """
 
-import argparse
 import asyncio
-import sys
-import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +19,7 @@ from tagger.simulator.play.visitors import visits
 from tagger.simulator.stage.stage import Stage
 from tests.integration.outages import OUTAGES
 from tests.integration.watch import everything_on, figures, finished, highest
+from tests.soak.main import main
 
 LAST_S: Final = {"refresh_fails": 120.0, "all_503": 180.0, "nobody_listens": 60.0, "answers_lost": 60.0}
 TOKEN_LIFE_S: Final = 90.0  # refreshed a minute before its end, so every half minute
@@ -146,35 +142,22 @@ async def deleted_tag(stage: Stage, chats: int, seed: int) -> list[str]:
     return [] if right and not result.wrong else ["deleted tag: not its chats alone are parked"]
 
 
-async def run(chats_per_s: float, times: float, seed: int) -> list[str]:
+async def soak(folder: Path, chats_per_s: float = 2.0, times: float = 1.0, seed: int = 1) -> list[str]:
     problems: list[str] = []
-    with tempfile.TemporaryDirectory() as folder:
-        stage = Stage(Path(folder), seed, versions=("3.6",), pause_s=0.1, oauth=True)
-        stage.livechat.access.token_life_s = TOKEN_LIFE_S
-        async with stage:
-            for number, (kind, seconds) in enumerate(LAST_S.items()):
-                found = await outage(stage, kind, seconds * times, chats_per_s, seed + number)
-                print(found.line())
-                problems += found.problems()
-            problems += await deleted_tag(stage, 100, seed + len(LAST_S))
-            refused = sum(call.outcome == "authentication" for call in stage.livechat.calls)
-            print(
-                f"tokens           {stage.livechat.token_requests} requests, {refused} calls refused as expired"
-            )
+    stage = Stage(folder, seed, versions=("3.6",), pause_s=0.1, oauth=True)
+    stage.livechat.access.token_life_s = TOKEN_LIFE_S
+    async with stage:
+        for number, (kind, seconds) in enumerate(LAST_S.items()):
+            found = await outage(stage, kind, seconds * times, chats_per_s, seed + number)
+            print(found.line())
+            problems += found.problems()
+        problems += await deleted_tag(stage, 100, seed + len(LAST_S))
+        refused = sum(call.outcome == "authentication" for call in stage.livechat.calls)
+        print(
+            f"tokens           {stage.livechat.token_requests} requests, {refused} calls refused as expired"
+        )
     return problems
 
 
-def main() -> None:
-    assert __doc__ is not None, "it is read as the help"
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--chats-per-s", type=float, default=2.0)
-    parser.add_argument("--times", type=float, default=1.0)
-    parser.add_argument("--seed", type=int, default=1)
-    wish = parser.parse_args()
-    problems = asyncio.run(run(wish.chats_per_s, wish.times, wish.seed))
-    print("\n".join(f"does not hold: {problem}" for problem in problems) or "all of it holds")
-    sys.exit(1 if problems else 0)
-
-
 if __name__ == "__main__":
-    main()
+    main(soak)

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Any, Final, Self
 
 import orjson
@@ -55,9 +54,7 @@ class Flood:
         self._writing = asyncio.create_task(self._write())
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._writing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._writing

@@ -1,7 +1,5 @@
 """How fast the others are served while one chat, one organization or LiveChat's limit misbehaves.
 
-    python -m tests.soak.strangers [poisoned] [mixed] [storm] [dead-token] [--until-parked] [--seed 1]
-
 Both services as processes on a real Kafka, all chats in one partition, each of which calls for a tag.
 
 poisoned    eight chats are answered 500 for ever, and then eighty good ones end; with --until-parked good ones go
@@ -14,17 +12,12 @@ Prints its figures and exits 1 where one of these does not hold: of the good cha
 a second of the end, none is missing at last and nothing of them is parked; 10 s after the storm its backlog is gone.
 """
 
-import argparse
 import asyncio
 import functools
 import math
 import random
-import sys
-import tempfile
-import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -34,10 +27,11 @@ from tagger.simulator.livechat.faults import Fault
 from tagger.simulator.play.player import Played
 from tagger.simulator.play.summary import percentile, seconds_to_tag
 from tagger.simulator.stage.stage import Stage
-from tests.faults.strangers import a_stage, missing, play_one, play_some, tagged_visits, tried
+from tests.faults.strangers import in_one_line, missing, play_one, play_some, tagged_visits, tried
 from tests.integration.watch import everything_on, figures
 from tests.kafka.broker import start
 from tests.kafka.kafka import Kafka
+from tests.soak.main import main
 
 P99_S_MAX: Final = 1.0
 PER_S: Final = 4.0  # good chats that end a second
@@ -57,13 +51,6 @@ class Found(NamedTuple):
 
     lines: list[str]
     problems: list[str]
-
-
-@asynccontextmanager
-async def stage_of(kafka: Kafka, organizations: int = 1) -> AsyncIterator[Stage]:
-    with tempfile.TemporaryDirectory() as folder:
-        async with a_stage(kafka, uuid.uuid4().hex[:12], Path(folder), organizations=organizations) as stage:
-            yield stage
 
 
 async def all_tagged(played: Sequence[Played], within_s: float) -> bool:
@@ -106,9 +93,11 @@ async def parked(stage: Stage) -> Counter[str]:
     return Counter(orjson.loads(record)["chat_id"] for record in records)
 
 
-async def poisoned(kafka: Kafka, seed: int, until_parked: bool, *, mixed: bool = False) -> Found:
+async def poisoned(
+    kafka: Kafka, folder: Path, seed: int, until_parked: bool, *, mixed: bool = False
+) -> Found:
     name = "mixed" if mixed else "poisoned"
-    async with stage_of(kafka) as stage:
+    async with in_one_line(kafka, name, folder) as stage:
         (organization,) = stage.organizations
         warm = await play_some(stage, tagged_visits(seed, 10), organization, PER_S)
         kinds = [True] * BAD + [False] * GOOD
@@ -153,8 +142,8 @@ async def go_on_until_parked(stage: Stage, bad: Sequence[Played], seed: int, fou
     found.problems.extend(meanwhile.problems)
 
 
-async def storm(kafka: Kafka, seed: int, _: bool) -> Found:
-    async with stage_of(kafka) as stage:
+async def storm(kafka: Kafka, folder: Path, seed: int, _: bool) -> Found:
+    async with in_one_line(kafka, "storm", folder) as stage:
         (organization,), clock, sender = stage.organizations, stage.livechat.clock, stage.livechat.sender
         chats = int(STORM_PER_S * (5.0 + STORM_S + GONE_S))
         playing = asyncio.create_task(play_some(stage, tagged_visits(seed, chats), organization, STORM_PER_S))
@@ -189,8 +178,8 @@ async def storm(kafka: Kafka, seed: int, _: bool) -> Found:
         )
 
 
-async def dead_token(kafka: Kafka, seed: int, _: bool) -> Found:
-    async with stage_of(kafka, organizations=2) as stage:
+async def dead_token(kafka: Kafka, folder: Path, seed: int, _: bool) -> Found:
+    async with in_one_line(kafka, "dead-token", folder, versions=("3.6", "3.6")) as stage:
         alive, dead = stage.organizations
         warm = await play_some(stage, tagged_visits(seed, 10), alive, PER_S)
         stage.livechat.access.revoke(dead.id)
@@ -209,7 +198,7 @@ async def dead_token(kafka: Kafka, seed: int, _: bool) -> Found:
         return Found(found.lines, found.problems + ["dead-token: good chats are parked"] * bool(others))
 
 
-SCENARIOS: Final[dict[str, Callable[[Kafka, int, bool], Awaitable[Found]]]] = {
+SCENARIOS: Final[dict[str, Callable[[Kafka, Path, int, bool], Coroutine[None, None, Found]]]] = {
     "poisoned": poisoned,
     "mixed": functools.partial(poisoned, mixed=True),
     "storm": storm,
@@ -217,27 +206,21 @@ SCENARIOS: Final[dict[str, Callable[[Kafka, int, bool], Awaitable[Found]]]] = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=", ".join(SCENARIOS))
-    parser.add_argument(
-        "--until-parked", action="store_true", help="wait until the poisoned chats are parked"
-    )
-    parser.add_argument("--seed", type=int, default=1)
-    wish = parser.parse_args()
-    if unknown := set(wish.scenarios) - SCENARIOS.keys():
-        parser.error(f"no scenario {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
+async def soak(
+    folder: Path,
+    scenarios: tuple[str, ...] = tuple(SCENARIOS),
+    until_parked: bool = False,
+    seed: int = 1,
+) -> list[str]:
     problems: list[str] = []
     with start() as broker:
-        for name in wish.scenarios or SCENARIOS:
-            found = asyncio.run(SCENARIOS[name](Kafka(broker.bootstrap), wish.seed, wish.until_parked))
+        for name in scenarios:
+            (folder / name).mkdir()
+            found = await SCENARIOS[name](Kafka(broker.bootstrap), folder / name, seed, until_parked)
             print("\n".join(found.lines), flush=True)
             problems += found.problems
-    print("\n".join(f"does not hold: {problem}" for problem in problems) or "all of it holds")
-    sys.exit(1 if problems else 0)
+    return problems
 
 
 if __name__ == "__main__":
-    main()
+    main(soak)

@@ -1,7 +1,5 @@
 """`tagger explain --chat ID`: the newest thread of a chat, asked from a pretend LiveChat on the loopback."""
 
-import asyncio
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from aiohttp import web
 from click.testing import CliRunner, Result
 
 from tagger.__main__ import main
-from tests.unit.livechat.server import Asked, Server, error
+from tests.unit.livechat.server import Asked, error, in_a_thread
 
 RULES = "version: 1\nrules: [{id: refund, tag: Refund, any: [refund]}]\n"
 EVENTS = [{"id": "e1", "type": "message", "author_id": "c1", "text": "my refund"}]
@@ -39,23 +37,9 @@ class Desk:
 
 @pytest.fixture
 def desk() -> Iterator[Desk]:
-    """Served by a thread of its own: the command brings its own event loop."""
-    desk, up, stop = Desk(), threading.Event(), asyncio.Event()
-    loop = asyncio.new_event_loop()
-
-    async def serve() -> None:
-        async with Server(desk.answer) as server:
-            desk.url = server.url
-            up.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    assert up.wait(10)
-    yield desk
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(10)
-    loop.close()
+    desk = Desk()
+    with in_a_thread(desk.answer) as desk.url:
+        yield desk
 
 
 def explain(folder: Path, desk: Desk, chat_id: str) -> Result:

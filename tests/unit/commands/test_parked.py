@@ -1,7 +1,6 @@
 """`tagger parked` as a person runs it, on the embedded broker, with a pretend LiveChat."""
 
 import asyncio
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from tagger.commands import parked
 from tagger.core.conversation import ThreadKey
 from tagger.core.records.decision import Source, parked_record
 from tagger.simulator.stage.broker import EmbeddedBroker
-from tests.unit.livechat.server import Asked, Server, error
+from tests.unit.livechat.server import Asked, error, in_a_thread
 
 TOKEN = "access-token"
 RULES = "version: 1\nrules:\n  - {id: r, tag: Refund, any: [refund], tests: [absent: hello]}\n"
@@ -79,23 +78,9 @@ def topics(broker: EmbeddedBroker) -> Topics:
 
 @pytest.fixture
 def livechat() -> Iterator[LiveChat]:
-    """Served by a thread of its own: the commands bring their own event loop."""
-    pretend, up, stop = LiveChat(), threading.Event(), asyncio.Event()
-    loop = asyncio.new_event_loop()
-
-    async def serve() -> None:
-        async with Server(pretend.answer) as server:
-            pretend.url = server.url
-            up.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    assert up.wait(10)
-    yield pretend
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(10)
-    loop.close()
+    pretend = LiveChat()
+    with in_a_thread(pretend.answer) as pretend.url:
+        yield pretend
 
 
 @pytest.fixture

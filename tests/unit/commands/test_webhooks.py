@@ -1,7 +1,5 @@
 """`tagger webhooks` as a person runs it, against a pretend LiveChat on the loopback."""
 
-import asyncio
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from tagger.commands import webhooks
 from tagger.livechat.webhooks import ACTIONS, PER_ACTION_MAX
-from tests.unit.livechat.server import Asked, Server, error
+from tests.unit.livechat.server import Asked, error, in_a_thread
 
 TOKEN, SECRET, OLD = "access-token", "new-secret", "old-secret"
 
@@ -68,23 +66,9 @@ class Registrar:
 
 @pytest.fixture
 def livechat() -> Iterator[Registrar]:
-    """Served by a thread of its own: the commands bring their own event loop."""
-    registrar, up, stop = Registrar(), threading.Event(), asyncio.Event()
-    loop = asyncio.new_event_loop()
-
-    async def serve() -> None:
-        async with Server(registrar.answer) as server:
-            registrar.url = server.url
-            up.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    assert up.wait(10)
-    yield registrar
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(10)
-    loop.close()
+    registrar = Registrar()
+    with in_a_thread(registrar.answer) as registrar.url:
+        yield registrar
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """`tagger webhooks send` and `tail`, against the embedded broker and a pretend ingest."""
 
-import asyncio
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +12,7 @@ from click.testing import CliRunner, Result
 from ingest.topic import encode
 from tagger.commands import webhooks, webhooks_topic
 from tagger.simulator.stage.broker import EmbeddedBroker
-from tests.unit.livechat.server import Asked, Server
+from tests.unit.livechat.server import Asked, in_a_thread
 
 SECRET = "webhook-secret"
 TEXT = "my card number is 4111"
@@ -29,7 +27,6 @@ class Ingest:
     url: str = ""
     loses: frozenset[str] = frozenset()
     stored: list[str] = field(default_factory=list)
-    producer: AIOKafkaProducer | None = None
 
     async def answer(self, asked: Asked) -> web.Response:
         if asked.body.get("secret_key") != SECRET:
@@ -42,8 +39,8 @@ class Ingest:
         payload = webhook["payload"]
         chat_id = payload.get("chat_id") or payload["chat"]["id"]
         record = encode(webhook, webhook["organization_id"], chat_id, 0)
-        assert self.producer is not None
-        await self.producer.send_and_wait(self.topic, record.value, key=record.key)
+        async with AIOKafkaProducer(bootstrap_servers=self.bootstrap) as producer:
+            await producer.send_and_wait(self.topic, record.value, key=record.key)
         self.stored.append(webhook["action"])
 
 
@@ -55,26 +52,10 @@ def broker() -> Iterator[EmbeddedBroker]:
 
 @pytest.fixture
 def ingest(broker: EmbeddedBroker) -> Iterator[Ingest]:
-    """Served by a thread of its own: the commands bring their own event loop."""
-    pretend, up, stop = Ingest(broker.bootstrap), threading.Event(), asyncio.Event()
-    loop = asyncio.new_event_loop()
-
-    async def serve() -> None:
-        pretend.producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap)
-        await pretend.producer.start()
-        async with Server(pretend.answer) as server:
-            pretend.url = f"{server.url}/webhooks/livechat"
-            up.set()
-            await stop.wait()
-        await pretend.producer.stop()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    assert up.wait(20)
-    yield pretend
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(20)
-    loop.close()
+    pretend = Ingest(broker.bootstrap)
+    with in_a_thread(pretend.answer) as address:
+        pretend.url = f"{address}/webhooks/livechat"
+        yield pretend
 
 
 def send(ingest: Ingest, url: str | None = None, **settings: str) -> Result:

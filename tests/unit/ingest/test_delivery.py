@@ -8,6 +8,7 @@ import pytest
 
 from ingest import delivery, topic
 from ingest.delivery import Ignore, Keep, Refuse
+from tests.webhooks import incoming_event
 
 SAMPLES: Final = sorted((Path(__file__).parents[2] / "samples" / "webhooks").glob("*.json"))
 SECRET: Final = "s3cret-of-the-samples"
@@ -18,9 +19,7 @@ def body(without: str = "", **changed: Any) -> bytes:
     envelope = {
         "webhook_id": "w1",
         "secret_key": SECRET,
-        "action": "incoming_event",
-        "organization_id": "org-1",
-        "payload": {"chat_id": "CHAT", "thread_id": "THREAD", "event": {"text": "hi"}},
+        **incoming_event("CHAT", "THREAD", {"text": "hi"}, "org-1"),
         **changed,
     }
     envelope.pop(without, None)

@@ -43,6 +43,12 @@ def loaded(folder: Path) -> Keywords:
     return keywords
 
 
+@pytest.fixture
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no event tells of a change, it is found by looking again: every 5 s in life."""
+    monkeypatch.setattr(keywords_module, "LOOK_EVERY_MS", 100)
+
+
 @asynccontextmanager
 async def watched(keywords: Keywords) -> AsyncIterator[list[bool]]:
     """The watch is running; what it reports: whether each change came into force."""
@@ -146,7 +152,7 @@ async def test_being_told_to_look_is_enough(tmp_path: Path) -> None:
         await until(lambda: keywords.judge.hash != before)
 
 
-async def test_a_folder_that_vanishes_leaves_the_set_in_force(tmp_path: Path) -> None:
+async def test_a_folder_that_vanishes_leaves_the_set_in_force(tmp_path: Path, looks_often: None) -> None:
     folder = folder_with(tmp_path / "config", REFUND)
     keywords = loaded(folder)
     before = keywords.judge
@@ -183,7 +189,7 @@ def odd_name(folder: Path) -> str:
     "spoil", [full_of_pipes, with_a_dangling_link, with_a_folder, with_a_name_in_latin_1]
 )
 async def test_an_odd_file_is_refused_by_name_and_looking_goes_on(
-    tmp_path: Path, spoil: Callable[[Path], None]
+    tmp_path: Path, spoil: Callable[[Path], None], looks_often: None
 ) -> None:
     keywords = loaded(folder_with(tmp_path, REFUND))
     before = keywords.judge
@@ -198,7 +204,9 @@ async def test_an_odd_file_is_refused_by_name_and_looking_goes_on(
         await until(lambda: keywords.judge is not before)
 
 
-async def test_a_name_that_is_not_utf8_beside_the_files_ends_no_watch(tmp_path: Path) -> None:
+async def test_a_name_that_is_not_utf8_beside_the_files_ends_no_watch(
+    tmp_path: Path, looks_often: None
+) -> None:
     keywords = loaded(folder_with(tmp_path, REFUND))
     before = keywords.judge
     async with watched(keywords):
@@ -218,8 +226,10 @@ async def test_a_name_that_is_not_utf8_beside_the_files_ends_no_watch(tmp_path: 
     ],
 )
 async def test_a_watch_that_fails_or_ends_is_made_up_for_by_polling(
-    tmp_path: Path, error: Exception | None, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, error: Exception | None, looks_often: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asked = 0
+
     async def broken(*_: object, **__: object) -> AsyncIterator[None]:
         nonlocal asked
         asked += 1
@@ -228,9 +238,7 @@ async def test_a_watch_that_fails_or_ends_is_made_up_for_by_polling(
         return
         yield
 
-    asked = 0
     monkeypatch.setattr(keywords_module, "awatch", broken)
-    monkeypatch.setattr(keywords_module, "LOOK_EVERY_MS", 100)
     keywords = loaded(folder_with(tmp_path, REFUND))
     before = keywords.judge
     async with watched(keywords):

@@ -1,8 +1,11 @@
 """A far side for the client's tests: a real HTTP server on the loopback that answers as it is told."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import Any, Self
 
 import orjson
@@ -81,6 +84,24 @@ class Server:
             request.transport.abort()
             return web.Response()
         return await answer if isinstance(answer, Awaitable) else answer
+
+
+@contextmanager
+def in_a_thread(answer: Answer) -> Iterator[str]:
+    """The address of a server for commands, which bring their own event loop."""
+    loop, stop, up = asyncio.new_event_loop(), asyncio.Event(), Future[str]()
+
+    async def serve() -> None:
+        async with Server(answer) as server:
+            up.set_result(server.url)
+            await stop.wait()
+
+    thread = Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    yield up.result(DEADLINE_S)
+    loop.call_soon_threadsafe(stop.set)
+    thread.join()
+    loop.close()
 
 
 class Reset(web.Response):

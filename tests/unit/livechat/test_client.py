@@ -28,6 +28,7 @@ from tagger.livechat.pacing.circuit import BACK_OFF_S_MAX, FAILURES_TO_OPEN
 from tagger.livechat.pacing.pace import IN_FLIGHT_MAX
 from tests.unit.livechat.conftest import MakeClient
 from tests.unit.livechat.server import Answer, Asked, Reset, Server, Time, error
+from tests.unit.livechat.tokens import Each
 
 NAME = "livechat.test"
 TAG = tag_thread("PJ0MRSHTDG", "K600PKZON8", "Refund")
@@ -40,20 +41,9 @@ def then(*answers: Callable[[], web.StreamResponse]) -> Answer:
     return lambda _: (left.pop(0) if len(left) > 1 else left[0])()
 
 
-class Each(ForAll):
-    """Each organization has a token of its own: its name."""
-
-    def __init__(self) -> None:
-        super().__init__(Fixed(lambda: ""))
-
-    def of(self, organization: str) -> Fixed:
-        return Fixed(lambda: organization)
-
-    def lane(self, organization: str) -> str:
-        return organization
-
-    def organizations(self) -> list[str]:
-        return ["fine", "revoked"]
+def reason(answer: Done | GivenUp) -> str | None:
+    """Why it was given up; None where it is done."""
+    return answer.error_type if isinstance(answer, GivenUp) else None
 
 
 class Heard:
@@ -263,7 +253,7 @@ async def test_retry_after_holds_the_whole_organization(server: Server, client: 
 async def test_calls_in_flight_are_bounded_for_each_credential_by_itself(
     server: Server, make_client: MakeClient
 ) -> None:
-    client, held = make_client(Each()), asyncio.Event()
+    client, held = make_client(Each("fine", "revoked")), asyncio.Event()
 
     async def hold(asked: Asked) -> web.Response:
         if asked.body["chat_id"] == "slow":
@@ -324,16 +314,16 @@ async def test_one_organization_out_holds_back_nobody_and_is_parked_after_a_quar
         return error("authentication", 401) if "revoked" in asked.headers["Authorization"] else web.Response()
 
     server.answer = one_is_revoked
-    client, began = make_client(Each()), time.now
+    client, began = make_client(Each("fine", "revoked")), time.now
     waiting = [asyncio.create_task(client.perform("revoked", TAG)) for _ in range(40)]
     while not all(task.done() for task in waiting):
         assert await client.perform("fine", TAG) == Done()
         await time.sleep(1.0)
-    assert {task.result().error_type for task in waiting} == {"organization_unavailable"}
+    assert {reason(task.result()) for task in waiting} == {"organization_unavailable"}
     assert 900 <= time.now - began < 960
     already, now = len(server.asked), time.now
     later = await asyncio.gather(*(client.perform("revoked", TAG) for _ in range(500)))
-    assert {answer.error_type for answer in later} == {"organization_unavailable"}
+    assert {reason(answer) for answer in later} == {"organization_unavailable"}
     assert len(server.asked) - already <= 2  # nothing but a probe or two
     assert time.now - now < 1
 

@@ -13,6 +13,7 @@ from tagger.livechat.calls.requests import Call, Done, GivenUp, Refused, Wait, f
 from tagger.livechat.client import Client
 from tagger.livechat.pacing.circuit import FAILURES_TO_OPEN
 from tests.simulation.calls.virtual import run
+from tests.unit.livechat.tokens import Each
 
 Answer = Callable[[str, Call], Done | Wait | Refused]  # (token, call)
 
@@ -33,22 +34,6 @@ class Far:
 
     async def close(self) -> None:
         pass
-
-
-class Named(ForAll):
-    """Two organizations, each with a token of its own."""
-
-    def __init__(self) -> None:
-        super().__init__(Fixed(lambda: ""))
-
-    def of(self, organization: str) -> Fixed:
-        return Fixed(lambda: organization)
-
-    def lane(self, organization: str) -> str:
-        return organization
-
-    def organizations(self) -> list[str]:
-        return ["A", "B"]
 
 
 def client_of(far: Far, who: ForAll | None = None) -> Client:
@@ -170,7 +155,7 @@ def test_a_dead_token_is_given_up_though_no_other_organization_has_traffic() -> 
         await client.close()
         return answer, far.asked
 
-    answer, asked = run(dead(Named()))
+    answer, asked = run(dead(Each("A", "B")))
     assert isinstance(answer, GivenUp)
     assert answer.error_type == "organization_unavailable"
     assert 8 <= asked.count("list_tags") <= 17

@@ -3,12 +3,11 @@
 import pytest
 from aiohttp import web
 
-from tagger.livechat.authorization.credentials import ForAll
-from tagger.livechat.authorization.tokens import Fixed
 from tagger.livechat.calls import requests
 from tagger.livechat.client import Client
 from tagger.livechat.interactive import Desk, NoAnswerError, organization_of
 from tests.unit.livechat.server import Server, error
+from tests.unit.livechat.tokens import Each
 
 REGISTER = requests.register_webhook("incoming_chat", "https://example.com/", "very-secret", "client", "d")
 
@@ -46,24 +45,15 @@ async def test_a_refusal_is_one_sentence_in_our_words(
     assert "very-secret" not in str(raised.value)
 
 
-class Named(ForAll):
-    def __init__(self, *names: str) -> None:
-        super().__init__(Fixed(lambda: "t"))
-        self._names = list(names)
-
-    def organizations(self) -> list[str]:
-        return self._names
-
-
 @pytest.mark.parametrize(
     ("names", "wanted", "chosen"),
     [((), None, ""), ((), "any", "any"), (("one",), None, "one"), (("one", "two"), "two", "two")],
 )
 def test_whose_credentials_to_use_is_plain(names: tuple[str, ...], wanted: str | None, chosen: str) -> None:
-    assert organization_of(Named(*names), wanted) == chosen
+    assert organization_of(Each(*names), wanted) == chosen
 
 
 @pytest.mark.parametrize(("names", "wanted"), [(("one", "two"), None), (("one",), "two")])
 def test_whose_credentials_to_use_is_asked(names: tuple[str, ...], wanted: str | None) -> None:
     with pytest.raises(NoAnswerError, match="--organization: one"):
-        organization_of(Named(*names), wanted)
+        organization_of(Each(*names), wanted)

@@ -7,6 +7,7 @@ import pytest
 
 from ingest.topic import STORED_ACTIONS
 from tagger.core.threads import fact_reader
+from tagger.core.threads.facts import Ignored
 from tagger.livechat.sample_webhooks import CHAT_PREFIX, samples, secret_check
 from tagger.livechat.webhooks import (
     ACTIONS,
@@ -105,7 +106,7 @@ def test_a_rotation_without_room_beside_the_old_is_refused_whole() -> None:
     full = registered(*ACTIONS, secret=OLD)
     full += registered("incoming_chat", url=ELSEWHERE) + registered("incoming_chat", url=ELSEWHERE + "/2")
     plan = to_rotate(full, HERE, NEW)
-    assert plan.register == plan.remove == ()
+    assert (plan.register, plan.remove) == ((), ())
     assert len(plan.problems) == 1
 
 
@@ -171,9 +172,7 @@ def test_samples_are_webhooks_of_one_chat_that_the_tagger_ignores() -> None:
         chat_id = one["payload"].get("chat_id") or one["payload"]["chat"]["id"]
         assert chat_id == f"{CHAT_PREFIX}ab12"
         value = orjson.dumps({name: field for name, field in one.items() if name != "secret_key"})
-        assert fact_reader.read(f"{one['organization_id']}:{chat_id}".encode(), value) == fact_reader.Ignored(
-            "sample"
-        )
+        assert fact_reader.read(f"{one['organization_id']}:{chat_id}".encode(), value) == Ignored("sample")
 
 
 def test_the_check_of_a_secret_is_of_an_action_that_is_not_stored() -> None:

@@ -63,7 +63,7 @@ def watch_over(keywords: Keywords, livechat: LiveChat) -> TagWatch:
 
 
 def doubtful(watch: TagWatch, kind: str) -> float:
-    return watch.metrics.tags_doubtful.labels(kind=kind)._value.get()
+    return float(watch.metrics.tags_doubtful.labels(kind=kind)._value.get())
 
 
 async def test_a_tag_that_is_missing_or_in_another_case_is_told_once_and_counted_until_it_is_made(

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -42,7 +42,8 @@ def decide(
     return judge.decide(conversation(lines, **known), ended_at_ms, explain=explain)
 
 
-C, A = "customer", "agent"
+C: Final = "customer"
+A: Final = "agent"
 
 HOLDS: list[tuple[str, Rule, Lines, bool]] = [
     ("any: one of them", rule(any=["refund", "money back"]), [(C, "Money back!")], True),

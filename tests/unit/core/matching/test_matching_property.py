@@ -10,9 +10,10 @@ import re
 import sys
 import unicodedata
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from itertools import chain, pairwise
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import click
 import pytest
@@ -20,7 +21,7 @@ import pytest
 from tagger.core.folding.characters import BARE
 from tagger.core.folding.fold import UNIT_CHARS_MAX, fold
 from tagger.core.matching.automaton import Match, Matcher
-from tagger.core.rules.model import Keyword
+from tagger.core.rules.model import Keyword, MatchKind
 
 # 1. Typographic signs to ASCII.
 SIGNS = {0x27: "‘’‚‛´`ʼ′", 0x22: "“”„‟″", 0x2D: "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"}
@@ -189,10 +190,10 @@ TRAPS = (
     "\u0378",
 )
 OPTIONS = [
-    {"case_sensitive": case, "accents_exact": accents, "match": match}
+    partial(Keyword, case_sensitive=case, accents_exact=accents, match=match)
     for case in (False, True)
     for accents in (False, True)
-    for match in ("word", "prefix", "suffix", "anywhere")
+    for match in get_args(MatchKind)
 ]
 
 
@@ -213,7 +214,7 @@ def random_keyword(rng: Random, text: str) -> Keyword:
             written = unicodedata.normalize(("NFC", "NFD", "NFKC", "NFKD")[change], written)
         elif change < 6:
             written = (written.swapcase(), folded(written, False, False))[change - 4]
-    return Keyword(written, written, **rng.choice(OPTIONS))
+    return rng.choice(OPTIONS)(written, written)
 
 
 def random_case(seed: int) -> tuple[list[Keyword], str]:

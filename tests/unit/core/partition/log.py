@@ -1,21 +1,14 @@
 """A log of webhooks, as tests of the core write it: one line a record."""
 
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 
+from tests import webhooks
+from tests.webhooks import ORGANIZATION, Record, get_chat
+
 START_MS: Final = 1_700_000_000_000
-ORGANIZATION: Final = "org"
-CUSTOMER: Final = "7f0c5b92-customer"
-AGENT: Final = "nora@parcels.example"
-
-
-class Record(NamedTuple):
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
 
 
 class Log:
@@ -47,45 +40,21 @@ class Log:
         **changed: Any,
     ) -> Record:
         created_ms = self.now_ms + after_s * 1000 - created_s_ago * 1000
-        body = {
-            "id": thread,
-            "active": True,
-            "created_at": datetime.fromtimestamp(created_ms / 1000, UTC).isoformat(),
-            "events": list(events),
-            **changed,
-        }
-        users = [{"id": CUSTOMER, "type": "customer"}, {"id": AGENT, "type": "agent"}]
-        payload = {"chat": {"id": chat, "users": users, "thread": body}}
-        return self.write(webhook("incoming_chat", payload), chat=chat, after_s=after_s)
+        created = datetime.fromtimestamp(created_ms / 1000, UTC).isoformat()
+        body = get_chat(thread, events=events, active=True, chat=chat, **{"created_at": created, **changed})
+        return self.write(orjson.dumps(webhooks.incoming_chat(body)), chat=chat, after_s=after_s)
 
     def says(
         self, event: dict[str, Any], thread: str = "T", *, chat: str = "C", after_s: float = 1
     ) -> Record:
-        payload = {"chat_id": chat, "thread_id": thread, "event": event}
-        return self.write(webhook("incoming_event", payload), chat=chat, after_s=after_s)
+        value = orjson.dumps(webhooks.incoming_event(chat, thread, event))
+        return self.write(value, chat=chat, after_s=after_s)
 
     def ends(self, thread: str = "T", *, chat: str = "C", after_s: float = 1) -> Record:
-        payload = {"chat_id": chat, "thread_id": thread}
-        return self.write(webhook("chat_deactivated", payload), chat=chat, after_s=after_s)
+        value = orjson.dumps(webhooks.chat_deactivated(chat, thread))
+        return self.write(value, chat=chat, after_s=after_s)
 
 
 def webhook(action: str, payload: Any, organization: str = ORGANIZATION) -> bytes:
-    return orjson.dumps({"action": action, "organization_id": organization, "payload": payload})
-
-
-def message(event_id: str, text: str = "hello", author: str | None = CUSTOMER, **more: Any) -> dict[str, Any]:
-    return {"id": event_id, "type": "message", "text": text, "author_id": author, **more}
-
-
-def get_chat(
-    thread: str = "T",
-    *,
-    events: tuple[dict[str, Any], ...] = (),
-    active: bool = False,
-    chat: str = "C",
-    **changed: Any,
-) -> dict[str, Any]:
-    """LiveChat's answer to `get_chat`."""
-    users = [{"id": CUSTOMER, "type": "customer"}, {"id": AGENT, "type": "agent"}]
-    body = {"id": thread, "active": active, "events": list(events), **changed}
-    return {"id": chat, "users": users, "thread": body}
+    """The value of a webhook's record."""
+    return orjson.dumps(webhooks.webhook(action, payload, organization))

@@ -11,7 +11,8 @@ from tagger.core.limits import Limits
 from tagger.core.partition.offsets import NOTHING_TRUSTED_MS, Hint, decode, encode
 from tagger.core.partition.partition import Partition
 from tagger.core.partition.protocol import Committable, FindTime, Refused, Seek, Wait, Work
-from tests.unit.core.partition.log import AGENT, CUSTOMER, START_MS, Log, get_chat, message, webhook
+from tests.unit.core.partition.log import START_MS, Log, webhook
+from tests.webhooks import AGENT, CUSTOMER, get_chat, message
 
 LIMITS: Final = Limits(linger_s=600, chat_idle_s_max=7_200, chat_age_s_max=14_400, unsettled_max=4)
 PLENTY: Final = 1 << 30

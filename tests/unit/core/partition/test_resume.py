@@ -9,7 +9,8 @@ from tagger.core.limits import METADATA_AGE_MS, Limits
 from tagger.core.partition.offsets import NOTHING_TRUSTED_MS, Hint, encode
 from tagger.core.partition.protocol import FindTime, Seek
 from tagger.core.partition.resume import Kept, Start
-from tests.unit.core.partition.log import START_MS, Record
+from tests.unit.core.partition.log import START_MS
+from tests.webhooks import Record
 
 LIMITS: Final = Limits(replay_records_max=100, chat_age_s_max=3_600, skew_s=60)
 MARGIN_MS: Final = 60_000

@@ -8,7 +8,8 @@ import yaml
 
 from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
 from tagger.core.review import lint_text
-from tagger.core.rules.parse import parse, yaml_document
+from tagger.core.rules import yaml_document
+from tagger.core.rules.parse import parse
 from tagger.core.rules.problems import Findings
 from tagger.core.rules.yaml_document import LOADER
 

@@ -6,10 +6,11 @@ import yaml
 from tagger.core.rules.yaml_document import LOADER
 from tagger.core.rules.yaml_errors import Syntax, explain, quoted
 
+Loader = type[yaml.SafeLoader] | type[yaml.CSafeLoader]
 LOADERS = [pytest.param(LOADER, id="libyaml"), pytest.param(yaml.SafeLoader, id="pure")]
 
 
-def explained(content: str, loader: object) -> Syntax:
+def explained(content: str, loader: Loader) -> Syntax:
     with pytest.raises(yaml.MarkedYAMLError) as caught:
         list(yaml.parse(content, Loader=loader))
     return explain(caught.value, content.splitlines())
@@ -33,7 +34,7 @@ STARTS = "text cannot start with {}, which {} in YAML"
     ],
 )
 def test_a_text_that_begins_with_a_sign_of_yaml_wants_quotes(
-    written: str, means: str, loader: object
+    written: str, means: str, loader: Loader
 ) -> None:
     wrong = explained(f"any:\n  - {written}\n  - refund\n", loader)
     text = STARTS.format(written[0], means)
@@ -42,7 +43,7 @@ def test_a_text_that_begins_with_a_sign_of_yaml_wants_quotes(
 
 @pytest.mark.parametrize("loader", LOADERS)
 @pytest.mark.parametrize("written", ["%name%", "@me", ":)", "*fund*", "| x", "- x"])
-def test_so_does_one_inside_brackets(written: str, loader: object) -> None:
+def test_so_does_one_inside_brackets(written: str, loader: Loader) -> None:
     wrong = explained(f"any: [{written}, refund]\n", loader)
     assert (wrong.line, wrong.column, wrong.advice) == (1, 7, "Put it in quotes.")
     assert wrong.text.startswith(f"text cannot start with {written[0]}")
@@ -80,7 +81,7 @@ def test_so_does_one_inside_brackets(written: str, loader: object) -> None:
     ],
 )
 def test_it_names_the_mistake_and_its_place(
-    content: str, place: tuple[int, int], says: str, fixed: str | None, loader: object
+    content: str, place: tuple[int, int], says: str, fixed: str | None, loader: Loader
 ) -> None:
     wrong = explained(content, loader)
     assert (wrong.line, wrong.column) == place

@@ -130,10 +130,9 @@ def test_an_ended_thread_lingers_and_waits_until_the_committed_offset_has_passed
 
 def test_an_ended_thread_in_doubt_is_reviewed_before_it_is_forgotten(remembering: Remembering) -> None:
     thread = remembering.add()
-    remembering.memory.threads.end(
-        thread, Ending(remembering.memory.clock_ms, START_MS, ended=True, judged=True)
-    )
-    thread.ending.doubted = True
+    ending = Ending(remembering.memory.clock_ms, START_MS, ended=True, judged=True)
+    remembering.memory.threads.end(thread, ending)
+    ending.doubted = True
     remembering.memory.look_later(thread)
     remembering.minutes(20)
     assert (remembering.asked, remembering.known()) == (["T"], None)

@@ -18,7 +18,8 @@ from tagger.core.threads.facts import (
     Restricted,
     Unreadable,
 )
-from tests.unit.core.partition.log import AGENT, CUSTOMER, get_chat, message, webhook
+from tests.unit.core.partition.log import webhook
+from tests.webhooks import AGENT, CUSTOMER, get_chat, message
 
 SAMPLES: Final = Path(__file__).parents[3] / "samples" / "webhooks"
 CHAT, THREAD = "SR3K8WQ1ZM", "SR3K8WQ2NB"

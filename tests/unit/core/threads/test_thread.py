@@ -11,7 +11,8 @@ from tagger.core.conversation import Said, ThreadKey
 from tagger.core.threads.fact_reader import chat_of
 from tagger.core.threads.facts import ChatStarted, Event
 from tagger.core.threads.thread import AUTHORS_MAX, Thread, conversation_of
-from tests.unit.core.partition.log import AGENT, CUSTOMER, START_MS, get_chat, message
+from tests.unit.core.partition.log import START_MS
+from tests.webhooks import AGENT, CUSTOMER, get_chat, message
 
 KEY: Final = ThreadKey("org", "C", "T")
 

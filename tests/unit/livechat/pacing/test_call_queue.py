@@ -1,6 +1,7 @@
 """The queue before a pace: order, cancellation at the worst moment, and being sent away."""
 
 import asyncio
+from functools import partial
 from random import Random
 
 import pytest
@@ -26,6 +27,18 @@ async def entering(gate: Gate, *places: Place) -> list[asyncio.Task[bool]]:
     return tasks
 
 
+def in_order(tasks: list[asyncio.Task[bool]], places: list[Place]) -> list[Place]:
+    """A list that grows by the place of each task that ends."""
+    order: list[Place] = []
+
+    def ended(place: Place, _: object) -> None:
+        order.append(place)
+
+    for task, place in zip(tasks, places, strict=True):
+        task.add_done_callback(partial(ended, place))
+    return order
+
+
 def leave(gate: Gate) -> None:
     gate.pace.left(0.0)
     gate.wake()
@@ -39,9 +52,8 @@ async def test_who_came_first_goes_first_and_background_goes_last(gate: Gate) ->
         Place(False, False, 101),
         Place(True, False, 99),
     ]
-    tasks, order = await entering(gate, *places), list[Place]()
-    for task, place in zip(tasks, places, strict=True):
-        task.add_done_callback(lambda _, place=place: order.append(place))
+    tasks = await entering(gate, *places)
+    order = in_order(tasks, places)
     for _ in places:
         leave(gate)
     assert await asyncio.gather(*tasks) == [True] * 4
@@ -85,9 +97,8 @@ async def test_half_of_the_probes_of_an_open_circuit_are_the_newest_call(gate: G
     """Two in a row: a witness goes ahead of every other probe, and where it fails the probe itself does not go."""
     await full(gate)
     places = [Place(False, False, 100 + number) for number in range(4)] + [Place(True, False, 200)]
-    tasks, order = await entering(gate, *places), list[int]()
-    for task, place in zip(tasks, places, strict=True):
-        task.add_done_callback(lambda _, place=place: order.append(place.number))
+    tasks = await entering(gate, *places)
+    order = in_order(tasks, places)
     for number in range(IN_FLIGHT_MAX):
         gate.pace.failed(-1.0, 0.0, None, f"chat {number}")
     assert gate.pace.open
@@ -95,7 +106,7 @@ async def test_half_of_the_probes_of_an_open_circuit_are_the_newest_call(gate: G
         gate.wake()
         await tasks[[3, 2, 0, 1, 4][number]]
         gate.pace.failed(time.now, time.now, None, "probe")
-    assert order == [103, 102, 100, 101, 200]
+    assert [place.number for place in order] == [103, 102, 100, 101, 200]
 
 
 @pytest.mark.parametrize(("tried", "turn"), [(False, 8), (True, 2)])

@@ -50,15 +50,19 @@ async def token(account: Account, app: App, **form: str) -> tuple[int, Any]:
         return response.status, await response.json()
 
 
-async def exchange(account: Account, app: App, **changes: str) -> tuple[int, Any]:
+async def consented(account: Account, app: App) -> dict[str, str]:
+    """The form that exchanges a new code."""
     _, carried = await consent(account, app)
-    form = {
+    return {
         "grant_type": "authorization_code",
         "code": carried["code"],
         "redirect_uri": REDIRECT,
         "code_verifier": VERIFIER,
     }
-    return await token(account, app, **(form | changes))
+
+
+async def exchange(account: Account, app: App, **changes: str) -> tuple[int, Any]:
+    return await token(account, app, **(await consented(account, app) | changes))
 
 
 async def may_call(account: Account, access_token: str) -> bool:
@@ -111,13 +115,7 @@ async def test_a_wrong_exchange_brings_no_token(
 
 
 async def test_a_code_is_good_once_and_for_a_few_minutes(account: Account, app: App, clock: Clock) -> None:
-    _, carried = await consent(account, app)
-    form = {
-        "grant_type": "authorization_code",
-        "code": carried["code"],
-        "redirect_uri": REDIRECT,
-        "code_verifier": VERIFIER,
-    }
+    form = await consented(account, app)
     assert (await token(account, app, **form))[0] == 200
     assert (await token(account, app, **form))[0] == 400
     _, carried = await consent(account, app)

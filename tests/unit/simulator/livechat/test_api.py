@@ -1,5 +1,7 @@
 """What the simulated API does where nothing goes wrong."""
 
+from typing import Any
+
 import pytest
 
 from tests.unit.simulator.conftest import Account
@@ -83,7 +85,7 @@ async def test_an_answer_has_the_shape_of_the_version_in_its_address(account: Ac
     assert "recipients" in oldest["thread"]["events"][0]
 
 
-async def pages(account: Account, path: str, body: dict[str, object], of: str) -> list[list[dict]]:
+async def pages(account: Account, path: str, body: dict[str, object], of: str) -> list[list[dict[str, Any]]]:
     """All pages of a list."""
     found = []
     while True:

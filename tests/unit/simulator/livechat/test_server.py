@@ -3,6 +3,7 @@
 import aiohttp
 import pytest
 
+from tagger.simulator.livechat.account import Thread
 from tagger.simulator.livechat.errors import ERRORS
 from tagger.simulator.livechat.faults import Fault, RateLimit
 from tests.unit.simulator.conftest import Account, Clock, basic
@@ -10,7 +11,7 @@ from tests.unit.simulator.conftest import Account, Clock, basic
 TAG_THREAD, GET_CHAT = "agent/action/tag_thread", "agent/action/get_chat"
 
 
-def tag_body(thread, tag="Refund"):
+def tag_body(thread: Thread, tag: str = "Refund") -> dict[str, str]:
     return {"chat_id": thread.chat.id, "thread_id": thread.id, "tag": tag}
 
 

@@ -1,17 +1,20 @@
 """The sender of webhooks: what is sent, in which shape, and how often it is tried."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from tagger.simulator.livechat.account import Draft, Version
+from tagger.simulator.livechat.server import CHAT_WEBHOOKS
 from tests.deadline import DEADLINE_S
 from tests.unit.simulator.conftest import AGENT, CUSTOMER, Account, Receiver
 
 SECRET = "a secret of the registration"
 
 
-def install(account: Account, receiver: Receiver, **options: object) -> None:
+def install(account: Account, receiver: Receiver, actions: Sequence[str] = CHAT_WEBHOOKS) -> None:
     app = account.livechat.add_app("client secret")
-    account.livechat.install(app, [account.organization], receiver.url, SECRET, **options)
+    account.livechat.install(app, [account.organization], receiver.url, SECRET, actions)
 
 
 async def test_a_chat_is_three_kinds_of_webhooks_in_order(account: Account, receiver: Receiver) -> None:

@@ -3,16 +3,16 @@
 import random
 from datetime import UTC, datetime
 
-from tagger.simulator.livechat.account import Organization
+from tagger.simulator.livechat.account import Draft, Organization
 from tagger.simulator.play.player import Comparison, Player, compare, draft_of, users_of
-from tagger.simulator.play.visitors import Line, Visit, all_tags, visits
+from tagger.simulator.play.visitors import Author, Kind, Line, Visit, all_tags, visits
 from tests.deadline import DEADLINE_S
 from tests.unit.simulator.conftest import Account, Receiver
 
 BY = next(visits(1, 1)).conversations[0]
 
 
-def draft(author: str, kind: str, organization: Organization):
+def draft(author: Author, kind: Kind, organization: Organization) -> Draft:
     return draft_of(Line(author, kind, "my parcel"), BY, users_of(BY, organization))
 
 

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 
 from tagger.simulator.stage.broker import EmbeddedBroker
 from tests import sync_group
@@ -25,9 +26,7 @@ async def join(broker: EmbeddedBroker, stack: AsyncExitStack) -> AIOKafkaConsume
 
 
 async def test_two_members_share_the_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        sync_group.GroupCoordinator, "_perform_assignment", sync_group._perform_assignment_late
-    )
+    monkeypatch.setattr(GroupCoordinator, "_perform_assignment", sync_group._perform_assignment_late)
     with EmbeddedBroker({"webhooks": 6}) as broker:
         async with AsyncExitStack() as stack:
             members = [await join(broker, stack)]

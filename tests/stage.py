@@ -1,0 +1,45 @@
+"""What most tests of the whole way stand on: a simulated LiveChat and both services, on topics of their own."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import MappingProxyType
+
+from tagger.simulator.livechat.account import Version
+from tagger.simulator.stage.stage import PARTITIONS, VERSIONS, Names, Stage
+from tests.kafka.kafka import AnyKafka
+
+
+def names_of(unique: str) -> Names:
+    """Topics and a group that no other test has."""
+    return Names(f"{unique}.webhooks", f"{unique}.decisions", f"{unique}.parked", unique)
+
+
+@asynccontextmanager
+async def a_stage(
+    kafka: AnyKafka,
+    unique: str,
+    folder: Path,
+    *,
+    seed: int = 7,
+    partitions: int = PARTITIONS,
+    versions: Sequence[Version] = VERSIONS,
+    pause_s: float = 0.0,
+    oauth: bool = False,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> AsyncIterator[Stage]:
+    """Topics are made first; the rest is as `Stage` has it."""
+    names = names_of(unique)
+    for topic in names.topics:
+        kafka.create_topic(topic, partitions)
+    async with Stage(
+        folder,
+        seed,
+        kafka.bootstrap,
+        names,
+        versions=versions,
+        pause_s=pause_s,
+        oauth=oauth,
+        settings=settings,
+    ) as stage:
+        yield stage
