@@ -22,17 +22,13 @@ TAG_DOUBTS: Final = ("missing", "other_case", "groups")
 
 # What `core.partition` counts, by its name there: (metric, meaning).
 STATE_COUNTERS: Final = {
-    "evicted": ("tagger_evicted", "Open threads forgotten because the memory limit was reached."),
-    "forgotten": (
-        "tagger_forgotten",
-        "Threads of which nothing is kept at all because the memory limit was reached.",
-    ),
+    "evicted": ("tagger_evicted", "Threads deleted because the memory limit was reached."),
     "shed": (
         "tagger_shed",
-        "Ended threads whose text was dropped while they wait, as their organization had its share; asked for later.",
+        "Ended threads whose text was evicted while they wait, as their organization had its share; asked for later.",
     ),
-    "expired": ("tagger_expired", "Open threads forgotten because of their age or silence."),
-    "late": ("tagger_late", "Things that came after a thread's end and were judged."),
+    "expired": ("tagger_expired", "Open threads deleted because of their age or silence."),
+    "late": ("tagger_late", "Things that came after a thread's end and were decided on."),
     "repeated_event": ("tagger_repeated_events", "Events that were known already."),
     "repeated_end": ("tagger_repeated_ends", "Ends of threads that had ended already."),
     "events_over_limit": ("tagger_events_over_limit", "Events left out of threads that are too long."),
@@ -44,7 +40,7 @@ STATE_COUNTERS: Final = {
     "seek_lost": ("tagger_seek_lost", "Seeks that had to be made twice."),
     "resumed": ("tagger_resumed", "Assignments that went on from state in memory."),
     "resume_void": ("tagger_resume_void", "Assignments whose state in memory did not fit the log."),
-    "ignored_answers": ("tagger_ignored_answers", "Answers to work of an earlier assignment."),
+    "ignored_answers": ("tagger_ignored_answers", "Answers to jobs of an earlier assignment."),
 }
 
 # Likewise, with the label `reason`.
@@ -64,7 +60,7 @@ SEEN_TO_RISE: Final = {"gap": ("believed",)}
 PARTITION_GAUGES: Final = {
     "committed_offset": (
         "tagger_committed_offset",
-        "The offset committed last: nothing below it is unfinished.",
+        "The offset committed last: every job below it is settled.",
     ),
     "position": ("tagger_position", "The next offset to read."),
     "log_end_offset": ("tagger_log_end_offset", "The next offset that will be written."),

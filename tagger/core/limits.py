@@ -19,7 +19,7 @@ without one.
 from dataclasses import dataclass
 from typing import Final
 
-# Somebody's clock is an hour off: a record this far ahead of ours is still believed, for the trust time only.
+# Somebody's clock is an hour off: a record this far ahead of ours is still believed, for `complete since` only.
 CLOCK_JUMP_MS: Final = 3_600_000
 # The last moment that dates can name, with an hour to spare: the year 9999. A record may claim any time.
 TIME_MS_MAX: Final = 253_402_300_800_000 - CLOCK_JUMP_MS
@@ -34,11 +34,11 @@ ID_BYTES_MAX: Final = 256
 WAITING_SHARE: Final = 2
 TEXTS_SHARE: Final = 4
 # Organizations that have a share each; all others have one together, so that a flood of forged names takes one
-# share more. With all of them busy, each has 15 of the 1,000 pieces of work under way: 150 a second.
+# share more. With all of them busy, each has 15 of the 1,000 jobs under way: 150 a second.
 ORGANIZATIONS_MAX: Final = 64
-# What an offset costs that is kept track of, and one that is not done besides.
+# What an offset costs that is kept track of, and one that is not settled besides.
 OFFSET_BYTES: Final = 16
-UNFINISHED_BYTES: Final = 140
+UNSETTLED_BYTES: Final = 140
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,14 @@ class Limits:
     """Records below the committed offset that a restart reads again: five seconds at 60,000 a second."""
 
     chat_age_s_max: int = 14_400
-    """A thread open for longer is forgotten, and asked for when it ends: one stuck thread pins nothing."""
+    """A thread open for longer expires, and is asked for when it ends: one stuck thread pins nothing."""
 
     chat_idle_s_max: int = 7_200
-    """Silence after which an open thread is forgotten. LiveChat itself closes a thread after 30 minutes."""
+    """Silence after which an open thread expires. LiveChat itself closes a thread after 30 minutes."""
 
     linger_s: int = 600
-    """An ended thread waits this long for events that come late."""
+    """An ended thread waits this long for events that come late. Where this is raised over a restart, an event
+    that came between the old time and the new may be taken for one that was decided on."""
 
     skew_s: int = 60
     """How far clocks may differ, and how much later an `incoming_chat` may come than its first event."""

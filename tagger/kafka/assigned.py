@@ -22,7 +22,7 @@ class Unreadable:
 
 @dataclass(eq=False, slots=True)
 class Assigned:
-    """After `closed`, completions of its work mean nothing."""
+    """After `closed`, completions of its jobs mean nothing."""
 
     tp: TopicPartition
     state: Partition

@@ -27,7 +27,7 @@ from ingest.runtime.supervision import Tasks, unless_told
 from ingest.topic import record_key
 from tagger.core.limits import Limits
 from tagger.core.partition.partition import Partition
-from tagger.core.partition.protocol import FindTime, Seek, Work
+from tagger.core.partition.protocol import Job, Seek
 from tagger.kafka.assigned import Assigned
 from tagger.kafka.brokers import ANSWER_S, consumer_of
 from tagger.kafka.commits import Commits, LogEnds
@@ -37,12 +37,12 @@ from tagger.kafka.preparing import Preparing
 from tagger.metrics import Metrics
 
 TICK_S: Final = 0.25
-# Work of one partition that is under way at a time; each holds its conversation, some 10 KB. What is due
+# Jobs of one partition that are under way at a time; each holds its conversation, some 10 KB. What is due
 # beyond waits in the core, in a compact form.
-WORKS_MAX: Final = 1_000
+JOBS_MAX: Final = 1_000
 RETRY_S: Final = 1.0
 JOIN_RETRY_S: Final = 2.0  # Kafka may come up after us
-# Work under way gets this long to finish when partitions are taken away; the group waits meanwhile,
+# Job under way gets this long to finish when partitions are taken away; the group waits meanwhile,
 # for at most the rebalance time-out.
 REVOKE_DRAIN_S: Final = 5.0
 # After SIGTERM; with the last commit the process ends well within the 30 s that Kubernetes gives.
@@ -57,7 +57,7 @@ FETCH_BYTES_MAX: Final = 2 << 20
 
 log = structlog.get_logger()
 
-Settle = Callable[[Assigned, Work], Awaitable[None]]
+Settle = Callable[[Assigned, Job], Awaitable[None]]
 
 
 class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
@@ -89,8 +89,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             client_options,
             group_id=group_id,
             group_instance_id=group_instance_id,
-            enable_auto_commit=False,  # aiokafka's own commits know nothing of metadata and of our work
-            auto_offset_reset="none",  # a lost position is judged by the core, never skipped over
+            enable_auto_commit=False,  # aiokafka's own commits know nothing of metadata and of our jobs
+            auto_offset_reset="none",  # a lost position is for the core to decide, never skipped over
             partition_assignment_strategy=(StickyPartitionAssignor,),
             session_timeout_ms=int(session_timeout_s * 1000),
             heartbeat_interval_ms=int(min(3.0, session_timeout_s / 5) * 1000),
@@ -209,7 +209,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         return cancelled
 
     async def _drain(self, deadline_s: float) -> None:
-        """Let work under way finish, for a while; what does not is done again by the next owner."""
+        """Let jobs under way be settled, for a while; those that are not are done again by the next owner."""
         tasks = {task for assigned in self.assigned.values() for task in assigned.tasks}
         if tasks:
             await asyncio.wait(tasks, timeout=deadline_s)
@@ -231,17 +231,17 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
                     self.preparing.soon(assigned)
             await asyncio.sleep(TICK_S)
 
-    def _obey(self, assigned: Assigned, move: Seek | FindTime | None) -> None:
+    def _obey(self, assigned: Assigned, move: Seek | None) -> None:
         if move is None:
             self.pump(assigned)
         else:
             self.preparing.soon(assigned, move)
 
     def pump(self, assigned: Assigned) -> None:
-        """Begin the work that has come up, and read on or not as the core says."""
+        """Begin the jobs that have come up, and read on or not as the core says."""
         if assigned.closed or not assigned.ready:
             return
-        for work in assigned.state.work(WORKS_MAX - len(assigned.tasks)):
+        for work in assigned.state.jobs(JOBS_MAX - len(assigned.tasks)):
             task = asyncio.create_task(self._run(assigned, work))
             assigned.tasks.add(task)
             task.add_done_callback(assigned.tasks.discard)
@@ -252,7 +252,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         elif paused and not wanted:
             self._kafka.resume(assigned.tp)
 
-    async def _run(self, assigned: Assigned, work: Work) -> None:
+    async def _run(self, assigned: Assigned, work: Job) -> None:
         """Until it is settled: nothing else would begin it again, and it holds the offset."""
         while True:
             try:
@@ -265,6 +265,6 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             except Exception as error:  # noqa: BLE001 - as above
                 failure = error
             self._metrics.faults.labels(error_type=type(failure).__name__).inc()
-            log.error("work_failed", exc_info=failure, offset=work.offset)
+            log.error("job_failed", exc_info=failure, offset=work.offset)
             await asyncio.sleep(RETRY_S)
         self.pump(assigned)

@@ -23,7 +23,7 @@ from aiokafka.errors import (
 )
 
 from ingest.runtime.clock import now_ms
-from tagger.core.partition.protocol import FindTime, Seek
+from tagger.core.partition.protocol import Seek
 from tagger.kafka.assigned import Assigned, Unreadable
 from tagger.kafka.batches import Batch, reading
 from tagger.metrics import Metrics
@@ -61,7 +61,7 @@ class Polling:
         kafka: AIOKafkaConsumer,
         options: Mapping[str, Any],
         assigned: Mapping[int, Assigned],
-        obey: Callable[[Assigned, Seek | FindTime | None], None],
+        obey: Callable[[Assigned, Seek | None], None],
         begin_again: Callable[[Assigned], None],
         metrics: Metrics,
     ) -> None:

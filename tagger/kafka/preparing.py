@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import IllegalStateError
 
-from tagger.core.partition.protocol import FindTime, Seek
+from tagger.core.partition.protocol import Seek
 from tagger.kafka.assigned import Assigned
 from tagger.kafka.group import OffsetsFound
 from tagger.metrics import Metrics
@@ -49,19 +49,19 @@ class Preparing:
         """Whether nothing goes on that would make the partition ready."""
         return not self.stopping and (assigned.preparing is None or assigned.preparing.done())
 
-    def soon(self, assigned: Assigned, first: Seek | FindTime | None = None) -> None:
+    def soon(self, assigned: Assigned, first: Seek | None = None) -> None:
         """Read nothing until it is known from where; `is_over` tells where that ended without."""
         assigned.ready = False
         with suppress(IllegalStateError):  # a rebalance has begun
             self._kafka.pause(assigned.tp)
         assigned.preparing = asyncio.create_task(self._prepare(assigned, first))
 
-    async def _prepare(self, assigned: Assigned, move: Seek | FindTime | None) -> None:
+    async def _prepare(self, assigned: Assigned, move: Seek | None) -> None:
         """Find out where to read from and go there, however often it takes."""
         while not assigned.closed and not self.stopping:
             try:
                 async with asyncio.timeout(PREPARE_DEADLINE_S):
-                    await self._go(assigned, move or await self._begin(assigned))
+                    self._go(assigned, move or await self._begin(assigned))
                 return
             except Exception as error:  # noqa: BLE001 - the admin client of aiokafka 0.14 fails with AttributeError too
                 where = {"topic": self._topic, "partition": assigned.tp.partition}
@@ -69,7 +69,7 @@ class Preparing:
                 move = None
                 await asyncio.sleep(RETRY_S)
 
-    async def _begin(self, assigned: Assigned) -> Seek | FindTime:
+    async def _begin(self, assigned: Assigned) -> Seek:
         tp = assigned.tp
         # A group whose coordinator is still loading is answered without the partition, not with -1: taken for
         # "no commit", the offset would go back to the log's start. The KeyError makes us ask again.
@@ -95,10 +95,7 @@ class Preparing:
                 log.error("records_lost", reason=key[0], offset=log_start, **where)
         return move
 
-    async def _go(self, assigned: Assigned, move: Seek | FindTime) -> None:
-        while isinstance(move, FindTime):
-            found = (await self._kafka.offsets_for_times({assigned.tp: max(0, move.ms)}))[assigned.tp]
-            move = assigned.state.found(found.offset if found else None)
+    def _go(self, assigned: Assigned, move: Seek) -> None:
         if assigned.closed or self.stopping:
             return
         offset = assigned.past(move.offset)

@@ -174,11 +174,13 @@ def _refusal(batch: Batch, offset: int, committed: int) -> str | None:
 
 
 def _hint(metadata: str, offset: int, after_ms: int | None, now: int) -> str:
-    """Read from behind the batch, and trust no thread that may have begun before or in it."""
+    """Read from behind the batch; no thread is complete that may have begun before or in it."""
     old = decode(metadata)
     cut_ms = now if after_ms is None else min(after_ms, now + CLOCK_JUMP_MS)
-    trust_ms = cut_ms + Limits().skew_s * 1000
-    return encode(Hint(offset, None, trust_ms if isinstance(old, Void) else max(old.trust_ms, trust_ms)))
+    since_ms = cut_ms + Limits().skew_s * 1000
+    if not isinstance(old, Void):
+        since_ms = max(old.complete_since_ms, since_ms)
+    return encode(Hint(offset, None, since_ms))
 
 
 def _record(skip: Skip) -> dict[str, Any]:

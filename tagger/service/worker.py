@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from ingest.runtime.clock import now_ms
-from tagger.core.partition.protocol import Refused, Wait, Work
+from tagger.core.partition.protocol import AskAgain, Job, NotGiven
 from tagger.core.records.decision import Source
 from tagger.kafka.assigned import Assigned
 from tagger.livechat.calls.requests import Done, GivenUp, get_chat
@@ -33,7 +33,7 @@ class Worker:
         self._settle, self._client, self._topic, self._metrics = settle, client, webhooks_topic, metrics
         self._settled = 0  # jobs that came to their end
 
-    async def settle(self, assigned: Assigned, work: Work) -> None:
+    async def settle(self, assigned: Assigned, work: Job) -> None:
         """Do one job to its end. Ended by cancellation when the partition is taken away."""
         faults, settled_before = 0, self._settled
         while True:
@@ -45,13 +45,13 @@ class Worker:
                 faults += 1
                 name, thread = type(error).__name__, work.thread
                 self._metrics.faults.labels(error_type=name).inc()
-                log.error("work_failed", exc_info=error, chat_id=thread.chat_id, thread_id=thread.thread_id)
+                log.error("job_failed", exc_info=error, chat_id=thread.chat_id, thread_id=thread.thread_id)
                 if faults >= FAULT_TRIES_MAX and self._settled > settled_before:
                     await self._give_up(assigned, work, GivenUp("a fault of the tagger", name, faults))
                     return
             await asyncio.sleep(FAULT_RETRY_S)
 
-    async def _once(self, assigned: Assigned, work: Work) -> None:
+    async def _once(self, assigned: Assigned, work: Job) -> None:
         if work.kind == "unreadable":
             why = work.incomplete or "unreadable"
             await self._give_up(assigned, work, GivenUp(why, "unreadable", 1))
@@ -72,28 +72,28 @@ class Worker:
         assigned.state.settled(whole.id, frozenset(decision.tags))
         self._metrics.end_to_tag.observe(max(0, now_ms() - whole.ended_at_ms) / 1000)
 
-    async def _give_up(self, assigned: Assigned, work: Work, why: GivenUp) -> None:
+    async def _give_up(self, assigned: Assigned, work: Job, why: GivenUp) -> None:
         """Park the job as a whole."""
         last_offset = work.last_offset if work.kind == "unreadable" else None
         await self._settle.park(work.thread, self._source(assigned, work), why, last_offset=last_offset)
         assigned.state.settled(work.id, frozenset())
 
-    async def _complete(self, assigned: Assigned, work: Work) -> tuple[Work | None, GivenUp | None]:
+    async def _complete(self, assigned: Assigned, work: Job) -> tuple[Job | None, GivenUp | None]:
         """Fetch what the log does not hold; and why some of it cannot be had. None: nothing is left to decide."""
         asked = 0
         while True:
             asked += 1
             answer = await self._fetch(work)
-            chat = Refused(answer.error_type) if isinstance(answer, GivenUp) else answer.value
+            chat = NotGiven(answer.error_type) if isinstance(answer, GivenUp) else answer.value
             step = assigned.state.completed(work.id, chat, now_ms())
-            if isinstance(step, Wait):
-                await asyncio.sleep(max(0.0, (step.until_ms - now_ms()) / 1000))
+            if isinstance(step, AskAgain):
+                await asyncio.sleep(max(0.0, (step.at_ms - now_ms()) / 1000))
                 continue
             if step is None or step.conversation.complete or not self._is_ours(work):
                 return step, None
             return step, answer if isinstance(answer, GivenUp) else partly(asked)
 
-    async def _fetch(self, work: Work) -> Done | GivenUp:
+    async def _fetch(self, work: Job) -> Done | GivenUp:
         organization, chat_id, thread_id = work.thread
         if not self._is_ours(work):
             return GivenUp("nobody gave us credentials", "no_credentials", 0)
@@ -102,8 +102,8 @@ class Worker:
         self._metrics.backfills.labels(result=result).inc()
         return answer
 
-    def _is_ours(self, work: Work) -> bool:
+    def _is_ours(self, work: Job) -> bool:
         return self._client.has_credentials(work.thread.organization)
 
-    def _source(self, assigned: Assigned, work: Work) -> Source:
+    def _source(self, assigned: Assigned, work: Job) -> Source:
         return Source(self._topic, assigned.tp.partition, work.offset)

@@ -370,7 +370,7 @@ ROWS: Final = [
     Row(
         "MemoryLimitBites",
         5,
-        {"tagger_evicted_total": "0 0 0 5 5 5", "tagger_forgotten_total": "0x9"},
+        {"tagger_evicted_total": "0 0 0 5 5 5"},
         {"tagger_evicted_total": "5x9"},
     ),
     Row(

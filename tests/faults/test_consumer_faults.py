@@ -1,4 +1,4 @@
-"""What happens to groups, logs and brokers in real life, on a real Kafka. Work is settled by the test itself.
+"""What happens to groups, logs and brokers in real life, on a real Kafka. Jobs are settled by the test itself.
 
 Each asks the same: nothing hangs, every end is settled that the log or LiveChat can still give, and no
 committed offset lies above unfinished work.

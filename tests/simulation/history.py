@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from tagger.core.partition.offsets import Hint, encode
-from tagger.core.partition.protocol import Work
+from tagger.core.partition.protocol import Job
 from tests.simulation.member import Member
 from tests.simulation.setting import UNTRUE, Setting, Step
 from tests.simulation.world import (
@@ -170,6 +170,23 @@ class History:
         if world.now_ms - START_MS > (min(limits.chat_idle_s_max, limits.chat_age_s_max) - 60) * 1000:
             world.untrue = True
 
+    def very_late(self, a: int, b: int) -> None:
+        """A message comes when its thread has expired, for nothing else came meanwhile; then the process crashes."""
+        limits = self.limits
+        self.poll(4, 0)
+        for step in range(4):
+            self.member.act(step, "ok")
+        self.passes(1)
+        for _ in range(limits.linger_s // limits.skew_s + 2):
+            self.passes(limits.skew_s * 1000)
+            self._all_tick()
+        self.late(a, b)
+        for _ in range(3):
+            self.member.poll(50)
+        self.member.commit()
+        if a & 8:
+            self.crash(a >> 4, b)
+
     def _say(self, thread: Thread, b: int) -> None:
         self._send(thread, "incoming_event", self.world.says(thread, *self._words(b)), b >> 8)
 
@@ -246,30 +263,30 @@ class History:
                 self.seen["commit landed after a newer one"] += 1
 
     def passed_over(self, a: int, b: int) -> None:
-        """The client drops what it fetched; without an error it does so at most once at the same place."""
+        """The client loses what it fetched; without an error it does so at most once at the same place."""
         self.member.pass_over(1 + a % 4)
         if b & 1 or self.member.doubts():
             self.member.reread()
 
     def interrupted(self, a: int, b: int) -> None:
-        """The partition is taken away while its offsets are looked up, and given back."""
+        """The partition is taken away between its assignment and its seek, and given back."""
         self.member.interrupted = True
         self.metadata(a, b)
         self.member.interrupted = True
 
     def ends_while_asked(self, a: int, b: int) -> None:
         """A thread that fell silent ends, or goes on, just while LiveChat is asked whether it did."""
-        work = self._pick(self._expired(), a)
+        job = self._pick(self._expired(), a)
         for _ in range(20 if b & 2 else 0):
-            if work is not None:
+            if job is not None:
                 break
             self.member.poll(50)
             self.passes(self.limits.skew_s * 1000)
             self.member.tick()
-            work = self._pick(self._expired(), a)
-        if work is None:
+            job = self._pick(self._expired(), a)
+        if job is None:
             return
-        thread = self.world.threads[work.thread.organization, work.thread.thread_id]
+        thread = self.world.threads[job.thread.organization, job.thread.thread_id]
         if thread.active and b & 1:
             self._say(thread, (b >> 1) | 0x100)
         elif thread.active or thread.end_offset is None:
@@ -280,9 +297,11 @@ class History:
         for _ in range(3):
             self.member.poll(50)
 
-    def _expired(self) -> list[Work]:
+    def _expired(self) -> list[Job]:
         self.member.take()
-        return [w for w in self.member.works.values() if w.kind == "expired" and w.incomplete is not None]
+        return [
+            job for job in self.member.jobs.values() if job.kind == "expired" and job.incomplete is not None
+        ]
 
     def hole(self, a: int, b: int) -> None:
         """Records in the middle of the log are gone."""
@@ -324,12 +343,14 @@ class History:
         if a % 2:
             self.seat.zombies = [*self.seat.zombies[-1:], self.member]
         if "limits" in self.setting.faults and b & 1:
-            drawn = self.setting.limits
+            drawn, faults = self.setting.limits, self.setting.faults
+            # Of what came very late a restart must know that it did: with a longer linger time it does not.
+            longer = (b >> 5) % 2 and "very_late" not in faults
             self.limits = replace(
                 drawn,
                 unsettled_max=2 + b % 17,
-                offsets_max=drawn.offsets_max if "failing" in self.setting.faults else 5 + b % 31,
-                linger_s=drawn.linger_s * (1 + (b >> 5) % 2),
+                offsets_max=drawn.offsets_max if "failing" in faults else 5 + b % 31,
+                linger_s=drawn.linger_s * (1 + longer),
                 chat_idle_s_max=drawn.chat_idle_s_max * (1 + (b >> 6) % 3),
                 chat_age_s_max=drawn.chat_age_s_max * (1 + (b >> 8) % 3),
             )

@@ -10,7 +10,7 @@ from typing import Final
 from tagger.core.conversation import Conversation
 from tagger.core.limits import Limits
 from tagger.core.partition.partition import Partition
-from tagger.core.partition.protocol import FindTime, Refused, Seek, Wait, Work
+from tagger.core.partition.protocol import AskAgain, Job, NotGiven, Seek
 from tests.simulation.world import Event, Log, Thread, World
 
 UNDER_WAY_MAX: Final = 4
@@ -20,8 +20,8 @@ class Violation(AssertionError):
     """A property does not hold."""
 
 
-def judged(conversation: Conversation) -> frozenset[str]:
-    """The rules of this small world, judged on what the core says was said."""
+def decided(conversation: Conversation) -> frozenset[str]:
+    """The rules of this small world, decided on what the core says was said."""
     tags, halves = set(), set()
     for said in conversation.said:
         word = said.fields[0]
@@ -34,7 +34,7 @@ def judged(conversation: Conversation) -> frozenset[str]:
     if {"x", "y"} <= halves:
         tags.add("xy")
     if not conversation.complete or any("n" in said.fields for said in conversation.said):
-        tags.discard("z")  # `none` is judged on what is complete only
+        tags.discard("z")  # `none` counts on what is complete only
     return frozenset(tags)
 
 
@@ -53,15 +53,15 @@ class Member:
     generation: int = -1
     fetch_offset: int = 0
     assigned_at: int = 0  # committed when it was assigned
-    works: dict[int, Work] = field(default_factory=dict)
+    jobs: dict[int, Job] = field(default_factory=dict)
     asked: Counter[int] = field(
         default_factory=Counter
-    )  # by work, get_chat calls that found the thread active
+    )  # by job, get_chat calls that found the thread active
     called_for: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)  # in this assignment
     lose_seek: bool = False  # the next seek will have no effect
-    interrupted: bool = False  # the next look-up will be cut short by a revoke
+    interrupted: bool = False  # the partition is taken away before the next seek
     hasty: bool = False  # the client hands on records before it was told where to seek
-    orphans: list[Work] = field(default_factory=list)  # work of an assignment that is over
+    orphans: list[Job] = field(default_factory=list)  # of an assignment that is over
 
     def __post_init__(self) -> None:
         self.partition = Partition(self.limits, lambda _, chat_id: self.world.is_home(self.log, chat_id))
@@ -96,26 +96,20 @@ class Member:
             self.commit()
         self.seek(move)
 
-    def seek(self, move: Seek | FindTime | None) -> None:
+    def seek(self, move: Seek | None) -> None:
         if move is None:
             return
         if self.hasty:
             self.partition.receive(self.log.read(self.fetch_offset, 3), self.now_ms)
-        if isinstance(move, FindTime):
-            if self.interrupted:
-                self.interrupted = False
-                self.met["revoke between look-ups"] += 1
-                self.assign()
-                return
-            move = self.partition.found(self._offset_at(move.ms))
+        if self.interrupted:
+            self.interrupted = False
+            self.met["revoke before a seek"] += 1
+            self.assign()
+            return
         if not self.lose_seek:
             self.fetch_offset = move.offset
         self.lose_seek = False
         self.partition.sought()
-
-    def _offset_at(self, ms: int) -> int | None:
-        records = self.log.read(self.log.start, len(self.log.records))
-        return next((r.offset for r in records if r.timestamp >= ms), None)
 
     def poll(self, count: int) -> None:
         log = self.log
@@ -134,7 +128,7 @@ class Member:
             self._check_limits()
 
     def pass_over(self, count: int) -> None:
-        """The client drops what it fetched, and goes on behind it."""
+        """The client loses what it fetched, and goes on behind it."""
         if self.fetch_offset + count <= self.log.end:
             self.fetch_offset += count
             self.met["position moved without delivery"] += 1
@@ -142,8 +136,8 @@ class Member:
     def doubts(self) -> bool:
         """Whether it saw a gap where it is, and waits to see it again."""
         reading = self.partition._reading
-        start, position = reading.start, reading.state.position
-        return start is not None and (start._seen is not None or reading._gap[0] == position)
+        resume, position = reading.resume, reading.state.position
+        return resume is not None and (resume._seen is not None or reading._gap[0] == position)
 
     def reread(self) -> None:
         """A poll failed: the client may have passed over records."""
@@ -155,112 +149,117 @@ class Member:
         self.seek(self.partition.tick(self.now_ms, end, self.fetch_offset))
 
     def take(self) -> None:
-        for work in self.partition.work(UNDER_WAY_MAX - len(self.works)):
-            if work.id in self.works:
-                raise Violation(f"work {work.id} was handed out twice")
-            self.works[work.id] = work
-            if work.incomplete == "share":  # its text was dropped, so LiveChat's word is all there is
+        for job in self.partition.jobs(UNDER_WAY_MAX - len(self.jobs)):
+            if job.id in self.jobs:
+                raise Violation(f"job {job.id} was handed out twice")
+            self.jobs[job.id] = job
+            if job.incomplete == "share":  # its text was evicted, so LiveChat's word is all there is
                 self.world.untrue, self.world.log_is_whole = True, False
             # Before it is known that a chat moved nobody can know that the thread has a part elsewhere.
-            if work.thread.thread_id:
-                self._thread(work).split |= self.world.is_moving(self._thread(work))
-            if work.offset < self.assigned_at:
-                raise Violation(f"P2: work at {work.offset}, below {self.assigned_at} where it was assigned")
-            key = (work.thread.organization, work.thread.thread_id)
-            if work.kind != "late":
-                self.called_for.pop(key, None)  # the thread was forgotten meanwhile, and what was decided too
+            if job.thread.thread_id:
+                self._thread(job).split |= self.world.is_moving(self._thread(job))
+            if job.offset < self.assigned_at:
+                raise Violation(f"P2: job at {job.offset}, below {self.assigned_at} where it was assigned")
+            key = (job.thread.organization, job.thread.thread_id)
+            if job.kind != "late":
+                self.called_for.pop(key, None)  # the thread was deleted meanwhile, and what was decided too
             known = self.called_for.get(key, frozenset())
-            if not known <= work.decided and not self.partition.stats().counters.get(("forgotten", "")):
-                raise Violation(f"{sorted(known - work.decided)} was called for, and is not remembered")
-        held = Counter(work.thread.organization for work in self.works.values())
+            # What was decided on a thread is deleted with it where memory is tight, even in the midst of a replay.
+            if not known <= job.decided and not self.partition.stats().counters.get(("evicted", "")):
+                raise Violation(f"{sorted(known - job.decided)} was called for, and is not remembered")
+        held = Counter(job.thread.organization for job in self.jobs.values())
         if held and max(held.values()) > UNDER_WAY_MAX // 2:
             raise Violation(f"P7: one organization has more than its share of what is under way: {held}")
 
     def act(self, which: int, outcome: str, refuses: int = 0) -> None:
-        """One step of one work: ask for the chat, or set its tags and settle it.
+        """One step of one job: ask for the chat, or set its tags and settle it.
 
         `refuses` picks a tag that LiveChat will not have; 0: none.
         """
         self.take()
-        works = [w for w in self.works.values() if w.thread.organization != self.failing or not self.failing]
-        if not works:
-            self.met["nothing goes on but what fails"] += bool(self.works)
+        jobs = [
+            each
+            for each in self.jobs.values()
+            if not self.failing or each.thread.organization != self.failing
+        ]
+        if not jobs:
+            self.met["nothing goes on but what fails"] += bool(self.jobs)
             return
-        work = sorted(works, key=lambda work: work.id)[which % len(works)]
+        job = sorted(jobs, key=lambda job: job.id)[which % len(jobs)]
         if outcome == "fail":
             return
-        if work.kind == "unreadable":
+        if job.kind == "unreadable":
             if outcome == "ok":
-                chat = (work.thread.organization, work.thread.chat_id)
-                self.log.parked.append((*chat, work.offset, work.last_offset))
-                self.met["range parked"] += work.last_offset > work.offset
-                self._settle(work, frozenset())
+                chat = (job.thread.organization, job.thread.chat_id)
+                self.log.parked.append((*chat, job.offset, job.last_offset))
+                self.met["range parked"] += job.last_offset > job.offset
+                self._settle(job, frozenset())
             return
-        if work.incomplete is not None:
-            self._ask(work)
+        if job.incomplete is not None:
+            self._ask(job)
             return
-        tags = judged(work.conversation)
-        thread = self._thread(work)
-        self._check_work(work)
+        tags = decided(job.conversation)
+        thread = self._thread(job)
+        self._check_job(job)
         thread.split |= self.world.is_moving(thread)  # as when it was handed out
         self.met["two events made a tag"] += "xy" in tags
-        fresh = sorted(tags - work.decided - thread.tags)
+        fresh = sorted(tags - job.decided - thread.tags)
         if refuses and fresh:
             thread.refused_tags.add(fresh[refuses % len(fresh)])
             self.met["tag refused"] += 1
             self.met["tags partly refused"] += len(tags) > 1
-        thread.tags |= tags - work.decided - thread.refused_tags  # as the shell: not those decided before
+        thread.tags |= tags - job.decided - thread.refused_tags  # as the shell: not those decided before
         if outcome == "ok":  # else it was done, and the answer was lost
-            self._settle(work, tags)
+            self._settle(job, tags)
 
-    def _ask(self, work: Work) -> None:
-        chat = self.world.get_chat(work.thread.organization, work.thread.thread_id)
-        answer = Refused("forbidden") if chat is None else chat
-        seen = self.partition._state.memory.threads.get(*work.thread)
+    def _ask(self, job: Job) -> None:
+        chat = self.world.get_chat(job.thread.organization, job.thread.thread_id)
+        answer = NotGiven("forbidden") if chat is None else chat
+        seen = self.partition._state.expiry.index.get(*job.thread)
         came = seen is not None and seen.ending is not None and bool(seen.ending.waiting)
-        result = self.partition.completed(work.id, answer, self.now_ms)
-        thread = self._thread(work)
+        result = self.partition.completed(job.id, answer, self.now_ms)
+        thread = self._thread(job)
         active = chat is not None and chat["thread"]["active"]
-        if isinstance(result, Work):
-            self.works[work.id] = result
+        if isinstance(result, Job):
+            self.jobs[job.id] = result
             thread.kept_stale |= chat is not None and not result.conversation.complete
-            if active and self.asked[work.id] < self.limits.still_active_asks_max:
-                raise Violation(f"{thread.thread_id} was given up after {self.asked[work.id]} questions")
-        elif isinstance(result, Wait):
-            self.asked[work.id] += 1
+            if active and self.asked[job.id] < self.limits.still_active_asks_max:
+                raise Violation(f"{thread.thread_id} was given up after {self.asked[job.id]} questions")
+        elif isinstance(result, AskAgain):
+            self.asked[job.id] += 1
         else:
             thread.kept_stale |= not thread.active and not came
-            del self.works[work.id]
+            del self.jobs[job.id]
             self.met["event while asked"] += came
-            if came and self.partition._state.memory.threads.get(*work.thread) is None:
+            if came and self.partition._state.expiry.index.get(*job.thread) is None:
                 raise Violation(f"what came for {thread.thread_id} while LiveChat was asked is gone")
 
-    def _settle(self, work: Work, tags: frozenset[str]) -> None:
-        self.partition.settled(work.id, tags)
-        self.works.pop(work.id, None)
-        key = (work.thread.organization, work.thread.thread_id)
+    def _settle(self, job: Job, tags: frozenset[str]) -> None:
+        self.partition.settled(job.id, tags)
+        self.jobs.pop(job.id, None)
+        key = (job.thread.organization, job.thread.thread_id)
         self.called_for[key] = self.called_for.get(key, frozenset()) | tags
 
-    def _thread(self, work: Work) -> Thread:
-        return self.world.threads[work.thread.organization, work.thread.thread_id]
+    def _thread(self, job: Job) -> Thread:
+        return self.world.threads[job.thread.organization, job.thread.thread_id]
 
     def suspend(self) -> None:
-        """The partition is taken away; answers for its work may still come."""
+        """The partition is taken away; answers for its jobs may still come."""
         self.partition.suspended()
-        self.orphans = [*self.works.values()]
-        self.works.clear()
+        self.orphans = [*self.jobs.values()]
+        self.jobs.clear()
         self.asked.clear()
 
     def answer_late(self, a: int) -> None:
-        """An answer comes for work of an assignment that is over. Its tags are set; nobody may count on that."""
+        """An answer comes for a job of an assignment that is over. Its tags are set; nobody may count on that."""
         if self.orphans:
             self.partition.settled(self.orphans[a % len(self.orphans)].id, frozenset())
 
-    def _check_work(self, work: Work) -> None:
-        thread = self._thread(work)
-        if work.thread.chat_id != thread.chat_id:
-            raise Violation(f"thread {thread.thread_id} is taken for one of {work.thread}")
-        ids = [said.event_id for said in work.conversation.said]
+    def _check_job(self, job: Job) -> None:
+        thread = self._thread(job)
+        if job.thread.chat_id != thread.chat_id:
+            raise Violation(f"thread {thread.thread_id} is taken for one of {job.thread}")
+        ids = [said.event_id for said in job.conversation.said]
         if len(ids) != len(set(ids)):
             raise Violation(f"an event of {thread.thread_id} is in the conversation twice")
         if not set(ids) <= {event.id for event in thread.events}:
@@ -268,20 +267,20 @@ class Member:
 
     def _check_limits(self) -> None:
         partition, state = self.partition, self.partition._state  # its `stats` would take a tenth of all time
-        backlog, held = state.backlog, state.memory.threads.bytes + state.backlog.unfinished.bytes
-        if backlog.threads >= self.limits.unsettled_max and partition._reading.live and not partition.paused:
-            raise Violation(f"{backlog.threads} wait, {self.limits.unsettled_max} may, and it is not paused")
-        waiting = 2 * backlog.bytes + 1_000 * (backlog.waiting + 1)
+        jobs, held = state.jobs, state.expiry.index.bytes + state.jobs.unsettled.bytes
+        if jobs.threads >= self.limits.unsettled_max and partition._reading.live and not partition.paused:
+            raise Violation(f"{jobs.threads} wait, {self.limits.unsettled_max} may, and it is not paused")
+        waiting = 2 * jobs.bytes + 1_000 * (jobs.waiting + 1)
         if held > self.bytes_max + waiting:
             raise Violation(f"{held} bytes held, {self.bytes_max} may be")
 
     def _others_wait(self) -> bool:
         """Whether anything waits that is not the failing organization's; or nobody else was ever met."""
-        backlog = self.partition._state.backlog
+        jobs = self.partition._state.jobs
         waiting = [
-            t for t in self.partition._state.memory.threads if t.ending is not None and t.ending.unfinished
+            t for t in self.partition._state.expiry.index if t.ending is not None and t.ending.unsettled
         ]
-        return not backlog.shares.several or any(thread.chat[0] != self.failing for thread in waiting)
+        return not jobs.shares.several or any(thread.chat[0] != self.failing for thread in waiting)
 
     def commit(self, outcome: str = "ok") -> None:
         """Commit what may be committed. `lost`: the answer never came; `slow`: it may land later, or never."""
@@ -300,9 +299,9 @@ class Member:
                 self.partition.committed(committable.offset)
 
     def _check_truth(self, committed: int) -> None:
-        """P1: nothing below the committed offset is unfinished.
+        """P1: nothing below the committed offset is unsettled.
 
-        What came late below it, too, unless the thread may have been forgotten by then.
+        What came late below it, too, unless the thread may have been deleted by then.
         """
         log = self.log
 

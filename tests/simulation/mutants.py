@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from unittest.mock import patch
 
-from tagger.core.partition.endings import Jobs
-from tagger.core.partition.jobs import Backlog
-from tagger.core.partition.offsets import Hint, Unfinished, encode
+from tagger.core.partition.jobs import Jobs
+from tagger.core.partition.offsets import Hint, Unsettled, encode
 from tagger.core.partition.partition import Partition
 from tagger.core.partition.protocol import Committable
 from tagger.core.partition.reading import Reading
-from tagger.core.partition.resume import Start
+from tagger.core.partition.resume import Resume
+from tagger.core.partition.settling import Settling
 from tagger.core.partition.state import State
-from tagger.core.threads.expiry import Memory
-from tagger.core.threads.index import Threads
+from tagger.core.threads.expiry import Expiry
+from tagger.core.threads.index import Index
 from tagger.core.threads.shares import Shares
 from tagger.core.threads.thread import Thread
 from tests.simulation.world import ORGANIZATIONS, Log
@@ -57,24 +57,24 @@ def _committing(change: Callable[[Partition, Committable], Committable]) -> Call
 def _hint(partition: Partition, offset: int, **changed: int | None) -> Committable:
     """A commit of this offset, with the hint that belongs to it but for what is changed."""
     state = partition._state
-    oldest = state.memory.threads.oldest()
+    oldest = state.expiry.index.oldest()
     holds = oldest is not None and oldest.first <= offset
     hint = Hint(
         oldest.first if holds and oldest else offset,
         oldest.first_record_ms if holds and oldest else None,
-        state.memory.trust_ms or 0,
+        state.expiry.complete_since_ms or 0,
     )
     values = {
         "replay_from": hint.replay_from,
         "record_ms": hint.record_ms,
-        "trust_ms": hint.trust_ms,
+        "complete_since_ms": hint.complete_since_ms,
         **changed,
     }
     return Committable(offset, encode(Hint(**values)))  # type: ignore[arg-type]
 
 
 def _one_too_many(original: Any) -> Any:
-    def lowest(self: Unfinished) -> tuple[int, int] | None:
+    def lowest(self: Unsettled) -> tuple[int, int] | None:
         found: tuple[int, int] | None = original(self)
         return None if found is None else (found[0] + 1, found[1])
 
@@ -85,7 +85,7 @@ def _only(holding: Callable[[Thread], bool]) -> Callable[[Any], Any]:
     """A `replay_from` over some of the threads only."""
 
     def make(original: Any) -> Any:
-        def oldest(self: Threads) -> Thread | None:
+        def oldest(self: Index) -> Thread | None:
             original(self)
             return min((t for t in self if holding(t)), key=lambda t: t.first, default=None)
 
@@ -112,42 +112,43 @@ def _instead(replacement: Any) -> Callable[[Any], Any]:
     return lambda original: replacement
 
 
-def _trust_missing_hint(self: Start, why: str) -> None:
-    self.stage, self.target, self.trust_ms = "whole", self.effects_from, 0
+def _trust_missing_hint(self: Resume, why: str) -> None:
+    self.stage, self.target, self._expected_ms = "ready", self.effects_from, None
+    self.complete_since_ms = 0
 
 
-def _first_without_doubt(original: Any) -> Any:
-    def first(self: Start, record: Any) -> Any:
-        if record.offset > self.target:
-            self.stage, self.trust_ms = "whole", self.trust_ms or self.least_trust_ms
+def _lost_seek_believed(original: Any) -> Any:
+    def look(self: Resume, offset: int, record_ms: int | None) -> Any:
+        if offset > self.target:
+            self.stage, self.complete_since_ms = "ready", self.complete_since_ms or self._least_since_ms
             return None
-        return original(self, record)
+        return original(self, offset, record_ms)
 
-    return first
+    return look
 
 
 def _cut_without_margin(original: Any) -> Any:
-    def trusted_after(self: Start, record_ms: int, now_ms: int) -> int:
-        return int(max(self.least_trust_ms, original(self, record_ms, now_ms) - self._limits.skew_s * 1000))
+    def complete_after(self: Resume, record_ms: int, now_ms: int) -> int:
+        return int(max(self._least_since_ms, original(self, record_ms, now_ms) - self._limits.skew_s * 1000))
 
-    return trusted_after
+    return complete_after
 
 
-def _trusting_cut(original: Any) -> Any:
-    def cut_at(self: Start, target: int) -> None:
+def _complete_cut(original: Any) -> Any:
+    def cut_at(self: Resume, target: int) -> None:
         original(self, target)
-        if self.least_trust_ms or self.target > 0:
-            self.stage, self.trust_ms = "whole", self.least_trust_ms
+        if self._least_since_ms or self.target > 0:
+            self.complete_since_ms = self._least_since_ms
 
     return cut_at
 
 
 def _live_while_replaying(self: Reading) -> bool:
-    return self.start is not None and not self.start.in_doubt
+    return self.resume is not None and self.resume.stage == "ready"
 
 
 def _late_is_open_for_ever(original: Any) -> Any:
-    def expire(self: Memory, thread: Thread, offset: int) -> None:
+    def expire(self: Expiry, thread: Thread, offset: int) -> None:
         thread.asks = False
         original(self, thread, offset)
 
@@ -179,13 +180,13 @@ def _new_without_hole(original: Any) -> Any:
 
 
 def _resume_unseen(original: Any) -> Any:
-    def first(self: Start, record: Any) -> Any:
-        if self.stage != "resume":
-            return original(self, record)
-        self.stage = "whole"
+    def look(self: Resume, *seen: Any) -> Any:
+        if self.stage != "kept":
+            return original(self, *seen)
+        self.stage = "ready"
         return None
 
-    return first
+    return look
 
 
 def _replace_text(original: Any) -> Any:
@@ -204,7 +205,7 @@ def _always_whole(original: Any) -> Any:
 
 
 def _believe_jumps(original: Any) -> Any:
-    def pass_to(self: Memory, at_ms: int, offset: int) -> None:
+    def pass_to(self: Expiry, at_ms: int, offset: int) -> None:
         if self.newest_ms:
             self.clock_ms += max(0, at_ms - self.newest_ms - self._limits.skew_s * 1000)
         original(self, at_ms, offset)
@@ -212,20 +213,28 @@ def _believe_jumps(original: Any) -> Any:
     return pass_to
 
 
-def _late_unjudged(original: Any) -> Any:
+def _late_undecided(original: Any) -> Any:
     def due(self: State, thread: Thread, offset: int, at_ms: int) -> None:
-        if thread.ending is None or not thread.ending.judged:
+        if thread.ending is None or not thread.ending.late:
             original(self, thread, offset, at_ms)
 
     return due
 
 
-def _forget_backlog(self: Jobs, *_: Any) -> None:
-    self.backlog = Backlog(self._limits, 1 << 30, several=False)
+def _very_late_replayed_in_silence(original: Any) -> Any:
+    def due(self: State, thread: Thread, offset: int, at_ms: int) -> None:
+        if offset >= self.effects_from:
+            original(self, thread, offset, at_ms)
+
+    return due
+
+
+def _forget_jobs(self: Settling, *_: Any) -> None:
+    self.jobs = Jobs(self._limits, 1 << 30, several=False)
 
 
 def _any_organization(original: Any) -> Any:
-    def get(self: Threads, organization: str, chat_id: str, thread_id: str) -> Thread | None:
+    def get(self: Index, organization: str, chat_id: str, thread_id: str) -> Thread | None:
         for other in ORGANIZATIONS:
             thread: Thread | None = original(self, other, chat_id, thread_id)
             if thread is not None:
@@ -236,8 +245,8 @@ def _any_organization(original: Any) -> Any:
 
 
 def _author_needless(original: Any) -> Any:
-    def missing(self: Thread, trust_ms: int | None) -> str | None:
-        why: str | None = original(self, trust_ms)
+    def missing(self: Thread, complete_since_ms: int | None) -> str | None:
+        why: str | None = original(self, complete_since_ms)
         return None if why == "no_author" else why
 
     return missing
@@ -245,28 +254,28 @@ def _author_needless(original: Any) -> Any:
 
 def _unknown_end_dropped(original: Any) -> Any:
     def chat_ended(self: State, fact: Any, offset: int, at_ms: int) -> None:
-        if self.memory.threads.get(*fact) is not None:
+        if self.expiry.index.get(*fact) is not None:
             original(self, fact, offset, at_ms)
 
     return chat_ended
 
 
 def _asked_for_ever(original: Any) -> Any:
-    """How often LiveChat called a thread active is counted on over all work of the thread."""
+    """How often LiveChat called a thread active is counted on over all jobs of the thread."""
 
-    def hand(self: Backlog, work_id: int, thread: Thread, *rest: Any) -> Any:
+    def hand(self: Jobs, job_id: int, thread: Thread, *rest: Any) -> Any:
         asked = 0 if thread.ending is None else thread.ending.asked
-        work = original(self, work_id, thread, *rest)
+        job = original(self, job_id, thread, *rest)
         assert thread.ending is not None
         thread.ending.asked = asked
-        return work
+        return job
 
     return hand
 
 
 def _end_while_asked_unseen(original: Any) -> Any:
     def chat_ended(self: State, fact: Any, offset: int, at_ms: int) -> None:
-        thread = self.memory.threads.get(*fact)
+        thread = self.expiry.index.get(*fact)
         asked = thread is not None and thread.ending is not None and not thread.ending.ended
         original(self, fact, offset, at_ms)
         if asked and thread is not None and thread.ending is not None:
@@ -275,57 +284,57 @@ def _end_while_asked_unseen(original: Any) -> Any:
     return chat_ended
 
 
-def _never_whole(self: Thread, trust_ms: int | None) -> str:
+def _never_whole(self: Thread, complete_since_ms: int | None) -> str:
     return "never_seen"
 
 
-def _undated_trusted(original: Any) -> Any:
-    def missing(self: Thread, trust_ms: int | None) -> str | None:
-        why: str | None = original(self, trust_ms)
+def _undated_complete(original: Any) -> Any:
+    def missing(self: Thread, complete_since_ms: int | None) -> str | None:
+        why: str | None = original(self, complete_since_ms)
         return None if why == "no_created_at" else why
 
     return missing
 
 
 def _still_open_forgets(original: Any) -> Any:
-    def still_open(self: Jobs, work_id: int, thread: Thread) -> None:
-        original(self, work_id, thread)
-        if not thread.gone:
-            self._memory.forget(thread)
+    def still_open(self: Settling, job_id: int, thread: Thread) -> None:
+        original(self, job_id, thread)
+        if not thread.deleted:
+            self._expiry.abandon(thread)
 
     return still_open
 
 
 def _set_back_unnoticed(original: Any) -> Any:
-    def continues(self: Start, kept: Any) -> bool:
+    def continues(self: Resume, kept: Any) -> bool:
         return bool(original(self, replace(kept, committed=-1)))
 
     return continues
 
 
-def _decided_forgotten(self: Jobs, work_id: int, thread: Thread, *_: Any) -> None:
+def _decided_forgotten(self: Settling, job_id: int, thread: Thread, *_: Any) -> None:
     assert thread.ending is not None
     size, thread.ending.decided = thread.size(), ()
     self.grew(thread, thread.size() - size)
 
 
 def _gap_believed_at_once(original: Any) -> Any:
-    def doubt(self: Reading, to: int) -> Any:
+    def missing(self: Reading, to: int) -> Any:
         self._gap = (self.state.position, to)
         return original(self, to)
 
-    return doubt
+    return missing
 
 
 def _gap_harmless(self: State, position: int) -> None:
     self.position = position
 
 
-def _gap_trusted(original: Any) -> Any:
+def _gap_complete(original: Any) -> Any:
     def torn(self: State, position: int) -> None:
-        trust_ms = self.memory.trust_ms
+        complete_since_ms = self.expiry.complete_since_ms
         original(self, position)
-        self.memory.trust_ms = trust_ms
+        self.expiry.complete_since_ms = complete_since_ms
 
     return torn
 
@@ -340,10 +349,10 @@ def _takes_all_slots(original: Any) -> Any:
 
 
 def _range_parked_as_one(original: Any) -> Any:
-    def work(self: Backlog, *arguments: Any) -> Any:
+    def job(self: Jobs, *arguments: Any) -> Any:
         return replace(original(self, *arguments), last_offset=original(self, *arguments).offset)
 
-    return work
+    return job
 
 
 def _moved_unnoticed(original: Any) -> Any:
@@ -368,61 +377,68 @@ MUTANTS: Final = (
         "committable",
         _committing(lambda p, c: _hint(p, p._state.position)),
     ),
-    Mutant("one too many is committed", Unfinished, "lowest", _one_too_many),
-    Mutant("replay_from is over open threads only", Threads, "oldest", _only(lambda t: t.ending is None)),
+    Mutant("one too many is committed", Unsettled, "lowest", _one_too_many),
+    Mutant("replay_from is over open threads only", Index, "oldest", _only(lambda t: t.ending is None)),
     Mutant("a half-built state is committed", Reading, "live", lambda _: property(_live_while_replaying)),
-    Mutant("a missing hint is trusted", Start, "_look_back", _instead(_trust_missing_hint)),
+    Mutant("a missing hint is trusted", Resume, "_void", _instead(_trust_missing_hint)),
     Mutant(
         "replay has effects",
         State,
         "_due",
-        lambda _: lambda s, thread, offset, ms: s.jobs.add(thread, offset, ms),
+        lambda _: lambda s, thread, offset, ms: s.settling.add(thread, offset, ms),
     ),
     Mutant("a zombie's commit counts", Log, "commit", _instead(_commit_unfenced)),
-    Mutant("a lost seek is not noticed", Start, "first", _first_without_doubt, where="lost_seek"),
-    Mutant("the cut has no margin", Start, "trusted_after", _cut_without_margin, where="window"),
+    Mutant("a lost seek is not noticed", Resume, "look", _lost_seek_believed, where="lost_seek"),
+    Mutant("the cut has no margin", Resume, "complete_after", _cut_without_margin, where="window"),
     Mutant(
-        "the trust time is forgotten",
+        "the time since which the log is complete is lost",
         Partition,
         "committable",
-        _committing(lambda p, c: _hint(p, c.offset, trust_ms=0)),
+        _committing(lambda p, c: _hint(p, c.offset, complete_since_ms=0)),
     ),
-    Mutant("what the window cuts is trusted", Start, "_cut_at", _trusting_cut),
+    Mutant("what the window cuts is complete", Resume, "_cut_at", _complete_cut),
     Mutant(
         "a lingering thread does not hold replay_from",
-        Threads,
+        Index,
         "oldest",
-        _only(lambda t: t.ending is None or t.ending.unfinished),
+        _only(lambda t: t.ending is None or t.ending.unsettled),
     ),
     Mutant(
-        "a late event of a forgotten thread is open for ever",
-        Memory,
+        "a late event of an expired thread is open for ever",
+        Expiry,
         "_expire",
         _late_is_open_for_ever,
         where="silence",
     ),
     Mutant("repeats are not recognised", Thread, "add", _add_repeats),
-    Mutant("answers of an earlier assignment count", Backlog, "close", _instead(lambda self: None)),
-    Mutant("a hole is forgotten before its thread begins", State, "_new", _new_without_hole, where="poison"),
+    Mutant("answers of an earlier assignment count", Jobs, "close", _instead(lambda self: None)),
+    Mutant("a hole is lost before its thread begins", State, "_new", _new_without_hole, where="poison"),
     Mutant(
-        "what was forgotten is trusted later",
-        Memory,
-        "_distrust",
-        _instead(lambda self, thread: None),
+        "what was evicted looks whole later",
+        Expiry,
+        "abandon",
+        _instead(Expiry.delete),
         where="memory",
     ),
-    Mutant("kept state is not held against the log", Start, "first", _resume_unseen, where="truncate"),
+    Mutant("kept state is not held against the log", Resume, "look", _resume_unseen, where="truncate"),
     Mutant("LiveChat's answer replaces what was seen", Thread, "unite", _replace_text),
     Mutant("half a conversation is taken for whole", Thread, "conversation", _always_whole),
-    Mutant("a clock's jump is believed", Memory, "pass_to", _believe_jumps),
-    Mutant("what comes late is not judged", State, "_due", _late_unjudged),
-    Mutant("kept state forgets what was due", Jobs, "keep", _after(_forget_backlog)),
-    Mutant("two organizations share a chat", Threads, "get", _any_organization),
+    Mutant("a clock's jump is believed", Expiry, "pass_to", _believe_jumps),
+    Mutant("what comes late is not decided on", State, "_due", _late_undecided),
+    Mutant(
+        "what comes very late is nobody's in a replay",
+        State,
+        "_due",
+        _very_late_replayed_in_silence,
+        where="very_late",
+    ),
+    Mutant("kept state forgets what was due", Settling, "keep", _after(_forget_jobs)),
+    Mutant("two organizations share a chat", Index, "get", _any_organization),
     Mutant("an unknown author is an agent", Thread, "missing", _author_needless),
     Mutant("the end of an unknown thread is dropped", State, "_chat_ended", _unknown_end_dropped),
     Mutant("nothing is paused", Partition, "_balance", _instead(lambda self: None)),
     Mutant("nothing is evicted", State, "evict", _instead(lambda self, bytes_max: None)),
-    Mutant("`asked` is never reset", Backlog, "hand", _asked_for_ever),
+    Mutant("`asked` is never reset", Jobs, "hand", _asked_for_ever),
     Mutant(
         "an end that comes while LiveChat is asked is none",
         State,
@@ -431,35 +447,37 @@ MUTANTS: Final = (
         where="ends_while_asked",
     ),
     Mutant("LiveChat is asked for what is whole", Thread, "missing", _instead(_never_whole)),
-    Mutant("a thread without `created_at` is trusted", Thread, "missing", _undated_trusted),
+    Mutant("a thread without `created_at` is complete", Thread, "missing", _undated_complete),
     Mutant(
         "what came while LiveChat was asked is dropped",
-        Jobs,
+        Settling,
         "still_open",
         _still_open_forgets,
         where="ends_while_asked",
     ),
     Mutant(
         "kept state is used though the group was set back",
-        Start,
+        Resume,
         "_continues",
         _set_back_unnoticed,
         where="reset",
     ),
-    Mutant("what was decided is forgotten", Jobs, "settle", _after(_decided_forgotten)),
-    Mutant("a gap is believed at once", Reading, "_doubt", _gap_believed_at_once, where="passed_over"),
+    Mutant("what was decided is forgotten", Settling, "settle", _after(_decided_forgotten)),
+    Mutant("a gap is believed at once", Reading, "_missing", _gap_believed_at_once, where="passed_over"),
     Mutant("a gap cuts nothing", State, "torn", _instead(_gap_harmless), where="hole"),
-    Mutant("what begins in a gap is trusted", State, "torn", _gap_trusted, where="hole"),
+    Mutant("what begins in a gap is complete", State, "torn", _gap_complete, where="hole"),
     Mutant("one organization takes all that may be under way", Shares, "next", _takes_all_slots),
     Mutant(
         "one organization takes all that may wait",
-        Backlog,
+        Jobs,
         "is_over",
         _instead(lambda self, thread: False),
         where="failing",
     ),
-    Mutant("of a range of unreadable records one is parked", Backlog, "work", _range_parked_as_one),
-    Mutant("a thread is judged though its chat moved", Partition, "_missing", _moved_unnoticed, where="grow"),
+    Mutant("of a range of unreadable records one is parked", Jobs, "job", _range_parked_as_one),
+    Mutant(
+        "a thread is decided on though its chat moved", Partition, "_missing", _moved_unnoticed, where="grow"
+    ),
     Mutant(
         "a partition that was added is taken for whole", Partition, "begin", _added_unnoticed, where="grow"
     ),

@@ -43,13 +43,14 @@ FAULTS: Final = {
     "truncate": 4,
     "clocks": 6,
     "silence": 3,
+    "very_late": 4,
     "lost_seek": 5,
     "window": 0,  # a short replay window
     "memory": 0,  # little of it
     "long_threads": 0,  # more events than are kept
     "passed_over": 5,  # the client's position moves without delivery
     "hasty": 0,  # records come between an assignment and its seek
-    "interrupted": 3,  # a revoke between look-ups
+    "interrupted": 3,  # a revoke before a seek
     "slow_commits": 0,  # commits land after newer ones
     "lands": 4,
     "limits": 0,  # they change over a restart
@@ -66,7 +67,7 @@ FAULTS: Final = {
 }
 # Those after which asking LiveChat is right; the others must be survived on the log alone.
 UNTRUE: Final = frozenset(
-    "strangers poison metadata retention reset recreate truncate silence window memory long_threads"
+    "strangers poison metadata retention reset recreate truncate silence very_late window memory long_threads"
     " interrupted odd_times undated unbegun ends_while_asked failing hole grow grown".split()
 )
 # Those that take records away, or put them out of reach: what came late in them may be gone for good. A replay
@@ -80,6 +81,7 @@ KINDS: Final = (
     (["window"], 1.0),
     (["window", "metadata", "retention", "api"], 0.5),
     (["silence"], 1.0),
+    (["very_late"], 1.0),
     (["strangers", "poison", "api"], 0.7),
     (["silence", "strangers", "poison", "long_threads"], 0.4),
     (["memory"], 1.0),
@@ -91,7 +93,7 @@ KINDS: Final = (
     (["limits", "refusals"], 0.9),
     (["interrupted", "metadata", "window", "retention"], 0.8),
     (["odd_times", "undated", "window", "strangers"], 0.6),
-    (["silence", "ends_while_asked", "unbegun", "api"], 0.9),
+    (["silence", "very_late", "ends_while_asked", "unbegun", "api"], 0.9),
     (["failing"], 1.0),
     (["failing", "poison", "refusals", "silence"], 0.7),
     (["hole", "passed_over", "api"], 0.8),

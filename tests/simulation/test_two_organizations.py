@@ -29,7 +29,7 @@ from tests.webhooks import Record, chat_deactivated, get_chat, incoming_chat
 
 FAILS_S: Final = 60.0  # from then on the token of `big` is refused
 ENDS_S: Final = 900.0  # a little later its chats are parked
-WORKS_MAX: Final = 40
+JOBS_MAX: Final = 40
 LIMITS: Final = Limits(unsettled_max=60)
 BIG_A_SECOND: Final = 3
 SMALL_EVERY_S: Final = 5
@@ -107,9 +107,9 @@ class Tagger:
         self.told.most_waiting = max(self.told.most_waiting, self.partition.stats().unsettled)
 
     def pump(self) -> None:
-        for work in self.partition.work(WORKS_MAX - len(self.under_way)):
-            task = asyncio.create_task(self.worker.settle(self.assigned, work))
-            self.under_way[task] = work.thread.organization
+        for job in self.partition.jobs(JOBS_MAX - len(self.under_way)):
+            task = asyncio.create_task(self.worker.settle(self.assigned, job))
+            self.under_way[task] = job.thread.organization
             task.add_done_callback(self._done)
         self.told.most_under_way |= Counter(self.under_way.values())
 
@@ -145,13 +145,13 @@ async def quarter_of_an_hour(*, fails: bool) -> tuple[Told, dict[str, list[float
     return tagger.told, waits
 
 
-def test_an_organization_whose_work_is_never_done_holds_its_share_and_delays_nobody() -> None:
+def test_an_organization_whose_jobs_are_never_settled_holds_its_share_and_delays_nobody() -> None:
     with silent():
         _, well = run(quarter_of_an_hour(fails=False))
         told, waits = run(quarter_of_an_hour(fails=True))
     assert len(waits["big"]) < 0.1 * len(well["big"])
     assert len(waits["small"]) == len(well["small"]) == len(range(0, int(ENDS_S), SMALL_EVERY_S))
     assert max(waits["small"]) <= max(well["small"]) + 1.0
-    assert told.most_under_way["big"] <= WORKS_MAX // 2
+    assert told.most_under_way["big"] <= JOBS_MAX // 2
     assert told.paused == 0
     assert told.most_waiting > 10 * LIMITS.unsettled_max

@@ -23,8 +23,8 @@ def heal(history: History) -> None:
     _drain(history)
     _check_questions(history)
     for _ in range((limits.chat_age_s_max + limits.chat_idle_s_max + 60) // limits.skew_s):
-        if not any(seat.member.partition._state.memory.threads.count for seat in history.seats):
-            break  # all is forgotten that was to be
+        if not any(seat.member.partition._state.expiry.index.count for seat in history.seats):
+            break  # all expired that was to
         history.passes(limits.skew_s * 1000)
         for seat in history.seats:
             seat.member.partition.tick(seat.member.now_ms, seat.log.end, seat.log.end)
@@ -59,9 +59,9 @@ def _check_accounts(history: History) -> None:
     """What is counted as it comes and goes is what is there."""
     for seat in history.seats:
         state = seat.member.partition._state
-        threads, backlog = list(state.memory.threads), state.backlog
-        waiting = [thread for thread in threads if thread.ending is not None and thread.ending.unfinished]
-        counted = (state.memory.threads.count, state.memory.threads.size, backlog.waiting, backlog._held)
+        threads, jobs = list(state.expiry.index), state.jobs
+        waiting = [thread for thread in threads if thread.ending is not None and thread.ending.unsettled]
+        counted = (state.expiry.index.count, state.expiry.index.size, jobs.waiting, jobs._held)
         there = (len(threads), sum(t.size() for t in threads), len(waiting), sum(t.size() for t in waiting))
         if counted != there:
             raise Violation(f"accounts of {counted} for {there}")
@@ -73,8 +73,7 @@ def check(history: History) -> None:
 
     def counts_late(event: Event) -> bool:
         """A late event counts unless it may be gone; one that nobody can read only where its thread was known."""
-        gone = faults & LOSSY or history.seen["forgotten"]
-        return not gone and (event.readable or faults & UNTRUE == {"poison"})
+        return not faults & LOSSY and (event.readable or faults & UNTRUE == {"poison"})
 
     for thread in world.threads.values():
         wrong = thread.tags - world.allows(thread)

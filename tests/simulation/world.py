@@ -66,7 +66,7 @@ class Thread:
     end_true_ms: int = 0  # and by a clock that is right
     end_number: int = 0  # of all records of the topic, so many came before it
     dated: bool = True  # LiveChat says when it was created
-    split: bool = False  # it was judged when nobody could know yet that part of it is in another partition
+    split: bool = False  # it was decided on when nobody could know yet that part of it is elsewhere
     refused_tags: set[str] = field(default_factory=set)  # LiveChat will not have them on this thread
     tags: set[str] = field(default_factory=set)  # as LiveChat has them
     asked: int = 0  # get_chat calls

@@ -1,19 +1,19 @@
-"""Work that is due, under way, or done behind older work that is not. Pure.
+"""The job queue: jobs that are due, under way, or settled behind older ones that are not. Pure.
 
-Promises that an offset stays unfinished until everything due at it is settled. A thread has at most one
-work under way; what comes for it meanwhile is judged after that, and knows what was decided before.
+Promises that an offset stays unsettled until every job at it is settled. A thread has at most one job under way;
+what comes for it meanwhile is decided after that, and knows what was decided before.
 """
 
 from tagger.core.conversation import Conversation, ThreadKey
 from tagger.core.limits import TEXTS_SHARE, Limits
-from tagger.core.partition.offsets import Unfinished
-from tagger.core.partition.protocol import Kind, Work
+from tagger.core.partition.offsets import Unsettled
+from tagger.core.partition.protocol import Job, Kind
 from tagger.core.threads.shares import Account, Shares
 from tagger.core.threads.thread import THREAD_BYTES, Ending, Thread
 
 
-class Backlog:
-    """All work of one assignment."""
+class Jobs:
+    """All jobs of one assignment."""
 
     __slots__ = (
         "_held",
@@ -24,16 +24,16 @@ class Backlog:
         "shed",
         "texts",
         "threads",
-        "unfinished",
+        "unsettled",
     )
 
     def __init__(self, limits: Limits, bytes_max: int, *, several: bool) -> None:
         self._limits = limits
-        self._under_way: dict[int, Thread] = {}  # by the work's id
+        self._under_way: dict[int, Thread] = {}  # by the job's id
         self._held = 0  # bytes of the threads that wait
         self.bytes_max = bytes_max  # of all threads of the partition
         self.shares = Shares(several=several)
-        self.unfinished = Unfinished()
+        self.unsettled = Unsettled()
         self.threads = 0  # that wait to be settled, and have their text
         self.texts = 0  # bytes of these
         self.shed = 0  # threads that wait without their text
@@ -46,12 +46,12 @@ class Backlog:
     @property
     def bytes(self) -> int:
         """What all that waits takes, and what is kept of offsets."""
-        return self._held + self.waiting * THREAD_BYTES + self.unfinished.bytes
+        return self._held + self.waiting * THREAD_BYTES + self.unsettled.bytes
 
     def add(self, thread: Thread, offset: int, record_ms: int, now_ms: int) -> None:
-        """Something is due for the thread, which has an ending, and holds the offset until it is settled."""
+        """A job is due for the thread, which has an ending, and holds the offset until it is settled."""
         ending = thread.ending
-        assert ending is not None, "work without an ending"
+        assert ending is not None, "a job without an ending"
         if ending.account is None:
             ending.account = self.shares.account(thread, now_ms)
             ending.account.waiting += 1
@@ -59,7 +59,7 @@ class Backlog:
         if ending.waiting:
             ending.waiting = (ending.waiting[0], offset)
             return
-        self.unfinished.add(offset, record_ms)
+        self.unsettled.add(offset, record_ms)
         ending.waiting = (offset,)
         if not ending.handed:
             self.shares.ready(ending.account, thread)
@@ -109,29 +109,29 @@ class Backlog:
         self._count(ending, 1, thread.size())
 
     def next(self, free: int) -> Thread | None:
-        """A thread for which work is due and none under way, while `free` pieces of work may be begun."""
+        """A thread with a job that is due and none under way, while `free` more may be begun."""
         return self.shares.next(free)
 
-    def hand(self, work_id: int, thread: Thread, incomplete: str | None, conversation: Conversation) -> Work:
-        """The work is under way from now on."""
+    def hand(self, job_id: int, thread: Thread, incomplete: str | None, conversation: Conversation) -> Job:
+        """The job is under way from now on."""
         ending = thread.ending
-        assert ending is not None, "work without an ending"
+        assert ending is not None, "a job without an ending"
         assert ending.waiting, "nothing is due"
         assert ending.account is not None
         ending.account.under_way += 1
         ending.handed, ending.waiting, ending.asked = ending.waiting, (), 0
-        self._under_way[work_id] = thread
-        return self.work(work_id, thread, incomplete, conversation)
+        self._under_way[job_id] = thread
+        return self.job(job_id, thread, incomplete, conversation)
 
-    def work(self, work_id: int, thread: Thread, incomplete: str | None, conversation: Conversation) -> Work:
-        """The work under way, as the shell sees it."""
+    def job(self, job_id: int, thread: Thread, incomplete: str | None, conversation: Conversation) -> Job:
+        """The job under way, as the shell sees it."""
         ending = thread.ending
         assert ending is not None
-        kind: Kind = "late" if ending.judged else "end" if ending.ended else "expired"
+        kind: Kind = "late" if ending.late else "end" if ending.ended else "expired"
         if not thread.thread_id:
             kind = "unreadable"
-        return Work(
-            work_id,
+        return Job(
+            job_id,
             kind,
             ThreadKey(*thread.chat, thread.thread_id),
             ending.handed[0],
@@ -142,42 +142,42 @@ class Backlog:
             ending.handed[-1],
         )
 
-    def under_way(self, work_id: int) -> Thread | None:
-        """The thread of the work; None where it is none of this assignment."""
-        return self._under_way.get(work_id)
+    def under_way(self, job_id: int) -> Thread | None:
+        """The thread of the job; None where it is none of this assignment."""
+        return self._under_way.get(job_id)
 
-    def settle(self, work_id: int) -> None:
-        """The work is done."""
-        thread, account = self._ended(work_id)
+    def settle(self, job_id: int) -> None:
+        """The tags are answered, and the decision is acknowledged."""
+        thread, account = self._ended(job_id)
         ending = thread.ending
         assert ending is not None
-        ending.judged = True
+        ending.late = True
         if ending.waiting:
             self.shares.ready(account, thread)
         else:
             self._release(ending)
 
-    def drop(self, work_id: int) -> None:
-        """The work, and whatever else waits for the thread, turned out to be none."""
-        thread, _ = self._ended(work_id)
+    def withdraw(self, job_id: int) -> None:
+        """The job, and whatever else waits for the thread, turned out to be none."""
+        thread, _ = self._ended(job_id)
         ending = thread.ending
         assert ending is not None
         if ending.waiting:
-            self.unfinished.finish(ending.waiting[0])
+            self.unsettled.settle(ending.waiting[0])
         self._release(ending)
 
-    def _ended(self, work_id: int) -> tuple[Thread, Account]:
-        thread = self._under_way.pop(work_id)
+    def _ended(self, job_id: int) -> tuple[Thread, Account]:
+        thread = self._under_way.pop(job_id)
         ending = thread.ending
         assert ending is not None
         assert ending.account is not None
         ending.account.under_way -= 1
-        self.unfinished.finish(ending.handed[0])
+        self.unsettled.settle(ending.handed[0])
         ending.handed = ()
         return thread, ending.account
 
     def close(self) -> None:
-        """No work is under way any more, whatever is still said of it."""
+        """No job is under way any more, whatever is still said of it."""
         self.shares = Shares(several=self.shares.several)
         self._under_way.clear()
 

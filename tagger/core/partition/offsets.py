@@ -1,9 +1,16 @@
-"""What is safe to commit, and the note beside it that says from where to read again. Pure.
+"""The offsets that matter for a restart, and the hint beside the committed one. Pure.
 
-The note is a hint. It may only add work, never remove it: what cannot be read, or does not fit, means
+    position        the next offset to fold
+    committed       the lowest offset with a job that is not settled; the position where there is none
+    effects_from    what was committed when the partition was assigned: jobs below it were settled before
+    replay_from     the lowest of committed and the first offset of every thread that is open, lingers or has a job
+    complete since  not an offset but a time: of a thread created since then the log holds everything
+
+A restart reads from replay_from, has no effects below effects_from, and is live from there on. The hint is
+metadata of the commit. It may only add jobs, never remove them: what cannot be read, or does not fit, means
 looking further back. It holds three numbers and nothing of any chat:
 
-    lt1;r=<replay_from>;t=<record time ms at r, - where r is the committed offset>;u=<trust time ms>;c=<crc>
+    lt1;r=<replay_from>;t=<time of the record there in ms, - where it is the committed offset>;u=<complete since>;c=<crc>
 """
 
 import re
@@ -12,16 +19,15 @@ from array import array
 from dataclasses import dataclass
 from typing import Final
 
-from tagger.core.limits import OFFSET_BYTES, TIME_MS_MAX, UNFINISHED_BYTES
+from tagger.core.limits import OFFSET_BYTES, TIME_MS_MAX, UNSETTLED_BYTES
 
 _FORMAT: Final = re.compile(r"(lt1;r=(\d{1,19});t=(-|-?\d{1,19});u=(\d{1,16}));c=([0-9a-f]{8})", re.ASCII)
-# So many places of offsets that were taken out may stay until half are such.
-_SPENT_MAX: Final = 1_024
 _ANY_VERSION: Final = re.compile(r"lt\d+;", re.ASCII)
+# So many places of settled offsets may stay at the head of the queue, until they are half of it.
+_SPENT_MAX: Final = 1_024
 
-
-# The trust time where it is not known yet: the first record with a time will tell.
-NOTHING_TRUSTED_MS: Final = TIME_MS_MAX
+# `complete since` while it is not known: the first record with a time will tell.
+NEVER_COMPLETE_MS: Final = TIME_MS_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,7 @@ class Hint:
 
     replay_from: int
     record_ms: int | None  # time of the record at replay_from; None: it is the committed offset itself
-    trust_ms: int  # threads created before this may be cut, whatever they look like
+    complete_since_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,7 @@ class Void:
 def encode(hint: Hint) -> str:
     """At most 78 of the 4096 characters that brokers allow."""
     record_ms = "-" if hint.record_ms is None else hint.record_ms
-    body = f"lt1;r={hint.replay_from};t={record_ms};u={hint.trust_ms}"
+    body = f"lt1;r={hint.replay_from};t={record_ms};u={hint.complete_since_ms}"
     return f"{body};c={zlib.crc32(body.encode()):08x}"
 
 
@@ -56,42 +62,44 @@ def decode(metadata: str) -> Hint | Void:
         if not _ANY_VERSION.match(metadata):
             return Void("foreign")
         return Void("garbled" if metadata.startswith("lt1;") else "version")
-    body, replay_from, record_ms, trust_ms, crc = match.groups()
+    body, replay_from, record_ms, complete_since_ms, crc = match.groups()
     if int(crc, 16) != zlib.crc32(body.encode()):
         return Void("garbled")
-    return Hint(int(replay_from), None if record_ms == "-" else int(record_ms), int(trust_ms))
+    return Hint(int(replay_from), None if record_ms == "-" else int(record_ms), int(complete_since_ms))
 
 
-class Unfinished:
-    """The offsets whose work is not done, with their lowest at hand.
+class Unsettled:
+    """The offsets with jobs that are not settled, the lowest of them at hand.
 
-    Offsets are added as records are read, so never below an earlier one; several works may share one.
+    Offsets are added as records are read, so never below an earlier one; several jobs may share one.
     """
 
-    __slots__ = ("_at", "_offsets", "_times", "_works")
+    __slots__ = ("_at", "_jobs", "_offsets", "_times")
 
     def __init__(self) -> None:
-        self._works: dict[int, int] = {}  # offset → works that are not done
-        # In order, with the times of their records; done ones are not yet taken out, those before `_at` are.
+        self._jobs: dict[int, int] = {}  # offset → jobs that are not settled
+        # In order, with the times of their records. Settled ones are taken out late; those before `_at` are settled.
         self._offsets, self._times = array("q"), array("q")
         self._at = 0
 
     def add(self, offset: int, record_ms: int) -> None:
-        works = self._works.get(offset, 0)
-        if not works:
+        """One more job at this offset."""
+        jobs = self._jobs.get(offset, 0)
+        if not jobs:
             self._offsets.append(offset)
             self._times.append(record_ms)
-        self._works[offset] = works + 1
+        self._jobs[offset] = jobs + 1
 
-    def finish(self, offset: int) -> None:
-        works = self._works.pop(offset) - 1
-        if works:
-            self._works[offset] = works
+    def settle(self, offset: int) -> None:
+        """One job less at this offset."""
+        jobs = self._jobs.pop(offset) - 1
+        if jobs:
+            self._jobs[offset] = jobs
 
     def lowest(self) -> tuple[int, int] | None:
-        """(offset, record time ms) of the oldest work that is not done."""
-        at, offsets, works = self._at, self._offsets, self._works
-        while at < len(offsets) and offsets[at] not in works:
+        """(offset, record time ms) of the oldest job that is not settled."""
+        at, offsets, jobs = self._at, self._offsets, self._jobs
+        while at < len(offsets) and offsets[at] not in jobs:
             at += 1
         if at == len(offsets) or (at > _SPENT_MAX and at * 2 > len(offsets)):
             del offsets[:at], self._times[:at]
@@ -101,10 +109,10 @@ class Unfinished:
 
     @property
     def tracked(self) -> int:
-        """Offsets that are not done, and done ones behind the lowest of them: a crash does all their work again."""
+        """Offsets from the lowest unsettled one on: after a crash the jobs of all of them are done again."""
         return len(self._offsets) - self._at if self.lowest() else 0
 
     @property
     def bytes(self) -> int:
         """What all this takes."""
-        return OFFSET_BYTES * len(self._offsets) + UNFINISHED_BYTES * len(self._works)
+        return OFFSET_BYTES * len(self._offsets) + UNSETTLED_BYTES * len(self._jobs)

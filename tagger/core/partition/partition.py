@@ -1,8 +1,9 @@
-"""One assigned partition: records in, work out, and what may be committed. Pure.
+"""One assigned partition: records in, jobs out, and what may be committed. Pure.
 
-Promises that the committed offset never passes unfinished work, and that the hint beside it never hides a
-record that a thread still needs. Never looks at a clock, never waits, never raises for what a record or an
-answer of LiveChat holds. One object per partition; it lives on from a revoke to the next assignment.
+Promises that the committed offset never passes a job that is not settled, and that the hint beside it never hides a
+record that a thread still needs. Never looks at a clock, never waits, never raises for what a record or an answer
+of LiveChat holds. One object per partition; it lives on from a revoke to the next assignment.
+The offsets are defined in `offsets`.
 """
 
 from collections import Counter
@@ -11,10 +12,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tagger.core.limits import TEXTS_SHARE, WAITING_SHARE, Limits
-from tagger.core.partition.offsets import NOTHING_TRUSTED_MS, Hint, encode
-from tagger.core.partition.protocol import Committable, FindTime, Record, Refused, Seek, Wait, Work
+from tagger.core.partition.offsets import NEVER_COMPLETE_MS, Hint, encode
+from tagger.core.partition.protocol import AskAgain, Committable, Job, NotGiven, Record, Seek
 from tagger.core.partition.reading import Reading
-from tagger.core.partition.resume import Kept, Start
+from tagger.core.partition.resume import Kept, Resume
 from tagger.core.partition.state import State
 from tagger.core.threads.fact_reader import chat_of
 from tagger.core.threads.facts import ChatStarted
@@ -28,8 +29,8 @@ class Stats:
     """What operators see of a partition. Bytes are accounted, times are milliseconds."""
 
     phase: Phase
-    position: int  # the next offset to fold
-    replay_from: int  # what a restart would read from
+    position: int
+    replay_from: int
     threads: int  # open, lingering and unsettled ones
     bytes: int
     unsettled: int  # threads that wait to be settled
@@ -54,7 +55,7 @@ class Partition:
         self._count: Counter[tuple[str, str]] = Counter()
         self._reading = Reading(limits, self._count, is_home)
         self._committed = -1  # the highest offset that the group is known to have committed
-        self._works = 0  # the id of the last work
+        self._job_id = 0  # of the last job
         self._paused = False
         self._tick_ms: int | None = None  # when the last tick was
         self._idle = False  # nothing came since the last tick
@@ -80,17 +81,15 @@ class Partition:
         kept = None
         if state.last_record_ms is not None:
             kept = Kept(state.position, state.last_record_ms, self._committed)
-        start = Start(committed, metadata, log_start, log_end, kept, self._limits, self._counted, added=added)
+        resume = Resume(
+            committed, metadata, log_start, log_end, kept, self._limits, self._counted, added=added
+        )
         self._committed = -1 if committed is None else committed
-        return self._reading.begin(start, bytes_max)
+        return self._reading.begin(resume, bytes_max)
 
     def sought(self) -> None:
         """The seek was done: records come from where they were asked for."""
         self._reading.sought = True
-
-    def found(self, offset: int | None) -> Seek:
-        """The answer to FindTime: the offset, or None where there is none or the broker could not tell."""
-        return self._reading.found(offset)
 
     def reread(self) -> Seek | None:
         """The client may have passed over records: read again from where the fold stands.
@@ -99,15 +98,15 @@ class Partition:
         """
         return self._reading.reread()
 
-    def receive(self, records: Sequence[Record], now_ms: int) -> Seek | FindTime | None:
-        """Fold records. Those below the position, and all before `sought`, are dropped."""
+    def receive(self, records: Sequence[Record], now_ms: int) -> Seek | None:
+        """Fold records; not those below the position, and none before `sought`."""
         if not self._reading.sought:
             self._count["dropped", "not_sought"] += len(records)
             return None
         state = self._state
-        before, newest_ms = state.position, state.memory.newest_ms
+        before, newest_ms = state.position, state.expiry.newest_ms
         move = self._reading.take(records, now_ms)
-        self._idle = self._idle and newest_ms == state.memory.newest_ms
+        self._idle = self._idle and newest_ms == state.expiry.newest_ms
         self._count["replayed", ""] += max(0, min(state.position, state.effects_from) - before)
         self._make_room()
         return move
@@ -120,14 +119,14 @@ class Partition:
         passed_ms = 0 if self._tick_ms is None else now_ms - self._tick_ms
         idle, self._idle, self._tick_ms = self._idle, True, now_ms
         reading = self._reading
-        if reading.start is None or not reading.sought:
+        if reading.resume is None or not reading.sought:
             return None
         move = None if position is None else reading.at(position)
         if move is not None:
             return move
         state = self._state
         if idle and reading.live and state.position >= log_end:
-            state.memory.idle(passed_ms, now_ms, state.position)
+            state.expiry.idle(passed_ms, now_ms, state.position)
         self._make_room()  # what was settled meanwhile may go
         return None
 
@@ -139,67 +138,67 @@ class Partition:
     def _state(self) -> State:
         return self._reading.state
 
-    def work(self, count_max: int) -> list[Work]:
-        """Work that is due and was not handed out before; a thread has at most one under way.
+    def jobs(self, count_max: int) -> list[Job]:
+        """Jobs that are due and were not handed out before; a thread has at most one under way.
 
-        `count_max` is how much more may be under way. Organizations take turns, and none may have more under way
+        So many more as `count_max` may be under way. Organizations take turns, and none may have more under way
         than is left for others.
         """
-        works: list[Work] = []
-        backlog = self._state.backlog
-        while (thread := backlog.next(count_max - len(works))) is not None:
+        handed: list[Job] = []
+        jobs = self._state.jobs
+        while (thread := jobs.next(count_max - len(handed))) is not None:
             why = self._missing(thread)
             if why is not None:
                 self._count["incomplete", why if thread.thread_id else "unreadable"] += 1
-            self._works += 1
-            works.append(backlog.hand(self._works, thread, why, thread.conversation(complete=why is None)))
-        return works
+            self._job_id += 1
+            handed.append(jobs.hand(self._job_id, thread, why, thread.conversation(complete=why is None)))
+        return handed
 
     def _missing(self, thread: Thread) -> str | None:
         """Why LiveChat must be asked for a thread that is due."""
         ending = thread.ending
-        assert ending is not None, "work without an ending"
-        if thread.thread_id and not ending.ended and not ending.judged:
-            return "expired"
-        why = thread.missing(self._state.memory.trust_ms)
+        assert ending is not None, "a job without an ending"
+        if thread.thread_id and not ending.ended and not ending.late:
+            return "evicted" if thread.incomplete == "evicted" else "expired"
+        why = thread.missing(self._state.expiry.complete_since_ms)
         if why is None and thread.thread_id and not thread.completed and not self._is_home(*thread.chat):
             return "moved"  # some of it went to another partition, or will
         return why
 
-    def completed(self, work_id: int, answer: object, now_ms: int) -> Work | Wait | None:
-        """What LiveChat said when it was asked for the chat of an incomplete work: its JSON, or Refused.
+    def completed(self, job_id: int, answer: object, now_ms: int) -> Job | AskAgain | None:
+        """What LiveChat said when it was asked for the chat of an incomplete job: its JSON, or NotGiven.
 
-        Work: judge this, and settle it. Wait: ask again. None: nothing is left to do.
+        Job: decide on this, and settle it. None: nothing is left to do.
         """
-        backlog = self._state.backlog
-        thread = backlog.under_way(work_id)
+        jobs = self._state.jobs
+        thread = jobs.under_way(job_id)
         if thread is None or thread.ending is None:
             self._count["ignored_answers", ""] += 1
             return None
-        chat = None if isinstance(answer, Refused) else chat_of(thread.chat[0], answer)
+        chat = None if isinstance(answer, NotGiven) else chat_of(thread.chat[0], answer)
         asked_for = (*thread.chat, thread.thread_id)
         if not isinstance(chat, ChatStarted) or chat[:3] != asked_for:
-            return backlog.work(work_id, thread, None, thread.conversation(complete=False))
+            return jobs.job(job_id, thread, None, thread.conversation(complete=False))
         if not chat.active:
-            return backlog.work(work_id, thread, None, self._state.jobs.unite(thread, chat))
+            return jobs.job(job_id, thread, None, self._state.settling.unite(thread, chat))
         if not thread.ending.ended:
-            self._state.jobs.still_open(work_id, thread)
+            self._state.settling.still_open(job_id, thread)
             return None
         thread.ending.asked += 1
         if thread.ending.asked <= self._limits.still_active_asks_max:
-            return Wait(now_ms + self._limits.still_active_every_s * 1000)
-        return backlog.work(work_id, thread, None, self._state.jobs.unite(thread, chat))
+            return AskAgain(now_ms + self._limits.still_active_every_s * 1000)
+        return jobs.job(job_id, thread, None, self._state.settling.unite(thread, chat))
 
-    def settled(self, work_id: int, tags: frozenset[str]) -> None:
-        """The work is done: its tags are set or parked, and the record that says so is acknowledged.
+    def settled(self, job_id: int, tags: frozenset[str]) -> None:
+        """The tags of the job are answered, and its decision is acknowledged.
 
-        `tags` are those that the judgement called for, set or not. Work of an earlier assignment is ignored.
+        `tags` are those that the decision called for, set or not. A job of an earlier assignment is ignored.
         """
-        thread = self._state.backlog.under_way(work_id)
+        thread = self._state.jobs.under_way(job_id)
         if thread is None:
             self._count["ignored_answers", ""] += 1
             return
-        self._state.jobs.settle(work_id, thread, tags)
+        self._state.settling.settle(job_id, thread, tags)
         self._balance()
 
     def committable(self) -> Committable | None:
@@ -207,20 +206,21 @@ class Partition:
         if not self._reading.live:
             return None
         state = self._state
-        lowest = state.backlog.unfinished.lowest()
+        lowest = state.jobs.unsettled.lowest()
         offset = state.position if lowest is None else lowest[0]
-        oldest = state.memory.threads.oldest()
-        trust_ms = NOTHING_TRUSTED_MS if state.memory.trust_ms is None else state.memory.trust_ms
+        oldest = state.expiry.index.oldest()
+        since_ms = state.expiry.complete_since_ms
+        since_ms = NEVER_COMPLETE_MS if since_ms is None else since_ms
         if oldest is None or oldest.first > offset:
-            return Committable(offset, encode(Hint(offset, None, trust_ms)))
-        return Committable(offset, encode(Hint(oldest.first, oldest.first_record_ms, trust_ms)))
+            return Committable(offset, encode(Hint(offset, None, since_ms)))
+        return Committable(offset, encode(Hint(oldest.first, oldest.first_record_ms, since_ms)))
 
     def committed(self, offset: int) -> None:
         """The group has this offset: a commit succeeded."""
         self._committed = max(self._committed, offset)
 
     def suspended(self) -> None:
-        """The partition was revoked. Work under way is nobody's; the state stays for the next assignment."""
+        """The partition was revoked. Jobs under way are nobody's; the state stays for the next assignment."""
         self._reading.end()
         self._paused, self._tick_ms = False, None
 
@@ -231,43 +231,43 @@ class Partition:
 
     def _balance(self) -> None:
         """Pause at a limit, go on at half of it, so that a partition does not flutter."""
-        backlog, limits, bytes_max = self._state.backlog, self._limits, self._reading.bytes_max or 1
-        if not (self._reading.opened and backlog.waiting):
+        jobs, limits, bytes_max = self._state.jobs, self._limits, self._reading.bytes_max or 1
+        if not (self._reading.opened and jobs.waiting):
             self._paused = False
             return
         fullest = max(
-            backlog.threads / limits.unsettled_max,
-            backlog.texts * TEXTS_SHARE / bytes_max,
-            backlog.bytes * WAITING_SHARE / bytes_max,
-            backlog.unfinished.tracked / limits.offsets_max,
+            jobs.threads / limits.unsettled_max,
+            jobs.texts * TEXTS_SHARE / bytes_max,
+            jobs.bytes * WAITING_SHARE / bytes_max,
+            jobs.unsettled.tracked / limits.offsets_max,
         )
         self._paused = fullest > 0.5 if self._paused else fullest >= 1
 
     @property
     def _phase(self) -> Phase:
         reading = self._reading
-        if reading.start is None:
+        if reading.resume is None:
             return "away"
         if reading.live:
             return "live"
-        return "starting" if reading.start.in_doubt or not reading.sought else "replaying"
+        return "replaying" if reading.resume.stage == "ready" and reading.sought else "starting"
 
     def stats(self) -> Stats:
         state = self._state
-        oldest = state.memory.threads.oldest()
+        oldest = state.expiry.index.oldest()
         return Stats(
             self._phase,
             state.position,
             state.position if oldest is None else oldest.first,
-            state.memory.threads.count,
-            state.memory.threads.bytes + state.backlog.unfinished.bytes,
-            state.backlog.waiting,
-            state.backlog.bytes,
-            state.backlog.unfinished.lowest(),
-            state.memory.newest_ms,
+            state.expiry.index.count,
+            state.expiry.index.bytes + state.jobs.unsettled.bytes,
+            state.jobs.waiting,
+            state.jobs.bytes,
+            state.jobs.unsettled.lowest(),
+            state.expiry.newest_ms,
             self._paused,
             dict(self._count),
-            state.backlog.shed,
+            state.jobs.shed,
         )
 
     def _counted(self, name: str, reason: str) -> None:

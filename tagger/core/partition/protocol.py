@@ -1,7 +1,7 @@
 """What a partition and the shell around it say to each other. Plain data.
 
-The shell turns `Seek` and `FindTime` into calls of the Kafka client, and `Work` into calls of LiveChat.
-None of it shows chat text in its repr.
+The shell turns `Seek` into a call of the Kafka client, and `Job` into calls of LiveChat. None of it shows chat
+text in its repr.
 """
 
 from dataclasses import dataclass, field
@@ -12,8 +12,8 @@ from tagger.core.conversation import Conversation, ThreadKey
 Kind = Literal[
     "end",  # the thread ended
     "late",  # something came after the end and may call for more tags
-    "expired",  # the thread fell silent, and nothing in the log says whether it ended: ask LiveChat
-    "unreadable",  # a record that nobody can read: nothing to judge, park it for a person
+    "expired",  # the thread expired, and nothing in the log says whether it ended: ask LiveChat
+    "unreadable",  # a record that nobody can read: nothing to decide, park it for a person
 ]
 
 
@@ -41,37 +41,30 @@ class Seek:
 
 
 @dataclass(frozen=True, slots=True)
-class FindTime:
-    """Find the first offset whose record is not older than this."""
-
-    ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One thing to do. It is unfinished, and holds the committed offset, until it is settled."""
+class Job:
+    """One thing to do. It holds the committed offset until it is settled."""
 
     id: int  # unique within the partition object, never used again
     kind: Kind
     thread: ThreadKey  # thread_id is "" for what is unreadable
-    offset: int  # of the record that made the work; the lowest where it answers for several
+    offset: int  # of the record that made the job; the lowest where it answers for several
     ended_at_ms: int  # that record's time
     conversation: Conversation = field(repr=False)
-    incomplete: str | None = None  # why LiveChat must be asked before judging; None: judge it as it is
-    decided: frozenset[str] = frozenset()  # tags that an earlier judgement of this thread called for
+    incomplete: str | None = None  # why LiveChat must be asked before deciding; None: decide on it as it is
+    decided: frozenset[str] = frozenset()  # tags that earlier decisions on this thread called for
     last_offset: int = -1  # of the last record that it answers for
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class AskAgain:
     """LiveChat still calls the thread active: ask again then."""
 
-    until_ms: int
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """LiveChat will not give the chat."""
+class NotGiven:
+    """LiveChat does not give us the chat."""
 
     reason: str
 

@@ -1,4 +1,4 @@
-"""What one partition knows: the threads that its records tell of, and the work they call for. Pure.
+"""What one partition knows: the threads that its records tell of, and the jobs they call for. Pure.
 
 A function of the records from `replay_from` to `position`, so it may be thrown away at any moment and
 built again. Each record is folded once.
@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from tagger.core.limits import TIME_MS_MAX, Limits
-from tagger.core.partition.endings import Jobs
-from tagger.core.partition.jobs import Backlog
+from tagger.core.partition.jobs import Jobs
 from tagger.core.partition.protocol import Record
+from tagger.core.partition.settling import Settling
 from tagger.core.threads.event_text import FIELD_CHARS_MAX
-from tagger.core.threads.expiry import Memory
+from tagger.core.threads.expiry import Expiry
 from tagger.core.threads.fact_reader import looked_at, skim
 from tagger.core.threads.facts import ChatEnded, ChatStarted, EventReceived, Fact, Ignored, Unreadable
 from tagger.core.threads.thread import Ending, Thread
@@ -31,10 +31,10 @@ class State:
         "_events_max",
         "_limits",
         "effects_from",
-        "jobs",
+        "expiry",
         "last_record_ms",
-        "memory",
         "position",
+        "settling",
     )
 
     def __init__(
@@ -48,16 +48,16 @@ class State:
     ) -> None:
         self._limits, self._count = limits, count
         self._events_max, self._bytes_max = limits.thread_events_max, limits.thread_bytes_max
-        self.memory = Memory(limits, count, self._ask, self._review, self._is_settled, is_home)
-        self.jobs = Jobs(limits, count, self.memory, Backlog(limits, bytes_max, several=several))
-        self.position = 0  # the next offset to fold
-        self.effects_from = 0  # what is due below was settled before this assignment
+        self.expiry = Expiry(limits, count, self._ask, self._is_settled, is_home)
+        self.settling = Settling(limits, count, self.expiry, Jobs(limits, bytes_max, several=several))
+        self.position = 0
+        self.effects_from = 0
         self.last_record_ms: int | None = None  # the last record's own time
 
     @property
-    def backlog(self) -> Backlog:
-        """The work of this assignment."""
-        return self.jobs.backlog
+    def jobs(self) -> Jobs:
+        """The job queue of this assignment."""
+        return self.settling.jobs
 
     def fold(self, records: Iterable[Record], latest_ms: int) -> int | None:
         """Take records, those below the position aside. A time later than `latest_ms` is a clock that is wrong.
@@ -66,9 +66,9 @@ class State:
         A restart takes hundreds of thousands of them, nearly all events of threads that are known: their way
         through this loop has as few calls as can be.
         """
-        memory, threads = self.memory, self.memory.threads
-        newest, said = threads.chats.get, self._said
-        position, next_moment_ms, clock_ms = self.position, memory.newest_ms + _MOMENT_MS, memory.clock_ms
+        expiry, index = self.expiry, self.expiry.index
+        newest, said = index.chats.get, self._said
+        position, next_moment_ms, clock_ms = self.position, expiry.newest_ms + _MOMENT_MS, expiry.clock_ms
         for record in records:
             offset, at_ms = record.offset, record.timestamp
             if offset != position:
@@ -77,8 +77,8 @@ class State:
                 return offset
             if at_ms >= next_moment_ms:
                 if at_ms <= TIME_MS_MAX:
-                    memory.pass_to(at_ms if at_ms < latest_ms else latest_ms, offset)
-                next_moment_ms, clock_ms = memory.newest_ms + _MOMENT_MS, memory.clock_ms
+                    expiry.pass_to(at_ms if at_ms < latest_ms else latest_ms, offset)
+                next_moment_ms, clock_ms = expiry.newest_ms + _MOMENT_MS, expiry.clock_ms
             self.position = position = offset + 1
             self.last_record_ms = at_ms
             fact = skim(record.key, record.value)
@@ -88,7 +88,7 @@ class State:
             organization, chat_id, thread_id, event_id, author_id, fields = fact
             thread = newest((organization, chat_id))
             if thread is None or thread.thread_id != thread_id:
-                thread = threads.get(organization, chat_id, thread_id)
+                thread = index.get(organization, chat_id, thread_id)
             if thread is None:
                 fact = looked_at(fact)
                 if not isinstance(fact, EventReceived):
@@ -116,8 +116,8 @@ class State:
         thread = self._known(fact.organization, fact.chat_id, fact.thread_id, offset, at_ms)
         news, grown = thread.begin(fact)
         # Its end may lie below what is read again, or cut off: then what comes now came late, and none will follow.
-        thread.asks |= offset < self.effects_from or not thread.trusted(self.memory.trust_ms)
-        self.jobs.grew(thread, grown)
+        thread.asks |= offset < self.effects_from or not thread.created_since(self.expiry.complete_since_ms)
+        self.settling.grew(thread, grown)
         if fact.odd_events:
             news = True
             self._holed(thread, "unreadable")
@@ -131,52 +131,52 @@ class State:
         ending = thread.ending
         if ending is None:
             silent = offset < self.effects_from
-            ended_ms = self.memory.time_of(at_ms)
-            self.memory.threads.end(thread, Ending(self.memory.clock_ms, ended_ms, ended=True, judged=silent))
+            ended_ms = self.expiry.time_of(at_ms)
+            self.expiry.index.end(thread, Ending(self.expiry.clock_ms, ended_ms, ended=True, late=silent))
             self._due(thread, offset, at_ms)
-            self.memory.look_later(thread)
+            self.expiry.look_later(thread)
         elif ending.ended:
             self._count["repeated_end", ""] += 1
         else:  # LiveChat was being asked whether it ended
-            ending.ended, ending.at_ms = True, self.memory.clock_ms
-            ending.record_ms = self.memory.time_of(at_ms)
+            ending.ended, ending.at_ms = True, self.expiry.clock_ms
+            ending.record_ms = self.expiry.time_of(at_ms)
             self._due(thread, offset, at_ms)
 
     def _unreadable(self, fact: Unreadable, offset: int, at_ms: int) -> None:
         """Something of this chat is lost: its threads have a hole, also one that begins a little later."""
         self._count["unreadable", fact.reason] += 1
         chat = (fact.organization, fact.chat_id)
-        place = self.memory.threads.get(*chat, "")
+        place = self.expiry.index.get(*chat, "")
         if place is None:
             place = self._new(chat, "", offset, at_ms)
-            ending = Ending(self.memory.clock_ms, self.memory.time_of(at_ms), ended=False, judged=False)
-            self.memory.threads.end(place, ending)
-            self.memory.look_later(place)
-        place.incomplete, place.last_ms = fact.reason, self.memory.clock_ms
+            ending = Ending(self.expiry.clock_ms, self.expiry.time_of(at_ms), ended=False, late=False)
+            self.expiry.index.end(place, ending)
+            self.expiry.look_later(place)
+        place.incomplete, place.last_ms = fact.reason, self.expiry.clock_ms
         self._due(place, offset, at_ms)
         if chat == ("", ""):
             return
-        for thread in list(self.memory.threads.of_chat(chat)):
+        for thread in list(self.expiry.index.of_chat(chat)):
             if thread is not place:
                 self._holed(thread, "unreadable")
                 if thread.ending is not None:
                     self._due(thread, offset, at_ms)
 
     def _known(self, organization: str, chat_id: str, thread_id: str, offset: int, at_ms: int) -> Thread:
-        thread = self.memory.threads.get(organization, chat_id, thread_id)
+        thread = self.expiry.index.get(organization, chat_id, thread_id)
         if thread is None:
             thread = self._new((organization, chat_id), thread_id, offset, at_ms)
-        thread.last_ms = self.memory.clock_ms
+        thread.last_ms = self.expiry.clock_ms
         if thread.ending is not None:
             thread.ending.last = offset
         return thread
 
     def _new(self, chat: tuple[str, str], thread_id: str, offset: int, at_ms: int) -> Thread:
-        thread = Thread(chat, thread_id, offset, at_ms, self.memory.clock_ms)
-        hole = self.memory.threads.get(*chat, "") if thread_id else None
-        if hole is not None and self.memory.clock_ms <= hole.last_ms + self._limits.skew_s * 1000:
+        thread = Thread(chat, thread_id, offset, at_ms, self.expiry.clock_ms)
+        hole = self.expiry.index.get(*chat, "") if thread_id else None
+        if hole is not None and self.expiry.clock_ms <= hole.last_ms + self._limits.skew_s * 1000:
             self._holed(thread, "unreadable")
-        self.memory.add(thread)
+        self.expiry.add(thread)
         return thread
 
     def _said(self, thread: Thread, event_id: str, author_id: str, fields: tuple[str, ...]) -> bool:
@@ -189,9 +189,9 @@ class State:
         if not grown:
             self._count["repeated_event", ""] += 1
             return False
-        self.memory.threads.size += grown
+        self.expiry.index.size += grown
         if thread.ending is not None:
-            self.backlog.grew(thread, grown)
+            self.jobs.grew(thread, grown)
         if grown > FIELD_CHARS_MAX and any(len(field) == FIELD_CHARS_MAX for field in fields):
             self._count["text_cut", ""] += 1
         return True
@@ -203,54 +203,46 @@ class State:
     def torn(self, position: int) -> None:
         """The log has no records up to this offset, and nobody knows whose they were."""
         self.position = position
-        for thread in self.memory.threads:
+        for thread in self.expiry.index:
             self._holed(thread, "gap")
-        self.memory.trust_ms = None
+        self.expiry.complete_since_ms = None
 
     def _due(self, thread: Thread, offset: int, at_ms: int) -> None:
-        """The thread is to be judged because of this offset, unless an earlier assignment did so."""
+        """The thread is to be decided on because of this offset, unless an earlier assignment did so."""
         ending = thread.ending
         assert ending is not None, "nothing ended"
         ending.last = offset
-        at_ms = self.memory.time_of(at_ms)
-        very_late = abs(at_ms - ending.record_ms) > self._limits.linger_s * 1000
-        if very_late:
-            # Nothing kept how it began from being cut off: what is here may be repeats, and look whole.
+        at_ms = self.expiry.time_of(at_ms)
+        if thread.thread_id and abs(at_ms - ending.record_ms) > self._limits.linger_s * 1000:
+            # The thread may have expired before this came. What is here of it may be repeats that look whole,
+            # and an earlier assignment may not have come to ask for it: this one does.
             thread.incomplete, thread.completed = thread.incomplete or "expired", False
+            offset = max(offset, self.effects_from)
         if offset >= self.effects_from:
-            self.jobs.add(thread, offset, at_ms)
-            self._count["late", ""] += ending.judged and thread.thread_id != ""
-        elif very_late:
-            ending.doubted = True  # it may have been forgotten when this came, and nobody asked yet
+            self.settling.add(thread, offset, at_ms)
+            self._count["late", ""] += ending.late and thread.thread_id != ""
 
     def _ask(self, thread: Thread, offset: int) -> bool:
         """A thread goes without an end: LiveChat must say whether it ended, unless it was asked long ago."""
         if offset < self.effects_from:
             return False
-        first_ms = self.memory.time_of(thread.first_record_ms)
-        ending = Ending(self.memory.clock_ms, first_ms, ended=False, judged=False)
-        self.memory.threads.end(thread, ending)
-        self.jobs.add(thread, offset, self.memory.newest_ms)
-        self.memory.look_later(thread)
+        first_ms = self.expiry.time_of(thread.first_record_ms)
+        ending = Ending(self.expiry.clock_ms, first_ms, ended=False, late=False)
+        self.expiry.index.end(thread, ending)
+        self.settling.add(thread, offset, self.expiry.newest_ms)
+        self.expiry.look_later(thread)
         return True
-
-    def _review(self, thread: Thread, offset: int) -> None:
-        """Judge the thread once more before it is forgotten."""
-        assert thread.ending is not None, "nothing ended"
-        if offset >= self.effects_from:
-            thread.ending.doubted = False
-            self.jobs.add(thread, offset, self.memory.newest_ms)
 
     def _is_settled(self, offset: int) -> bool:
         """Whether the committed offset may pass this one."""
-        lowest = self.backlog.unfinished.lowest()
+        lowest = self.jobs.unsettled.lowest()
         return lowest is None or lowest[0] > offset
 
     def evict(self, bytes_max: int) -> None:
         """Keep to the limit of memory."""
-        self.memory.evict(bytes_max - self.backlog.unfinished.bytes, max(self.position, self.effects_from))
+        self.expiry.evict(bytes_max - self.jobs.unsettled.bytes, max(self.position, self.effects_from))
 
     def keep(self, effects_from: int, bytes_max: int) -> None:
         """Go on in a new assignment: what was due below `effects_from` is settled, by whomever."""
         self.effects_from = effects_from
-        self.jobs.keep(effects_from, bytes_max)
+        self.settling.keep(effects_from, bytes_max)

@@ -2,7 +2,7 @@
 
 Times are rounded up to slots of ten seconds, so that a record costs one comparison, and so that a
 thread whose time moves on with each message is not moved with each message: who looks finds out.
-A thread has one place at most, and gives it up when it is forgotten: nothing of it may stay.
+A thread has one place at most, and loses it when it is deleted: nothing of it may stay.
 """
 
 import heapq
@@ -29,7 +29,7 @@ class Deadlines:
         slot = at_ms // _SLOT_MS + 1
         if thread.slot == slot:
             return
-        self.drop(thread)
+        self.remove(thread)
         if slot not in self._slots:
             self._slots[slot] = (slot, {})
             heapq.heappush(self._due, slot)
@@ -37,7 +37,7 @@ class Deadlines:
         thread.slot, threads = self._slots[slot]  # all threads of a slot share its number: 32 bytes each
         threads[thread] = None
 
-    def drop(self, thread: Thread) -> None:
+    def remove(self, thread: Thread) -> None:
         """The thread is not due any more."""
         slot, thread.slot = thread.slot, None
         if slot is not None:

@@ -1,4 +1,4 @@
-"""All threads of one partition: found by their ids and by age. Pure.
+"""The threads of one partition, by their ids and by age. Pure.
 
 Promises that the bytes it says it holds are not fewer than the interpreter holds.
 """
@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from tagger.core.threads.thread import THREAD_BYTES, Ending, Thread, cost
 
 
-class Threads:
-    """The threads of one partition."""
+class Index:
+    """All threads of one partition."""
 
     __slots__ = ("_by_age", "chats", "count", "size")
 
     def __init__(self) -> None:
         self.chats: dict[tuple[str, str], Thread] = {}  # the newest thread of a chat; others are its siblings
-        self._by_age: deque[Thread] = deque()  # by `first`; those that are gone leave it late
+        self._by_age: deque[Thread] = deque()  # by `first`; deleted ones are taken out late
         self.count = 0
         self.size = 0  # sum of the threads' sizes
 
@@ -26,12 +26,14 @@ class Threads:
         return self.count * THREAD_BYTES + self.size + (self.size >> 3)
 
     def get(self, organization: str, chat_id: str, thread_id: str) -> Thread | None:
+        """The thread, if it is known."""
         thread = self.chats.get((organization, chat_id))
         while thread is not None and thread.thread_id != thread_id:
             thread = thread.sibling
         return thread
 
     def of_chat(self, chat: tuple[str, str]) -> Iterator[Thread]:
+        """The threads of a chat, the newest first."""
         thread = self.chats.get(chat)
         while thread is not None:
             yield thread
@@ -43,6 +45,7 @@ class Threads:
             yield from self.of_chat(thread.chat)
 
     def add(self, thread: Thread) -> None:
+        """One more thread, which begins after all others."""
         thread.sibling = self.chats.get(thread.chat)
         self.chats[thread.chat] = thread
         self._by_age.append(thread)
@@ -54,19 +57,18 @@ class Threads:
         self.size += cost(ending) - cost(thread.ending)
         thread.ending = ending
 
-    def strip(self, thread: Thread) -> int:
-        """Keep of the thread only that it is there; the bytes that this frees."""
-        size = thread.size()
-        thread.strip()
-        freed = size - thread.size()
-        self.size -= freed
-        return freed
-
-    def remove(self, thread: Thread) -> None:
+    def evict_text(self, thread: Thread) -> None:
+        """Keep of the thread only that it is there."""
         self.size -= thread.size()
-        thread.strip()  # it may wait among the ages for long
+        thread.clear()
+        self.size += thread.size()
+
+    def delete(self, thread: Thread) -> None:
+        """Keep nothing of the thread."""
+        self.size -= thread.size()
+        thread.clear()  # it may stay among the ages for long
         self.count -= 1
-        thread.gone = True
+        thread.deleted = True
         newest = self.chats[thread.chat]
         if newest is thread:
             if thread.sibling is None:
@@ -83,14 +85,14 @@ class Threads:
     def oldest(self) -> Thread | None:
         """The thread that begins first: a restart must read from there."""
         by_age = self._by_age
-        while by_age and by_age[0].gone:
+        while by_age and by_age[0].deleted:
             by_age.popleft()
         # A thread that stays long must not keep all that came and went after it.
         if len(by_age) > 2 * self.count + 64:
-            self._by_age = by_age = deque(thread for thread in by_age if not thread.gone)
+            self._by_age = by_age = deque(thread for thread in by_age if not thread.deleted)
         return by_age[0] if by_age else None
 
     def by_age(self) -> list[Thread]:
         """All threads, oldest first."""
-        self._by_age = deque(thread for thread in self._by_age if not thread.gone)
+        self._by_age = deque(thread for thread in self._by_age if not thread.deleted)
         return list(self._by_age)

@@ -22,8 +22,8 @@ class Account:
     __slots__ = ("bytes", "ready", "threads", "under_way", "used_ms", "waiting")
 
     def __init__(self) -> None:
-        self.ready: deque[Thread] = deque()  # threads for which work is due and none under way
-        self.under_way = 0  # pieces of work
+        self.ready: deque[Thread] = deque()  # threads with a job that is due and none under way
+        self.under_way = 0  # jobs
         self.waiting = 0  # threads that wait to be settled
         self.threads = 0  # those of them that have their text
         self.bytes = 0  # and what these hold
@@ -64,17 +64,17 @@ class Shares:
         return account
 
     def waiting(self) -> list[Thread]:
-        """Threads that nobody works on, of each organization the newest first."""
+        """Threads whose job is not under way, of each organization the newest first."""
         return [thread for account in self._turns for thread in reversed(account.ready)]
 
     def ready(self, account: Account, thread: Thread) -> None:
-        """Work is due for the thread, and none under way."""
+        """A job is due for the thread, and none under way."""
         if not account.ready:
             self._turns.append(account)
         account.ready.append(thread)
 
     def next(self, free: int) -> Thread | None:
-        """A thread whose turn it is; `free` are the pieces of work that may still be begun by anybody."""
+        """A thread whose turn it is; so many jobs as `free` may still be begun by anybody."""
         for _ in range(len(self._turns)):
             account = self._turns.popleft()
             if account.under_way >= free:

@@ -1,6 +1,6 @@
 """The events of one thread, in any order, with any repeats → its conversation. Pure.
 
-Of a thread only what judging needs is kept: who said what, under which event id; a tenth of what the
+Of a thread only what decisions need is kept: who said what, under which event id; a tenth of what the
 parsed events would take. It is kept as two runs of bytes, entry by entry in the same order. The bytes F8
 to FF do not occur in UTF-8, so four of them can tell the parts apart:
 
@@ -28,7 +28,7 @@ _ALIEN: Final = b"\xfc"
 AUTHORS_MAX: Final = 200
 
 # What one thread costs beside its text and names: the objects, and the places in the indexes; and its ending.
-# Measured; `tests/unit/core/threads/test_expiry.py` compares it with what the interpreter allocates.
+# Measured; `tests/unit/core/test_memory.py` compares it with what the interpreter allocates.
 THREAD_BYTES: Final = 520
 ENDING_BYTES: Final = 173
 # What the id of an author, or a tag, costs beside its letters; and each id of a group.
@@ -53,12 +53,12 @@ class Thread:
         "completed",
         "created_at_ms",
         "customers",
+        "deleted",
         "ending",
         "events",
         "first",
         "first_ms",
         "first_record_ms",
-        "gone",
         "group_ids",
         "ids",
         "incomplete",
@@ -93,7 +93,7 @@ class Thread:
         self.completed = False  # what LiveChat has of it was united with what was seen
         self.asks = True  # if it expires without an end, LiveChat is asked whether it ended
         self.slot: int | None = None  # its place among the deadlines
-        self.gone = False  # it was forgotten; until then replay_from stays at or below `first`
+        self.deleted = False  # until then replay_from stays at or below `first`
         self.ending: Ending | None = None
 
     def begin(self, started: ChatStarted) -> tuple[bool, int]:
@@ -175,17 +175,17 @@ class Thread:
             rest += len(name) if name.isascii() else 4 * len(name)
         return rest + NAME_BYTES * len(names)
 
-    def strip(self) -> None:
+    def clear(self) -> None:
         """Keep nothing of what was said."""
         self.ids, self.text = bytearray(), bytearray()
         self.events = self.customers = 0
         self.authors = self.tags = ()
 
-    def missing(self, trust_ms: int | None) -> str | None:
-        """Why LiveChat must be asked before the thread is judged; None where it is complete.
+    def missing(self, complete_since_ms: int | None) -> str | None:
+        """Why LiveChat must be asked before the thread is decided on; None where it is complete.
 
-        Complete is a thread whose `incoming_chat` was seen, created no earlier than the trust time, before
-        which the log may have been cut; None: nothing is trusted yet.
+        Complete is a thread whose `incoming_chat` was seen, and that was created since the log is complete; None:
+        it is not known yet since when.
         """
         if self.completed or self.incomplete:
             return self.incomplete
@@ -193,20 +193,20 @@ class Thread:
             return "no_beginning" if self.events else "never_seen"
         if self.created_at_ms is None:
             return "no_created_at"
-        if not self.trusted(trust_ms):
-            return "before_trust"
+        if not self.created_since(complete_since_ms):
+            return "before_complete_since"
         if self.events and (not self.customers or "" in self.authors):
             return "no_author"
         return None
 
-    def trusted(self, trust_ms: int | None) -> bool:
-        """Whether nothing of the thread was cut off with what lies before."""
-        return trust_ms is not None and self.created_at_ms is not None and self.created_at_ms >= trust_ms
+    def created_since(self, at_ms: int | None) -> bool:
+        """Whether it was; None is a time that is not known yet."""
+        return at_ms is not None and self.created_at_ms is not None and self.created_at_ms >= at_ms
 
     def conversation(self, *, complete: bool, more: tuple[Event, ...] = ()) -> Conversation:
         """What was said, in the order it was seen; `more` are events that are not in the text already.
 
-        Where nobody told who the customer is, only those are heard whose id is an agent's: an e-mail address.
+        Where nobody told who the customer is, only those count whose id is an agent's: an e-mail address.
         """
         customers = {author for place, author in enumerate(self.authors) if self.customers >> place & 1}
         said: list[Said] = []
@@ -233,43 +233,42 @@ class Thread:
 
 
 class Ending:
-    """What is due for a thread that ended, expired or could not be read."""
+    """The job of a thread that ended, expired or could not be read: due, under way, or settled."""
 
     __slots__ = (
         "account",
         "asked",
         "at_ms",
         "decided",
-        "doubted",
         "ended",
         "handed",
         "held",
-        "judged",
         "last",
+        "late",
         "record_ms",
         "shed",
         "waiting",
     )
 
-    def __init__(self, at_ms: int, record_ms: int, *, ended: bool, judged: bool) -> None:
+    def __init__(self, at_ms: int, record_ms: int, *, ended: bool, late: bool) -> None:
         self.ended = ended  # its end is in the log, or LiveChat said so
-        self.judged = judged  # what is due from now on is late
+        self.late = late  # it was decided on: what is due from now on is late
         self.at_ms = at_ms  # the partition's clock when it became due
         self.record_ms = record_ms  # that record's own time
         self.last = 0  # offset of the last record that counts
-        # Of the offsets that no work answers for yet the first and the last, or the only one: however much comes
-        # for a thread that waits, it takes no more room.
+        # Of the offsets that no job under way answers for the first and the last, or the only one: however much
+        # comes for a thread that waits, it takes no more room.
         self.waiting: tuple[int, ...] = ()
-        self.handed: tuple[int, ...] = ()  # and of those that the work under way answers for
+        self.handed: tuple[int, ...] = ()  # and of those that the job under way answers for
         self.account: Account | None = None  # whose share it takes while it waits
         self.held = 0  # bytes that the thread counts for while it waits
         self.shed = False  # it waits without its text, beyond its organization's share
-        self.doubted = False  # something of it may never have been judged
         self.asked = 0  # times that LiveChat called the thread active
-        self.decided: tuple[str, ...] = ()  # tags that a judgement called for, each once
+        self.decided: tuple[str, ...] = ()  # tags that decisions called for, each once
 
     @property
-    def unfinished(self) -> bool:
+    def unsettled(self) -> bool:
+        """Whether a job is due or under way."""
         return bool(self.waiting or self.handed)
 
 

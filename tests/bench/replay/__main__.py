@@ -21,7 +21,7 @@ from ingest.topic import encode
 from tagger.core.limits import Limits
 from tagger.core.partition.offsets import Hint
 from tagger.core.partition.offsets import encode as encode_hint
-from tagger.core.partition.protocol import Work
+from tagger.core.partition.protocol import Job
 from tagger.kafka.assigned import Assigned
 from tagger.kafka.consumer import Consumer
 from tagger.metrics import Metrics
@@ -111,7 +111,7 @@ async def ours(bootstrap: str, topic: str, records: int, hint: str) -> tuple[flo
     await other.commit({TopicPartition(topic, 0): OffsetAndMetadata(records, hint)})
     await other.stop()
 
-    async def settle(assigned: Assigned, work: Work) -> None:
+    async def settle(assigned: Assigned, work: Job) -> None:
         raise AssertionError("a replay has no effects")
 
     consumer = Consumer(

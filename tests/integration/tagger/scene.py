@@ -14,7 +14,7 @@ from ingest.topic import encode
 from tagger.core.limits import Limits
 from tagger.core.partition.offsets import Hint
 from tagger.core.partition.offsets import encode as encode_hint
-from tagger.core.partition.protocol import Work
+from tagger.core.partition.protocol import Job
 from tagger.kafka.assigned import Assigned
 from tagger.kafka.consumer import Consumer
 from tagger.metrics import Metrics
@@ -43,7 +43,7 @@ class Scene:
     def __init__(self, kafka: AnyKafka, topic: str, partitions: int = 1) -> None:
         self.kafka, self.topic, self.partitions = kafka, topic, partitions
         self.metrics = Metrics()
-        self.works: list[Work] = []
+        self.works: list[Job] = []
         self.settled: list[str] = []  # thread ids
         self.hold: set[str] = set()  # threads whose work is not settled
         self.hold_all = False
@@ -62,7 +62,7 @@ class Scene:
         finally:
             await producer.stop()
 
-    async def settle(self, assigned: Assigned, work: Work) -> None:
+    async def settle(self, assigned: Assigned, work: Job) -> None:
         self.works.append(work)
         while self.hold_all or work.thread.thread_id in self.hold:
             await asyncio.sleep(0.02)

@@ -1,4 +1,4 @@
-"""The consumer on a broker: what it reads, commits and gives back. Work is settled by the test itself."""
+"""The consumer on a broker: what it reads, commits and gives back. Jobs are settled by the test itself."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from tagger.core.partition.offsets import decode
-from tagger.core.partition.protocol import Work
+from tagger.core.partition.protocol import Job
 from tagger.kafka import consumer as consumers
 from tagger.kafka.assigned import Assigned
 from tagger.simulator.stage.broker import EmbeddedBroker
@@ -112,7 +112,7 @@ async def test_work_that_ends_by_what_is_no_answer_is_begun_again(
     monkeypatch.setattr(consumers, "RETRY_S", 0.01)
     failing = iter([error])
 
-    async def settle(assigned: Assigned, work: Work) -> None:
+    async def settle(assigned: Assigned, work: Job) -> None:
         for raised in failing:
             raise raised
         await settled(assigned, work)

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tagger.core.conversation import Conversation, Said, ThreadKey
 from tagger.core.matching.decide import Judge
-from tagger.core.partition.protocol import Work
+from tagger.core.partition.protocol import Job
 from tagger.core.rules.model import Keyword, Rule, RuleSet
 from tagger.kafka.assigned import Assigned
 from tagger.kafka.producer import Producer
@@ -78,7 +78,7 @@ async def settled_by_worker(producer: Producer) -> list[int]:
     assigned = cast(Assigned, SimpleNamespace(tp=TopicPartition("webhooks", 0), state=state))
     worker = Worker(a_settle(producer), CLIENT, "webhooks", METRICS)
     async with asyncio.timeout(WAIT_S):
-        await worker.settle(assigned, Work(7, "end", THREAD, 5, 0, conversation()))
+        await worker.settle(assigned, Job(7, "end", THREAD, 5, 0, conversation()))
     return settled
 
 

@@ -15,7 +15,7 @@ from aiokafka import TopicPartition
 
 from tagger.core.conversation import Conversation, ThreadKey
 from tagger.core.matching.decide import Decision
-from tagger.core.partition.protocol import Work
+from tagger.core.partition.protocol import Job
 from tagger.kafka.producer import Producer
 from tagger.livechat.authorization.credentials import ForAll
 from tagger.livechat.client import Client
@@ -57,9 +57,9 @@ class _State:
 
     def __init__(self, settled: dict[str, float], livechat: LiveChat) -> None:
         self._settled, self._livechat = settled, livechat
-        self.works: dict[int, Work] = {}
+        self.works: dict[int, Job] = {}
 
-    def completed(self, work_id: int, chat: Any, now_ms: int) -> Work:
+    def completed(self, work_id: int, chat: Any, now_ms: int) -> Job:
         work = self.works[work_id]
         complete = isinstance(chat, dict)
         return replace(work, incomplete=None, conversation=replace(work.conversation, complete=complete))
@@ -120,7 +120,7 @@ async def _play(setting: Setting) -> History:
         await asyncio.sleep(chat.at)
         thread = ThreadKey(chat.organization, chat.id, "T")
         why = "no_beginning" if chat.incomplete else None
-        state.works[number] = work = Work(number, "end", thread, number, 0, Conversation(thread, ()), why)
+        state.works[number] = work = Job(number, "end", thread, number, 0, Conversation(thread, ()), why)
         await worker.settle(assigned, work)
 
     tasks = [asyncio.create_task(one(number, chat)) for number, chat in enumerate(setting.chats)]

@@ -1,4 +1,4 @@
-"""The note beside a commit, and the offsets that are not done."""
+"""The hint beside a commit, and the offsets that are not settled."""
 
 from typing import Final
 
@@ -6,15 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagger.core.partition.offsets import Hint, Unfinished, Void, decode, encode
+from tagger.core.partition.offsets import Hint, Unsettled, Void, decode, encode
 
 GOOD: Final = "lt1;r=17;t=1700000000000;u=5;c=" + encode(Hint(17, 1_700_000_000_000, 5))[-8:]
 NUMBERS: Final = st.integers(0, 10**15)
 
 
 @given(NUMBERS, st.none() | NUMBERS | st.just(-1), NUMBERS)
-def test_a_hint_comes_back_as_it_was_written(replay_from: int, record_ms: int | None, trust_ms: int) -> None:
-    hint = Hint(replay_from, record_ms, trust_ms)
+def test_a_hint_comes_back_as_it_was_written(
+    replay_from: int, record_ms: int | None, complete_since_ms: int
+) -> None:
+    hint = Hint(replay_from, record_ms, complete_since_ms)
     assert decode(encode(hint)) == hint
 
 
@@ -53,38 +55,38 @@ def test_nothing_raises_and_no_damage_goes_unseen(junk: str, start: int, end: in
 
 
 def test_the_lowest_offset_moves_as_work_is_done_in_any_order() -> None:
-    unfinished = Unfinished()
+    unsettled = Unsettled()
     for offset in (3, 5, 9):
-        unfinished.add(offset, offset * 10)
-    assert unfinished.lowest() == (3, 30)
-    unfinished.finish(5)
-    assert (unfinished.lowest(), unfinished.tracked) == ((3, 30), 3)
-    unfinished.finish(3)
-    assert (unfinished.lowest(), unfinished.tracked) == ((9, 90), 1)
-    unfinished.finish(9)
-    assert (unfinished.lowest(), unfinished.tracked) == (None, 0)
+        unsettled.add(offset, offset * 10)
+    assert unsettled.lowest() == (3, 30)
+    unsettled.settle(5)
+    assert (unsettled.lowest(), unsettled.tracked) == ((3, 30), 3)
+    unsettled.settle(3)
+    assert (unsettled.lowest(), unsettled.tracked) == ((9, 90), 1)
+    unsettled.settle(9)
+    assert (unsettled.lowest(), unsettled.tracked) == (None, 0)
 
 
 def test_two_works_of_one_offset_are_both_waited_for() -> None:
-    unfinished = Unfinished()
-    unfinished.add(4, 0)
-    unfinished.add(4, 0)
-    unfinished.finish(4)
-    assert unfinished.lowest() == (4, 0)
-    unfinished.finish(4)
-    assert unfinished.lowest() is None
+    unsettled = Unsettled()
+    unsettled.add(4, 0)
+    unsettled.add(4, 0)
+    unsettled.settle(4)
+    assert unsettled.lowest() == (4, 0)
+    unsettled.settle(4)
+    assert unsettled.lowest() is None
 
 
 def test_an_offset_that_was_done_may_come_again() -> None:
-    unfinished = Unfinished()
-    unfinished.add(4, 0)
-    unfinished.finish(4)
-    unfinished.add(4, 1)
-    unfinished.add(6, 2)
-    assert unfinished.lowest() is not None
-    assert unfinished.lowest()[0] == 4  # type: ignore[index]  # said to be there one line above
+    unsettled = Unsettled()
+    unsettled.add(4, 0)
+    unsettled.settle(4)
+    unsettled.add(4, 1)
+    unsettled.add(6, 2)
+    assert unsettled.lowest() is not None
+    assert unsettled.lowest()[0] == 4  # type: ignore[index]  # said to be there one line above
 
 
-def test_work_that_is_not_known_cannot_be_done() -> None:
+def test_a_job_that_is_not_known_cannot_be_settled() -> None:
     with pytest.raises(KeyError):
-        Unfinished().finish(4)
+        Unsettled().settle(4)

@@ -1,4 +1,4 @@
-"""One assigned partition, as the shell around it sees it: records in, work out, and what may be committed."""
+"""One assigned partition, as the shell around it sees it: records in, jobs out, and what may be committed."""
 
 import gc
 import tracemalloc
@@ -8,9 +8,9 @@ from typing import Any, Final
 import pytest
 
 from tagger.core.limits import Limits
-from tagger.core.partition.offsets import NOTHING_TRUSTED_MS, Hint, decode, encode
+from tagger.core.partition.offsets import NEVER_COMPLETE_MS, Hint, decode, encode
 from tagger.core.partition.partition import Partition
-from tagger.core.partition.protocol import Committable, FindTime, Refused, Seek, Wait, Work
+from tagger.core.partition.protocol import AskAgain, Committable, Job, NotGiven, Seek
 from tests.unit.core.partition.log import START_MS, Log, webhook
 from tests.webhooks import AGENT, CUSTOMER, get_chat, message
 
@@ -37,7 +37,6 @@ def begun(
         rest = log.records[move.offset - log.first_offset :]
         move = partition.receive(rest, log.now_ms)
         if move is not None:
-            move = move if isinstance(move, Seek) else partition.found(log.first_offset)
             partition.sought()
     return partition
 
@@ -47,14 +46,14 @@ def read(partition: Partition, log: Log, count: int = 1) -> None:
     assert partition.receive(log.records[-count:], log.now_ms) is None
 
 
-def the_work(partition: Partition) -> Work:
-    works = partition.work(10)
-    assert len(works) == 1
-    return works[0]
+def the_job(partition: Partition) -> Job:
+    jobs = partition.jobs(10)
+    assert len(jobs) == 1
+    return jobs[0]
 
 
-def texts(work: Work) -> list[str]:
-    return [field for said in work.conversation.said for field in said.fields]
+def texts(job: Job) -> list[str]:
+    return [field for said in job.conversation.said for field in said.fields]
 
 
 def committed(partition: Partition) -> int:
@@ -76,8 +75,8 @@ def counted(partition: Partition, name: str, reason: str = "") -> int:
 
 
 def settle_all(partition: Partition) -> None:
-    for work in partition.work(100):
-        partition.settled(work.id, NO_TAGS)
+    for job in partition.jobs(100):
+        partition.settled(job.id, NO_TAGS)
 
 
 @pytest.fixture
@@ -95,20 +94,20 @@ def ended(log: Log) -> Log:
     return log
 
 
-def test_an_ended_thread_is_work_that_holds_the_committed_offset_until_it_is_settled(ended: Log) -> None:
+def test_an_ended_thread_is_a_job_that_holds_the_committed_offset_until_it_is_settled(ended: Log) -> None:
     partition = begun(ended)
     assert committed(partition) == 3
-    work = the_work(partition)
-    assert (work.kind, work.offset, work.incomplete, work.decided) == ("end", 3, None, NO_TAGS)
-    assert work.ended_at_ms == ended.records[3].timestamp
-    assert [(said.event_id, said.author) for said in work.conversation.said] == [
+    job = the_job(partition)
+    assert (job.kind, job.offset, job.incomplete, job.decided) == ("end", 3, None, NO_TAGS)
+    assert job.ended_at_ms == ended.records[3].timestamp
+    assert [(said.event_id, said.author) for said in job.conversation.said] == [
         ("T_1", "customer"),
         ("T_2", "customer"),
         ("T_3", "agent"),
     ]
-    assert partition.work(10) == []
+    assert partition.jobs(10) == []
     assert committed(partition) == 3
-    partition.settled(work.id, REFUND)
+    partition.settled(job.id, REFUND)
     assert committed(partition) == 4
 
 
@@ -118,15 +117,15 @@ def test_the_first_position_is_committed_at_once_where_the_group_has_none() -> N
     assert partition.committable() == Committable(0, "lt1;r=0;t=-;u=0;c=f1e9beaa")
 
 
-def test_nothing_is_trusted_before_it_is_known_where_the_log_was_cut() -> None:
+def test_nothing_is_complete_before_it_is_known_where_the_log_was_cut() -> None:
     log = Log(first_offset=40)
     partition = Partition(LIMITS)
     partition.begin(None, "", 40, 40, bytes_max=PLENTY)
-    assert hinted(partition) == Hint(40, None, NOTHING_TRUSTED_MS)
+    assert hinted(partition) == Hint(40, None, NEVER_COMPLETE_MS)
     partition.sought()
     log.begins()
     read(partition, log)
-    assert hinted(partition).trust_ms == log.now_ms + 60_000
+    assert hinted(partition).complete_since_ms == log.now_ms + 60_000
 
 
 def test_repeats_change_nothing(ended: Log) -> None:
@@ -134,28 +133,28 @@ def test_repeats_change_nothing(ended: Log) -> None:
     for record in list(ended.records):
         ended.write(record.value)
     read(partition, ended, 4)
-    work = the_work(partition)
-    assert texts(work) == ["hello", "my refund", "I see"]
-    partition.settled(work.id, NO_TAGS)
-    assert partition.work(10) == []
+    job = the_job(partition)
+    assert texts(job) == ["hello", "my refund", "I see"]
+    partition.settled(job.id, NO_TAGS)
+    assert partition.jobs(10) == []
     assert committed(partition) == 8
     assert (counted(partition, "repeated_event"), counted(partition, "repeated_end")) == (3, 1)
 
 
-def test_an_event_before_its_beginning_is_judged_with_the_thread(log: Log) -> None:
+def test_an_event_before_its_beginning_is_decided_with_the_thread(log: Log) -> None:
     log.says(message("T_2", "early"))
     log.begins(events=(message("T_1", "first"),), created_s_ago=1)
     log.ends()
-    work = the_work(begun(log))
-    assert (work.incomplete, sorted(texts(work))) == (None, ["early", "first"])
+    job = the_job(begun(log))
+    assert (job.incomplete, sorted(texts(job))) == (None, ["early", "first"])
 
 
 def test_a_chat_that_is_opened_again_is_a_thread_of_its_own(log: Log) -> None:
     for thread in ("T", "U"):
         log.begins(thread, events=(message(f"{thread}_1", thread),))
         log.ends(thread)
-    works = begun(log).work(10)
-    assert [(work.thread.thread_id, texts(work)) for work in works] == [("T", ["T"]), ("U", ["U"])]
+    jobs = begun(log).jobs(10)
+    assert [(job.thread.thread_id, texts(job)) for job in jobs] == [("T", ["T"]), ("U", ["U"])]
 
 
 def test_two_organizations_with_the_same_ids_do_not_mix(log: Log) -> None:
@@ -165,44 +164,46 @@ def test_two_organizations_with_the_same_ids_do_not_mix(log: Log) -> None:
         )
         log.write(webhook("incoming_chat", {"chat": chat}, organization))
         log.write(webhook("chat_deactivated", {"chat_id": "C", "thread_id": "T"}, organization))
-    works = begun(log).work(10)
-    assert [(work.thread.organization, texts(work)) for work in works] == [("o1", ["o1"]), ("o2", ["o2"])]
+    jobs = begun(log).jobs(10)
+    assert [(job.thread.organization, texts(job)) for job in jobs] == [("o1", ["o1"]), ("o2", ["o2"])]
 
 
-def test_what_comes_while_the_end_is_judged_is_judged_after_it_and_knows_what_was_decided(ended: Log) -> None:
+def test_what_comes_while_the_end_is_decided_is_decided_after_it_and_knows_what_was_decided(
+    ended: Log,
+) -> None:
     partition = begun(ended)
-    work = the_work(partition)
+    job = the_job(partition)
     ended.says(message("T_4", "late"))
     read(partition, ended)
-    assert partition.work(10) == []
-    partition.settled(work.id, REFUND)
+    assert partition.jobs(10) == []
+    partition.settled(job.id, REFUND)
     assert committed(partition) == 4
-    late = the_work(partition)
+    late = the_job(partition)
     assert (late.kind, late.offset, late.decided, texts(late)[-1]) == ("late", 4, REFUND, "late")
-    assert late.ended_at_ms == work.ended_at_ms
+    assert late.ended_at_ms == job.ended_at_ms
     partition.settled(late.id, REFUND)
     assert committed(partition) == 5
 
 
-def test_what_comes_before_the_end_is_handed_out_is_judged_with_it(ended: Log) -> None:
+def test_what_comes_before_the_end_is_handed_out_is_decided_with_it(ended: Log) -> None:
     partition = begun(ended)
     ended.says(message("T_4", "late"))
     read(partition, ended)
-    work = the_work(partition)
-    assert (work.kind, work.offset, texts(work)[-1]) == ("end", 3, "late")
-    partition.settled(work.id, NO_TAGS)
+    job = the_job(partition)
+    assert (job.kind, job.offset, texts(job)[-1]) == ("end", 3, "late")
+    partition.settled(job.id, NO_TAGS)
     assert committed(partition) == 5
 
 
 @pytest.mark.parametrize(
     "silent", [{"type": "system_message", "text": "archived"}, message("T_3", "I see", AGENT)]
 )
-def test_what_says_nothing_new_after_the_end_is_no_work(ended: Log, silent: dict[str, Any]) -> None:
+def test_what_says_nothing_new_after_the_end_is_no_job(ended: Log, silent: dict[str, Any]) -> None:
     partition = begun(ended)
     settle_all(partition)
     ended.says(silent)
     read(partition, ended)
-    assert partition.work(10) == []
+    assert partition.jobs(10) == []
     assert committed(partition) == 5
 
 
@@ -221,7 +222,7 @@ def test_what_says_nothing_new_after_the_end_is_no_work(ended: Log, silent: dict
 def test_a_thread_that_was_not_seen_whole_must_be_asked_for(log: Log, write: Any, why: str) -> None:
     write(log)
     partition = begun(log)
-    assert [work.incomplete for work in partition.work(10) if work.kind == "end"] == [why]
+    assert [job.incomplete for job in partition.jobs(10) if job.kind == "end"] == [why]
     assert counted(partition, "incomplete", why) >= 1
 
 
@@ -229,25 +230,25 @@ def test_what_livechat_has_is_united_with_what_was_seen(log: Log) -> None:
     log.says(message("T_2", "seen"))
     log.ends()
     partition = begun(log)
-    work = the_work(partition)
-    assert not work.conversation.complete
+    job = the_job(partition)
+    assert not job.conversation.complete
     whole = partition.completed(
-        work.id, get_chat(events=(message("T_1", "first"), message("T_2", "edited"))), 0
+        job.id, get_chat(events=(message("T_1", "first"), message("T_2", "edited"))), 0
     )
-    assert isinstance(whole, Work)
-    assert (whole.id, whole.incomplete, whole.conversation.complete) == (work.id, None, True)
+    assert isinstance(whole, Job)
+    assert (whole.id, whole.incomplete, whole.conversation.complete) == (job.id, None, True)
     assert texts(whole) == ["seen", "first"]
     partition.settled(whole.id, NO_TAGS)
     log.says(message("T_3", "late"))
     read(partition, log)
-    late = the_work(partition)
+    late = the_job(partition)
     assert (late.incomplete, texts(late)) == (None, ["seen", "first", "late"])
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        Refused("forbidden"),
+        NotGiven("forbidden"),
         None,
         {"error": {"type": "not_found"}},
         get_chat(restricted_access="plan"),
@@ -255,37 +256,37 @@ def test_what_livechat_has_is_united_with_what_was_seen(log: Log) -> None:
         get_chat(chat="D"),
     ],
 )
-def test_what_livechat_does_not_give_is_judged_on_what_was_seen(log: Log, answer: object) -> None:
+def test_what_livechat_does_not_give_is_decided_on_what_was_seen(log: Log, answer: object) -> None:
     log.says(message("T_2", "seen", AGENT))
     log.ends()
     partition = begun(log)
-    partly = partition.completed(the_work(partition).id, answer, 0)
-    assert isinstance(partly, Work)
+    partly = partition.completed(the_job(partition).id, answer, 0)
+    assert isinstance(partly, Job)
     assert (partly.incomplete, partly.conversation.complete, texts(partly)) == (None, False, ["seen"])
 
 
 def test_livechat_is_asked_again_for_two_minutes_while_it_calls_the_thread_active(log: Log) -> None:
     log.ends()
     partition = begun(log)
-    work = the_work(partition)
+    job = the_job(partition)
     active = get_chat(events=(message("T_1", "hi"),), active=True)
-    waits = [partition.completed(work.id, active, 1_000 * number) for number in range(12)]
-    assert waits == [Wait(1_000 * number + 10_000) for number in range(12)]
-    partly = partition.completed(work.id, active, 0)
-    assert isinstance(partly, Work)
+    waits = [partition.completed(job.id, active, 1_000 * number) for number in range(12)]
+    assert waits == [AskAgain(1_000 * number + 10_000) for number in range(12)]
+    partly = partition.completed(job.id, active, 0)
+    assert isinstance(partly, Job)
     assert (partly.conversation.complete, texts(partly)) == (False, ["hi"])
 
 
 def test_answers_for_an_earlier_assignment_mean_nothing(ended: Log) -> None:
     partition = begun(ended)
-    work = the_work(partition)
+    job = the_job(partition)
     partition.suspended()
-    partition.settled(work.id, NO_TAGS)
-    assert partition.completed(work.id, get_chat(), 0) is None
+    partition.settled(job.id, NO_TAGS)
+    assert partition.completed(job.id, get_chat(), 0) is None
     assert partition.committable() is None
-    assert partition.work(10) == []
+    assert partition.jobs(10) == []
     begun(ended, 3, partition=partition)
-    partition.settled(work.id, NO_TAGS)
+    partition.settled(job.id, NO_TAGS)
     assert committed(partition) == 3
     assert counted(partition, "ignored_answers") == 3
 
@@ -303,11 +304,11 @@ def test_a_clean_stop_and_start_repeats_nothing_and_reads_what_open_threads_need
     again = Partition(LIMITS)
     assert again.begin(stopped.offset, stopped.metadata, 0, ended.end, bytes_max=PLENTY) == Seek(4)
     begun(ended, stopped.offset, stopped.metadata, partition=again)
-    assert again.work(10) == []
+    assert again.jobs(10) == []
     assert again.committable() == stopped
     ended.ends("U", chat="D")
     read(again, ended)
-    assert the_work(again).incomplete is None
+    assert the_job(again).incomplete is None
 
 
 def test_what_is_below_the_committed_offset_has_no_effects_and_what_is_above_it_has_them_again(
@@ -317,29 +318,26 @@ def test_what_is_below_the_committed_offset_has_no_effects_and_what_is_above_it_
         log.begins(thread, events=(message(f"{thread}_1", thread),))
         log.ends(thread)
     partition = begun(log)
-    first, second = partition.work(10)
+    first, second = partition.jobs(10)
     partition.settled(first.id, NO_TAGS)
     partition.settled(second.id, NO_TAGS)
     # Both are settled, but the commit did not get through.
     again = begun(log, 3, "")
-    assert [(work.thread.thread_id, work.offset) for work in again.work(10)] == [("U", 3)]
+    assert [(job.thread.thread_id, job.offset) for job in again.jobs(10)] == [("U", 3)]
 
 
 def test_nothing_is_committed_from_half_a_state(ended: Log) -> None:
     partition = Partition(LIMITS)
     partition.begin(3, "", 0, 4, bytes_max=PLENTY)
     partition.sought()
-    for records, may in [(ended.records[2:3], False), (ended.records[:2], False), (ended.records[2:], True)]:
-        move = partition.receive(records, ended.now_ms)
-        if move is not None:
-            partition.found(0)
-            partition.sought()
+    for records, may in [(ended.records[:1], False), (ended.records[1:2], False), (ended.records[2:], True)]:
+        assert partition.receive(records, ended.now_ms) is None
         assert (partition.committable() is not None) == may
 
 
 def test_a_partition_that_comes_back_goes_on_with_its_state(ended: Log) -> None:
     partition = begun(ended)
-    work = the_work(partition)
+    job = the_job(partition)
     partition.suspended()
     assert partition.stats().phase == "away"
     ended.says(message("T_4", "meanwhile"))
@@ -347,15 +345,15 @@ def test_a_partition_that_comes_back_goes_on_with_its_state(ended: Log) -> None:
     partition.sought()
     assert partition.receive(ended.records[3:], ended.now_ms) is None
     assert counted(partition, "resumed") == 1
-    again = the_work(partition)
-    assert (again.id != work.id, texts(again)[-1]) == (True, "meanwhile")
+    again = the_job(partition)
+    assert (again.id != job.id, texts(again)[-1]) == (True, "meanwhile")
 
 
-def test_work_that_others_settled_meanwhile_is_not_done_again(ended: Log) -> None:
+def test_jobs_that_others_settled_meanwhile_are_not_done_again(ended: Log) -> None:
     partition = begun(ended)
     partition.suspended()
     begun(ended, 4, partition=partition)
-    assert partition.work(10) == []
+    assert partition.jobs(10) == []
     assert committed(partition) == 4
 
 
@@ -366,7 +364,7 @@ def test_a_group_that_was_set_back_begins_anew(ended: Log) -> None:
     partition.suspended()
     begun(ended, 2, partition=partition)
     assert counted(partition, "resumed") == 0
-    assert the_work(partition).offset == 3
+    assert the_job(partition).offset == 3
 
 
 def test_the_hint_holds_a_thread_while_it_is_open_lingers_or_waits(ended: Log) -> None:
@@ -380,14 +378,14 @@ def test_the_hint_holds_a_thread_while_it_is_open_lingers_or_waits(ended: Log) -
     assert hinted(partition) == Hint(ended.end, None, 0)
 
 
-def test_a_thread_waits_to_be_forgotten_until_the_committed_offset_has_passed_it(ended: Log) -> None:
+def test_a_thread_stays_until_the_committed_offset_has_passed_it(ended: Log) -> None:
     ended.ends("U", chat="D")
     partition = begun(ended)
-    first, second = partition.work(10)
+    first, second = partition.jobs(10)
     partition.settled(first.id, NO_TAGS)
     ended.ends("U", chat="E")  # this one waits behind the second, and the first does not hold it back
     read(partition, ended)
-    late = the_work(partition)
+    late = the_job(partition)
     partition.settled(late.id, NO_TAGS)
     for _ in range(15):
         ended.write(webhook("chat_transferred", {}), after_s=60)
@@ -408,7 +406,7 @@ def test_an_idle_partition_lets_go_of_what_lingers_by_our_own_clock(ended: Log) 
 
 
 @pytest.mark.parametrize("jump_s", [-3_600, 3_600])
-def test_a_clock_that_jumps_by_an_hour_forgets_nothing(log: Log, jump_s: int) -> None:
+def test_a_clock_that_jumps_by_an_hour_expires_nothing(log: Log, jump_s: int) -> None:
     log.begins()
     partition = begun(log)
     partition.tick(log.now_ms, log.end, log.end)
@@ -418,8 +416,8 @@ def test_a_clock_that_jumps_by_an_hour_forgets_nothing(log: Log, jump_s: int) ->
     partition.receive(log.records[-1:], log.now_ms)
     log.ends()
     partition.receive(log.records[-1:], log.now_ms - jump_s * 1_000)
-    work = the_work(partition)
-    assert (work.incomplete, texts(work)) == (None, ["hello"])
+    job = the_job(partition)
+    assert (job.incomplete, texts(job)) == (None, ["hello"])
 
 
 def test_a_thread_that_never_ends_pins_nothing_for_ever(log: Log) -> None:
@@ -429,10 +427,10 @@ def test_a_thread_that_never_ends_pins_nothing_for_ever(log: Log) -> None:
         log.says(message("U_1"), "U", chat="D", after_s=60)
         read(partition, log)
     assert hinted(partition).replay_from > 0
-    assert partition.work(10) == []
+    assert partition.jobs(10) == []
     log.ends()
     read(partition, log)
-    assert the_work(partition).incomplete == "never_seen"
+    assert the_job(partition).incomplete == "never_seen"
 
 
 def test_a_thread_known_only_by_an_event_is_asked_for_when_it_expires(log: Log) -> None:
@@ -441,23 +439,23 @@ def test_a_thread_known_only_by_an_event_is_asked_for_when_it_expires(log: Log) 
     for _ in range(125):
         log.write(webhook("chat_transferred", {}), after_s=60)
         read(partition, log)
-    work = the_work(partition)
-    assert (work.kind, work.incomplete) == ("expired", "expired")
-    assert committed(partition) == work.offset
-    whole = partition.completed(work.id, get_chat(events=(message("T_1", "hi"),)), 0)
-    assert isinstance(whole, Work)
+    job = the_job(partition)
+    assert (job.kind, job.incomplete) == ("expired", "expired")
+    assert committed(partition) == job.offset
+    whole = partition.completed(job.id, get_chat(events=(message("T_1", "hi"),)), 0)
+    assert isinstance(whole, Job)
     assert (whole.kind, whole.conversation.complete) == ("expired", True)
-    partition.settled(work.id, NO_TAGS)
+    partition.settled(job.id, NO_TAGS)
     assert committed(partition) == log.end
 
 
-def test_a_thread_that_expires_and_is_active_is_dropped(log: Log) -> None:
+def test_a_thread_that_expires_and_is_active_is_deleted(log: Log) -> None:
     log.says(message("T_1", "hi"))
     partition = begun(log)
     for _ in range(125):
         log.write(webhook("chat_transferred", {}), after_s=60)
         read(partition, log)
-    assert partition.completed(the_work(partition).id, get_chat(active=True), 0) is None
+    assert partition.completed(the_job(partition).id, get_chat(active=True), 0) is None
     assert (committed(partition), partition.stats().threads) == (log.end, 0)
 
 
@@ -467,24 +465,24 @@ def test_what_comes_while_an_expired_thread_is_asked_for_keeps_it_open(log: Log)
     for _ in range(125):
         log.write(webhook("chat_transferred", {}), after_s=60)
         read(partition, log)
-    work = the_work(partition)
+    job = the_job(partition)
     log.says(message("T_2", "there", AGENT))
     read(partition, log)
-    assert partition.completed(work.id, get_chat(active=True), 0) is None
+    assert partition.completed(job.id, get_chat(active=True), 0) is None
     assert committed(partition) == log.end
     log.ends()
     read(partition, log)
-    assert texts(the_work(partition)) == ["hi", "there"]
+    assert texts(the_job(partition)) == ["hi", "there"]
 
 
 def test_what_nobody_can_read_is_told_and_holds_the_offset_until_then(log: Log) -> None:
     log.write(b"{", chat="D")
     partition = begun(log)
-    work = the_work(partition)
-    assert (work.kind, work.incomplete, work.offset) == ("unreadable", "not JSON", 0)
-    assert (work.thread.organization, work.thread.chat_id, work.thread.thread_id) == ("org", "D", "")
+    job = the_job(partition)
+    assert (job.kind, job.incomplete, job.offset) == ("unreadable", "not JSON", 0)
+    assert (job.thread.organization, job.thread.chat_id, job.thread.thread_id) == ("org", "D", "")
     assert committed(partition) == 0
-    partition.settled(work.id, NO_TAGS)
+    partition.settled(job.id, NO_TAGS)
     assert committed(partition) == 1
     assert counted(partition, "unreadable", "not JSON") == 1
 
@@ -494,7 +492,7 @@ def test_an_unreadable_record_after_the_end_makes_the_thread_be_asked_for(ended:
     settle_all(partition)
     ended.write(b"[]")
     read(partition, ended)
-    assert {(work.kind, work.incomplete) for work in partition.work(10)} == {
+    assert {(job.kind, job.incomplete) for job in partition.jobs(10)} == {
         ("unreadable", "not an object"),
         ("late", "unreadable"),
     }
@@ -504,7 +502,7 @@ def test_samples_and_other_webhooks_are_counted(log: Log) -> None:
     log.ends(chat="tagger-sample-1")
     log.write(webhook("thread_tagged", {}))
     partition = begun(log)
-    assert partition.work(10) == []
+    assert partition.jobs(10) == []
     assert (counted(partition, "ignored", "sample"), counted(partition, "ignored", "action")) == (1, 1)
 
 
@@ -517,7 +515,7 @@ def test_of_a_chat_that_is_none_an_event_makes_no_thread(log: Log, chat: str, na
         log.says(message(f"T_{number}"), chat=chat)
     partition = begun(log)
     assert counted(partition, name, reason) == 3
-    assert {work.kind for work in partition.work(10)} <= {"unreadable"}
+    assert {job.kind for job in partition.jobs(10)} <= {"unreadable"}
 
 
 def test_too_many_ended_threads_pause_the_partition_until_half_of_them_are_settled(log: Log) -> None:
@@ -525,11 +523,11 @@ def test_too_many_ended_threads_pause_the_partition_until_half_of_them_are_settl
         log.ends(str(number), chat=str(number))
     partition = begun(log)
     assert partition.paused
-    works = partition.work(10)
-    for work in works[: LIMITS.unsettled_max // 2]:
+    jobs = partition.jobs(10)
+    for job in jobs[: LIMITS.unsettled_max // 2]:
         assert partition.paused
-        partition.settled(work.id, NO_TAGS)
-    partition.settled(works[-1].id, NO_TAGS)
+        partition.settled(job.id, NO_TAGS)
+    partition.settled(jobs[-1].id, NO_TAGS)
     assert not partition.paused
 
 
@@ -544,9 +542,9 @@ def test_much_that_is_settled_behind_one_that_is_not_pauses_the_partition(log: L
     for number in range(4):
         log.ends(str(number), chat=str(number))
     partition = begun(log, limits=Limits(offsets_max=5))
-    first, *others = partition.work(10)
-    for work in others:
-        partition.settled(work.id, NO_TAGS)
+    first, *others = partition.jobs(10)
+    for job in others:
+        partition.settled(job.id, NO_TAGS)
     assert not partition.paused
     log.ends("4", chat="4")
     read(partition, log)
@@ -561,8 +559,8 @@ def test_one_thread_that_waits_and_goes_on_talking_takes_no_more_room(ended: Log
         ended.says(message(f"T_{number}"))
         read(partition, ended)
     assert not partition.paused
-    work = the_work(partition)
-    assert (work.offset, work.last_offset, committed(partition)) == (3, 93, 3)
+    job = the_job(partition)
+    assert (job.offset, job.last_offset, committed(partition)) == (3, 93, 3)
 
 
 def test_a_revoke_ends_the_pause(log: Log) -> None:
@@ -582,7 +580,7 @@ def test_over_the_memory_limit_the_oldest_threads_become_incomplete(log: Log) ->
     for number in (0, 19):
         log.ends(str(number), chat=str(number))
     read(partition, log, 2)
-    assert [work.incomplete for work in partition.work(10)] == ["never_seen", None]
+    assert [job.incomplete for job in partition.jobs(10)] == ["never_seen", None]
 
 
 def test_a_thread_that_was_evicted_does_not_look_whole_after_a_restart(log: Log) -> None:
@@ -596,10 +594,10 @@ def test_a_thread_that_was_evicted_does_not_look_whole_after_a_restart(log: Log)
     log.write(log.records[0].value, chat="old")  # LiveChat repeats how it began
     log.ends("old", chat="old")
     again = begun(log, stopped.offset, stopped.metadata)
-    assert the_work(again).incomplete == "before_trust"
+    assert the_job(again).incomplete == "before_complete_since"
 
 
-def test_what_repeats_left_of_a_forgotten_thread_does_not_look_whole_to_what_comes_very_late(
+def test_what_repeats_left_of_an_expired_thread_does_not_look_whole_to_what_comes_very_late(
     ended: Log,
 ) -> None:
     ended.begins("U", chat="D")
@@ -607,14 +605,14 @@ def test_what_repeats_left_of_a_forgotten_thread_does_not_look_whole_to_what_com
         ended.write(ended.records[first].value)
     partition = begun(ended)
     settle_all(partition)
-    for second in range(1_300):  # the first thread lingers for ten minutes, and is forgotten
+    for second in range(1_300):  # the first thread lingers for ten minutes, and expires
         partition.tick(START_MS + second * 1_000, ended.end, ended.end)
     stopped = partition.committable()
     assert stopped is not None
     assert hinted(partition).replay_from == 4
     ended.says(message("T_4", "my refund"), after_s=1_300)
     again = begun(ended, stopped.offset, stopped.metadata)
-    assert the_work(again).incomplete == "expired"
+    assert the_job(again).incomplete == "expired"
 
 
 def test_an_endless_thread_is_kept_up_to_a_limit_and_asked_for_at_its_end(log: Log) -> None:
@@ -623,22 +621,22 @@ def test_an_endless_thread_is_kept_up_to_a_limit_and_asked_for_at_its_end(log: L
         log.says(message(f"T_{number}"))
     log.ends()
     partition = begun(log, limits=Limits(thread_events_max=5))
-    work = the_work(partition)
-    assert (work.incomplete, len(texts(work))) == ("limit", 5)
+    job = the_job(partition)
+    assert (job.incomplete, len(texts(job))) == ("limit", 5)
     events = tuple(message(f"T_{number}") for number in range(10))
-    whole = partition.completed(work.id, get_chat(events=events), 0)
-    assert isinstance(whole, Work)
+    whole = partition.completed(job.id, get_chat(events=events), 0)
+    assert isinstance(whole, Job)
     assert (len(texts(whole)), whole.conversation.complete) == (10, True)
 
 
-def test_records_before_the_seek_was_done_are_dropped(ended: Log) -> None:
+def test_records_before_the_seek_was_done_are_not_folded(ended: Log) -> None:
     partition = Partition(LIMITS)
     partition.begin(None, "", 0, 4, bytes_max=PLENTY)
     assert partition.receive(ended.records, ended.now_ms) is None
     assert (partition.stats().position, counted(partition, "dropped", "not_sought")) == (0, 4)
 
 
-def test_records_below_the_position_are_dropped(ended: Log) -> None:
+def test_records_below_the_position_are_not_folded(ended: Log) -> None:
     partition = begun(ended)
     partition.receive(ended.records, ended.now_ms)
     assert partition.stats().position == 4
@@ -677,8 +675,8 @@ def test_a_gap_that_is_there_again_makes_incomplete_what_it_may_have_cut(ended: 
     ended.begins("W", chat="F", after_s=120)
     ended.ends("W", chat="F")
     read(partition, ended, 4)
-    reasons = {work.thread.thread_id: work.incomplete for work in partition.work(10)}
-    assert reasons == {"U": "gap", "V": "before_trust", "W": None}
+    reasons = {job.thread.thread_id: job.incomplete for job in partition.jobs(10)}
+    assert reasons == {"U": "gap", "V": "before_complete_since", "W": None}
     assert counted(partition, "gap", "believed") == 1
 
 
@@ -692,7 +690,7 @@ def test_of_a_gap_at_the_end_only_what_both_looks_showed_is_believed(
     partition.sought()
     partition.tick(ended.now_ms, 9, looks[1])
     assert committed(partition) == position
-    assert hinted(partition).trust_ms == NOTHING_TRUSTED_MS  # until a record tells when that was
+    assert hinted(partition).complete_since_ms == NEVER_COMPLETE_MS  # until a record tells when that was
 
 
 def test_a_gap_at_the_end_of_the_log_leaves_no_lag(ended: Log) -> None:
@@ -725,13 +723,11 @@ def test_an_error_of_the_client_before_the_first_record_sends_it_back_to_where_i
 ) -> None:
     partition = Partition(LIMITS)
     assert partition.reread() is None  # not assigned
-    assert partition.begin(3, "", 0, 4, bytes_max=PLENTY) == Seek(2)
+    assert partition.begin(3, "", 0, 4, bytes_max=PLENTY) == Seek(0)
     assert partition.reread() is None  # nothing was sought yet
     partition.sought()
-    assert partition.reread() == Seek(2)
-    partition.sought()
-    assert isinstance(partition.receive(ended.records[2:], ended.now_ms), FindTime)
-    assert partition.reread() is None  # a look-up is under way
+    assert partition.reread() == Seek(0)
+    assert partition.reread() is None  # that is under way
 
 
 def test_a_replay_ends_where_the_log_does_though_records_are_missing(ended: Log) -> None:
@@ -752,13 +748,15 @@ def test_offsets_out_of_range_begin_anew_where_the_log_begins(ended: Log) -> Non
     later.ends("U", chat="D")
     begun(later, 3, partition=partition)
     assert counted(partition, "lost_range") == 1
-    assert the_work(partition).offset == 50
+    assert the_job(partition).offset == 50
 
 
-def test_a_reset_without_metadata_is_read_from_further_back_so_that_threads_are_whole(ended: Log) -> None:
+def test_a_reset_without_metadata_is_read_from_further_back_and_doubts_what_began_near_there(
+    ended: Log,
+) -> None:
     partition = begun(ended, 3, "")
-    work = the_work(partition)
-    assert (work.offset, work.incomplete, len(texts(work))) == (3, None, 3)
+    job = the_job(partition)
+    assert (job.offset, job.incomplete, len(texts(job))) == (3, "before_complete_since", 3)
     assert counted(partition, "hint_void", "absent") == 1
     assert counted(partition, "replayed") == 3
 
@@ -772,25 +770,25 @@ def ends_of(log: Log, organization: str, *chats: str) -> None:
 def test_an_organization_alone_has_half_of_what_may_be_under_way_under_way(log: Log) -> None:
     ends_of(log, "big", *map(str, range(100)))
     partition = begun(log, limits=Limits())
-    assert len(partition.work(10)) == 5
-    assert len(partition.work(5)) == 0
+    assert len(partition.jobs(10)) == 5
+    assert len(partition.jobs(5)) == 0
 
 
-def test_an_organization_whose_work_is_stuck_leaves_room_for_others(log: Log) -> None:
+def test_an_organization_whose_jobs_are_stuck_leaves_room_for_others(log: Log) -> None:
     ends_of(log, "stuck", *map(str, range(100)))
     partition = begun(log, limits=Limits())
-    stuck = partition.work(10)
+    stuck = partition.jobs(10)
     ends_of(log, "small", "a", "b")
     read(partition, log, 2)
-    works = partition.work(10 - len(stuck))
-    assert [work.thread.organization for work in works] == ["small", "small"]
+    jobs = partition.jobs(10 - len(stuck))
+    assert [job.thread.organization for job in jobs] == ["small", "small"]
 
 
 def test_organizations_take_turns(log: Log) -> None:
     ends_of(log, "big", *map(str, range(100)))
     ends_of(log, "small", "a", "b", "c")
-    works = begun(log, limits=Limits()).work(20)
-    assert [work.thread.organization for work in works[:6]] == ["big", "small"] * 3
+    jobs = begun(log, limits=Limits()).jobs(20)
+    assert [job.thread.organization for job in jobs[:6]] == ["big", "small"] * 3
 
 
 def test_beyond_its_share_ends_wait_as_offsets_and_ids_only_and_pause_nobody(log: Log) -> None:
@@ -805,12 +803,12 @@ def test_beyond_its_share_ends_wait_as_offsets_and_ids_only_and_pause_nobody(log
     assert not partition.paused
     assert (stats.unsettled, stats.shed) == (51, 47)
     assert committed(partition) == 50
-    works = [work for work in partition.work(1_000) if work.thread.organization == "org"]
-    assert (works[0].incomplete, texts(works[0])) == (None, ["kept"])
-    assert {(work.incomplete, *texts(work)) for work in works[-40:]} == {("share",)}
+    jobs = [job for job in partition.jobs(1_000) if job.thread.organization == "org"]
+    assert (jobs[0].incomplete, texts(jobs[0])) == (None, ["kept"])
+    assert {(job.incomplete, *texts(job)) for job in jobs[-40:]} == {("share",)}
     chat = get_chat("49", chat="49", events=(message("49_1", "dropped"),))
-    whole = partition.completed(works[-1].id, chat, 0)
-    assert isinstance(whole, Work)
+    whole = partition.completed(jobs[-1].id, chat, 0)
+    assert isinstance(whole, Job)
     assert (texts(whole), whole.conversation.complete) == (["dropped"], True)
 
 
@@ -823,7 +821,7 @@ def test_who_comes_second_takes_back_what_the_first_had_alone(log: Log) -> None:
     read(partition, log)
     assert not partition.paused
     assert partition.stats().shed == 3  # of four places each has a third
-    assert [work.thread.organization for work in partition.work(3) if work.incomplete != "share"] == [
+    assert [job.thread.organization for job in partition.jobs(3) if job.incomplete != "share"] == [
         "org",
         "small",
     ]
@@ -838,8 +836,8 @@ def test_a_flood_of_forged_names_takes_one_share_more(log: Log) -> None:
     assert partition.stats().unsettled == 501
     ends_of(log, "known", "b")
     read(partition, log)
-    works = partition.work(100)
-    names = [work.thread.organization for work in works]
+    jobs = partition.jobs(100)
+    names = [job.thread.organization for job in jobs]
     assert names[0] == "known"
     assert "known" in names[1:]
     assert len(names) < 100
@@ -878,9 +876,9 @@ def test_an_organization_cannot_fill_what_pauses_a_partition_before_it_is_parked
     under_way = 0
     for first in range(0, log.end, 20):
         partition.receive(log.records[first : first + 20], log.now_ms)
-        for work in partition.work(100 - under_way):
-            if work.thread.organization == "small":
-                partition.settled(work.id, NO_TAGS)
+        for job in partition.jobs(100 - under_way):
+            if job.thread.organization == "small":
+                partition.settled(job.id, NO_TAGS)
             else:
                 under_way += 1  # for ever
         assert not partition.paused
@@ -892,17 +890,17 @@ def test_an_organization_cannot_fill_what_pauses_a_partition_before_it_is_parked
     assert allocated <= stats.bytes <= PLENTY // 100
 
 
-def test_unreadable_records_that_follow_each_other_are_one_work_that_names_them_all(log: Log) -> None:
+def test_unreadable_records_that_follow_each_other_are_one_job_that_names_them_all(log: Log) -> None:
     for _ in range(50):
         log.write(b"{broken", chat="")
     partition = begun(log)
-    work = the_work(partition)
-    assert (work.kind, work.thread.chat_id, work.offset, work.last_offset) == ("unreadable", "", 0, 49)
+    job = the_job(partition)
+    assert (job.kind, job.thread.chat_id, job.offset, job.last_offset) == ("unreadable", "", 0, 49)
     log.write(b"{broken", chat="")
     read(partition, log)
-    partition.settled(work.id, NO_TAGS)
+    partition.settled(job.id, NO_TAGS)
     assert committed(partition) == 50
-    rest = the_work(partition)
+    rest = the_job(partition)
     assert (rest.offset, rest.last_offset) == (50, 50)
 
 
@@ -910,43 +908,57 @@ def test_what_is_left_of_a_range_that_others_parked_in_part_is_parked_without_a_
     for _ in range(9):
         log.write(b"{broken", chat="")
     partition = begun(log)
-    partition.work(10)
+    partition.jobs(10)
     partition.suspended()
     begun(log, 4, partition=partition)
-    rest = the_work(partition)
+    rest = the_job(partition)
     assert (counted(partition, "resumed"), rest.offset, rest.last_offset) == (1, 4, 8)
 
 
-def test_what_comes_while_an_evicted_thread_is_looked_at_once_more_is_judged(log: Log) -> None:
-    """Its text is gone, a message came very late during a replay, and another while LiveChat was asked."""
-    log.begins(events=(message("T_1", "hello " * 1_500),))
+def test_what_came_when_its_thread_had_expired_is_asked_for_by_the_next_owner(log: Log) -> None:
+    """In its replay the thread lingers still: silence that nobody wrote down counts for little."""
+    log.begins("older", chat="older")
+    log.begins()
+    log.ends()
+    partition = begun(log)
+    settle_all(partition)
+    for second in range(1_300):
+        partition.tick(START_MS + second * 1_000, log.end, log.end)
+    log.says(message("T_1", "my refund"), after_s=1_300)
+    read(partition, log)
+    assert partition.jobs(10) == []  # it will be asked for when it falls silent
+    stopped = partition.committable()
+    assert stopped is not None
+    assert (stopped.offset, hinted(partition).replay_from) == (log.end, 0)
+    again = begun(log, stopped.offset, stopped.metadata)
+    assert the_job(again).incomplete == "expired"
+
+
+def test_what_comes_while_a_thread_is_asked_for_once_more_is_decided_on(log: Log) -> None:
+    """A message came very late during a replay, and another while LiveChat was asked."""
+    log.begins(events=(message("T_1", "hello"),))
     log.ends()
     log.says(message("T_2", "more"), after_s=700)
-    for number in range(3):
-        log.says(message("e", "x" * 40), f"X{number}", chat=f"X{number}")
-    partition = begun(log, log.end, encode(Hint(0, log.records[0].timestamp, 0)), bytes_max=11_000)
-    while not partition.stats().unsettled:
-        log.write(webhook("chat_transferred", {}), after_s=60)
-        read(partition, log)
-    work = the_work(partition)
+    partition = begun(log, log.end, encode(Hint(0, log.records[0].timestamp, 0)))
+    job = the_job(partition)
     known = (message("T_1", "hello"), message("T_2", "more"))
-    whole = partition.completed(work.id, get_chat(events=known), 0)
-    assert isinstance(whole, Work)
+    whole = partition.completed(job.id, get_chat(events=known), 0)
+    assert isinstance(whole, Job)
     log.says(message("T_3", "refund"))
     read(partition, log)
     partition.settled(whole.id, NO_TAGS)
     assert committed(partition) == log.end - 1
-    assert texts(the_work(partition))[-1] == "refund"
+    assert texts(the_job(partition))[-1] == "refund"
 
 
 def test_a_thread_whose_chat_went_to_another_partition_is_asked_for(ended: Log) -> None:
     homes: dict[str, bool] = {}
     partition = begun(ended, partition=Partition(LIMITS, lambda _, chat_id: homes.get(chat_id, True)))
     homes["C"] = False
-    work = the_work(partition)
-    assert work.incomplete == "moved"
-    whole = partition.completed(work.id, get_chat(events=(message("T_9", "elsewhere"),)), 0)
-    assert isinstance(whole, Work)
+    job = the_job(partition)
+    assert job.incomplete == "moved"
+    whole = partition.completed(job.id, get_chat(events=(message("T_9", "elsewhere"),)), 0)
+    assert isinstance(whole, Job)
     assert "elsewhere" in texts(whole)
 
 
@@ -957,10 +969,10 @@ def test_what_began_before_a_partition_was_added_is_asked_for(log: Log) -> None:
         log.ends(thread, chat=chat)
     partition = Partition(LIMITS)
     partition.begin(None, "", 0, log.end, bytes_max=PLENTY, added=True)
-    assert hinted(partition).trust_ms == NOTHING_TRUSTED_MS
+    assert hinted(partition).complete_since_ms == NEVER_COMPLETE_MS
     partition.sought()
     partition.receive(log.records, log.now_ms)
-    assert [work.incomplete for work in partition.work(10)] == ["before_trust", None]
+    assert [job.incomplete for job in partition.jobs(10)] == ["before_complete_since", None]
 
 
 @pytest.mark.parametrize("at_ms", [-1, 10**15, (1 << 63) - 1])
@@ -969,16 +981,16 @@ def test_a_record_whose_time_cannot_be_has_that_of_its_neighbours(log: Log, at_m
     ended = log.ends()
     log.records[-1] = ended._replace(timestamp=at_ms)
     partition = begun(log)
-    work = the_work(partition)
-    assert (work.incomplete, work.ended_at_ms) == (None, log.records[0].timestamp)
+    job = the_job(partition)
+    assert (job.incomplete, job.ended_at_ms) == (None, log.records[0].timestamp)
     assert partition.stats().oldest_unsettled == (1, log.records[0].timestamp)
     log.says(message("T_1", "late"), after_s=5)
     read(partition, log)
-    partition.settled(work.id, NO_TAGS)
-    assert the_work(partition).incomplete is None
+    partition.settled(job.id, NO_TAGS)
+    assert the_job(partition).incomplete is None
 
 
-def test_where_no_record_has_a_time_threads_are_forgotten_by_our_own_clock(log: Log) -> None:
+def test_where_no_record_has_a_time_threads_expire_by_our_own_clock(log: Log) -> None:
     log.begins()
     log.records[0] = log.records[0]._replace(timestamp=-1)
     partition = begun(log)
@@ -987,14 +999,14 @@ def test_where_no_record_has_a_time_threads_are_forgotten_by_our_own_clock(log: 
     assert partition.stats().threads == 0
 
 
-def test_a_cut_log_is_trusted_after_the_first_record_that_has_a_time() -> None:
+def test_a_cut_log_is_complete_after_the_first_record_that_has_a_time() -> None:
     log = Log(first_offset=40)
     for thread in ("T", "U"):
         log.begins(thread, chat=thread, after_s=100)
         log.ends(thread, chat=thread)
     log.records[0] = log.records[0]._replace(timestamp=-1)
-    works = begun(log).work(10)
-    assert [work.incomplete for work in works] == ["before_trust", None]
+    jobs = begun(log).jobs(10)
+    assert [job.incomplete for job in jobs] == ["before_complete_since", None]
 
 
 def test_the_stats_tell_the_oldest_that_waits(ended: Log) -> None:
@@ -1007,4 +1019,4 @@ def test_the_stats_tell_the_oldest_that_waits(ended: Log) -> None:
 
 
 def test_no_repr_of_work_shows_what_was_said(ended: Log) -> None:
-    assert "refund" not in repr(begun(ended).work(1))
+    assert "refund" not in repr(begun(ended).jobs(1))

@@ -6,18 +6,17 @@ from typing import Any, Final
 import pytest
 
 from tagger.core.limits import METADATA_AGE_MS, Limits
-from tagger.core.partition.offsets import NOTHING_TRUSTED_MS, Hint, encode
-from tagger.core.partition.protocol import FindTime, Seek
-from tagger.core.partition.resume import Kept, Start
+from tagger.core.partition.offsets import NEVER_COMPLETE_MS, Hint, encode
+from tagger.core.partition.protocol import Seek
+from tagger.core.partition.resume import Kept, Resume
 from tests.unit.core.partition.log import START_MS
-from tests.webhooks import Record
 
 LIMITS: Final = Limits(replay_records_max=100, chat_age_s_max=3_600, skew_s=60)
 MARGIN_MS: Final = 60_000
 
 
 class Begun:
-    """A Start, and what it counted."""
+    """A Resume, and what it counted."""
 
     def __init__(
         self,
@@ -30,52 +29,54 @@ class Begun:
         added: bool = False,
     ) -> None:
         self.counted: Counter[str] = Counter()
-        self.start = Start(committed, metadata, log_start, log_end, kept, LIMITS, self._count, added=added)
+        self.start = Resume(committed, metadata, log_start, log_end, kept, LIMITS, self._count, added=added)
 
     def _count(self, name: str, reason: str) -> None:
         self.counted[f"{name} {reason}".rstrip()] += 1
 
-    def first(self, offset: int, record_ms: int = START_MS) -> Any:
-        return self.start.first(Record(offset, record_ms, None, None))
+    def first(self, offset: int, record_ms: int | None = START_MS) -> Any:
+        return self.start.look(offset, record_ms)
 
-    def trust_ms(self, record_ms: int = START_MS) -> int:
-        """The trust time, once there was a first record with this time."""
-        assert not self.start.in_doubt
-        trust_ms = self.start.trust_ms
-        return self.start.trusted_after(record_ms, START_MS) if trust_ms is None else trust_ms
+    def since_ms(self, record_ms: int = START_MS) -> int:
+        """The time since which the log is complete, once there was a first record with this time."""
+        assert self.start.stage == "ready"
+        complete_since_ms = self.start.complete_since_ms
+        return (
+            self.start.complete_after(record_ms, START_MS) if complete_since_ms is None else complete_since_ms
+        )
 
 
-def hint(replay_from: int, record_ms: int | None = START_MS, trust_ms: int = 7) -> str:
-    return encode(Hint(replay_from, record_ms, trust_ms))
+def hint(replay_from: int, record_ms: int | None = START_MS, complete_since_ms: int = 7) -> str:
+    return encode(Hint(replay_from, record_ms, complete_since_ms))
 
 
 def test_without_a_commit_everything_is_read_and_nothing_was_cut() -> None:
     begun = Begun(None)
-    assert (begun.start.target, begun.start.effects_from, begun.start.trust_ms) == (0, 0, 0)
-    assert not begun.start.in_doubt
+    assert (begun.start.target, begun.start.effects_from, begun.start.complete_since_ms) == (0, 0, 0)
+    assert begun.start.stage == "ready"
     assert begun.first(0) is None
 
 
 def test_a_log_that_does_not_begin_at_0_was_cut_at_its_first_record() -> None:
     begun = Begun(None, log_start=40)
-    assert (begun.start.target, begun.start.effects_from, begun.start.trust_ms) == (40, 40, None)
+    assert (begun.start.target, begun.start.effects_from, begun.start.complete_since_ms) == (40, 40, None)
     assert begun.first(40) is None
-    assert begun.start.trust_ms is None
-    assert begun.trust_ms() == START_MS + MARGIN_MS
+    assert begun.start.complete_since_ms is None
+    assert begun.since_ms() == START_MS + MARGIN_MS
 
 
 def test_a_good_hint_is_followed_once_the_record_it_names_was_seen() -> None:
     begun = Begun(500, hint(450))
     assert (begun.start.target, begun.start.effects_from) == (450, 500)
-    assert begun.start.in_doubt
+    assert begun.start.stage == "hinted"
     assert begun.first(450) is None
-    assert (begun.start.trust_ms, begun.counted) == (7, {})
+    assert (begun.start.complete_since_ms, begun.counted) == (7, {})
 
 
 def test_a_hint_that_names_the_committed_offset_itself_needs_no_record() -> None:
     begun = Begun(500, hint(500, None), log_end=500)
-    assert not begun.start.in_doubt
-    assert (begun.start.target, begun.start.trust_ms) == (500, 7)
+    assert begun.start.stage == "ready"
+    assert (begun.start.target, begun.start.complete_since_ms) == (500, 7)
 
 
 @pytest.mark.parametrize(
@@ -89,13 +90,11 @@ def test_a_hint_that_names_the_committed_offset_itself_needs_no_record() -> None
         (hint(450, None), "implausible"),
     ],
 )
-def test_a_void_hint_means_looking_back_by_the_time_at_the_committed_offset(metadata: str, why: str) -> None:
+def test_a_void_hint_means_looking_back_as_far_as_the_window_goes(metadata: str, why: str) -> None:
     begun = Begun(500, metadata)
-    assert begun.start.target == 499
-    assert begun.first(499) == FindTime(START_MS - 3_600_000)
-    assert begun.start.found(430) == Seek(430)
-    assert begun.first(430, START_MS - 5) is None
-    assert begun.trust_ms(START_MS - 5) == START_MS - 5 + MARGIN_MS
+    assert begun.start.target == 400
+    assert begun.first(400, START_MS - 5) is None
+    assert begun.since_ms(START_MS - 5) == START_MS - 5 + MARGIN_MS + METADATA_AGE_MS
     assert begun.start.effects_from == 500
     assert begun.counted == {f"hint_void {why}": 1}
 
@@ -103,52 +102,38 @@ def test_a_void_hint_means_looking_back_by_the_time_at_the_committed_offset(meta
 @pytest.mark.parametrize("record_ms", [START_MS + 1, -1])
 def test_a_hint_whose_record_has_another_time_is_void(record_ms: int) -> None:
     begun = Begun(500, hint(450))
-    assert begun.first(450, record_ms) == Seek(499)
+    assert begun.first(450, record_ms) == Seek(400)
     assert begun.counted == {"hint_void mismatch": 1}
 
 
-@pytest.mark.parametrize(
-    ("found", "target"),
-    [
-        (430, 430),
-        (None, 400),  # the broker cannot tell: as far back as the window goes
-        (350, 400),  # never further than that
-        (900, 500),  # never later than the committed offset
-    ],
-)
-def test_looking_back_keeps_within_the_window(found: int | None, target: int) -> None:
+def test_a_first_record_without_a_time_tells_nothing() -> None:
     begun = Begun(500)
-    begun.first(499)
-    assert begun.start.found(found) == Seek(target)
-
-
-def test_a_record_without_a_time_means_as_far_back_as_the_window_goes() -> None:
-    begun = Begun(500)
-    assert begun.first(499, -1) == Seek(400)
     assert begun.first(400, -1) is None
-    assert begun.start.trust_ms is None  # no time, no trust: a later record will tell
+    assert begun.start.complete_since_ms is None  # no time: a later record will tell
 
 
-def test_looking_back_to_the_logs_very_beginning_cuts_nothing() -> None:
+def test_the_logs_very_beginning_is_no_proof_where_the_hint_is_void_as_the_partition_may_have_been_added() -> (
+    None
+):
     begun = Begun(50)
-    begun.first(49)
-    assert begun.start.found(0) == Seek(0)
-    assert begun.start.trust_ms == 0
+    assert (begun.start.target, begun.start.complete_since_ms) == (0, None)
+    assert begun.first(0) is None
+    assert begun.since_ms() == START_MS + MARGIN_MS + METADATA_AGE_MS
 
 
-def test_a_hint_beyond_the_window_is_cut_and_keeps_its_trust_time() -> None:
-    begun = Begun(500, hint(300, trust_ms=START_MS + 10**9))
+def test_a_hint_beyond_the_window_is_cut_and_keeps_its_complete_since() -> None:
+    begun = Begun(500, hint(300, complete_since_ms=START_MS + 10**9))
     assert (begun.start.target, begun.counted) == (400, {"window_cut": 1})
-    assert begun.start.trust_ms is None
+    assert begun.start.complete_since_ms is None
     begun.first(400)
-    assert begun.trust_ms() == START_MS + 10**9
+    assert begun.since_ms() == START_MS + 10**9
 
 
 def test_a_hint_below_the_logs_start_is_cut_there() -> None:
     begun = Begun(500, hint(450), log_start=470)
     assert begun.start.target == 470
     begun.first(470)
-    assert begun.trust_ms() == START_MS + MARGIN_MS
+    assert begun.since_ms() == START_MS + MARGIN_MS
 
 
 @pytest.mark.parametrize(("committed", "counted"), [(30, "lost_range"), (2_000, "recreated")])
@@ -162,7 +147,7 @@ def test_a_lost_seek_is_asked_for_again_and_then_believed() -> None:
     assert begun.first(45) == Seek(40)
     assert begun.first(45) is None
     assert begun.counted == {"seek_lost": 1}
-    assert (begun.start.target, begun.trust_ms()) == (45, START_MS + MARGIN_MS)
+    assert (begun.start.target, begun.since_ms()) == (45, START_MS + MARGIN_MS)
 
 
 @pytest.mark.parametrize(
@@ -178,32 +163,32 @@ def test_of_a_gap_only_what_both_looks_showed_is_believed(looks: tuple[int, int]
 def test_what_was_seen_before_an_error_of_the_client_makes_nothing_believed() -> None:
     begun = Begun(None, log_start=40)
     assert begun.first(45) == Seek(40)
-    begun.start.doubt()
+    begun.start.reread()
     assert begun.first(45) == Seek(40)
 
 
 @pytest.mark.parametrize("record_ms", [START_MS, START_MS + 5])
 def test_of_a_partition_that_was_added_the_very_beginning_is_a_cut(record_ms: int) -> None:
     begun = Begun(None, added=True)
-    assert (begun.start.target, begun.start.trust_ms) == (0, None)
+    assert (begun.start.target, begun.start.complete_since_ms) == (0, None)
     assert begun.first(0) is None
-    assert begun.trust_ms(record_ms) == record_ms + MARGIN_MS + METADATA_AGE_MS
+    assert begun.since_ms(record_ms) == record_ms + MARGIN_MS + METADATA_AGE_MS
 
 
-def test_a_hint_that_trusts_nothing_yet_says_so_to_the_next_owner() -> None:
-    begun = Begun(0, hint(0, None, NOTHING_TRUSTED_MS))
-    assert (begun.start.target, begun.start.trust_ms) == (0, None)
+def test_a_hint_that_calls_nothing_complete_yet_says_so_to_the_next_owner() -> None:
+    begun = Begun(0, hint(0, None, NEVER_COMPLETE_MS))
+    assert (begun.start.target, begun.start.complete_since_ms) == (0, None)
     assert begun.first(0) is None
-    assert begun.trust_ms() == START_MS + MARGIN_MS + METADATA_AGE_MS
-    read = Begun(500, hint(450, trust_ms=NOTHING_TRUSTED_MS))
+    assert begun.since_ms() == START_MS + MARGIN_MS + METADATA_AGE_MS
+    read = Begun(500, hint(450, complete_since_ms=NEVER_COMPLETE_MS))
     assert read.first(450) is None
-    assert read.start.trust_ms is None
+    assert read.start.complete_since_ms is None
 
 
 def test_a_gap_where_the_hint_points_voids_it() -> None:
     begun = Begun(500, hint(450))
     assert begun.first(451) == Seek(450)
-    assert begun.first(451) == Seek(499)
+    assert begun.first(451) == Seek(400)
     assert begun.counted == {"seek_lost": 1, "hint_void mismatch": 1}
 
 
@@ -211,13 +196,13 @@ def test_a_gap_after_an_uncut_start_is_a_cut() -> None:
     begun = Begun(None)
     assert begun.first(3) == Seek(0)
     assert begun.first(3) is None
-    assert begun.trust_ms() == START_MS + MARGIN_MS
+    assert begun.since_ms() == START_MS + MARGIN_MS
 
 
 def test_a_time_far_ahead_of_ours_is_not_believed_for_ever() -> None:
     begun = Begun(None, log_start=40)
     begun.first(40, START_MS * 1_000)
-    assert begun.trust_ms(START_MS * 1_000) == START_MS + 3_600_000 + MARGIN_MS
+    assert begun.since_ms(START_MS * 1_000) == START_MS + 3_600_000 + MARGIN_MS
 
 
 KEPT: Final = Kept(position=480, last_record_ms=START_MS, committed=460)
@@ -226,10 +211,10 @@ KEPT: Final = Kept(position=480, last_record_ms=START_MS, committed=460)
 @pytest.mark.parametrize("committed", [460, 470, 480, 490])
 def test_kept_state_goes_on_once_its_last_record_was_seen_again(committed: int) -> None:
     begun = Begun(committed, kept=KEPT)
-    assert (begun.start.target, begun.start.stage) == (479, "resume")
+    assert (begun.start.target, begun.start.stage) == (479, "kept")
     assert begun.first(479) is None
     assert begun.start.effects_from == committed
-    assert not begun.start.in_doubt
+    assert begun.start.stage == "ready"
 
 
 @pytest.mark.parametrize(
@@ -243,12 +228,12 @@ def test_kept_state_goes_on_once_its_last_record_was_seen_again(committed: int) 
     ],
 )
 def test_kept_state_does_not_go_on(committed: int | None, log_start: int, log_end: int) -> None:
-    assert Begun(committed, log_start=log_start, log_end=log_end, kept=KEPT).start.stage != "resume"
+    assert Begun(committed, log_start=log_start, log_end=log_end, kept=KEPT).start.stage != "kept"
 
 
 def test_kept_state_knows_what_retention_took() -> None:
     begun = Begun(460, log_start=470, kept=KEPT)
-    assert begun.start.stage == "resume"
+    assert begun.start.stage == "kept"
     assert (begun.first(479), begun.start.effects_from, begun.counted) == (None, 460, {})
 
 
@@ -262,8 +247,8 @@ def test_kept_state_of_another_log_is_void() -> None:
 @pytest.mark.parametrize(
     ("begun", "position", "move"),
     [
-        (Begun(500, hint(450)), 455, Seek(499)),
-        (Begun(500), 500, Seek(400)),
+        (Begun(500, hint(450)), 455, Seek(400)),
+        (Begun(500), 401, None),
         (Begun(470, hint(450), kept=KEPT), 480, Seek(450)),
         (Begun(None, log_start=40), 41, None),
     ],
@@ -271,5 +256,5 @@ def test_kept_state_of_another_log_is_void() -> None:
 def test_where_no_record_comes_at_all_the_gap_is_believed_the_second_time(
     begun: Begun, position: int, move: Seek | None
 ) -> None:
-    assert begun.start.gap(position) == Seek(begun.start.target)
-    assert begun.start.gap(position) == move
+    assert begun.first(position, None) == Seek(begun.start.target)
+    assert begun.first(position, None) == move

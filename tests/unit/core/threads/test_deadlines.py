@@ -37,13 +37,13 @@ def test_threads_come_by_slot_and_in_a_slot_as_they_were_put() -> None:
 
 def test_a_thread_is_due_when_it_was_last_put() -> None:
     deadlines = Deadlines()
-    moved, stays, dropped = a_thread("moved"), a_thread("stays"), a_thread("dropped")
-    for thread in (moved, stays, dropped):
+    moved, stays, removed = a_thread("moved"), a_thread("stays"), a_thread("removed")
+    for thread in (moved, stays, removed):
         deadlines.put(thread, 5_000)
     deadlines.put(moved, 25_000)
     deadlines.put(stays, 6_000)
-    deadlines.drop(dropped)
-    deadlines.drop(dropped)
+    deadlines.remove(removed)
+    deadlines.remove(removed)
     assert names(deadlines.pop(10_000)) == ["stays"]
     assert names(deadlines.pop(30_000)) == ["moved"]
     deadlines.put(moved, 5_000)

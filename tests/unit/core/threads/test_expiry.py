@@ -1,4 +1,4 @@
-"""How long threads are remembered, by the time that passes between records, and what goes for want of memory."""
+"""How long threads are remembered, by the time that passes between records, and what goes for want of expiry."""
 
 import gc
 import random
@@ -11,7 +11,7 @@ import pytest
 
 from tagger.core.limits import Limits
 from tagger.core.threads import thread as chat_module
-from tagger.core.threads.expiry import Memory
+from tagger.core.threads.expiry import Expiry
 from tagger.core.threads.facts import ChatStarted
 from tagger.core.threads.thread import Ending, Thread
 from tests.unit.core.partition.log import START_MS
@@ -22,44 +22,37 @@ LIMITS: Final = Limits(chat_age_s_max=4_000, chat_idle_s_max=1_000, linger_s=300
 
 
 class Remembering:
-    """A memory, what it asked for and reviewed, and time that passes by the minute."""
+    """A expiry, what it asked for, and time that passes by the minute."""
 
     def __init__(self) -> None:
         self.count: Counter[tuple[str, str]] = Counter()
         self.asked: list[str] = []
-        self.answer = True  # asking is work
+        self.answer = True  # asking is a job
         self.settled = True
         self.home = True
-        self.memory = Memory(
-            LIMITS, self.count, self._ask, self._review, lambda _: self.settled, lambda *_: self.home
-        )
-        self.memory.trust_ms = 0
-        self.memory.pass_to(START_MS, 0)
+        self.expiry = Expiry(LIMITS, self.count, self._ask, lambda _: self.settled, lambda *_: self.home)
+        self.expiry.complete_since_ms = 0
+        self.expiry.pass_to(START_MS, 0)
 
     def _ask(self, thread: Thread, offset: int) -> bool:
         self.asked.append(thread.thread_id)
         return self.answer
 
-    def _review(self, thread: Thread, offset: int) -> None:
-        assert thread.ending is not None
-        thread.ending.doubted = False
-        self.asked.append(thread.thread_id)
-
     def add(self, name: str = "T", *, begun: bool = True, text: str = "") -> Thread:
-        thread = Thread(("org", name), name, 0, self.memory.newest_ms, self.memory.clock_ms)
+        thread = Thread(("org", name), name, 0, self.expiry.newest_ms, self.expiry.clock_ms)
         if begun:
-            thread.begin(ChatStarted("org", name, name, self.memory.newest_ms, True, (), (), None, (), 0))
-        self.memory.add(thread)
+            thread.begin(ChatStarted("org", name, name, self.expiry.newest_ms, True, (), (), None, (), 0))
+        self.expiry.add(thread)
         if text:
-            self.memory.threads.size += thread.add("1", "a@x", (text,))
+            self.expiry.index.size += thread.add("1", "a@x", (text,))
         return thread
 
     def minutes(self, number: int) -> None:
         for _ in range(number):
-            self.memory.pass_to(self.memory.newest_ms + 60_000, 0)
+            self.expiry.pass_to(self.expiry.newest_ms + 60_000, 0)
 
     def known(self, name: str = "T") -> Thread | None:
-        return self.memory.threads.get("org", name, name)
+        return self.expiry.index.get("org", name, name)
 
 
 @pytest.fixture
@@ -89,11 +82,11 @@ def test_what_is_known_only_by_events_of_a_chat_that_is_elsewhere_is_asked_for_s
     assert remembering.asked == ["not begun"]
 
 
-def test_a_thread_that_goes_on_talking_is_forgotten_only_for_its_age(remembering: Remembering) -> None:
+def test_a_thread_that_goes_on_talking_expires_only_for_its_age(remembering: Remembering) -> None:
     thread = remembering.add(text="hello")
     for _ in range(60):
         remembering.minutes(1)
-        thread.last_ms = remembering.memory.clock_ms
+        thread.last_ms = remembering.expiry.clock_ms
     assert thread.text
     remembering.minutes(20)
     assert remembering.known() is None
@@ -105,7 +98,7 @@ def test_a_thread_without_beginning_is_asked_for_when_it_falls_silent(rememberin
     assert (remembering.asked, remembering.known()) == (["T"], thread)
 
 
-def test_what_an_earlier_assignment_asked_for_is_forgotten(remembering: Remembering) -> None:
+def test_what_an_earlier_assignment_asked_for_is_deleted(remembering: Remembering) -> None:
     remembering.answer = False
     remembering.add(begun=False, text="hello")
     remembering.minutes(20)
@@ -119,29 +112,17 @@ def test_an_ended_thread_lingers_and_waits_until_the_committed_offset_has_passed
     remembering: Remembering, settled: bool, minutes: int, known: bool
 ) -> None:
     thread = remembering.add()
-    remembering.memory.threads.end(
-        thread, Ending(remembering.memory.clock_ms, START_MS, ended=True, judged=True)
-    )
-    remembering.memory.look_later(thread)
+    remembering.expiry.index.end(thread, Ending(remembering.expiry.clock_ms, START_MS, ended=True, late=True))
+    remembering.expiry.look_later(thread)
     remembering.settled = settled
     remembering.minutes(minutes)
     assert (remembering.known() is not None) == known
 
 
-def test_an_ended_thread_in_doubt_is_reviewed_before_it_is_forgotten(remembering: Remembering) -> None:
-    thread = remembering.add()
-    ending = Ending(remembering.memory.clock_ms, START_MS, ended=True, judged=True)
-    remembering.memory.threads.end(thread, ending)
-    ending.doubted = True
-    remembering.memory.look_later(thread)
-    remembering.minutes(20)
-    assert (remembering.asked, remembering.known()) == (["T"], None)
-
-
 @pytest.mark.parametrize("hours", [-1, 1, 1_000])
 def test_a_jump_of_the_clock_counts_for_a_minute(remembering: Remembering, hours: int) -> None:
     thread = remembering.add(text="hello")
-    remembering.memory.pass_to(START_MS + hours * 3_600_000, 0)
+    remembering.expiry.pass_to(START_MS + hours * 3_600_000, 0)
     remembering.minutes(14)
     assert thread.text
 
@@ -149,50 +130,48 @@ def test_a_jump_of_the_clock_counts_for_a_minute(remembering: Remembering, hours
 def test_silence_that_nobody_writes_down_counts_as_it_passes(remembering: Remembering) -> None:
     thread = remembering.add(text="hello")
     for _ in range(1_020):
-        remembering.memory.idle(1_000, START_MS, 7)
+        remembering.expiry.idle(1_000, START_MS, 7)
     assert not thread.text
 
 
-def test_what_is_forgotten_moves_the_trust_time_past_it(remembering: Remembering) -> None:
+def test_what_is_deleted_unsettled_never_looks_whole_again(remembering: Remembering) -> None:
     remembering.add("begun", text="hello")
     remembering.minutes(20)
-    assert remembering.memory.trust_ms == START_MS + 1
+    assert remembering.expiry.complete_since_ms == START_MS + 1
     remembering.answer = False
     remembering.add("not begun", begun=False, text="hello")
-    began_ms = remembering.memory.newest_ms
+    began_ms = remembering.expiry.newest_ms
     remembering.minutes(20)
-    assert remembering.memory.trust_ms == began_ms + 60_000 + 1
+    assert remembering.expiry.complete_since_ms == began_ms + 60_000 + 1
 
 
-def test_a_time_that_cannot_be_does_not_move_the_trust_time_for_ever(remembering: Remembering) -> None:
+def test_a_time_that_cannot_be_does_not_make_the_log_incomplete_for_ever(remembering: Remembering) -> None:
     thread = remembering.add()
     thread.created_at_ms = START_MS * 1_000
     remembering.minutes(20)
-    assert remembering.memory.trust_ms is not None
-    assert remembering.memory.trust_ms <= remembering.memory.newest_ms + 3_600_000
+    assert remembering.expiry.complete_since_ms is not None
+    assert remembering.expiry.complete_since_ms <= remembering.expiry.newest_ms + 3_600_000
 
 
 def test_over_the_limit_the_oldest_go_first_and_what_waits_stays(remembering: Remembering) -> None:
     threads = [remembering.add(str(number), text="x" * 2_000) for number in range(5)]
-    ending = Ending(0, START_MS, ended=True, judged=False)
+    ending = Ending(0, START_MS, ended=True, late=False)
     ending.waiting = (0,)
-    remembering.memory.threads.end(threads[0], ending)
-    remembering.memory.evict(remembering.memory.threads.bytes, 0)
+    remembering.expiry.index.end(threads[0], ending)
+    remembering.expiry.evict(remembering.expiry.index.bytes, 0)
     assert all(thread.text for thread in threads)
-    remembering.memory.evict(remembering.memory.threads.bytes - 1, 0)
-    assert [bool(thread.text) for thread in threads] == [True, False, True, True, True]
+    remembering.expiry.evict(remembering.expiry.index.bytes - 1, 0)
+    assert [thread.deleted for thread in threads] == [False, True, False, False, False]
     assert remembering.count["evicted", ""] == 1
 
 
-def test_where_nothing_is_left_to_forget_but_names_they_go_too_and_the_unknown_are_asked_for(
-    remembering: Remembering,
-) -> None:
+def test_of_what_is_evicted_the_threads_that_may_have_ended_are_asked_for(remembering: Remembering) -> None:
     remembering.add("begun", text="hello")
-    remembering.add("not begun", begun=False, text="hello")
-    remembering.memory.evict(10, 0)
+    unknown = remembering.add("not begun", begun=False, text="hello")
+    remembering.expiry.evict(10, 0)
     assert remembering.known("begun") is None
-    assert remembering.asked == ["not begun"]
-    assert (remembering.count["evicted", ""], remembering.count["forgotten", ""]) == (2, 0)
+    assert (remembering.asked, len(unknown.text)) == (["not begun"], 0)
+    assert remembering.count["evicted", ""] == 2
 
 
 def strings(
@@ -214,22 +193,22 @@ def strings(
         yield f"P{number:09d}", thread, customer, said
 
 
-def remember(memory: Memory, messages: int, characters: int, agents: int, *, ended: bool) -> None:
+def remember(expiry: Expiry, messages: int, characters: int, agents: int, *, ended: bool) -> None:
     """300 threads with so many messages, of which some may have ended."""
     for chat, thread_id, customer, said in strings(messages, characters, agents):
-        memory.pass_to(memory.newest_ms + 100, 0)
-        now_ms, offset = memory.newest_ms, 1_000 + 2 * memory.threads.count
-        thread = Thread((ORGANIZATION, chat), thread_id, offset, now_ms, memory.clock_ms)
-        memory.add(thread)
+        expiry.pass_to(expiry.newest_ms + 100, 0)
+        now_ms, offset = expiry.newest_ms, 1_000 + 2 * expiry.index.count
+        thread = Thread((ORGANIZATION, chat), thread_id, offset, now_ms, expiry.clock_ms)
+        expiry.add(thread)
         began = ChatStarted(*thread.chat, thread_id, now_ms, True, (), (customer,), (0,), (), 0)
-        memory.threads.size += thread.begin(began)[1]
+        expiry.index.size += thread.begin(began)[1]
         for event_id, author_id, text in said:
-            memory.threads.size += thread.add(event_id, author_id, (text,))
+            expiry.index.size += thread.add(event_id, author_id, (text,))
         if ended:
-            ending = Ending(memory.clock_ms, now_ms, ended=True, judged=True)
-            memory.threads.end(thread, ending)
+            ending = Ending(expiry.clock_ms, now_ms, ended=True, late=True)
+            expiry.index.end(thread, ending)
             ending.last, ending.decided = offset + 1, tuple(TAGS)
-            memory.look_later(thread)
+            expiry.look_later(thread)
 
 
 @pytest.mark.parametrize("ended", [False, True])
@@ -243,11 +222,11 @@ def test_accounted_bytes_are_those_that_are_allocated(
     """Never fewer, or the limit would not hold; and not many more, or memory would lie idle."""
     gc.collect()
     tracemalloc.start()
-    remember(remembering.memory, messages, characters, agents, ended=ended)
+    remember(remembering.expiry, messages, characters, agents, ended=ended)
     gc.collect()
     allocated = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    assert allocated <= remembering.memory.threads.bytes <= allocated * 1.3 + 300 * 100
+    assert allocated <= remembering.expiry.index.bytes <= allocated * 1.3 + 300 * 100
 
 
 SHAPES: Final = {
@@ -263,7 +242,7 @@ SHAPES: Final = {
 
 
 def remember_shape(
-    memory: Memory,
+    expiry: Expiry,
     *,
     organization: str = ORGANIZATION,
     author: str = "agent@example.com",
@@ -274,21 +253,21 @@ def remember_shape(
 ) -> None:
     """200 threads that ended, of a shape that somebody may send."""
     for number in range(200):
-        memory.pass_to(memory.newest_ms + 100, 0)
+        expiry.pass_to(expiry.newest_ms + 100, 0)
         name = f"K{number:09d}"
         chat = (organization.format(number), f"P{number:09d}")
         named = tuple(f"tag {number} {tag}" for tag in range(tags))
-        thread = Thread(chat, name, 1_000 + 2 * number, memory.newest_ms, memory.clock_ms)
-        memory.add(thread)
+        thread = Thread(chat, name, 1_000 + 2 * number, expiry.newest_ms, expiry.clock_ms)
+        expiry.add(thread)
         group_ids = tuple(1_000 + group for group in range(groups))
-        began = ChatStarted(*chat, name, memory.newest_ms, True, (), (f"c{number}",), group_ids, named, 0)
-        memory.threads.size += thread.begin(began)[1]
+        began = ChatStarted(*chat, name, expiry.newest_ms, True, (), (f"c{number}",), group_ids, named, 0)
+        expiry.index.size += thread.begin(began)[1]
         for place in range(messages):
-            memory.threads.size += thread.add(f"{name}_{place}", author.format(number, place), (text,))
-        ending = Ending(memory.clock_ms, memory.newest_ms, ended=True, judged=True)
+            expiry.index.size += thread.add(f"{name}_{place}", author.format(number, place), (text,))
+        ending = Ending(expiry.clock_ms, expiry.newest_ms, ended=True, late=True)
         ending.last, ending.decided = 1_001 + 2 * number, tuple(f"{tag}!" for tag in named)
-        memory.threads.end(thread, ending)
-        memory.look_later(thread)
+        expiry.index.end(thread, ending)
+        expiry.look_later(thread)
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
@@ -296,34 +275,34 @@ def test_whatever_a_thread_holds_is_accounted(remembering: Remembering, shape: d
     """Also what only a stranger would send: 202 MB of addresses once counted as less than one."""
     gc.collect()
     tracemalloc.start()
-    remember_shape(remembering.memory, **shape)
+    remember_shape(remembering.expiry, **shape)
     gc.collect()
     allocated = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    assert allocated <= remembering.memory.threads.bytes <= allocated * 1.6
+    assert allocated <= remembering.expiry.index.bytes <= allocated * 1.6
 
 
 @pytest.mark.parametrize(("ended", "bytes_max"), [(False, 3_300), (True, 3_700)])
 def test_a_thread_of_twenty_messages_of_eighty_characters_takes_three_and_a_half_kilobytes(
     remembering: Remembering, ended: bool, bytes_max: int
 ) -> None:
-    remember(remembering.memory, 20, 80, 3, ended=ended)
-    assert remembering.memory.threads.bytes / remembering.memory.threads.count < bytes_max
+    remember(remembering.expiry, 20, 80, 3, ended=ended)
+    assert remembering.expiry.index.bytes / remembering.expiry.index.count < bytes_max
 
 
 @pytest.mark.parametrize("ended", [False, True])
 def test_a_flood_of_threads_takes_no_more_than_the_limit(remembering: Remembering, ended: bool) -> None:
-    """Whatever way they go: nothing of a thread that is forgotten may stay."""
-    limit, memory = 500_000, remembering.memory
+    """Whatever way they go: nothing of a thread that is deleted may stay."""
+    limit, expiry = 500_000, remembering.expiry
     gc.collect()
     tracemalloc.start()
     for number in range(20_000):
         thread = remembering.add(str(number), text="x" * 100)
         if ended:
-            memory.threads.end(thread, Ending(memory.clock_ms, START_MS, ended=True, judged=True))
-            memory.look_later(thread)
-        memory.pass_to(memory.newest_ms + 10, 0)
-        memory.evict(limit, 0)
+            expiry.index.end(thread, Ending(expiry.clock_ms, START_MS, ended=True, late=True))
+            expiry.look_later(thread)
+        expiry.pass_to(expiry.newest_ms + 10, 0)
+        expiry.evict(limit, 0)
     gc.collect()
     allocated = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tagger.core.threads.index import Threads
+from tagger.core.threads.index import Index
 from tagger.core.threads.thread import Thread
 
 
@@ -11,41 +11,41 @@ def a_thread(thread_id: str = "T", *, chat: str = "C", organization: str = "org"
 
 
 def test_a_thread_is_found_by_organization_chat_and_thread() -> None:
-    threads = Threads()
+    index = Index()
     ids = [("o1", "C", "T"), ("o1", "C", "U"), ("o1", "D", "T"), ("o2", "C", "T")]
     for organization, chat, thread_id in ids:
-        threads.add(a_thread(thread_id, chat=chat, organization=organization))
+        index.add(a_thread(thread_id, chat=chat, organization=organization))
     for organization, chat, thread_id in ids:
-        found = threads.get(organization, chat, thread_id)
+        found = index.get(organization, chat, thread_id)
         assert found is not None
         assert (*found.chat, found.thread_id) == (organization, chat, thread_id)
-    assert threads.get("o2", "C", "U") is None
-    assert [thread.thread_id for thread in threads.of_chat(("o1", "C"))] == ["U", "T"]
-    assert len(list(threads)) == threads.count == 4
+    assert index.get("o2", "C", "U") is None
+    assert [thread.thread_id for thread in index.of_chat(("o1", "C"))] == ["U", "T"]
+    assert len(list(index)) == index.count == 4
 
 
 @pytest.mark.parametrize("gone", ["T", "U", "V"])
 def test_of_several_threads_of_a_chat_any_may_go(gone: str) -> None:
-    threads = Threads()
+    index = Index()
     for thread_id in ("T", "U", "V"):
-        threads.add(a_thread(thread_id))
-    thread = threads.get("org", "C", gone)
+        index.add(a_thread(thread_id))
+    thread = index.get("org", "C", gone)
     assert thread is not None
-    threads.remove(thread)
-    assert threads.get("org", "C", gone) is None
-    assert {left.thread_id for left in threads} == {"T", "U", "V"} - {gone}
+    index.delete(thread)
+    assert index.get("org", "C", gone) is None
+    assert {left.thread_id for left in index} == {"T", "U", "V"} - {gone}
 
 
 def test_nothing_is_held_once_all_threads_are_gone() -> None:
-    threads = Threads()
+    index = Index()
     for number in range(5):
         thread = a_thread(str(number))
-        threads.add(thread)
-        threads.size += thread.add("e", "a@x", ("hello",))
-    for thread in list(threads):
-        threads.strip(thread)
-        threads.remove(thread)
-    assert (threads.count, threads.size, threads.bytes, list(threads), threads.oldest()) == (
+        index.add(thread)
+        index.size += thread.add("e", "a@x", ("hello",))
+    for thread in list(index):
+        index.evict_text(thread)
+        index.delete(thread)
+    assert (index.count, index.size, index.bytes, list(index), index.oldest()) == (
         0,
         0,
         0,
@@ -55,23 +55,23 @@ def test_nothing_is_held_once_all_threads_are_gone() -> None:
 
 
 def test_the_oldest_is_the_one_that_begins_first_whatever_is_left_of_it() -> None:
-    threads = Threads()
+    index = Index()
     held = [a_thread(str(number), first=number) for number in range(3)]
     for thread in held:
-        threads.add(thread)
-    threads.remove(held[0])
-    assert threads.oldest() is held[1]
-    threads.strip(held[1])
-    assert threads.oldest() is held[1]
-    assert threads.by_age() == held[1:]
+        index.add(thread)
+    index.delete(held[0])
+    assert index.oldest() is held[1]
+    index.evict_text(held[1])
+    assert index.oldest() is held[1]
+    assert index.by_age() == held[1:]
 
 
 def test_an_old_thread_does_not_keep_the_places_of_those_that_came_and_went() -> None:
-    threads = Threads()
-    threads.add(a_thread("old"))
+    index = Index()
+    index.add(a_thread("old"))
     for number in range(1_000):
         thread = a_thread(str(number), first=number)
-        threads.add(thread)
-        threads.remove(thread)
-        threads.oldest()
-    assert len(threads._by_age) < 100  # what is to be bounded is nowhere else to be seen
+        index.add(thread)
+        index.delete(thread)
+        index.oldest()
+    assert len(index._by_age) < 100  # what is to be bounded is nowhere else to be seen

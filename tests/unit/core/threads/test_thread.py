@@ -106,23 +106,23 @@ def test_groups_that_livechat_never_named_are_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "trust_ms", "why"),
+    ("changed", "complete_since_ms", "why"),
     [
         ({}, 0, None),
         ({}, START_MS, None),
-        ({}, START_MS + 1, "before_trust"),
-        ({}, None, "before_trust"),
+        ({}, START_MS + 1, "before_complete_since"),
+        ({}, None, "before_complete_since"),
         ({"created_at_ms": None}, 0, "no_created_at"),
         ({"customers": ()}, 0, "no_author"),
     ],
 )
 def test_a_thread_is_complete_if_its_beginning_was_seen_and_nothing_was_cut(
-    changed: dict[str, Any], trust_ms: int | None, why: str | None
+    changed: dict[str, Any], complete_since_ms: int | None, why: str | None
 ) -> None:
     thread = a_thread()
     thread.begin(started(**changed))
     thread.add("T_1", CUSTOMER, ("hi",))
-    assert thread.missing(trust_ms) == why
+    assert thread.missing(complete_since_ms) == why
 
 
 def test_a_message_of_nobody_makes_the_thread_incomplete() -> None:

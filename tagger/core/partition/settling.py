@@ -1,7 +1,7 @@
-"""What becomes of threads by the work that is due for them, and the room that they take while they wait. Pure.
+"""What becomes of threads until their jobs are settled, and the room they take while they wait. Pure.
 
-Promises that the accounts follow each thread as it grows, waits and is settled, and that an organization which has
-more than its share waits as offsets and ids only.
+Promises that the accounts follow each thread as it grows, waits and is settled, and that the threads of an
+organization beyond its share wait as offsets and ids only.
 """
 
 from collections import Counter
@@ -9,43 +9,41 @@ from collections.abc import Iterable
 
 from tagger.core.conversation import Conversation
 from tagger.core.limits import Limits
-from tagger.core.partition.jobs import Backlog
-from tagger.core.threads.expiry import Memory
+from tagger.core.partition.jobs import Jobs
+from tagger.core.threads.expiry import Expiry
 from tagger.core.threads.facts import ChatStarted
 from tagger.core.threads.thread import Thread
 
 
-class Jobs:
-    """The work of one assignment, and the threads that it is about."""
+class Settling:
+    """The job queue of one assignment, and the threads that it is about."""
 
-    __slots__ = ("_count", "_limits", "_memory", "backlog")
+    __slots__ = ("_count", "_expiry", "_limits", "jobs")
 
-    def __init__(
-        self, limits: Limits, count: Counter[tuple[str, str]], memory: Memory, backlog: Backlog
-    ) -> None:
+    def __init__(self, limits: Limits, count: Counter[tuple[str, str]], expiry: Expiry, jobs: Jobs) -> None:
         self._limits, self._count = limits, count
-        self._memory, self.backlog = memory, backlog
+        self._expiry, self.jobs = expiry, jobs
 
     def add(self, thread: Thread, offset: int, record_ms: int) -> None:
-        """Something is due for the thread, which has an ending; the offset is unfinished until it is settled."""
-        alone = not self.backlog.shares.several
-        self.backlog.add(thread, offset, record_ms, self._memory.clock_ms)
-        if alone and self.backlog.shares.several:  # the first may have taken what is the second's
-            for waiting in self.backlog.shares.waiting():
+        """A job is due for the thread, which has an ending; the offset is unsettled until it is settled."""
+        alone = not self.jobs.shares.several
+        self.jobs.add(thread, offset, record_ms, self._expiry.clock_ms)
+        if alone and self.jobs.shares.several:  # the first may have taken what is the second's
+            for waiting in self.jobs.shares.waiting():
                 self._fit(waiting)
         self._fit(thread)
 
     def _fit(self, thread: Thread) -> None:
         """Beyond its share an organization's ended threads wait as offsets and ids only."""
-        if self.backlog.is_over(thread):
+        if self.jobs.is_over(thread):
             self._count["shed", ""] += 1
-            self._memory.strip(thread, "share")
-            self.backlog.lost_text(thread)
+            self._expiry.evict_text(thread, "share")
+            self.jobs.lost_text(thread)
 
     def grew(self, thread: Thread, by: int) -> None:
         """The thread takes so many bytes more."""
-        self._memory.threads.size += by
-        self.backlog.grew(thread, by)
+        self._expiry.index.size += by
+        self.jobs.grew(thread, by)
 
     def unite(self, thread: Thread, chat: ChatStarted) -> Conversation:
         """What LiveChat has of the thread together with what was seen; it is kept for what may come late."""
@@ -66,46 +64,46 @@ class Jobs:
         self._fit(thread)
         return conversation
 
-    def still_open(self, work_id: int, thread: Thread) -> None:
+    def still_open(self, job_id: int, thread: Thread) -> None:
         """A thread that fell silent is active, says LiveChat: its end is still to come."""
-        assert thread.ending is not None, "no work"
+        assert thread.ending is not None, "no job"
         came = bool(thread.ending.waiting)
-        self.backlog.drop(work_id)
-        self._memory.threads.end(thread, None)
+        self.jobs.withdraw(job_id)
+        self._expiry.index.end(thread, None)
         if came:
-            self._memory.look_later(thread)
+            self._expiry.look_later(thread)
         else:
-            self._memory.forget(thread)
+            self._expiry.abandon(thread)
 
-    def settle(self, work_id: int, thread: Thread, tags: Iterable[str]) -> None:
-        """The work is done, these tags were called for."""
+    def settle(self, job_id: int, thread: Thread, tags: Iterable[str]) -> None:
+        """The job is settled; these tags were called for."""
         ending = thread.ending
-        assert ending is not None, "no work"
+        assert ending is not None, "no job"
         size = thread.size()
-        self.backlog.settle(work_id)
+        self.jobs.settle(job_id)
         ending.decided = tuple(sorted({*ending.decided, *tags}))
         self.grew(thread, thread.size() - size)
         self._fit(thread)
         if thread.thread_id and not ending.ended:
-            ending.ended, ending.at_ms = True, self._memory.clock_ms
+            ending.ended, ending.at_ms = True, self._expiry.clock_ms
 
     def keep(self, effects_from: int, bytes_max: int) -> None:
         """A new assignment: what was due below `effects_from` is settled, by whomever; the rest is due again."""
-        self.backlog = Backlog(self._limits, bytes_max, several=self.backlog.shares.several)
+        self.jobs = Jobs(self._limits, bytes_max, several=self.jobs.shares.several)
         due: list[tuple[int, int, Thread]] = []
-        for thread in list(self._memory.threads):
+        for thread in list(self._expiry.index):
             ending = thread.ending
-            if ending is None or not ending.unfinished:
+            if ending is None or not ending.unsettled:
                 continue
             offsets = ending.handed + ending.waiting
             ending.handed, ending.waiting, ending.account, ending.held, ending.shed = (), (), None, 0, False
-            ending.judged |= offsets[0] < effects_from
+            ending.late |= offsets[0] < effects_from
             if offsets[-1] >= effects_from:
                 rest = [offset for offset in offsets if offset >= effects_from]
                 if not thread.thread_id:  # a range of unreadable records, of which none may be left out
                     rest = [max(offsets[0], effects_from), offsets[-1]]
                 due += [(offset, ending.record_ms, thread) for offset in rest]
             elif thread.thread_id and not ending.ended:
-                self._memory.forget(thread)
+                self._expiry.abandon(thread)
         for offset, record_ms, thread in sorted(due, key=lambda each: each[0]):
             self.add(thread, offset, record_ms)
