@@ -56,6 +56,7 @@ class _Work:
     place: Place
     trial: Trial = field(default_factory=Trial)
     redirects: int = 0
+    held_as: str | None = None  # error type of the refusal for which it was held before this try
     went: int = -1  # of the lane's calls, when this one was answered last that it comes too fast
     singled_out: int = 0  # how often it was, though others went through since it was before
     alone: bool = False  # it comes too fast whatever happens: it is no limit, but this call
@@ -194,6 +195,9 @@ class Client:
     async def _failed(self, lane: Lane, work: _Work, answer: Wait | Refused) -> GivenUp | float | None:
         """Judge a failed try: given up, or when to try again."""
         method, trial = work.call.method, work.trial
+        if isinstance(answer, Refused) and work.held_as not in {None, answer.error_type}:
+            lane.ask_at = self._clock()  # what all were refused for is over: the next one may be good
+        work.held_as = None
         is_its_own = not is_limit(answer) or work.alone
         given_up = self._evidence.failed(
             lane.name, method, trial, answer, self._clock(), is_its_own=is_its_own
@@ -205,6 +209,7 @@ class Client:
         self._probes.ask_another(lane)
         work.place = Place(work.place.background, is_its_own, next(self._numbers), tried=True)
         if isinstance(answer, Refused) and answer.error_type != "not_found":
+            work.held_as = answer.error_type
             await self._probes.hold(lane, method)
             return None
         wait_s = answer.seconds if isinstance(answer, Wait) else None
@@ -240,6 +245,8 @@ class Client:
                 answer = await self._requests.send(tried.organization, tried.call, tried.purpose)
                 if isinstance(answer, Wait):
                     return answer, False
+                if isinstance(answer, Done):
+                    self._evidence.succeeded(lane.name, tried.call.method)
                 pace.worked()
                 pace.unblocked(self._clock())
                 lane.gate.wake()  # this call may hang, and need not be waited for

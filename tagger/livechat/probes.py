@@ -14,7 +14,7 @@ from tagger.livechat.pacing.giving_up import READS, Evidence, Trial
 from tagger.livechat.pacing.lane import Lane, Witness
 
 REFUSED_ASK_S: Final = 60.0  # how often a lane in which all is refused asks whether it still is
-LOOK_S: Final = 10.0  # how often a call that is held looks whether another's success has let it go
+LOOK_S: Final = 1.0  # how often the first of the calls that are held looks whether it may go or ask
 ANOTHER_ASK_S: Final = 60.0  # how often another is asked: 15 times before an organization counts as out
 OF_THE_TOKEN: Final = frozenset({"authorization", "missing_access"})  # refusals that a witness takes for all
 
@@ -39,16 +39,22 @@ class Probes:
 
     async def hold(self, lane: Lane, method: str) -> None:
         """Hold a refused call until not everything is refused, or until it is its turn to ask by itself."""
-        while self._evidence.stopped(lane.name, method):
-            now = self._clock()
-            if now < lane.ask_at:
-                await self._sleep(min(LOOK_S, lane.ask_at - now))
-                continue
-            lane.ask_at = now + REFUSED_ASK_S
+        while await self._may_ask(lane, method):
             if not await self._told(lane, method):
                 return
             if not self._evidence.stopped(lane.name, method):
-                lane.ask_at = now  # it pays to ask: the token is right, and these chats are wrong
+                lane.ask_at = self._clock()  # it pays to ask: the token is right, and these chats are wrong
+
+    async def _may_ask(self, lane: Lane, method: str) -> bool:
+        """Wait for this call's turn to ask, in the order of their coming. False: not everything is refused."""
+        async with lane.held[method.startswith(READS)]:
+            while self._evidence.stopped(lane.name, method):
+                now = self._clock()
+                if now >= lane.ask_at:
+                    lane.ask_at = now + REFUSED_ASK_S
+                    return True
+                await self._sleep(min(LOOK_S, lane.ask_at - now))
+        return False
 
     async def _told(self, lane: Lane, method: str) -> bool:
         """Ask with calls that were allowed before. False: none is left that could tell."""
@@ -74,11 +80,13 @@ class Probes:
     def ask_another(self, lane: Lane) -> None:
         """Where a lane fails and no other has traffic, ask whether LiveChat serves another organization."""
         now = self._clock()
-        if now < lane.another_at or self._evidence.failing_s(lane.name, now) < ANOTHER_ASK_S:
+        if now < lane.another_at:
             return
         before, lane.beside = lane.beside, self._evidence.beside(lane.name)
         lane.another_at = now + ANOTHER_ASK_S
-        if lane.beside == before and (self._asking is None or self._asking.done()):
+        if self._evidence.failing_s(lane.name, now) < ANOTHER_ASK_S or lane.beside != before:
+            return
+        if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._asked_another(lane))
 
     async def _asked_another(self, lane: Lane) -> None:

@@ -4,6 +4,7 @@ One lane for each credential, however many organizations are named in webhooks: 
 token are the credential's.
 """
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -53,6 +54,8 @@ class Lane:
     again: int = 0  # refusals in a row of calls refused before, others having gone between any two
     again_at: int = 0  # calls that had gone then
     ask_at: float = 0.0  # when a refused call may ask again whether everything is refused
+    # Whose turn it is among the calls held meanwhile: among those that write, and those that read.
+    held: tuple[asyncio.Lock, asyncio.Lock] = field(default_factory=lambda: (asyncio.Lock(), asyncio.Lock()))
     another_at: float = 0.0  # when another organization may be asked whether it fares better
     beside: int = -1  # successes of others when that was last looked at
 

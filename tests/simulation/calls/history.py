@@ -24,13 +24,18 @@ from tagger.service import settle as settle_module
 from tagger.service import worker as worker_module
 from tagger.service.settle import Settle
 from tagger.service.worker import Worker
-from tests.simulation.calls.setting import Chat, Setting
+from tests.simulation.calls.setting import Chat, Setting, Trouble
 from tests.simulation.calls.virtual import run
 from tests.simulation.calls.world import File, LiveChat, Token, Topics
 
 # After the last trouble and the last end: what is hopeless takes ten minutes of tries a minute apart.
 METRICS: Final = Metrics()  # which nobody reads
 PATIENCE_S: Final = 1_700.0
+MANY: Final = 3  # chats answered 429 for ever that a lane takes for a limit
+
+
+class Violation(Exception):
+    """A property that does not hold."""
 
 
 @dataclass(slots=True)
@@ -43,6 +48,27 @@ class History:
     settled: dict[str, float]  # chat → when
     lanes: int
     ended: float
+
+    def lane(self, organization: str) -> str:
+        """The credential that serves this organization."""
+        return "" if self.setting.one_for_all else organization
+
+    def troubles(self, organization: str) -> list[Trouble]:
+        """Those that hit the lane of this organization."""
+        return [
+            one
+            for one in self.setting.troubles
+            if one.organization in {None, organization} or self.setting.one_for_all
+        ]
+
+    def is_good(self, chat: Chat) -> bool:
+        """Whether LiveChat in order does all that is asked for this chat."""
+        return chat.bad is None and self.setting.bad_tag not in chat.tags
+
+    @property
+    def like_a_limit(self) -> bool:
+        """Whether so many chats are answered 429 for ever that a lane takes them for a limit."""
+        return sum(chat.bad == "too_many_requests" for chat in self.setting.chats) > MANY
 
     @property
     def seen(self) -> Counter[str]:

@@ -4,6 +4,7 @@ It knows the truth: who set which tag when, and every request that came. Determi
 """
 
 import asyncio
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
@@ -24,6 +25,11 @@ class Request:
     organization: str  # whose token it carried
     call: Call
     error_type: str | None = None
+    answered_at: float = math.inf
+
+    @property
+    def writes(self) -> bool:
+        return self.call.method == "tag_thread"
 
 
 def _error(error_type: str, retry_after_s: float | None = None) -> Wait | Refused:
@@ -47,7 +53,7 @@ class LiveChat:
         self.requests: list[Request] = []
         self.tags: dict[tuple[str, str], float] = {}  # (chat, tag) → when it was set first
         self.removed: set[tuple[str, str]] = set()  # by a person
-        self.set_again: list[tuple[str, str]] = []  # after that: never
+        self.set_again: list[tuple[str, str, float]] = []  # after that, and when: never
         self.in_flight: Counter[str] = Counter()
         self.most_in_flight = 0
         self.allowance, self.allowed_at = 2.0, 0.0  # calls that a limit lets pass
@@ -74,6 +80,7 @@ class LiveChat:
             await asyncio.sleep(seconds)
         finally:
             self.in_flight[organization] -= 1
+        request.answered_at = self.now()
         if not isinstance(answer, Done):
             request.error_type = answer.error_type
             self.seen[f"answered {answer.error_type}"] += 1
@@ -147,7 +154,7 @@ class LiveChat:
         if key[1] == self.setting.bad_tag:
             return _error("internal")
         if self._is_removed(chat, key[1]):
-            self.set_again.append(key)
+            self.set_again.append((*key, self.now()))
         self.tags.setdefault(key, self.now())
         return Done()
 

@@ -9,9 +9,10 @@ import pytest
 
 from tagger.livechat.authorization.credentials import ForAll
 from tagger.livechat.authorization.tokens import Fixed
-from tagger.livechat.calls.requests import Call, Done, GivenUp, Refused, Wait, failed, tag_thread
+from tagger.livechat.calls.requests import Call, Done, GivenUp, Refused, Wait, failed, get_chat, tag_thread
 from tagger.livechat.client import Client
-from tagger.livechat.pacing.circuit import FAILURES_TO_OPEN
+from tagger.livechat.pacing.circuit import BACK_OFF_S_MAX, FAILURES_TO_OPEN
+from tagger.livechat.pacing.giving_up import REFUSALS_IN_A_ROW
 from tests.simulation.calls.virtual import run
 from tests.unit.livechat.tokens import Each
 
@@ -164,6 +165,28 @@ def test_a_dead_token_is_given_up_though_no_other_organization_has_traffic() -> 
     assert "list_tags" not in asked
 
 
+def test_where_nobody_has_traffic_another_organization_is_asked_once_one_has_failed_for_a_minute() -> None:
+    async def first_asked() -> float:
+        loop, asked = asyncio.get_running_loop(), asyncio.Event()
+        began = loop.time()
+
+        def answer(_: str, call: Call) -> Done | Wait | Refused:
+            if call.method != "list_tags":
+                return failed("authentication")
+            asked.set()
+            return Done([])
+
+        client = client_of(Far(answer), Each("A", "B"))
+        performing = asyncio.create_task(client.perform("B", tag_thread("c", "t", "x")))
+        await asked.wait()
+        performing.cancel()
+        await asyncio.gather(performing, return_exceptions=True)
+        await client.close()
+        return loop.time() - began
+
+    assert run(first_asked()) < 60.0 + BACK_OFF_S_MAX + 1.0
+
+
 def test_chats_that_are_gone_never_stop_the_parking() -> None:
     async def forged() -> list[Any]:
         gone = Refused("gone", "not_found")
@@ -199,6 +222,59 @@ def test_where_all_is_refused_a_call_that_was_allowed_before_lets_the_parking_go
         return answers
 
     assert {answer.error_type for answer in run(forged())} == {"validation"}
+
+
+@pytest.mark.parametrize("kind", ["not_found", "validation"])
+def test_once_a_token_may_write_again_a_good_chat_waits_a_second_for_each_bad_one_held_before_it(
+    kind: str,
+) -> None:
+    """After a minute at most, the first call asks; no witness is left that could."""
+
+    async def held() -> float:
+        loop = asyncio.get_running_loop()
+        again = loop.time() + 300.0
+
+        def answer(token: str, call: Call) -> Done | Wait | Refused:
+            if loop.time() < again:
+                return Refused("", "authorization")
+            return Done() if call.body["tag"] == "GOOD" else Refused("", kind)
+
+        (good,) = await took(*[(0.0, kind)] * (REFUSALS_IN_A_ROW + 20), (60.0, "GOOD"), answer=answer)
+        return 60.0 + good - 300.0
+
+    assert run(held()) < 60.0 + 20 * 1.5
+
+
+def test_no_call_is_given_up_as_of_an_organization_that_is_out_once_a_witness_of_its_was_read() -> None:
+    """One chat cannot be read for over 15 minutes; then so many tags fail that a witness is asked."""
+
+    async def witnessed() -> list[GivenUp]:
+        def answer(token: str, call: Call) -> Done | Wait | Refused:
+            bad = call.body.get("tag") == "BAD" or call.body.get("chat_id") == "unread"
+            return failed("internal") if bad else as_named(token, call) if call.body else Done([])
+
+        client, ended = client_of(Far(answer), Each("A", "B")), list[GivenUp]()
+
+        async def one(call: Call) -> None:
+            answer = await client.perform("A", call)
+            assert isinstance(answer, GivenUp)
+            ended.append(answer)
+
+        assert isinstance(await client.perform("A", tag_thread("good", "t", "GOOD")), Done)
+        tasks = [asyncio.create_task(one(get_chat("unread", "t")))]
+        await asyncio.sleep(800.0)
+        tasks += [
+            asyncio.create_task(one(tag_thread(f"c{number}", "t", "BAD")))
+            for number in range(FAILURES_TO_OPEN)
+        ]
+        await asyncio.sleep(600.0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await client.close()
+        return ended
+
+    assert [given_up.error_type for given_up in run(witnessed())] == []
 
 
 def test_a_call_that_hangs_holds_up_none_that_asks_whether_an_outage_is_over() -> None:
