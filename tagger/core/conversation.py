@@ -1,7 +1,6 @@
 """What was said in one thread, as the keyword rules see it.
 
-The meeting point of the two halves of the core: `chat` and `event` make conversations out of
-records, `decision` judges them. Neither half knows the other.
+The two halves of the core meet here: `threads` makes conversations from records, `matching` decides on them.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ Author = Literal["customer", "agent"]
 
 
 class ThreadKey(NamedTuple):
-    """What is tagged. A chat that is opened again is a new thread, and two organizations may share a chat id."""
+    """What is tagged. A re-opened chat is a new thread, and two organizations may have the same chat id."""
 
     organization: str  # organization_id, or license_id as text; "" for API 3.1, which sends neither
     chat_id: str
@@ -22,21 +21,21 @@ class ThreadKey(NamedTuple):
 class Said:
     """One event that says something.
 
-    `fields` are its texts: one for a message, several for a rich message or a filled form. Each is
-    searched by itself; a keyword never matches across two of them.
+    `fields` are its texts: one for a message, several for a rich message or a filled form. Each is searched
+    separately; a keyword never matches across two of them.
     """
 
     event_id: str
     author: Author
-    fields: tuple[str, ...] = field(repr=False)  # what people wrote shows in no traceback
+    fields: tuple[str, ...] = field(repr=False)  # chat text must not show in a traceback
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A thread at the moment it is judged."""
+    """A thread at the moment it is decided on."""
 
     thread: ThreadKey
     said: tuple[Said, ...]  # in the order they were seen
     group_ids: frozenset[int] | None = None  # LiveChat groups the thread began in; None: unknown
     tags: frozenset[str] = frozenset()  # known to be on the thread already
-    complete: bool = True  # False: something may be missing, so rules with `none` are not judged
+    complete: bool = True  # False: something may be missing, so rules with `none` do not count

@@ -1,1 +1,1 @@
-"""The pure core under seeded histories with every fault we know, against an oracle."""
+"""The pure core in seeded histories with every fault we know, checked against an oracle."""

@@ -1,4 +1,4 @@
-"""`python -m tests.simulation [HISTORIES] [FIRST_SEED]`: run histories, print what they met; exit 1 at a violation."""
+"""`python -m tests.simulation [HISTORIES] [FIRST_SEED]`: run histories, print what happened; exit 1 at a violation."""
 
 import sys
 import time

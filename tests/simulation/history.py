@@ -1,7 +1,6 @@
-"""A small world, the members of its group, and everything that may be done to them.
+"""A small world, the members of its group, and everything that can happen to them.
 
-Every step can be done in every state, so steps can be left out of a history that fails until what
-remains is short.
+Every step works in every state, so a failing history can be shortened by leaving steps out.
 """
 
 from collections import Counter
@@ -32,7 +31,7 @@ HOUR_MS: Final = 3_600_000
 
 @dataclass
 class Seat:
-    """One partition's place in the group: who has it, and who had it."""
+    """One partition's place in the group: which member has it, and which ones had it."""
 
     log: Log
     member: Member
@@ -41,7 +40,7 @@ class Seat:
 
 
 class History:
-    """A world, the members of its group, and what may be done to them."""
+    """A world, the members of its group, and what can happen to them."""
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
@@ -52,7 +51,7 @@ class History:
         self.world.log_is_whole = setting.faults & UNTRUE <= {"poison", "strangers"}
         if "odd_times" in setting.faults:
             self.world.odd_times = (-1, 1 << 62, -1, 10**15)
-        self.seen: Counter[str] = Counter()  # what happened, for the coverage that is asserted
+        self.seen: Counter[str] = Counter()  # what happened, for the tests' check of coverage
         self.seats: list[Seat] = []
         self._seat(self.world.logs[0])
         self.at = 0  # the partition that the next step is about
@@ -78,7 +77,7 @@ class History:
         self.at = (b >> 18) % len(self.seats)
         getattr(self, name)(a, b)
 
-    # What customers and agents do
+    # What customers, agents and LiveChat do
 
     def begins(self, a: int, b: int) -> None:
         words = ["hello", "a", "z", "b"][: a % 3] if a & 8 else []
@@ -92,9 +91,9 @@ class History:
         self.world.untrue |= not thread.dated
         if "unbegun" in self.setting.faults and b % 2:
             self.world.untrue = True
-            self._say(thread, b >> 4 & ~0x300 | 0x100)  # LiveChat gave up on its first webhook
+            self._say(thread, b >> 4 & ~0x300 | 0x100)  # LiveChat gave up on the first webhook
             return
-        # Its webhook may come after its first events: then a cut can fall between them.
+        # The webhook may come after the first events, so that a cut can fall between them.
         self._send(thread, "incoming_chat", None, b >> 8 & ~2)
 
     def says(self, a: int, b: int) -> None:
@@ -109,11 +108,11 @@ class History:
             return
         by_ingest_ms = self.world.now_ms + self.world.ingest_offset_ms - thread.end_ms
         if not self._lingers(thread) or abs(by_ingest_ms) > self.limits.linger_s * 1000:
-            self.world.untrue = True  # so late, by some clock, that nobody may know the thread any more
+            self.world.untrue = True  # so late, by some clock, that the thread may be deleted
         self._say(thread, b)
 
     def ends(self, a: int, b: int) -> None:
-        # An end hardly ever overtakes its beginning; where it does, LiveChat must be asked.
+        # An end hardly ever overtakes its beginning; if it does, LiveChat must be asked.
         ready = [t for t in self.world.threads.values() if t.active and (t.begun or b >> 12 & 7 == 0)]
         thread = self._pick(ready[-5:], a)
         if thread is not None:
@@ -121,7 +120,7 @@ class History:
             self._send(thread, "chat_deactivated", None, b)
 
     def again(self, a: int, b: int) -> None:
-        """LiveChat repeats a webhook that it had no answer for: one of the last, or how a thread began."""
+        """LiveChat repeats a webhook that was not answered: one of the last, or a thread's first."""
         world = self.world
         young_threads = [
             t for t in world.threads.values() if t.begun and world.now_ms - t.created_ms < 30_000
@@ -129,7 +128,7 @@ class History:
         thread = self._pick(young_threads, a)
         if thread is not None and b % 3:
             if not thread.customer_known and b & 8:
-                thread.customer_known = True  # what is sent again may know more
+                thread.customer_known = True  # the repeat may name the customer
                 self.seen["customer named later"] += 1
             world.send(thread, "incoming_chat", None)
             return
@@ -140,7 +139,7 @@ class History:
             world.append(log, record.key, record.value)
 
     def poison(self, a: int, b: int) -> None:
-        """A webhook reaches the log as something nobody can read."""
+        """A webhook reaches the log as something unreadable."""
         junk = (b"{", b"[]", b'{"action":7}', b'{"action":"incoming_event","payload":{}}', b"\xff", b"")[
             a % 6
         ]
@@ -171,7 +170,7 @@ class History:
             world.untrue = True
 
     def very_late(self, a: int, b: int) -> None:
-        """A message comes when its thread has expired, for nothing else came meanwhile; then the process crashes."""
+        """A message comes after its thread expired in a silent log; then the process crashes."""
         limits = self.limits
         self.poll(4, 0)
         for step in range(4):
@@ -208,7 +207,7 @@ class History:
         return self.world.now_ms - thread.end_true_ms < self.limits.linger_s * 500
 
     def _true_ms(self, record_ms: int) -> int:
-        """The time a record was appended at, whatever ingest's clock said; long ago where that cannot be told."""
+        """Return when a record was appended, corrected for ingest's clock; 0 if that is unknown."""
         if abs(record_ms - self.world.now_ms) > 3 * HOUR_MS:
             return 0
         while record_ms - self.world.now_ms > HOUR_MS // 2:
@@ -249,7 +248,7 @@ class History:
             seat.member.tick()
 
     def lands(self, a: int, b: int) -> None:
-        """A commit that was given up reaches the broker after all, perhaps after newer ones."""
+        """A commit that the client gave up reaches the broker after all, perhaps after newer ones."""
         log = self.seat.log
         self.member.commit("slow")
         for step in range(4):
@@ -263,19 +262,19 @@ class History:
                 self.seen["commit landed after a newer one"] += 1
 
     def passed_over(self, a: int, b: int) -> None:
-        """The client loses what it fetched; without an error it does so at most once at the same place."""
+        """The client loses what it fetched; without an error, at most once at the same place."""
         self.member.pass_over(1 + a % 4)
         if b & 1 or self.member.doubts():
             self.member.reread()
 
     def interrupted(self, a: int, b: int) -> None:
-        """The partition is taken away between its assignment and its seek, and given back."""
+        """The partition is revoked between its assignment and its seek, and assigned again."""
         self.member.interrupted = True
         self.metadata(a, b)
         self.member.interrupted = True
 
     def ends_while_asked(self, a: int, b: int) -> None:
-        """A thread that fell silent ends, or goes on, just while LiveChat is asked whether it did."""
+        """A thread that fell silent ends, or continues, while LiveChat is being asked about it."""
         job = self._pick(self._expired(), a)
         for _ in range(20 if b & 2 else 0):
             if job is not None:
@@ -322,29 +321,29 @@ class History:
             log.poisoned.pop(offset, None)
 
     def grow(self, a: int, b: int) -> None:
-        """A second partition is added; it takes a while until every process knows."""
+        """A second partition is added; the processes learn of it one after another."""
         if len(self.seats) == 1:
             self.world.grow()
             self._seat(self.world.logs[1])
             for thread in list(self.world.threads.values()):
                 if thread.active and thread.begun and self.world.is_moving(thread):
-                    self.world.send(thread, "incoming_chat", None)  # LiveChat repeats it, by another process
+                    self.world.send(thread, "incoming_chat", None)  # repeated, and written by another process
                     self._say(thread, b)
 
     def grown(self, a: int, b: int) -> None:
-        """Time passes until all have learned of it."""
+        """Time passes until all processes know of it."""
         if len(self.seats) > 1 and not self.world.is_known:
             self.passes(LEARNS_MS)
 
-    # What happens to it
+    # What happens to the tagger
 
     def crash(self, a: int, b: int) -> None:
-        """The process dies, or is thought dead and goes on; another one has the partition, with other limits perhaps."""
+        """The process dies, or only seems dead; another gets the partition, perhaps with other limits."""
         if a % 2:
             self.seat.zombies = [*self.seat.zombies[-1:], self.member]
         if "limits" in self.setting.faults and b & 1:
             drawn, faults = self.setting.limits, self.setting.faults
-            # Of what came very late a restart must know that it did: with a longer linger time it does not.
+            # A restart must recognise what came very late, which it cannot with a longer linger time.
             longer = (b >> 5) % 2 and "very_late" not in faults
             self.limits = replace(
                 drawn,
@@ -358,7 +357,7 @@ class History:
         self._replace(self._new_member(self.seat.log))
 
     def rebalance(self, a: int, b: int) -> None:
-        """The partition is taken from its member, and given back or to another."""
+        """The partition is revoked, and assigned to the same member or to another."""
         if a & 1:
             self.member.commit()
         self.member.suspend()
@@ -381,7 +380,7 @@ class History:
         member.assign()
 
     def zombie(self, a: int, b: int) -> None:
-        """A member that lost the partition, and does not know it, goes on."""
+        """A member that lost the partition, and does not know it, continues."""
         zombie = self._pick(self.seat.zombies, a)
         if zombie is not None:
             zombie.poll(1 + b % 3)
@@ -389,13 +388,13 @@ class History:
             zombie.commit()
 
     def lost_seek(self, a: int, b: int) -> None:
-        """The client reads on from the committed offset, whatever it was told."""
+        """The client ignores the seek and reads from the committed offset."""
         self.member.lose_seek = True
         self.rebalance(a, b)
         self.member.lose_seek = False
 
     def metadata(self, a: int, b: int) -> None:
-        """Somebody else wrote the group's metadata, or it was damaged."""
+        """Another tool wrote the group's metadata, or it was damaged."""
         log = self.seat.log
         if log.committed is None:
             return
@@ -407,13 +406,13 @@ class History:
         self.crash(a >> 3, b)
 
     def _metadata_lost(self, log: Log) -> None:
-        """Nobody can tell any more that the partition was added, and that what came before is elsewhere."""
+        """Nothing shows any more that the partition was added and that earlier records are in the other one."""
         for thread in self.world.threads.values():
             if log.shift and thread.chat_id in MOVED:
                 thread.split = thread.waived = True
 
     def retention(self, a: int, b: int) -> None:
-        """The log's beginning is deleted: past where a restart would read from, or past what is committed."""
+        """The start of the log is deleted: beyond `replay_from`, or beyond the committed offset."""
         log = self.seat.log
         limit = log.end if a & 1 else (log.committed or 0)
         if limit <= log.start:
@@ -438,13 +437,11 @@ class History:
             if end is not None and end < log.committed:
                 thread.waived = True
             elif end is not None and end < before:
-                thread.tags.clear()  # that is what it was set back for
+                thread.tags.clear()  # to set them again is what the reset is for
         log.poisoned = {offset: chat for offset, chat in log.poisoned.items() if offset >= log.committed}
-        log.parked = [
-            told for told in log.parked if told[3] >= before
-        ]  # what was committed is to be told again
-        # The member that was cut off did not notice, and still has its state. Had the answer to its last commit been
-        # lost as well, it could not tell.
+        log.parked = [item for item in log.parked if item[3] >= before]  # the rest must be parked again
+        # The member that was cut off did not notice and still has its state. If the answer to its last commit was lost
+        # too, it cannot notice.
         if a & 1 and self.member.partition._committed >= before:
             self.member.suspend()
             self.seen["set back under kept state"] += 1
@@ -453,7 +450,7 @@ class History:
             self._replace(self._new_member(log))
 
     def recreate(self, a: int, b: int) -> None:
-        """The topic is deleted and made anew; the group's offsets are deleted with it, or not."""
+        """The topic is deleted and recreated, with or without the group's offsets."""
         log = self.seat.log
         log.start = 0
         self._cut_tail(0)
@@ -463,7 +460,7 @@ class History:
         self.member.begin()
 
     def truncate(self, a: int, b: int) -> None:
-        """A broker without the last records became leader; others may come before the member is assigned again."""
+        """A broker without the last records became leader; new ones may come before the next assignment."""
         log = self.seat.log
         self._cut_tail(max(log.start, log.end - 1 - b % 5))
         if a & 1:
@@ -486,7 +483,7 @@ class History:
             if is_gone(thread.end_offset):
                 thread.end_offset, thread.waived = None, True
             if is_gone(thread.begin_offset):
-                thread.begin_offset = None  # so late LiveChat does not repeat it
+                thread.begin_offset = None  # too late for LiveChat to repeat it
             for event in thread.events:
                 if is_gone(event.first_offset):
                     event.first_offset, event.readable = None, False
@@ -494,7 +491,7 @@ class History:
     def clocks(self, a: int, b: int) -> None:
         """A clock jumps by an hour: ingest's or the tagger's.
 
-        Where a log is cut, ingest's clock is not behind LiveChat's by more than `skew_s`: that is a condition.
+        If the log may be cut, ingest's clock must not be behind LiveChat's by more than `skew_s`.
         """
         if a % 4:
             self.member.clock_offset_ms = (-HOUR_MS, 0, -HOUR_MS, 0, HOUR_MS)[b % 5]

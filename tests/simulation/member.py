@@ -1,6 +1,6 @@
-"""One tagger process, as thin as it can be: the real core between the model broker and the model API.
+"""One tagger process, as thin as possible: the real core between a model broker and a model API.
 
-What the real shell must do at assign, poll, commit and revoke is done here in the same order.
+It does what the real shell does at assign, poll, commit and revoke, in the same order.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ class Violation(AssertionError):
 
 
 def decided(conversation: Conversation) -> frozenset[str]:
-    """The rules of this small world, decided on what the core says was said."""
+    """Apply the rules of this small world to what the core says was said."""
     tags, halves = set(), set()
     for said in conversation.said:
         word = said.fields[0]
@@ -34,19 +34,19 @@ def decided(conversation: Conversation) -> frozenset[str]:
     if {"x", "y"} <= halves:
         tags.add("xy")
     if not conversation.complete or any("n" in said.fields for said in conversation.said):
-        tags.discard("z")  # `none` counts on what is complete only
+        tags.discard("z")  # a rule with `none` counts only if the conversation is complete
     return frozenset(tags)
 
 
 @dataclass(slots=True)
 class Member:
-    """A member of the group with one partition, or one that had it."""
+    """A member of the group that has the partition, or had it."""
 
     world: World
     log: Log
     limits: Limits
     bytes_max: int
-    met: Counter[str]  # what happened to members, for the coverage that is asserted
+    met: Counter[str]  # what happened to members, for the tests' check of coverage
     failing: str = ""  # LiveChat answers nothing about this organization
     clock_offset_ms: int = 0
     partition: Partition = field(init=False)
@@ -54,14 +54,12 @@ class Member:
     fetch_offset: int = 0
     assigned_at: int = 0  # committed when it was assigned
     jobs: dict[int, Job] = field(default_factory=dict)
-    asked: Counter[int] = field(
-        default_factory=Counter
-    )  # by job, get_chat calls that found the thread active
+    asked: Counter[int] = field(default_factory=Counter)  # by job: get_chat calls answered "active"
     called_for: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)  # in this assignment
     lose_seek: bool = False  # the next seek will have no effect
-    interrupted: bool = False  # the partition is taken away before the next seek
-    hasty: bool = False  # the client hands on records before it was told where to seek
-    orphans: list[Job] = field(default_factory=list)  # of an assignment that is over
+    interrupted: bool = False  # the partition is revoked before the next seek
+    hasty: bool = False  # the client delivers records before the seek
+    orphans: list[Job] = field(default_factory=list)  # jobs of an assignment that is over
 
     def __post_init__(self) -> None:
         self.partition = Partition(self.limits, lambda _, chat_id: self.world.is_home(self.log, chat_id))
@@ -77,12 +75,12 @@ class Member:
         self.begin()
 
     def begin(self, stale_by: int = 0) -> None:
-        """`stale_by`: so many records were written after the log's end was looked up."""
+        """`stale_by`: how many records were written after the log's end was looked up."""
         log = self.log
         committed, metadata = log.committed, log.metadata
         self.suspend()
         self.called_for.clear()
-        self.fetch_offset = log.start if committed is None else committed  # where a client would go on
+        self.fetch_offset = log.start if committed is None else committed  # where a client would continue
         self.assigned_at = log.start if committed is None else committed
         if self.assigned_at > log.end:
             self.assigned_at = log.start
@@ -128,19 +126,19 @@ class Member:
             self._check_limits()
 
     def pass_over(self, count: int) -> None:
-        """The client loses what it fetched, and goes on behind it."""
+        """The client loses what it fetched, and continues after it."""
         if self.fetch_offset + count <= self.log.end:
             self.fetch_offset += count
             self.met["position moved without delivery"] += 1
 
     def doubts(self) -> bool:
-        """Whether it saw a gap where it is, and waits to see it again."""
+        """Return whether the partition saw a gap here and is waiting to see it again."""
         reading = self.partition._reading
         resume, position = reading.resume, reading.state.position
         return resume is not None and (resume._seen is not None or reading._gap[0] == position)
 
     def reread(self) -> None:
-        """A poll failed: the client may have passed over records."""
+        """A poll failed: the client may have skipped records."""
         self.met["reread"] += 1
         self.seek(self.partition.reread())
 
@@ -153,28 +151,28 @@ class Member:
             if job.id in self.jobs:
                 raise Violation(f"job {job.id} was handed out twice")
             self.jobs[job.id] = job
-            if job.incomplete == "share":  # its text was evicted, so LiveChat's word is all there is
+            if job.incomplete == "share":  # its text was evicted: there is only what LiveChat returns
                 self.world.untrue, self.world.log_is_whole = True, False
-            # Before it is known that a chat moved nobody can know that the thread has a part elsewhere.
+            # Until processes know that a chat moved, none can know that part of the thread is elsewhere.
             if job.thread.thread_id:
                 self._thread(job).split |= self.world.is_moving(self._thread(job))
             if job.offset < self.assigned_at:
                 raise Violation(f"P2: job at {job.offset}, below {self.assigned_at} where it was assigned")
             key = (job.thread.organization, job.thread.thread_id)
             if job.kind != "late":
-                self.called_for.pop(key, None)  # the thread was deleted meanwhile, and what was decided too
+                self.called_for.pop(key, None)  # the thread was deleted meanwhile, with what was decided
             known = self.called_for.get(key, frozenset())
-            # What was decided on a thread is deleted with it where memory is tight, even in the midst of a replay.
+            # What was decided is deleted with its thread if memory is tight, even in the middle of a replay.
             if not known <= job.decided and not self.partition.stats().counters.get(("evicted", "")):
-                raise Violation(f"{sorted(known - job.decided)} was called for, and is not remembered")
+                raise Violation(f"{sorted(known - job.decided)} was called for, but the job does not know it")
         held = Counter(job.thread.organization for job in self.jobs.values())
         if held and max(held.values()) > UNDER_WAY_MAX // 2:
             raise Violation(f"P7: one organization has more than its share of what is under way: {held}")
 
     def act(self, which: int, outcome: str, refuses: int = 0) -> None:
-        """One step of one job: ask for the chat, or set its tags and settle it.
+        """Do one step of one job: fetch the chat, or set its tags and settle it.
 
-        `refuses` picks a tag that LiveChat will not have; 0: none.
+        `refuses` picks a tag that LiveChat refuses; 0: none.
         """
         self.take()
         jobs = [
@@ -183,7 +181,7 @@ class Member:
             if not self.failing or each.thread.organization != self.failing
         ]
         if not jobs:
-            self.met["nothing goes on but what fails"] += bool(self.jobs)
+            self.met["only failing jobs are left"] += bool(self.jobs)
             return
         job = sorted(jobs, key=lambda job: job.id)[which % len(jobs)]
         if outcome == "fail":
@@ -208,8 +206,8 @@ class Member:
             thread.refused_tags.add(fresh[refuses % len(fresh)])
             self.met["tag refused"] += 1
             self.met["tags partly refused"] += len(tags) > 1
-        thread.tags |= tags - job.decided - thread.refused_tags  # as the shell: not those decided before
-        if outcome == "ok":  # else it was done, and the answer was lost
+        thread.tags |= tags - job.decided - thread.refused_tags  # like the shell, not those decided before
+        if outcome == "ok":  # otherwise the tags were set and the answer was lost
             self._settle(job, tags)
 
     def _ask(self, job: Job) -> None:
@@ -244,21 +242,21 @@ class Member:
         return self.world.threads[job.thread.organization, job.thread.thread_id]
 
     def suspend(self) -> None:
-        """The partition is taken away; answers for its jobs may still come."""
+        """The partition is revoked; answers for its jobs may still come."""
         self.partition.suspended()
         self.orphans = [*self.jobs.values()]
         self.jobs.clear()
         self.asked.clear()
 
     def answer_late(self, a: int) -> None:
-        """An answer comes for a job of an assignment that is over. Its tags are set; nobody may count on that."""
+        """An answer comes for a job of an assignment that is over: it must have no effect."""
         if self.orphans:
             self.partition.settled(self.orphans[a % len(self.orphans)].id, frozenset())
 
     def _check_job(self, job: Job) -> None:
         thread = self._thread(job)
         if job.thread.chat_id != thread.chat_id:
-            raise Violation(f"thread {thread.thread_id} is taken for one of {job.thread}")
+            raise Violation(f"thread {thread.thread_id} was mistaken for one of {job.thread}")
         ids = [said.event_id for said in job.conversation.said]
         if len(ids) != len(set(ids)):
             raise Violation(f"an event of {thread.thread_id} is in the conversation twice")
@@ -266,16 +264,18 @@ class Member:
             raise Violation(f"{thread.thread_id} has events of another thread")
 
     def _check_limits(self) -> None:
-        partition, state = self.partition, self.partition._state  # its `stats` would take a tenth of all time
+        partition, state = self.partition, self.partition._state  # `stats` would take a tenth of the run time
         jobs, held = state.jobs, state.expiry.index.bytes + state.jobs.unsettled.bytes
         if jobs.threads >= self.limits.unsettled_max and partition._reading.live and not partition.paused:
-            raise Violation(f"{jobs.threads} wait, {self.limits.unsettled_max} may, and it is not paused")
+            raise Violation(
+                f"{jobs.threads} threads wait, {self.limits.unsettled_max} may, and it is not paused"
+            )
         waiting = 2 * jobs.bytes + 1_000 * (jobs.waiting + 1)
         if held > self.bytes_max + waiting:
-            raise Violation(f"{held} bytes held, {self.bytes_max} may be")
+            raise Violation(f"{held} bytes held, the limit is {self.bytes_max}")
 
     def _others_wait(self) -> bool:
-        """Whether anything waits that is not the failing organization's; or nobody else was ever met."""
+        """Return whether another organization's jobs wait, or only one organization was ever seen."""
         jobs = self.partition._state.jobs
         waiting = [
             t for t in self.partition._state.expiry.index if t.ending is not None and t.ending.unsettled
@@ -283,7 +283,7 @@ class Member:
         return not jobs.shares.several or any(thread.chat[0] != self.failing for thread in waiting)
 
     def commit(self, outcome: str = "ok") -> None:
-        """Commit what may be committed. `lost`: the answer never came; `slow`: it may land later, or never."""
+        """Commit what may be committed. `lost`: the answer is lost; `slow`: the commit lands later, or never."""
         committable = self.partition.committable()
         if committable is None or outcome == "fail":
             return
@@ -301,7 +301,7 @@ class Member:
     def _check_truth(self, committed: int) -> None:
         """P1: nothing below the committed offset is unsettled.
 
-        What came late below it, too, unless the thread may have been deleted by then.
+        That includes late events below it, unless the thread may have been deleted by then.
         """
         log = self.log
 
@@ -318,15 +318,13 @@ class Member:
             missing = self.world.wants(thread, came_late) - thread.tags
             if missing:
                 raise Violation(
-                    f"P1: {committed} is committed, {thread.thread_id} ended at {end} lacks {missing}"
+                    f"P1: {committed} is committed, but {thread.thread_id}, ended at {end}, is missing {missing}"
                 )
         for offset, chat in log.poisoned.items():
-            if log.start <= offset < committed and not self._was_told(chat, offset):
-                raise Violation(
-                    f"P1: {committed} is committed, nobody was told of what is unreadable at {offset}"
-                )
+            if log.start <= offset < committed and not self._was_parked(chat, offset):
+                raise Violation(f"P1: {committed} is committed, but unreadable {offset} is not parked")
 
-    def _was_told(self, chat: tuple[str, str], offset: int) -> bool:
+    def _was_parked(self, chat: tuple[str, str], offset: int) -> bool:
         return any(
             chat == (organization, chat_id) and first <= offset <= last
             for organization, chat_id, first, last in self.log.parked

@@ -1,6 +1,6 @@
-"""Mistakes that are easily made, each as a patch of one decision of the real core: a test of the tests.
+"""Easy mistakes, each as a patch of one decision of the real core: a test of the tests.
 
-A mutant that lives through the histories means that they no longer meet the situation it is wrong in.
+If a mutant survives the histories, they no longer contain the situation in which it is wrong.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,13 +26,13 @@ from tests.simulation.world import ORGANIZATIONS, Log
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """What is wrong, and where: an attribute, and what takes the original's place."""
+    """What is wrong, and where: an attribute, and its replacement."""
 
     name: str
     owner: type
     attribute: str
-    make: Callable[[Any], Any]  # the original → its wrong replacement
-    where: str = ""  # a kind of fault that it takes; "": any history may show it
+    make: Callable[[Any], Any]  # original → wrong replacement
+    where: str = ""  # the kind of fault that shows it; "": any history may
 
     @contextmanager
     def alive(self) -> Iterator[None]:
@@ -42,7 +42,7 @@ class Mutant:
 
 
 def _committing(change: Callable[[Partition, Committable], Committable]) -> Callable[[Any], Any]:
-    """A `committable` whose answer is changed."""
+    """Change what `committable` returns."""
 
     def make(original: Any) -> Any:
         def committable(self: Partition) -> Committable | None:
@@ -55,7 +55,7 @@ def _committing(change: Callable[[Partition, Committable], Committable]) -> Call
 
 
 def _hint(partition: Partition, offset: int, **changed: int | None) -> Committable:
-    """A commit of this offset, with the hint that belongs to it but for what is changed."""
+    """Return a commit of this offset with its right hint, except for what is changed."""
     state = partition._state
     oldest = state.expiry.index.oldest()
     holds = oldest is not None and oldest.first <= offset
@@ -82,7 +82,7 @@ def _one_too_many(original: Any) -> Any:
 
 
 def _only(holding: Callable[[Thread], bool]) -> Callable[[Any], Any]:
-    """A `replay_from` over some of the threads only."""
+    """Compute `replay_from` from some of the threads only."""
 
     def make(original: Any) -> Any:
         def oldest(self: Index) -> Thread | None:
@@ -95,7 +95,7 @@ def _only(holding: Callable[[Thread], bool]) -> Callable[[Any], Any]:
 
 
 def _after(change: Callable[..., None]) -> Callable[[Any], Any]:
-    """The original, and then something more."""
+    """Do the original, then something more."""
 
     def make(original: Any) -> Any:
         def replacement(self: Any, *arguments: Any, **named: Any) -> Any:
@@ -147,7 +147,7 @@ def _live_while_replaying(self: Reading) -> bool:
     return self.resume is not None and self.resume.stage == "ready"
 
 
-def _late_is_open_for_ever(original: Any) -> Any:
+def _late_is_open_forever(original: Any) -> Any:
     def expire(self: Expiry, thread: Thread, offset: int) -> None:
         thread.asks = False
         original(self, thread, offset)
@@ -260,8 +260,8 @@ def _unknown_end_dropped(original: Any) -> Any:
     return chat_ended
 
 
-def _asked_for_ever(original: Any) -> Any:
-    """How often LiveChat called a thread active is counted on over all jobs of the thread."""
+def _asked_forever(original: Any) -> Any:
+    """Count how often LiveChat called a thread active over all its jobs together."""
 
     def hand(self: Jobs, job_id: int, thread: Thread, *rest: Any) -> Any:
         asked = 0 if thread.ending is None else thread.ending.asked
@@ -404,29 +404,29 @@ MUTANTS: Final = (
         _only(lambda t: t.ending is None or t.ending.unsettled),
     ),
     Mutant(
-        "a late event of an expired thread is open for ever",
+        "a late event of an expired thread is open forever",
         Expiry,
         "_expire",
-        _late_is_open_for_ever,
+        _late_is_open_forever,
         where="silence",
     ),
     Mutant("repeats are not recognised", Thread, "add", _add_repeats),
     Mutant("answers of an earlier assignment count", Jobs, "close", _instead(lambda self: None)),
     Mutant("a hole is lost before its thread begins", State, "_new", _new_without_hole, where="poison"),
     Mutant(
-        "what was evicted looks whole later",
+        "what was evicted looks complete later",
         Expiry,
         "abandon",
         _instead(Expiry.delete),
         where="memory",
     ),
-    Mutant("kept state is not held against the log", Resume, "look", _resume_unseen, where="truncate"),
+    Mutant("kept state is not checked against the log", Resume, "look", _resume_unseen, where="truncate"),
     Mutant("LiveChat's answer replaces what was seen", Thread, "unite", _replace_text),
-    Mutant("half a conversation is taken for whole", Thread, "conversation", _always_whole),
+    Mutant("half a conversation counts as complete", Thread, "conversation", _always_whole),
     Mutant("a clock's jump is believed", Expiry, "pass_to", _believe_jumps),
     Mutant("what comes late is not decided on", State, "_due", _late_undecided),
     Mutant(
-        "what comes very late is nobody's in a replay",
+        "what comes very late is ignored in a replay",
         State,
         "_due",
         _very_late_replayed_in_silence,
@@ -438,15 +438,15 @@ MUTANTS: Final = (
     Mutant("the end of an unknown thread is dropped", State, "_chat_ended", _unknown_end_dropped),
     Mutant("nothing is paused", Partition, "_balance", _instead(lambda self: None)),
     Mutant("nothing is evicted", State, "evict", _instead(lambda self, bytes_max: None)),
-    Mutant("`asked` is never reset", Jobs, "hand", _asked_for_ever),
+    Mutant("`asked` is never reset", Jobs, "hand", _asked_forever),
     Mutant(
-        "an end that comes while LiveChat is asked is none",
+        "an end that comes while LiveChat is asked is ignored",
         State,
         "_chat_ended",
         _end_while_asked_unseen,
         where="ends_while_asked",
     ),
-    Mutant("LiveChat is asked for what is whole", Thread, "missing", _instead(_never_whole)),
+    Mutant("LiveChat is asked for what is complete", Thread, "missing", _instead(_never_whole)),
     Mutant("a thread without `created_at` is complete", Thread, "missing", _undated_complete),
     Mutant(
         "what came while LiveChat was asked is dropped",
@@ -474,11 +474,11 @@ MUTANTS: Final = (
         _instead(lambda self, thread: False),
         where="failing",
     ),
-    Mutant("of a range of unreadable records one is parked", Jobs, "job", _range_parked_as_one),
+    Mutant("only one of a range of unreadable records is parked", Jobs, "job", _range_parked_as_one),
     Mutant(
         "a thread is decided on though its chat moved", Partition, "_missing", _moved_unnoticed, where="grow"
     ),
     Mutant(
-        "a partition that was added is taken for whole", Partition, "begin", _added_unnoticed, where="grow"
+        "a partition that was added counts as complete", Partition, "begin", _added_unnoticed, where="grow"
     ),
 )

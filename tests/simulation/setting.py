@@ -1,7 +1,7 @@
-"""What differs from history to history: its limits, the kinds of faults it has, and its steps; all of a seed.
+"""What differs between histories: limits, kinds of faults, and steps. All of it is drawn from a seed.
 
-A step is a name and two numbers, which its doing interprets. With all faults at once each would hide what the
-others do, so a history has few kinds of them.
+A step is a name and two numbers, which the step interprets. Faults hide one another's effects, so a history has only
+a few kinds.
 """
 
 import random
@@ -14,7 +14,7 @@ Step = tuple[str, int, int]
 
 STEPS: Final = 110
 
-# Everyday life, and how often.
+# Ordinary steps, and how often they come.
 PLAIN: Final = {
     "begins": 9,
     "says": 24,
@@ -27,7 +27,7 @@ PLAIN: Final = {
     "commit": 10,
     "tick": 4,
 }
-# Faults that a history may have, and how often they then come.
+# Faults that a history may have, and how often they come if it does.
 FAULTS: Final = {
     "crash": 6,
     "rebalance": 4,
@@ -46,34 +46,34 @@ FAULTS: Final = {
     "very_late": 4,
     "lost_seek": 5,
     "window": 0,  # a short replay window
-    "memory": 0,  # little of it
+    "memory": 0,  # a low memory limit
     "long_threads": 0,  # more events than are kept
     "passed_over": 5,  # the client's position moves without delivery
     "hasty": 0,  # records come between an assignment and its seek
     "interrupted": 3,  # a revoke before a seek
     "slow_commits": 0,  # commits land after newer ones
     "lands": 4,
-    "limits": 0,  # they change over a restart
+    "limits": 0,  # limits change at a restart
     "stale_ends": 0,  # the log's end was looked up a while ago
-    "odd_times": 0,  # records without a time, or with one that cannot be
+    "odd_times": 0,  # records without a time, or with an impossible one
     "undated": 0,  # threads without `created_at`
-    "unbegun": 0,  # of some threads the beginning never comes
+    "unbegun": 0,  # threads whose beginning never comes
     "ends_while_asked": 12,
     "refusals": 0,  # LiveChat refuses some tags
-    "failing": 0,  # LiveChat answers nothing about one organization
+    "failing": 0,  # LiveChat does not answer for one organization
     "hole": 2,
     "grow": 2,
     "grown": 4,
 }
-# Those after which asking LiveChat is right; the others must be survived on the log alone.
+# The faults that justify asking LiveChat; with the others, the log must be enough.
 UNTRUE: Final = frozenset(
     "strangers poison metadata retention reset recreate truncate silence very_late window memory long_threads"
     " interrupted odd_times undated unbegun ends_while_asked failing hole grow grown".split()
 )
-# Those that take records away, or put them out of reach: what came late in them may be gone for good. A replay
-# window holds more than threads linger for, except here.
+# The faults that delete records or put them out of reach: a late event among them may be gone for good. Except here,
+# a replay window covers more than the linger time.
 LOSSY: Final = frozenset({"retention", "reset", "recreate", "truncate", "window", "hole", "grow"})
-# Kinds of faults that histories have, and how likely each of them is.
+# Sets of kinds, and the chance that a history has each kind of its set.
 KINDS: Final = (
     (sorted(FAULTS.keys() - UNTRUE), 0.5),
     (["lost_seek"], 1.0),
@@ -136,7 +136,7 @@ def setting(seed: int) -> Setting:
 
 
 def steps(setting: Setting) -> list[Step]:
-    """The history itself. Different from `setting`'s draws, or the first steps would be known from the limits."""
+    """Draw the steps. Their seed differs from `setting`'s, or the limits would determine the first steps."""
     rng = random.Random(~setting.seed)
     weights = {**PLAIN, **{name: often for name, often in FAULTS.items() if often and name in setting.faults}}
     names = rng.choices(list(weights), list(weights.values()), k=STEPS)

@@ -1,4 +1,4 @@
-"""Histories run from beginning to end; those that fail are made short, and told so that people can follow."""
+"""Runs histories from beginning to end; shortens those that fail, and shows them so that people can follow."""
 
 from tests.simulation.history import History
 from tests.simulation.setting import Setting, Step, steps
@@ -7,7 +7,7 @@ from tests.simulation.world import START_MS
 
 
 def run(setting: Setting, history: list[Step] | None = None) -> History:
-    """Do a whole history; raises Violation."""
+    """Run a whole history; raises Violation."""
     world = History(setting)
     for step in steps(setting) if history is None else history:
         world.do(step)
@@ -17,14 +17,14 @@ def run(setting: Setting, history: list[Step] | None = None) -> History:
 
 
 def story(setting: Setting, history: list[Step]) -> str:
-    """The history as people read it: what each step wrote to the log, and where it left the tagger."""
+    """Show a history to people: what each step wrote to the log, and where it left the tagger."""
     lines = [f"{setting}", f"history = {history}"]
     world = History(setting)
 
     def ends() -> list[int]:
         return [log.end for log in world.world.logs]
 
-    def tell(name: str, before: list[int]) -> None:
+    def show(name: str, before: list[int]) -> None:
         stats, committed = world.member.partition.stats(), world.seat.log.committed
         held = f"{stats.threads} threads, {stats.unsettled} wait"
         lines.append(f"{name:10} {stats.phase} at {stats.position}, committed {committed}, {held}")
@@ -37,10 +37,10 @@ def story(setting: Setting, history: list[Step]) -> str:
         for name, a, b in history:
             before = ends()
             world.do((name, a, b))
-            tell(name, before)
+            show(name, before)
         before = ends()
         heal(world)
-        tell("heal", before)
+        show("heal", before)
         check(world)
     except Exception as error:
         lines.append(repr(error))
@@ -48,7 +48,7 @@ def story(setting: Setting, history: list[Step]) -> str:
 
 
 def shortened(setting: Setting, history: list[Step]) -> list[Step]:
-    """A history that still fails, with no part that could be left out."""
+    """Return a history that still fails, from which no part can be left out."""
     size = len(history) // 2
     while size:
         start = 0
@@ -63,7 +63,7 @@ def shortened(setting: Setting, history: list[Step]) -> list[Step]:
 
 
 def fails(setting: Setting, history: list[Step]) -> str | None:
-    """What a history violates."""
+    """Return what a history violates; None: nothing."""
     try:
         run(setting, history)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Mistakes that are easily made do not live through a thousand histories that could show them."""
+"""No easy mistake survives 1,500 histories that could show it."""
 
 from itertools import count, islice
 from typing import Final

@@ -1,4 +1,4 @@
-"""Hypothesis looks for histories of its own, and makes those that fail short."""
+"""Hypothesis searches for histories of its own, and shortens those that fail."""
 
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ RARE: Final = sorted(name for name, often in FAULTS.items() if often)
 
 
 class Histories(RuleBasedStateMachine):
-    """The steps of a seeded history, chosen by Hypothesis; limits and kinds of faults are still a seed's."""
+    """A history whose steps Hypothesis chooses; its limits and kinds of faults still come from a seed."""
 
     history: History
 

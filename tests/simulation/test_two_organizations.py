@@ -1,6 +1,6 @@
-"""Of two organizations in a partition one fails for a quarter of an hour: the other one must not notice.
+"""One of two organizations in a partition fails for a quarter of an hour: the other must not notice.
 
-The real partition, worker and client on virtual time, so seconds here are LiveChat's, and no machine's.
+The real partition, worker and client run on virtual time, so seconds here do not depend on the machine.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ from tests.simulation.calls.world import File, LiveChat, Topics
 from tests.simulation.world import START_MS
 from tests.webhooks import Record, chat_deactivated, get_chat, incoming_chat
 
-FAILS_S: Final = 60.0  # from then on the token of `big` is refused
-ENDS_S: Final = 900.0  # a little later its chats are parked
+FAILS_S: Final = 60.0  # from this time on the token of `big` is refused
+ENDS_S: Final = 900.0  # its chats would be parked a little later
 JOBS_MAX: Final = 40
 LIMITS: Final = Limits(unsettled_max=60)
 BIG_A_SECOND: Final = 3
@@ -48,13 +48,13 @@ def chats() -> list[Chat]:
 
 
 def always() -> Generator[int, None, Decision]:
-    """Every chat calls for the tag `t`, and that is clear at once."""
+    """Decide at once that the chat calls for the tag `t`."""
     yield from ()
     return Decision(("t",), (), (), "hash")
 
 
 @dataclass(slots=True)
-class Told:
+class Seen:
     """What could be seen of the partition, second by second."""
 
     most_under_way: Counter[str] = field(default_factory=Counter)
@@ -67,15 +67,15 @@ class Tagger:
 
     def __init__(self, livechat: LiveChat, setting: Setting) -> None:
         loop = asyncio.get_running_loop()
-        self.livechat, self.told = livechat, Told()
+        self.livechat, self.seen = livechat, Seen()
         self.topics = Topics(livechat)
         self.client = Client(
             File(livechat, setting.organizations), clock=loop.time, rng=Random(1), transport=livechat
         )
-        judge: Any = SimpleNamespace(rules=(), pieces=lambda *_: always())
+        rulebook: Any = SimpleNamespace(rules=(), pieces=lambda *_: always())
         names: Any = {"decisions_topic": "d", "parked_topic": "p"}
         topics: Any = self.topics
-        settle = Settle(lambda: judge, self.client, topics, METRICS, dry_run=False, **names)
+        settle = Settle(lambda: rulebook, self.client, topics, METRICS, dry_run=False, **names)
         self.worker = Worker(settle, self.client, "w", METRICS)
         self.partition = Partition(LIMITS)
         self.partition.begin(None, "", 0, 0, bytes_max=1 << 30)
@@ -86,7 +86,7 @@ class Tagger:
         self.folded = 0
 
     def ends(self, chat: Chat) -> None:
-        """The chat's whole life comes to the log."""
+        """Append the chat's beginning and end to the log."""
         began = get_chat("T", chat=chat.id, of=[], active=True, created_at="2033-01-01T00:00:00Z")
         for value in (
             incoming_chat(began, chat.organization),
@@ -96,22 +96,22 @@ class Tagger:
             self.log.append(Record(len(self.log), at_ms, None, orjson.dumps(value)))
 
     def beat(self) -> None:
-        """What the consumer does in a second."""
+        """Do what the consumer does every second."""
         now_ms = START_MS + int(self.livechat.now() * 1000)
         if not self.partition.paused:
             self.partition.receive(self.log[self.folded :], now_ms)
             self.folded = len(self.log)
         self.partition.tick(now_ms, len(self.log), self.folded)
         self.pump()
-        self.told.paused += self.partition.paused
-        self.told.most_waiting = max(self.told.most_waiting, self.partition.stats().unsettled)
+        self.seen.paused += self.partition.paused
+        self.seen.most_waiting = max(self.seen.most_waiting, self.partition.stats().unsettled)
 
     def pump(self) -> None:
         for job in self.partition.jobs(JOBS_MAX - len(self.under_way)):
             task = asyncio.create_task(self.worker.settle(self.assigned, job))
             self.under_way[task] = job.thread.organization
             task.add_done_callback(self._done)
-        self.told.most_under_way |= Counter(self.under_way.values())
+        self.seen.most_under_way |= Counter(self.under_way.values())
 
     def _done(self, task: asyncio.Task[None]) -> None:
         del self.under_way[task]
@@ -120,8 +120,8 @@ class Tagger:
             self.pump()
 
 
-async def quarter_of_an_hour(*, fails: bool) -> tuple[Told, dict[str, list[float]]]:
-    """What was seen, and how long each organization's chats waits from their end to their tag."""
+async def quarter_of_an_hour(*, fails: bool) -> tuple[Seen, dict[str, list[float]]]:
+    """Return what was seen, and how long each organization's chats waited from their end to their tag."""
     all_chats = chats()
     trouble = Trouble("revoked", FAILS_S, ENDS_S, "big", 1.0, "authentication", None)
     setting = Setting(1, ["big", "small"], False, all_chats, [trouble] if fails else [])
@@ -142,16 +142,16 @@ async def quarter_of_an_hour(*, fails: bool) -> tuple[Told, dict[str, list[float
     for one in all_chats:
         if (one.id, "t") in livechat.tags:
             waits[one.organization].append(livechat.tags[one.id, "t"] - one.at)
-    return tagger.told, waits
+    return tagger.seen, waits
 
 
 def test_an_organization_whose_jobs_are_never_settled_holds_its_share_and_delays_nobody() -> None:
     with silent():
         _, well = run(quarter_of_an_hour(fails=False))
-        told, waits = run(quarter_of_an_hour(fails=True))
+        seen, waits = run(quarter_of_an_hour(fails=True))
     assert len(waits["big"]) < 0.1 * len(well["big"])
     assert len(waits["small"]) == len(well["small"]) == len(range(0, int(ENDS_S), SMALL_EVERY_S))
     assert max(waits["small"]) <= max(well["small"]) + 1.0
-    assert told.most_under_way["big"] <= JOBS_MAX // 2
-    assert told.paused == 0
-    assert told.most_waiting > 10 * LIMITS.unsettled_max
+    assert seen.most_under_way["big"] <= JOBS_MAX // 2
+    assert seen.paused == 0
+    assert seen.most_waiting > 10 * LIMITS.unsettled_max

@@ -1,7 +1,7 @@
-"""How a history ends: the faults stop, everything is done in a bounded number of steps, and nothing is wrong.
+"""How a history ends: the faults stop, everything is settled in a bounded number of steps, and nothing is wrong.
 
-P1, P2, P5 and the limits are held at every step, by `member`. Here are P3 (nothing is left over), P4 (the tags are
-those the oracle wants) and P6 (LiveChat was not asked for what was not missing).
+`member` checks P1, P2, P5, P7 and the limits at every step. Checked here: P3 (nothing is left over), P4 (the tags are
+what the oracle wants) and P6 (LiveChat was not asked for what was not missing).
 """
 
 from tests.simulation.history import History
@@ -18,13 +18,13 @@ def heal(history: History) -> None:
         member = seat.member
         member.clock_offset_ms, member.failing, member.hasty, member.interrupted = 0, "", False, False
         seat.log.on_its_way.clear()
-    # What was on its way arrives, and nobody doubts any more where chats belong.
+    # What was on its way arrives, and every process knows where chats belong.
     history.passes(max(limits.skew_s * 1000, LEARNS_MS if len(history.seats) > 1 else 0))
     _drain(history)
     _check_questions(history)
     for _ in range((limits.chat_age_s_max + limits.chat_idle_s_max + 60) // limits.skew_s):
         if not any(seat.member.partition._state.expiry.index.count for seat in history.seats):
-            break  # all expired that was to
+            break  # everything has expired
         history.passes(limits.skew_s * 1000)
         for seat in history.seats:
             seat.member.partition.tick(seat.member.now_ms, seat.log.end, seat.log.end)
@@ -50,13 +50,13 @@ def _drain(history: History) -> None:
 
 
 def _check_questions(history: History) -> None:
-    """Before so much time passes that asking is right for any thread."""
+    """Checked before so much time passes that asking becomes right for every thread."""
     if history.world.gets and not history.world.untrue:
-        raise Violation(f"P6: LiveChat was asked {history.world.gets} times for what was not missing")
+        raise Violation(f"P6: LiveChat was asked {history.world.gets} times although nothing was missing")
 
 
 def _check_accounts(history: History) -> None:
-    """What is counted as it comes and goes is what is there."""
+    """What was counted step by step is what a recount finds."""
     for seat in history.seats:
         state = seat.member.partition._state
         threads, jobs = list(state.expiry.index), state.jobs
@@ -64,7 +64,7 @@ def _check_accounts(history: History) -> None:
         counted = (state.expiry.index.count, state.expiry.index.size, jobs.waiting, jobs._held)
         there = (len(threads), sum(t.size() for t in threads), len(waiting), sum(t.size() for t in waiting))
         if counted != there:
-            raise Violation(f"accounts of {counted} for {there}")
+            raise Violation(f"accounted {counted}, found {there}")
 
 
 def check(history: History) -> None:
@@ -72,7 +72,7 @@ def check(history: History) -> None:
     world, faults = history.world, history.setting.faults
 
     def counts_late(event: Event) -> bool:
-        """A late event counts unless it may be gone; one that nobody can read only where its thread was known."""
+        """A late event counts unless it may be gone; an unreadable one only if its thread was known."""
         return not faults & LOSSY and (event.readable or faults & UNTRUE == {"poison"})
 
     for thread in world.threads.values():
@@ -83,5 +83,5 @@ def check(history: History) -> None:
             continue
         missing = world.wants(thread, counts_late) - thread.tags
         if missing:
-            raise Violation(f"P4: {thread.thread_id} lacks {missing}")
+            raise Violation(f"P4: {thread.thread_id} is missing {missing}")
     _check_accounts(history)

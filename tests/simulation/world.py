@@ -1,7 +1,7 @@
-"""The world outside the tagger, small: LiveChat with its chats and API, and the topic's partitions: one, or two.
+"""A small world outside the tagger: LiveChat with its chats and API, and the topic's one or two partitions.
 
-It knows the truth: what was said in which thread, which of it reached the log, and which tags each thread
-calls for. Deterministic: every choice is an argument.
+It knows the truth: what was said in each thread, how much of it reached the log, and which tags each thread calls
+for. Deterministic: every choice is an argument.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,16 +17,15 @@ from tests.webhooks import Record
 START_MS: Final = 1_700_000_000_000
 ORGANIZATIONS: Final = ("o1", "o2")
 
-# What is said, by whom, and what follows: a word of the customer is a tag of that name, `g` is one only when
-# an agent says it, `z` is one only where nobody says `n`, and `xy` only where the customer says both `x` and `y`.
+# What is said, by whom, and what follows. The customer's `a`, `b` or `z` calls for a tag of that name, `z` only if
+# nobody says `n`; `g` calls for one only if an agent says it, and `xy` needs the customer to say both `x` and `y`.
 CUSTOMER_WORDS: Final = ("a", "b", "z", "x", "y", "hello", "g")
 AGENT_WORDS: Final = ("g", "n", "a", "hello")
 
-# Places of the second partition begin here: so none is ever taken for one of the first.
+# Places in the second partition start here, so that none is ever mistaken for one in the first.
 SECOND: Final = 1_000_000
 
-
-# Chats that belong to the second partition once there is one; how long processes take to learn of it.
+# Chats that belong to the second partition once it exists; how long processes take to learn of it.
 MOVED: Final = ("C1",)
 LEARNS_MS: Final = 25_000
 
@@ -38,11 +37,11 @@ class Event:
     id: str
     word: str
     by_customer: bool
-    first_offset: int | None = None  # the place where it is first; None: not in the log
-    first_number: int = 0  # of all records of the topic, so many came before it
+    first_offset: int | None = None  # the place of its first record; None: not in the log
+    first_number: int = 0  # that record's number among all records of the topic
     readable: bool = False  # there, or at a later offset
     record_ms: int = 0
-    withheld: bool = False  # LiveChat was asked for the chat, and did not have it yet
+    withheld: bool = False  # LiveChat was asked for the chat when it did not have the event yet
 
 
 @dataclass(slots=True)
@@ -53,29 +52,27 @@ class Thread:
     chat_id: str
     thread_id: str
     created_ms: int
-    customer_known: (
-        bool  # LiveChat's webhook names the customer among the users; a repeat of it may know better
-    )
-    initial: int  # so many events it began with; they are in its incoming_chat
+    customer_known: bool  # LiveChat's webhook names the customer; if it does not, a repeat may
+    initial: int  # how many events it began with; they are in its incoming_chat
     events: list[Event] = field(default_factory=list)
     active: bool = True
     begin_offset: int | None = None  # the place of the first incoming_chat
     said_ms: int = 0  # when something was last said
     end_offset: int | None = None  # the place of the first readable end
-    end_ms: int = 0  # its record's time
-    end_true_ms: int = 0  # and by a clock that is right
-    end_number: int = 0  # of all records of the topic, so many came before it
+    end_ms: int = 0  # that record's time
+    end_true_ms: int = 0  # the same by a correct clock
+    end_number: int = 0  # that record's number among all records of the topic
     dated: bool = True  # LiveChat says when it was created
-    split: bool = False  # it was decided on when nobody could know yet that part of it is elsewhere
-    refused_tags: set[str] = field(default_factory=set)  # LiveChat will not have them on this thread
+    split: bool = False  # it was decided on before anyone could know that part of it is elsewhere
+    refused_tags: set[str] = field(default_factory=set)  # that LiveChat refuses for this thread
     tags: set[str] = field(default_factory=set)  # as LiveChat has them
     asked: int = 0  # get_chat calls
     refused: bool = False  # get_chat was refused at least once
-    refuses: bool = False  # get_chat is refused for ever
-    stale: int = 0  # get_chat calls that still say active after the end
-    told_early: bool = False  # LiveChat said that it ended before the log did: what comes then is late
-    lags: int = 0  # get_chat calls that do not have the last event yet
-    kept_stale: bool = False  # it was called active until the tagger gave up
+    refuses: bool = False  # get_chat is refused forever
+    stale: int = 0  # how many more get_chat calls say active after the end
+    ended_early: bool = False  # LiveChat said it ended before the log did: what comes then is late
+    lags: int = 0  # how many more get_chat calls do not have the last event yet
+    kept_stale: bool = False  # LiveChat called it active until the tagger gave up
     waived: bool = False  # no tag can be demanded: its end was lost, or skipped by hand
 
     @property
@@ -91,17 +88,15 @@ class Thread:
 class Log:
     """One partition, as the broker has it, and what its group committed."""
 
-    shift: int = 0  # an offset and this are a place, of which the topic has each only once
+    shift: int = 0  # an offset plus this is a place, which is unique in the topic
     records: list[Record] = field(default_factory=list)
     start: int = 0
     committed: int | None = None
     metadata: str = ""
     generation: int = 0
     holes: set[int] = field(default_factory=set)  # offsets that are gone from the middle
-    poisoned: dict[int, tuple[str, str]] = field(default_factory=dict)  # what nobody can read → its chat
-    parked: list[tuple[str, str, int, int]] = field(
-        default_factory=list
-    )  # chat, and range, people were told of
+    poisoned: dict[int, tuple[str, str]] = field(default_factory=dict)  # unreadable record → its chat
+    parked: list[tuple[str, str, int, int]] = field(default_factory=list)  # chats, and their parked ranges
     on_its_way: list[tuple[int, int, str]] = field(default_factory=list)  # commits that may still land
 
     @property
@@ -113,7 +108,7 @@ class Log:
         return [record for record in records if record.offset not in self.holes]
 
     def offset(self, place: int | None) -> int | None:
-        """The offset here, None where the place is in another partition."""
+        """Return the place's offset here; None if it is in another partition."""
         there = place is None or (place >= SECOND) != (self.shift > 0)
         return None if there or place is None else place - self.shift
 
@@ -125,7 +120,7 @@ class Log:
         self.on_its_way.clear()
 
     def commit(self, generation: int, offset: int, metadata: str) -> bool:
-        """False: a newer member has the partition."""
+        """Commit; False: a newer member has the partition."""
         if generation != self.generation:
             return False
         self.committed, self.metadata = offset, metadata
@@ -140,14 +135,14 @@ class World:
         self.ingest_offset_ms = 0  # how wrong ingest's clock is
         self.logs = [Log()]
         self.moved_ms: int | None = None  # when the second partition was added
-        self.odd_times: tuple[int, ...] = ()  # that records may claim
+        self.odd_times: tuple[int, ...] = ()  # times that records may claim
         self.appended = 0
         self.threads: dict[tuple[str, str], Thread] = {}  # by organization and thread id
-        self.later: list[tuple[int, Thread, str, Event | None]] = []  # webhooks that are still on their way
-        self.gets = 0  # get_chat calls for threads that ended
-        self.linger_ms = 1 << 62  # so long after its end, by the records' times, a thread may still be known
-        self.untrue = False  # something happened that makes asking LiveChat right
-        self.log_is_whole = True  # whatever is in the log reaches the tagger
+        self.later: list[tuple[int, Thread, str, Event | None]] = []  # webhooks still on their way
+        self.gets = 0  # get_chat calls for ended threads
+        self.linger_ms = 1 << 62  # how long after its end, by record times, a thread may still be known
+        self.untrue = False  # something happened that justifies asking LiveChat
+        self.log_is_whole = True  # everything in the log reaches the tagger
 
     def thread_begins(self, chat: int, organization: int, words: list[str], customer_known: bool) -> Thread:
         owner = ORGANIZATIONS[organization]
@@ -174,14 +169,14 @@ class World:
         return event
 
     def send(self, thread: Thread, action: str, event: Event | None, delay_ms: int = 0) -> None:
-        """A webhook of LiveChat reaches the log, now or later."""
+        """Have a LiveChat webhook reach the log, now or later."""
         if delay_ms:
             self.later.append((self.now_ms + delay_ms, thread, action, event))
         else:
             self._append(thread, action, event)
 
     def passes(self, ms: int) -> None:
-        """Time goes on, and what is on its way arrives when it should."""
+        """Let time pass; what is on its way arrives in time."""
         until_ms = self.now_ms + ms
         due = [item for item in self.later if item[0] <= until_ms]
         if due:
@@ -192,7 +187,7 @@ class World:
         self.now_ms = until_ms
 
     def poison(self, thread: Thread, event: Event | None, junk: bytes) -> None:
-        """A record of the thread that nobody can read; `event` is what it should have said."""
+        """Append an unreadable record of the thread; `event` is what it should have said."""
         self.untrue = True
         log = self.log_of(thread)
         record = self.append(log, thread.key, junk)
@@ -215,7 +210,7 @@ class World:
         self.untrue = True
 
     def is_home(self, log: Log, chat_id: str) -> bool:
-        """Whether the chat's records go to this partition, as processes know that keep up."""
+        """Return whether the chat's records go to this partition, as far as up-to-date processes know."""
         second = len(self.logs) > 1 and self.is_known and chat_id in MOVED
         return log is self.logs[second]
 
@@ -228,7 +223,7 @@ class World:
         return len(self.logs) > 1 and thread.chat_id in MOVED and not self.is_known
 
     def log_of(self, thread: Thread) -> Log:
-        """Where a record of the thread goes now; while not all have learned, it depends on who writes it."""
+        """Return where a record of the thread goes now; until all processes know, that depends on the writer."""
         if len(self.logs) == 1 or thread.chat_id not in MOVED:
             return self.logs[0]
         return self.logs[self.is_known or self.appended % 2]
@@ -257,7 +252,7 @@ class World:
         event.readable |= readable
 
     def get_chat(self, organization: str, thread_id: str) -> dict[str, Any] | None:
-        """LiveChat's answer, None where it refuses."""
+        """Return LiveChat's answer; None if it refuses."""
         thread = self.threads[organization, thread_id]
         self.gets += not thread.active
         if thread.refuses:
@@ -265,7 +260,7 @@ class World:
             return None
         thread.asked += 1
         active = thread.active
-        thread.told_early |= not active and thread.end_offset is None
+        thread.ended_early |= not active and thread.end_offset is None
         if not active and thread.stale > 0:
             thread.stale -= 1
             active = True
@@ -278,7 +273,7 @@ class World:
         return _chat(thread, events, active=active, users=_users(thread))
 
     def wants(self, thread: Thread, late: Callable[[Event], bool] | None = None) -> set[str]:
-        """Tags that must be on the thread once its end is settled; also those of late events that count."""
+        """Return the tags that must be on the thread once its end is settled, with those of `late` events."""
         if thread.end_offset is None or thread.waived:
             return set()
         before = self.before_end(thread)
@@ -292,7 +287,7 @@ class World:
         return tags - thread.refused_tags
 
     def _can_be_known(self, event: Event) -> bool:
-        """Not so where LiveChat did not have the event yet when it was asked, and the log did not either."""
+        """False if LiveChat did not have the event when asked, and the log did not either."""
         return not event.withheld or (event.readable and self.log_is_whole)
 
     def before_end(self, thread: Thread) -> list[Event]:
@@ -304,9 +299,9 @@ class World:
         ]
 
     def allows(self, thread: Thread) -> set[str]:
-        """Tags that may be on the thread."""
+        """Return the tags that may be on the thread."""
         tags = said(thread.events)
-        if thread.end_offset is not None and not thread.told_early and not thread.split:
+        if thread.end_offset is not None and not thread.ended_early and not thread.split:
             before = self.before_end(thread)
             if any(event.word == "n" and self._can_be_known(event) for event in before):
                 tags.discard("z")
@@ -314,7 +309,7 @@ class World:
 
 
 def said(events: Iterable[Event]) -> set[str]:
-    """The tags that these events call for, `none` aside."""
+    """Return the tags that these events call for, ignoring `none`."""
     tags, halves = set(), set()
     for event in events:
         if event.word in (("a", "b", "z") if event.by_customer else ("g",)):
@@ -327,7 +322,7 @@ def said(events: Iterable[Event]) -> set[str]:
 
 
 def webhook(thread: Thread, action: str, event: Event | None) -> bytes:
-    """The record's value, in the shape of API 3.6."""
+    """Return the record's value, in the shape of API 3.6."""
     ids = thread.chat_id, thread.thread_id
     if action == "incoming_chat":
         users = _users(thread) if thread.customer_known else []

@@ -1,1 +1,1 @@
-"""One assigned partition: where it resumes, which jobs are due, and what may be committed."""
+"""One assigned partition: where it resumes, which jobs are due, and what may be committed. Begin at `partition`."""

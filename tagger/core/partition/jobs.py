@@ -1,7 +1,7 @@
-"""The job queue: jobs that are due, under way, or settled behind older ones that are not. Pure.
+"""The job queue: jobs that are due, under way, or settled behind older unsettled ones. Pure.
 
 Promises that an offset stays unsettled until every job at it is settled. A thread has at most one job under way;
-what comes for it meanwhile is decided after that, and knows what was decided before.
+what comes for it in the meantime is decided afterwards, knowing what was decided before.
 """
 
 from tagger.core.conversation import Conversation, ThreadKey
@@ -15,41 +15,29 @@ from tagger.core.threads.thread import THREAD_BYTES, Ending, Thread
 class Jobs:
     """All jobs of one assignment."""
 
-    __slots__ = (
-        "_held",
-        "_limits",
-        "_under_way",
-        "bytes_max",
-        "shares",
-        "shed",
-        "texts",
-        "threads",
-        "unsettled",
-    )
-
     def __init__(self, limits: Limits, bytes_max: int, *, several: bool) -> None:
         self._limits = limits
         self._under_way: dict[int, Thread] = {}  # by the job's id
-        self._held = 0  # bytes of the threads that wait
-        self.bytes_max = bytes_max  # of all threads of the partition
+        self._held = 0  # bytes of the waiting threads
+        self.bytes_max = bytes_max  # for all threads of the partition
         self.shares = Shares(several=several)
         self.unsettled = Unsettled()
-        self.threads = 0  # that wait to be settled, and have their text
+        self.threads = 0  # waiting with their text
         self.texts = 0  # bytes of these
-        self.shed = 0  # threads that wait without their text
+        self.shed = 0  # threads waiting without their text
 
     @property
     def waiting(self) -> int:
-        """Threads that wait to be settled."""
+        """Threads waiting to be settled."""
         return self.threads + self.shed
 
     @property
     def bytes(self) -> int:
-        """What all that waits takes, and what is kept of offsets."""
+        """Bytes of everything that waits, and of the offsets kept."""
         return self._held + self.waiting * THREAD_BYTES + self.unsettled.bytes
 
     def add(self, thread: Thread, offset: int, record_ms: int, now_ms: int) -> None:
-        """A job is due for the thread, which has an ending, and holds the offset until it is settled."""
+        """Make a job due for the thread, which has an ending; it holds the offset until it is settled."""
         ending = thread.ending
         assert ending is not None, "a job without an ending"
         if ending.account is None:
@@ -65,7 +53,7 @@ class Jobs:
             self.shares.ready(ending.account, thread)
 
     def grew(self, thread: Thread, by: int) -> None:
-        """The thread grew, perhaps while it waits."""
+        """Account for `by` more bytes of the thread, if it waits."""
         ending = thread.ending
         if ending is None or ending.account is None:
             return
@@ -90,7 +78,7 @@ class Jobs:
             account.bytes += held
 
     def is_over(self, thread: Thread) -> bool:
-        """Whether the thread waits with its text while its organization has more than its share of what may."""
+        """Return whether the thread waits with its text while its organization exceeds its share."""
         account = None if thread.ending is None or thread.ending.shed else thread.ending.account
         if account is None or not self.shares.several:
             return False
@@ -101,7 +89,7 @@ class Jobs:
         )
 
     def lost_text(self, thread: Thread) -> None:
-        """The thread goes on waiting as offsets and ids only."""
+        """Account for the thread from now on as offsets and ids only."""
         ending = thread.ending
         assert ending is not None
         self._count(ending, -1, -ending.held)
@@ -109,11 +97,11 @@ class Jobs:
         self._count(ending, 1, thread.size())
 
     def next(self, free: int) -> Thread | None:
-        """A thread with a job that is due and none under way, while `free` more may be begun."""
+        """Take a thread with a job due and none under way, if `free` more may be started."""
         return self.shares.next(free)
 
     def hand(self, job_id: int, thread: Thread, incomplete: str | None, conversation: Conversation) -> Job:
-        """The job is under way from now on."""
+        """Put the thread's job under way."""
         ending = thread.ending
         assert ending is not None, "a job without an ending"
         assert ending.waiting, "nothing is due"
@@ -124,7 +112,7 @@ class Jobs:
         return self.job(job_id, thread, incomplete, conversation)
 
     def job(self, job_id: int, thread: Thread, incomplete: str | None, conversation: Conversation) -> Job:
-        """The job under way, as the shell sees it."""
+        """Describe the job under way to the shell."""
         ending = thread.ending
         assert ending is not None
         kind: Kind = "late" if ending.late else "end" if ending.ended else "expired"
@@ -143,11 +131,11 @@ class Jobs:
         )
 
     def under_way(self, job_id: int) -> Thread | None:
-        """The thread of the job; None where it is none of this assignment."""
+        """Return the job's thread; None if the job is not of this assignment."""
         return self._under_way.get(job_id)
 
     def settle(self, job_id: int) -> None:
-        """The tags are answered, and the decision is acknowledged."""
+        """End a job whose tags are answered and whose decision is acknowledged."""
         thread, account = self._ended(job_id)
         ending = thread.ending
         assert ending is not None
@@ -158,7 +146,7 @@ class Jobs:
             self._release(ending)
 
     def withdraw(self, job_id: int) -> None:
-        """The job, and whatever else waits for the thread, turned out to be none."""
+        """Cancel the job, and what else waits for its thread."""
         thread, _ = self._ended(job_id)
         ending = thread.ending
         assert ending is not None
@@ -177,7 +165,7 @@ class Jobs:
         return thread, ending.account
 
     def close(self) -> None:
-        """No job is under way any more, whatever is still said of it."""
+        """Void all jobs under way: later answers to them are ignored."""
         self.shares = Shares(several=self.shares.several)
         self._under_way.clear()
 

@@ -1,9 +1,8 @@
 """One assigned partition: records in, jobs out, and what may be committed. Pure.
 
-Promises that the committed offset never passes a job that is not settled, and that the hint beside it never hides a
-record that a thread still needs. Never looks at a clock, never waits, never raises for what a record or an answer
-of LiveChat holds. One object per partition; it lives on from a revoke to the next assignment.
-The offsets are defined in `offsets`.
+Promises that the committed offset never passes an unsettled job, and that the hint committed with it never hides a
+record that a thread still needs. Never looks at a clock, never waits, never raises over the content of a record or
+of LiveChat's answer. One object per partition; it survives a revoke. `offsets` defines the offsets.
 """
 
 from collections import Counter
@@ -26,39 +25,39 @@ Phase = Literal["away", "starting", "replaying", "live"]
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What operators see of a partition. Bytes are accounted, times are milliseconds."""
+    """What operators see of a partition. Bytes are as accounted, times in milliseconds."""
 
     phase: Phase
     position: int
     replay_from: int
-    threads: int  # open, lingering and unsettled ones
+    threads: int  # open, lingering or unsettled
     bytes: int
-    unsettled: int  # threads that wait to be settled
+    unsettled: int  # threads waiting to be settled
     unsettled_bytes: int
     oldest_unsettled: tuple[int, int] | None  # (offset, record time)
-    event_time_ms: int  # the newest record's time, moved on while nothing comes
+    event_time_ms: int  # the newest record's time, advanced while no record comes
     paused: bool
-    counters: Mapping[tuple[str, str], int]  # (name, reason) → count since the object was made
-    shed: int = 0  # threads that wait as offsets and ids only, beyond their organization's share
+    counters: Mapping[tuple[str, str], int]  # (name, reason) → count since the object was created
+    shed: int = 0  # threads waiting as offsets and ids only, beyond their organization's share
 
 
 class Partition:
     """The life of one partition in this process.
 
-    Per assignment: `begin`, seek, `sought`; then `receive` and `tick` until `suspended`. What `begin`,
-    `receive`, `tick` and `reread` return besides None is to be done before the next record is handed over.
+    Per assignment: `begin`, seek, `sought`; then `receive` and `tick` until `suspended`. A `Seek` returned by
+    `begin`, `receive`, `tick` or `reread` must be done before the next record is passed in.
     """
 
     def __init__(self, limits: Limits, is_home: Callable[[str, str], bool] = lambda *_: True) -> None:
-        """`is_home` tells of an organization and a chat id whether their records go to this partition now."""
+        """`is_home` says whether the records of (organization, chat id) currently go to this partition."""
         self._limits, self._is_home = limits, is_home
         self._count: Counter[tuple[str, str]] = Counter()
         self._reading = Reading(limits, self._count, is_home)
         self._committed = -1  # the highest offset that the group is known to have committed
         self._job_id = 0  # of the last job
         self._paused = False
-        self._tick_ms: int | None = None  # when the last tick was
-        self._idle = False  # nothing came since the last tick
+        self._tick_ms: int | None = None  # time of the last tick
+        self._idle = False  # no record came since the last tick
 
     def begin(  # noqa: PLR0913 - what the broker knows of a partition
         self,
@@ -70,11 +69,11 @@ class Partition:
         bytes_max: int,
         added: bool = False,
     ) -> Seek:
-        """An assignment, or a fresh look at the log after an offset out of range.
+        """Start an assignment, or look at the log again after an offset out of range.
 
-        `committed` is None where the group has no offset; `bytes_max` is what the threads may hold; `added` says
-        that the group has offsets of other partitions and none of this one: it came later, and what chats of it
-        said before is elsewhere.
+        `committed` is None if the group has no offset here; `bytes_max` is what the threads may hold. `added`: the
+        group has offsets for other partitions but not for this one, so it was added later, and earlier records of
+        its chats are in another partition.
         """
         self.suspended()
         state = self._state
@@ -88,18 +87,18 @@ class Partition:
         return self._reading.begin(resume, bytes_max)
 
     def sought(self) -> None:
-        """The seek was done: records come from where they were asked for."""
+        """Note that the seek was done: from now on records come from where they were asked for."""
         self._reading.sought = True
 
     def reread(self) -> Seek | None:
-        """The client may have passed over records: read again from where the fold stands.
+        """Read again from the position: the client may have skipped records.
 
-        Until `sought` nothing is folded. None: not assigned, or a seek is under way already.
+        Until `sought` nothing is folded. None: not assigned, or a seek is already under way.
         """
         return self._reading.reread()
 
     def receive(self, records: Sequence[Record], now_ms: int) -> Seek | None:
-        """Fold records; not those below the position, and none before `sought`."""
+        """Fold records, except those below the position; none before `sought`."""
         if not self._reading.sought:
             self._count["dropped", "not_sought"] += len(records)
             return None
@@ -112,9 +111,9 @@ class Partition:
         return move
 
     def tick(self, now_ms: int, log_end: int, position: int | None) -> Seek | None:
-        """Time passes; at least once a second. `position` is the client's next offset, None: it has none.
+        """Let time pass; call at least once a second. `position` is the client's next offset, None if it has none.
 
-        To be called between two `receive`s, with everything that was fetched handed over.
+        Call it between two `receive`s, when everything that was fetched has been passed in.
         """
         passed_ms = 0 if self._tick_ms is None else now_ms - self._tick_ms
         idle, self._idle, self._tick_ms = self._idle, True, now_ms
@@ -127,7 +126,7 @@ class Partition:
         state = self._state
         if idle and reading.live and state.position >= log_end:
             state.expiry.idle(passed_ms, now_ms, state.position)
-        self._make_room()  # what was settled meanwhile may go
+        self._make_room()  # what has been settled since may go
         return None
 
     def _make_room(self) -> None:
@@ -139,10 +138,9 @@ class Partition:
         return self._reading.state
 
     def jobs(self, count_max: int) -> list[Job]:
-        """Jobs that are due and were not handed out before; a thread has at most one under way.
+        """Hand out jobs that are due, at most `count_max`; a thread has at most one under way.
 
-        So many more as `count_max` may be under way. Organizations take turns, and none may have more under way
-        than is left for others.
+        Organizations take turns, and none may have more under way than it leaves for the others.
         """
         handed: list[Job] = []
         jobs = self._state.jobs
@@ -155,20 +153,20 @@ class Partition:
         return handed
 
     def _missing(self, thread: Thread) -> str | None:
-        """Why LiveChat must be asked for a thread that is due."""
+        """Say why LiveChat must be asked about a thread that is due; None if it need not."""
         ending = thread.ending
         assert ending is not None, "a job without an ending"
         if thread.thread_id and not ending.ended and not ending.late:
             return "evicted" if thread.incomplete == "evicted" else "expired"
         why = thread.missing(self._state.expiry.complete_since_ms)
         if why is None and thread.thread_id and not thread.completed and not self._is_home(*thread.chat):
-            return "moved"  # some of it went to another partition, or will
+            return "moved"  # part of it went, or will go, to another partition
         return why
 
     def completed(self, job_id: int, answer: object, now_ms: int) -> Job | AskAgain | None:
-        """What LiveChat said when it was asked for the chat of an incomplete job: its JSON, or NotGiven.
+        """Take LiveChat's answer for the chat of an incomplete job: its JSON, or NotGiven.
 
-        Job: decide on this, and settle it. None: nothing is left to do.
+        Job: decide on this, and settle it. None: there is nothing left to do.
         """
         jobs = self._state.jobs
         thread = jobs.under_way(job_id)
@@ -190,7 +188,7 @@ class Partition:
         return jobs.job(job_id, thread, None, self._state.settling.unite(thread, chat))
 
     def settled(self, job_id: int, tags: frozenset[str]) -> None:
-        """The tags of the job are answered, and its decision is acknowledged.
+        """Settle a job: its tag calls are answered, and its decision is acknowledged.
 
         `tags` are those that the decision called for, set or not. A job of an earlier assignment is ignored.
         """
@@ -202,7 +200,7 @@ class Partition:
         self._balance()
 
     def committable(self) -> Committable | None:
-        """What to commit now; None while the state is half built. The same again and again while idle."""
+        """Return what to commit now, the same each time while idle; None while the state is half rebuilt."""
         if not self._reading.live:
             return None
         state = self._state
@@ -216,21 +214,21 @@ class Partition:
         return Committable(offset, encode(Hint(oldest.first, oldest.first_record_ms, since_ms)))
 
     def committed(self, offset: int) -> None:
-        """The group has this offset: a commit succeeded."""
+        """Note that the group has this offset: a commit succeeded."""
         self._committed = max(self._committed, offset)
 
     def suspended(self) -> None:
-        """The partition was revoked. Jobs under way are nobody's; the state stays for the next assignment."""
+        """End the assignment: jobs under way are void, the state is kept for the next assignment."""
         self._reading.end()
         self._paused, self._tick_ms = False, None
 
     @property
     def paused(self) -> bool:
-        """Fetch nothing more: enough ended threads wait."""
+        """Whether to fetch nothing for now, because enough ended threads wait."""
         return self._paused
 
     def _balance(self) -> None:
-        """Pause at a limit, go on at half of it, so that a partition does not flutter."""
+        """Pause at a limit and resume at half of it, so that the partition does not flap."""
         jobs, limits, bytes_max = self._state.jobs, self._limits, self._reading.bytes_max or 1
         if not (self._reading.opened and jobs.waiting):
             self._paused = False
@@ -253,6 +251,7 @@ class Partition:
         return "replaying" if reading.resume.stage == "ready" and reading.sought else "starting"
 
     def stats(self) -> Stats:
+        """Return what operators see."""
         state = self._state
         oldest = state.expiry.index.oldest()
         return Stats(

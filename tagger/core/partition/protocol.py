@@ -1,7 +1,6 @@
-"""What a partition and the shell around it say to each other. Plain data.
+"""The plain values that a partition and the shell around it exchange.
 
-The shell turns `Seek` into a call of the Kafka client, and `Job` into calls of LiveChat. None of it shows chat
-text in its repr.
+The shell turns `Seek` into a call of the Kafka client, and `Job` into calls to LiveChat. No repr shows chat text.
 """
 
 from dataclasses import dataclass, field
@@ -12,25 +11,29 @@ from tagger.core.conversation import Conversation, ThreadKey
 Kind = Literal[
     "end",  # the thread ended
     "late",  # something came after the end and may call for more tags
-    "expired",  # the thread expired, and nothing in the log says whether it ended: ask LiveChat
-    "unreadable",  # a record that nobody can read: nothing to decide, park it for a person
+    "expired",  # the thread expired and the log does not say whether it ended: ask LiveChat
+    "unreadable",  # a record that cannot be read: nothing to decide, park it for a person
 ]
 
 
 class Record(Protocol):
-    """One record of the topic, as the Kafka client hands it over."""
+    """One record of the topic, as the Kafka client delivers it."""
 
     @property
-    def offset(self) -> int: ...
+    def offset(self) -> int:
+        """Its place in the partition."""
+
     @property
     def timestamp(self) -> int:
-        """Milliseconds since 1970; below 0 where the record has none."""
-        ...
+        """Milliseconds since 1970; negative if the record has none."""
 
     @property
-    def key(self) -> bytes | None: ...
+    def key(self) -> bytes | None:
+        """The chat, as `topic.split_key` reads it."""
+
     @property
-    def value(self) -> bytes | None: ...
+    def value(self) -> bytes | None:
+        """The webhook's JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,36 +45,36 @@ class Seek:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One thing to do. It holds the committed offset until it is settled."""
+    """One thing to do. It holds back the committed offset until it is settled."""
 
-    id: int  # unique within the partition object, never used again
+    id: int  # unique within the partition object, never reused
     kind: Kind
-    thread: ThreadKey  # thread_id is "" for what is unreadable
-    offset: int  # of the record that made the job; the lowest where it answers for several
+    thread: ThreadKey  # thread_id is "" if the record is unreadable
+    offset: int  # of the record that caused the job; the lowest if it covers several
     ended_at_ms: int  # that record's time
     conversation: Conversation = field(repr=False)
-    incomplete: str | None = None  # why LiveChat must be asked before deciding; None: decide on it as it is
+    incomplete: str | None = None  # why LiveChat must be asked before deciding; None: it need not
     decided: frozenset[str] = frozenset()  # tags that earlier decisions on this thread called for
-    last_offset: int = -1  # of the last record that it answers for
+    last_offset: int = -1  # of the last record that the job covers
 
 
 @dataclass(frozen=True, slots=True)
 class AskAgain:
-    """LiveChat still calls the thread active: ask again then."""
+    """LiveChat still calls the thread active: ask again at this time (Unix time, ms)."""
 
     at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class NotGiven:
-    """LiveChat does not give us the chat."""
+    """LiveChat refuses to give us the chat."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Committable:
-    """What may be committed now: both in one commit, never one without the other."""
+    """What may be committed now: both together, never one without the other."""
 
     offset: int
     metadata: str

@@ -1,7 +1,7 @@
-"""Where the records of one assignment come from: what is asked for, what came instead, and what is missing. Pure.
+"""How the records of one assignment arrive: what was asked for, what came instead, and what is missing. Pure.
 
-Promises that each record is folded once and in order, and that records are taken for missing only where they were
-missing when the log was looked at again. What was cut off then shows in the time since which the log is complete.
+Promises that each record is folded once and in order, and that a gap is believed only if a second read shows it
+again. What a gap cut off then shows in the time since which the log is complete.
 """
 
 from collections import Counter
@@ -14,9 +14,7 @@ from tagger.core.partition.state import State
 
 
 class Reading:
-    """The way of a partition's records into its state, which lives on from one assignment to the next."""
-
-    __slots__ = ("_count", "_gap", "_is_home", "_limits", "bytes_max", "opened", "resume", "sought", "state")
+    """Feeds a partition's records into its state, which survives from one assignment to the next."""
 
     def __init__(
         self, limits: Limits, count: Counter[tuple[str, str]], is_home: Callable[[str, str], bool]
@@ -26,29 +24,29 @@ class Reading:
         self.state = State(limits, count, is_home, 0, several=False)
         self.resume: Resume | None = None  # None: not assigned
         self.sought = False  # records come from where they were asked for
-        self.opened = False  # what is first behind the seek was looked at
-        self._gap = (-1, -1)  # offsets between which nothing came when it was last looked at
+        self.opened = False  # what came first after the seek was checked
+        self._gap = (-1, -1)  # the last gap seen: position, and the offset that came instead
 
     def begin(self, resume: Resume, bytes_max: int) -> Seek:
-        """An assignment; what was kept of an earlier one is good for no more than `resume` says."""
+        """Start an assignment; state kept from an earlier one is used only as far as `resume` allows."""
         self.resume, self.bytes_max = resume, bytes_max
         if resume.stage != "kept":
-            self._anew(resume)
+            self._start_over(resume)
         return Seek(resume.target)
 
     def end(self) -> None:
-        """The partition was revoked; the state stays for the next assignment."""
+        """End the assignment; the state is kept for the next one."""
         self.resume, self.sought, self.opened = None, False, False
         self.state.jobs.close()
 
     @property
     def live(self) -> bool:
-        """Whether all was read again that an earlier assignment had settled."""
+        """Whether everything that an earlier assignment settled has been re-read."""
         resume, state = self.resume, self.state
         return resume is not None and resume.stage == "ready" and state.position >= state.effects_from
 
     def take(self, records: Sequence[Record], now_ms: int) -> Seek | None:
-        """Fold records; those below the position are passed over. What is returned is to be done before more come."""
+        """Fold records, skipping those below the position. Do the returned seek before passing in more."""
         resume = self._assigned()
         if records and not self.opened:
             move = self._open(resume, records[0].offset, records[0].timestamp)
@@ -62,7 +60,7 @@ class Reading:
                 return move
 
     def at(self, position: int) -> Seek | None:
-        """The client is at this offset, and has handed over everything before it."""
+        """Note that the client is at this offset and has delivered everything before it."""
         resume = self._assigned()
         if not self.opened:
             return self._open(resume, position, None) if position > resume.target else None
@@ -73,10 +71,7 @@ class Reading:
         return None
 
     def reread(self) -> Seek | None:
-        """The client may have passed over records: read again from where the fold stands.
-
-        Until `sought` nothing is folded. None: not assigned, or a seek is under way already.
-        """
+        """As `Partition.reread`."""
         if self.resume is None or not self.sought:
             return None
         self.sought, self._gap = False, (-1, -1)
@@ -90,13 +85,13 @@ class Reading:
         return self.resume
 
     def _open(self, resume: Resume, offset: int, record_ms: int | None) -> Seek | None:
-        """Look at what is first behind a seek: a record, or the client's position without one."""
+        """Check what came first after a seek: a record, or only the client's position."""
         resuming = resume.stage == "kept"
         move = resume.look(offset, record_ms)
         if move is not None:
             self.sought = False
             if resume.stage != "kept":
-                self._anew(resume)
+                self._start_over(resume)
             return move
         self.opened = True
         if resuming:
@@ -107,18 +102,15 @@ class Reading:
             self.state.expiry.complete_since_ms = resume.complete_since_ms
         return None
 
-    def _anew(self, resume: Resume) -> None:
-        """Delete everything: the records tell it again."""
+    def _start_over(self, resume: Resume) -> None:
+        """Delete everything: it will be rebuilt from the records."""
         several = self.state.jobs.shares.several
         self.state = State(self._limits, self._count, self._is_home, self.bytes_max, several=several)
         self.state.position, self.state.effects_from = resume.target, resume.effects_from
         self.state.expiry.complete_since_ms = resume.complete_since_ms
 
     def _complete_after(self, resume: Resume, records: Sequence[Record], now_ms: int) -> None:
-        """Behind a cut the log is complete from a while after its first record on.
-
-        A record without a time says nothing.
-        """
+        """After a cut the log is complete from a while after its first record that has a time."""
         state = self.state
         if state.expiry.complete_since_ms is not None:
             return
@@ -128,10 +120,10 @@ class Reading:
                 return
 
     def _missing(self, resume: Resume, to: int) -> Seek | None:
-        """Nothing came between the position and this offset. None: so it was before, and it is believed.
+        """Handle a gap between the position and this offset. None: it was there before too, so it is believed.
 
-        The topic is neither compacted nor written in transactions, so its offsets follow each other, but a client
-        can pass over what it fetched and lost.
+        The topic is neither compacted nor transactional, so its offsets are consecutive, but a client can skip
+        records that it fetched and lost.
         """
         state = self.state
         position, seen = self._gap

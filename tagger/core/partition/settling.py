@@ -1,7 +1,7 @@
-"""What becomes of threads until their jobs are settled, and the room they take while they wait. Pure.
+"""What happens to threads until their jobs are settled, and the memory they take while they wait. Pure.
 
-Promises that the accounts follow each thread as it grows, waits and is settled, and that the threads of an
-organization beyond its share wait as offsets and ids only.
+Promises that the accounts follow each thread as it grows, waits and is settled, and that an organization's threads
+beyond its share wait as offsets and ids only.
 """
 
 from collections import Counter
@@ -16,37 +16,35 @@ from tagger.core.threads.thread import Thread
 
 
 class Settling:
-    """The job queue of one assignment, and the threads that it is about."""
-
-    __slots__ = ("_count", "_expiry", "_limits", "jobs")
+    """The job queue of one assignment, together with its threads."""
 
     def __init__(self, limits: Limits, count: Counter[tuple[str, str]], expiry: Expiry, jobs: Jobs) -> None:
         self._limits, self._count = limits, count
         self._expiry, self.jobs = expiry, jobs
 
     def add(self, thread: Thread, offset: int, record_ms: int) -> None:
-        """A job is due for the thread, which has an ending; the offset is unsettled until it is settled."""
+        """As `Jobs.add`; what then exceeds its organization's share loses its text."""
         alone = not self.jobs.shares.several
         self.jobs.add(thread, offset, record_ms, self._expiry.clock_ms)
-        if alone and self.jobs.shares.several:  # the first may have taken what is the second's
+        if alone and self.jobs.shares.several:  # the first may hold what is now the second's share
             for waiting in self.jobs.shares.waiting():
                 self._fit(waiting)
         self._fit(thread)
 
     def _fit(self, thread: Thread) -> None:
-        """Beyond its share an organization's ended threads wait as offsets and ids only."""
+        """Drop the thread's text if its organization exceeds its share."""
         if self.jobs.is_over(thread):
             self._count["shed", ""] += 1
             self._expiry.evict_text(thread, "share")
             self.jobs.lost_text(thread)
 
     def grew(self, thread: Thread, by: int) -> None:
-        """The thread takes so many bytes more."""
+        """Account for `by` more bytes of the thread."""
         self._expiry.index.size += by
         self.jobs.grew(thread, by)
 
     def unite(self, thread: Thread, chat: ChatStarted) -> Conversation:
-        """What LiveChat has of the thread together with what was seen; it is kept for what may come late."""
+        """Unite LiveChat's chat with what was seen of the thread, and keep it for late events."""
         size = thread.size()
         more = thread.unite(chat)
         fits = len(thread.text) + sum(len(field) for event in more for field in event.fields)
@@ -65,7 +63,7 @@ class Settling:
         return conversation
 
     def still_open(self, job_id: int, thread: Thread) -> None:
-        """A thread that fell silent is active, says LiveChat: its end is still to come."""
+        """Drop the job of a thread that LiveChat calls active: its end is still to come."""
         assert thread.ending is not None, "no job"
         came = bool(thread.ending.waiting)
         self.jobs.withdraw(job_id)
@@ -76,7 +74,7 @@ class Settling:
             self._expiry.abandon(thread)
 
     def settle(self, job_id: int, thread: Thread, tags: Iterable[str]) -> None:
-        """The job is settled; these tags were called for."""
+        """Settle the job; `tags` were called for."""
         ending = thread.ending
         assert ending is not None, "no job"
         size = thread.size()
@@ -88,7 +86,7 @@ class Settling:
             ending.ended, ending.at_ms = True, self._expiry.clock_ms
 
     def keep(self, effects_from: int, bytes_max: int) -> None:
-        """A new assignment: what was due below `effects_from` is settled, by whomever; the rest is due again."""
+        """Start a new assignment: what was due below `effects_from` has been settled, the rest is due again."""
         self.jobs = Jobs(self._limits, bytes_max, several=self.jobs.shares.several)
         due: list[tuple[int, int, Thread]] = []
         for thread in list(self._expiry.index):
@@ -100,7 +98,7 @@ class Settling:
             ending.late |= offsets[0] < effects_from
             if offsets[-1] >= effects_from:
                 rest = [offset for offset in offsets if offset >= effects_from]
-                if not thread.thread_id:  # a range of unreadable records, of which none may be left out
+                if not thread.thread_id:  # a range of unreadable records: none may be left out
                     rest = [max(offsets[0], effects_from), offsets[-1]]
                 due += [(offset, ending.record_ms, thread) for offset in rest]
             elif thread.thread_id and not ending.ended:

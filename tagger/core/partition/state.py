@@ -1,7 +1,7 @@
-"""What one partition knows: the threads that its records tell of, and the jobs they call for. Pure.
+"""What one partition knows: the threads in its records, and the jobs that these call for. Pure.
 
-A function of the records from `replay_from` to `position`, so it may be thrown away at any moment and
-built again. Each record is folded once.
+A function of the records from `replay_from` to `position`, so it can be dropped and rebuilt at any moment.
+Each record is folded once.
 """
 
 from collections import Counter
@@ -14,28 +14,16 @@ from tagger.core.partition.protocol import Record
 from tagger.core.partition.settling import Settling
 from tagger.core.threads.event_text import FIELD_CHARS_MAX
 from tagger.core.threads.expiry import Expiry
-from tagger.core.threads.fact_reader import looked_at, skim
+from tagger.core.threads.fact_reader import checked, skim
 from tagger.core.threads.facts import ChatEnded, ChatStarted, EventReceived, Fact, Ignored, Unreadable
 from tagger.core.threads.thread import Ending, Thread
 
-# Time moves on in steps of at least this: every limit is of many seconds.
+# Time advances in steps of at least this much: all limits are of many seconds.
 _MOMENT_MS: Final = 100
 
 
 class State:
     """The fold of a partition's records."""
-
-    __slots__ = (
-        "_bytes_max",
-        "_count",
-        "_events_max",
-        "_limits",
-        "effects_from",
-        "expiry",
-        "last_record_ms",
-        "position",
-        "settling",
-    )
 
     def __init__(
         self,
@@ -60,11 +48,11 @@ class State:
         return self.settling.jobs
 
     def fold(self, records: Iterable[Record], latest_ms: int) -> int | None:
-        """Take records, those below the position aside. A time later than `latest_ms` is a clock that is wrong.
+        """Fold records; skip those below the position. A record time after `latest_ms` comes from a wrong clock.
 
-        Offsets follow each other. Where one is missing nothing more is taken: the offset after the gap is returned.
-        A restart takes hundreds of thousands of them, nearly all events of threads that are known: their way
-        through this loop has as few calls as can be.
+        Offsets are consecutive: at a gap the fold stops, and the offset after the gap is returned. A restart folds
+        hundreds of thousands of records, nearly all events of known threads, so the loop makes as few calls for
+        these as possible.
         """
         expiry, index = self.expiry, self.expiry.index
         newest, said = index.chats.get, self._said
@@ -90,12 +78,12 @@ class State:
             if thread is None or thread.thread_id != thread_id:
                 thread = index.get(organization, chat_id, thread_id)
             if thread is None:
-                fact = looked_at(fact)
+                fact = checked(fact)
                 if not isinstance(fact, EventReceived):
                     self._other(fact, offset, at_ms)
                     continue
                 if not fields:
-                    continue  # nothing was said; who knows no more of a thread looks it up when it ends
+                    continue  # nothing was said; a thread known by no more than this is fetched when it ends
                 thread = self._known(organization, chat_id, thread_id, offset, at_ms)
             thread.last_ms = clock_ms
             if fields and said(thread, event_id, author_id, fields) and thread.ending is not None:
@@ -115,7 +103,7 @@ class State:
     def _chat_started(self, fact: ChatStarted, offset: int, at_ms: int) -> None:
         thread = self._known(fact.organization, fact.chat_id, fact.thread_id, offset, at_ms)
         news, grown = thread.begin(fact)
-        # Its end may lie below what is read again, or cut off: then what comes now came late, and none will follow.
+        # Its end may be below what was re-read, or cut off: then this came late, and no end will follow.
         thread.asks |= offset < self.effects_from or not thread.created_since(self.expiry.complete_since_ms)
         self.settling.grew(thread, grown)
         if fact.odd_events:
@@ -137,13 +125,13 @@ class State:
             self.expiry.look_later(thread)
         elif ending.ended:
             self._count["repeated_end", ""] += 1
-        else:  # LiveChat was being asked whether it ended
+        else:  # LiveChat is being asked whether it ended
             ending.ended, ending.at_ms = True, self.expiry.clock_ms
             ending.record_ms = self.expiry.time_of(at_ms)
             self._due(thread, offset, at_ms)
 
     def _unreadable(self, fact: Unreadable, offset: int, at_ms: int) -> None:
-        """Something of this chat is lost: its threads have a hole, also one that begins a little later."""
+        """Part of this chat is lost: its threads have a hole, including one that begins a little later."""
         self._count["unreadable", fact.reason] += 1
         chat = (fact.organization, fact.chat_id)
         place = self.expiry.index.get(*chat, "")
@@ -180,7 +168,7 @@ class State:
         return thread
 
     def _said(self, thread: Thread, event_id: str, author_id: str, fields: tuple[str, ...]) -> bool:
-        """Add what an event says; whether it was news."""
+        """Add what an event says; return whether it was new."""
         if thread.events >= self._events_max or len(thread.text) >= self._bytes_max:
             self._count["events_over_limit", ""] += 1
             thread.incomplete, thread.completed = "limit", False
@@ -201,21 +189,21 @@ class State:
         thread.asks = True
 
     def torn(self, position: int) -> None:
-        """The log has no records up to this offset, and nobody knows whose they were."""
+        """Records up to this offset are gone from the log, and any thread may have lost some."""
         self.position = position
         for thread in self.expiry.index:
             self._holed(thread, "gap")
         self.expiry.complete_since_ms = None
 
     def _due(self, thread: Thread, offset: int, at_ms: int) -> None:
-        """The thread is to be decided on because of this offset, unless an earlier assignment did so."""
+        """Make a job for the thread at this offset, unless an earlier assignment settled it."""
         ending = thread.ending
         assert ending is not None, "nothing ended"
         ending.last = offset
         at_ms = self.expiry.time_of(at_ms)
         if thread.thread_id and abs(at_ms - ending.record_ms) > self._limits.linger_s * 1000:
-            # The thread may have expired before this came. What is here of it may be repeats that look whole,
-            # and an earlier assignment may not have come to ask for it: this one does.
+            # The thread may have expired before this came. What we have of it may be repeats that look complete,
+            # and an earlier assignment may not have got as far as asking LiveChat: this one asks.
             thread.incomplete, thread.completed = thread.incomplete or "expired", False
             offset = max(offset, self.effects_from)
         if offset >= self.effects_from:
@@ -223,7 +211,7 @@ class State:
             self._count["late", ""] += ending.late and thread.thread_id != ""
 
     def _ask(self, thread: Thread, offset: int) -> bool:
-        """A thread goes without an end: LiveChat must say whether it ended, unless it was asked long ago."""
+        """Have LiveChat asked whether a thread without an end has ended; False if an earlier assignment did."""
         if offset < self.effects_from:
             return False
         first_ms = self.expiry.time_of(thread.first_record_ms)
@@ -234,15 +222,15 @@ class State:
         return True
 
     def _is_settled(self, offset: int) -> bool:
-        """Whether the committed offset may pass this one."""
+        """Return whether the committed offset may pass this one."""
         lowest = self.jobs.unsettled.lowest()
         return lowest is None or lowest[0] > offset
 
     def evict(self, bytes_max: int) -> None:
-        """Keep to the limit of memory."""
+        """Evict threads until what is left fits into `bytes_max`."""
         self.expiry.evict(bytes_max - self.jobs.unsettled.bytes, max(self.position, self.effects_from))
 
     def keep(self, effects_from: int, bytes_max: int) -> None:
-        """Go on in a new assignment: what was due below `effects_from` is settled, by whomever."""
+        """Continue in a new assignment: everything due below `effects_from` has been settled by some member."""
         self.effects_from = effects_from
         self.settling.keep(effects_from, bytes_max)

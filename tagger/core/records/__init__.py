@@ -1,1 +1,1 @@
-"""The records that we write, and what is read from them."""
+"""The records that we write, and what we read from them."""

@@ -1,14 +1,15 @@
 """What goes on the topics `livechat.decisions` and `livechat.parked`. Pure.
 
-Neither holds chat text or a person's address: a decision names the event and the position of a match,
-the words stay in LiveChat. Readers of both topics de-duplicate by (topic, partition, offset); where these are
-null, `reconcile` found the thread, no record of its end exists, and the record stands for itself.
+Neither holds chat text or a person's address: a decision names the event and position of a match; the words stay in
+LiveChat. Records may be repeated. Readers de-duplicate by (`topic`, `partition`, `offset`, thread), and by `tag` on
+the topic of parked items; the newest record counts. The offset alone is not enough: several threads can expire, be
+evicted or get a very late event at the same offset. If it is null, `reconcile` found the thread, and the record of
+its end does not exist.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import orjson
 
@@ -22,29 +23,30 @@ T = TypeVar("T")
 Outcome = Literal[
     "tagged",  # every tag it called for is on the thread
     "no_match",  # no rule holds
-    "partial",  # something could not be fetched: judged on what was seen, without the rules that have `none`
+    "partial",  # something could not be fetched: decided on what was seen, without the rules that have `none`
     "late",  # a message came after the end and called for more tags
     "late_conflict",  # a message came after the end and made a `none` hold; nothing is taken back
     "parked",  # at least one tag was refused for good; see livechat.parked
-    "no_credentials",  # decided, not set: nobody gave us a token of this organization
+    "no_credentials",  # decided, not set: we have no token for this organization
     "dry_run",  # decided, not set: TAGGER_DRY_RUN
 ]
 
-# No record can be too large for its topic, whose limit is 1 MiB or more: beside its tags and reasons one has three
-# ids of at most 256 bytes, which JSON may write six times as long, and some 2 KB. What is left out is counted, in
-# `because_omitted` and `tags_omitted`.
+# No record can be too large for its topic, whose limit is at least 1 MiB: besides tags and reasons, a record has
+# three ids of at most 256 bytes, which JSON may write six times as long, and some 2 KB. `because_omitted` and
+# `tags_omitted` count what is left out.
 RECORD_BYTES_MAX: Final = 700_000
 BECAUSE_MAX: Final = 200
-BECAUSE_BYTES_MAX: Final = 400_000
-TAGS_BYTES_MAX: Final = 250_000  # 250 of the longest that a rule may set
-REASON_BYTES_MAX: Final = 1_000
-ERROR_TYPE_BYTES_MAX: Final = 100
-TAG_BYTES_MAX: Final = 1_024  # 256 characters, as a rule may set: none is ever cut
+_BECAUSE_BYTES_MAX: Final = 400_000
+_TAGS_BYTES_MAX: Final = 250_000  # 250 of the longest that a rule may set
+_REASON_BYTES_MAX: Final = 1_000
+_ERROR_TYPE_BYTES_MAX: Final = 100
+_TAG_BYTES_MAX: Final = 1_024  # 256 characters, the most a rule may set: none is ever cut
+
+_BECAUSE: Final = ("rule", "tag", "keyword", "event_id", "start", "end")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The record that made the work: the end of the thread, or the late event."""
+class Source(NamedTuple):
+    """The record that caused the job: the end of the thread, a late event, or where the thread expired."""
 
     topic: str
     partition: int
@@ -52,12 +54,18 @@ class Source:
 
 
 def rfc3339(ms: int) -> str:
-    """UTC with milliseconds, as LiveChat writes times: 2026-11-23T20:00:00.000Z; kept within what dates can name."""
-    return (
-        datetime.fromtimestamp(min(max(ms, 0), TIME_MS_MAX) / 1000, UTC)
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z")
-    )
+    """Write a time (Unix, ms) as LiveChat does: 2026-11-23T20:00:00.000Z. Clamped to what a date can name."""
+    time = datetime.fromtimestamp(min(max(ms, 0), TIME_MS_MAX) / 1000, UTC)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def json_object(value: bytes | None) -> dict[str, Any] | None:
+    """Read a record's value; None if it is not a JSON object."""
+    try:
+        read = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return None  # the exception is dropped: it holds the whole document
+    return read if isinstance(read, dict) else None
 
 
 def decision_record(  # noqa: PLR0913 - one argument a field of the record
@@ -71,22 +79,10 @@ def decision_record(  # noqa: PLR0913 - one argument a field of the record
     ended_at_ms: int,
     settled_at_ms: int,
 ) -> dict[str, Any]:
-    """One record of `livechat.decisions`: why a thread got its tags."""
-    because = _within(
-        BECAUSE_BYTES_MAX,
-        [
-            {
-                "rule": reason.rule,
-                "tag": reason.tag,
-                "keyword": reason.keyword,
-                "event_id": reason.event_id,
-                "start": reason.start,
-                "end": reason.end,
-            }
-            for reason in decision.because[:BECAUSE_MAX]
-        ],
-    )
-    tags = _within(TAGS_BYTES_MAX, list(decision.tags))
+    """Make a record of `livechat.decisions`: why a thread got its tags."""
+    reasons = [{name: getattr(each, name) for name in _BECAUSE} for each in decision.because[:BECAUSE_MAX]]
+    because = _within(_BECAUSE_BYTES_MAX, reasons)
+    tags = _within(_TAGS_BYTES_MAX, list(decision.tags))
     record: dict[str, Any] = {
         **_thread(thread),
         "tags": tags,
@@ -117,16 +113,16 @@ def parked_record(  # noqa: PLR0913 - one argument a field of the record
     parked_at_ms: int,
     last_offset: int | None = None,
 ) -> dict[str, Any]:
-    """One record of `livechat.parked`: one thing given up. `tag` is None where that is the whole chat.
+    """Make a record of `livechat.parked`: one tag given up, or the whole chat (`tag` None).
 
-    `last_offset` ends a range that begins at the source's offset: in it are all records that the item stands for.
-    Readers tell items apart by the first offset, which is the same however often the range is parked.
+    `last_offset` ends a range that starts at the source's offset and contains all records that the item covers.
+    Readers identify the item by the first offset, which stays the same if the range is parked again.
     """
     record = {
         **_thread(thread),
-        "tag": None if tag is None else clipped(tag, TAG_BYTES_MAX),
-        "reason": clipped(reason, REASON_BYTES_MAX),
-        "error_type": clipped(error_type, ERROR_TYPE_BYTES_MAX),
+        "tag": None if tag is None else clipped(tag, _TAG_BYTES_MAX),
+        "reason": clipped(reason, _REASON_BYTES_MAX),
+        "error_type": clipped(error_type, _ERROR_TYPE_BYTES_MAX),
         "attempts": attempts,
         **source_fields(source),
         "parked_at": rfc3339(parked_at_ms),
@@ -137,14 +133,9 @@ def parked_record(  # noqa: PLR0913 - one argument a field of the record
 
 
 def outcome_of(
-    tags: Iterable[str],
-    *,
-    complete: bool,
-    late: bool,
-    decided: frozenset[str],
-    refused: int,
+    tags: Iterable[str], *, complete: bool, late: bool, decided: frozenset[str], refused: int
 ) -> Outcome:
-    """The one word for what became of a thread. `decided`: the tags of an earlier judgement of it."""
+    """Name the outcome for a thread; `decided` are the tags that earlier decisions on it called for."""
     wanted = frozenset(tags)
     if refused:
         return "parked"
@@ -160,7 +151,7 @@ def _thread(thread: ThreadKey) -> dict[str, str]:
 
 
 def _within(bytes_max: int, items: list[T]) -> list[T]:
-    """As many of the first items as JSON of this size can hold."""
+    """Keep as many of the first items as fit into JSON of this size."""
     for place, item in enumerate(items):
         bytes_max -= len(orjson.dumps(item)) + 1
         if bytes_max < 0:
@@ -169,7 +160,5 @@ def _within(bytes_max: int, items: list[T]) -> list[T]:
 
 
 def source_fields(source: Source | None) -> dict[str, str | int | None]:
-    """Where the work came from; all None for what no record of the topic stands for."""
-    if source is None:
-        return {"topic": None, "partition": None, "offset": None}
-    return {"topic": source.topic, "partition": source.partition, "offset": source.offset}
+    """Name the record that caused the job; all None if there is no such record."""
+    return dict.fromkeys(Source._fields) if source is None else source._asdict()

@@ -1,8 +1,8 @@
-"""What lies on `livechat.parked` and is still open. Pure.
+"""The open items on `livechat.parked`. Pure.
 
-Records of that topic are never changed and only deleted by age. So an item is closed by a later record that
-repeats its identity and says how in `resolved`; parked again later, it is open again. The same item may have
-been parked twice (at least once is what is promised): the newest record counts.
+Records on that topic never change and are deleted only by age. So an item is closed by a later record with the same
+identity that says how in `resolved`; parked again later, it is open again. An item may have been parked twice, since
+we promise at least once: the newest record counts.
 """
 
 from collections import OrderedDict
@@ -10,52 +10,52 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
-import orjson
-
 from tagger.core.conversation import ThreadKey
-from tagger.core.records.decision import Source, rfc3339, source_fields
+from tagger.core.records.decision import Source, json_object, rfc3339, source_fields
 
-ITEMS_MAX: Final = (
-    100_000  # open items kept, about 1 KB each; beyond it the oldest are left for the next time
-)
+# Open items kept, about 1 KB each; beyond this the oldest are left out until others are closed.
+ITEMS_MAX: Final = 100_000
 
-TEXTS: Final = ("organization", "chat_id", "thread_id", "reason", "error_type", "parked_at")
+_TEXTS: Final = ("organization", "chat_id", "thread_id", "reason", "error_type", "parked_at")
 
 Resolved = Literal["retried", "dropped"]
 
 
 class Identity(NamedTuple):
-    """What tells one item from another."""
+    """What distinguishes one item from another; several threads can have the same source."""
 
     thread: ThreadKey
-    source: Source | None  # None: found by reconcile, no record stands for it
+    source: Source | None  # None: found by reconcile, without a record of its end
     tag: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing given up."""
+    """One tag or chat given up."""
 
     identity: Identity
     reason: str
     error_type: str
     attempts: int
     parked_at: str  # RFC 3339
-    last_offset: int | None = None  # where the item is a range of records: its end
+    last_offset: int | None = None  # the end, if the item is a range of records
 
     @property
     def thread(self) -> ThreadKey:
+        """The thread that the tag or chat belongs to."""
         return self.identity.thread
 
     @property
     def tag(self) -> str | None:
-        """None: the chat itself could not be had, or read."""
+        """The tag given up; None: the chat itself could not be fetched or read."""
         return self.identity.tag
 
     def json(self) -> dict[str, Any]:
-        """The item as its record has it."""
+        """Return the item as in its record."""
         fields = {
-            **_identity_fields(self.identity),
+            **self.thread._asdict(),
+            "tag": self.tag,
+            **source_fields(self.identity.source),
             "reason": self.reason,
             "error_type": self.error_type,
             "attempts": self.attempts,
@@ -67,15 +67,15 @@ class Item:
 
 
 class OpenItems:
-    """Takes the records of the topic in their order; knows which items are open."""
+    """Takes the topic's records in order, and knows which items are open."""
 
     def __init__(self) -> None:
         self._items: OrderedDict[Identity, Item] = OrderedDict()
         self.left_out = 0  # open items beyond the limit
-        self.unreadable = 0  # records that are none of ours
+        self.unreadable = 0  # records that are not ours
 
     def take(self, value: bytes | None) -> None:
-        """One record. Those of an item share a key, and thus come in their order."""
+        """Take one record. Those of an item share a key, so they come in order."""
         record = _record(value)
         if record is None:
             self.unreadable += 1
@@ -92,46 +92,36 @@ class OpenItems:
     def matching(
         self, ids: Iterable[str] = (), organization: str | None = None, error_type: str | None = None
     ) -> list[Item]:
-        """The open items that are meant, oldest first; `ids` are those of chats or threads."""
+        """Return the open items that match, oldest first; `ids` are of chats or threads."""
         wanted = set(ids)
-        found = [
+        found = (
             item
             for item in self._items.values()
             if (not wanted or wanted & {item.thread.chat_id, item.thread.thread_id})
             and organization in (None, item.thread.organization)
             and error_type in (None, item.error_type)
-        ]
+        )
         return sorted(found, key=lambda item: item.parked_at)
 
 
 def resolved_record(item: Item, resolved: Resolved, at_ms: int) -> dict[str, Any]:
-    """The record that closes an item."""
+    """Make the record that closes an item."""
     return {**item.json(), "resolved": resolved, "resolved_at": rfc3339(at_ms)}
 
 
 def refused_again(item: Item, reason: str, error_type: str, at_ms: int) -> dict[str, Any]:
-    """The record that says that an item was tried once more in vain."""
+    """Make the record that says that another try of an item failed."""
     again = {"reason": reason, "error_type": error_type, "attempts": item.attempts + 1}
     return {**item.json(), **again, "parked_at": rfc3339(at_ms)}
 
 
-def _identity_fields(identity: Identity) -> dict[str, Any]:
-    return {**identity.thread._asdict(), "tag": identity.tag, **source_fields(identity.source)}
-
-
 def _record(value: bytes | None) -> tuple[Item, bool] | None:
-    try:
-        record = orjson.loads(value or b"")
-    except orjson.JSONDecodeError:
-        return None  # the exception is dropped: it holds the whole document
-    if not isinstance(record, dict):
+    record = json_object(value)
+    if record is None or not all(isinstance(record.get(name), str) for name in _TEXTS):
         return None
-    tag, attempts = record.get("tag"), record.get("attempts")
-    if not all(isinstance(record.get(name), str) for name in TEXTS) or type(attempts) is not int:
+    tag, attempts, last_offset = record.get("tag"), record.get("attempts"), record.get("last_offset")
+    if type(attempts) is not int or not isinstance(tag, str | None):
         return None
-    if not isinstance(tag, str | None):
-        return None
-    last_offset = record.get("last_offset")
     thread = ThreadKey(record["organization"], record["chat_id"], record["thread_id"])
     item = Item(
         Identity(thread, _source(record), tag),

@@ -1,1 +1,1 @@
-"""Records in, the threads of one partition out: what happened and was said, by id and by age."""
+"""Records in, the threads of one partition out: what happened and was said. Begin at `facts`, then `thread`."""

@@ -1,8 +1,8 @@
-"""When threads are next to be looked at, by event time. Pure.
+"""When each thread must be looked at next, by event time. Pure.
 
-Times are rounded up to slots of ten seconds, so that a record costs one comparison, and so that a
-thread whose time moves on with each message is not moved with each message: who looks finds out.
-A thread has one place at most, and loses it when it is deleted: nothing of it may stay.
+Times are rounded up to slots of ten seconds, so a record costs one comparison. A message that postpones its
+thread's deadline does not move the thread: that is found out when the old deadline comes. A thread has at most one
+slot, and none after it is deleted.
 """
 
 import heapq
@@ -17,15 +17,13 @@ _SLOT_MS: Final = 10_000
 class Deadlines:
     """Threads by the slot in which they are due."""
 
-    __slots__ = ("_due", "_slots", "next_ms")
-
     def __init__(self) -> None:
-        self._slots: dict[int, tuple[int, dict[Thread, None]]] = {}  # threads in the order of entry
+        self._slots: dict[int, tuple[int, dict[Thread, None]]] = {}  # threads in order of entry
         self._due: list[int] = []  # a heap of the slots
         self.next_ms = sys.maxsize  # event time from which `pop` may have something
 
     def put(self, thread: Thread, at_ms: int) -> None:
-        """The thread is due then, and no more at another time."""
+        """Make the thread due at this time instead of any other."""
         slot = at_ms // _SLOT_MS + 1
         if thread.slot == slot:
             return
@@ -34,20 +32,20 @@ class Deadlines:
             self._slots[slot] = (slot, {})
             heapq.heappush(self._due, slot)
             self.next_ms = self._due[0] * _SLOT_MS
-        thread.slot, threads = self._slots[slot]  # all threads of a slot share its number: 32 bytes each
+        thread.slot, threads = self._slots[slot]  # one number for all in a slot: saves 32 bytes each
         threads[thread] = None
 
     def remove(self, thread: Thread) -> None:
-        """The thread is not due any more."""
+        """Make the thread due at no time."""
         slot, thread.slot = thread.slot, None
         if slot is not None:
             _, threads = self._slots[slot]
             del threads[thread]
             if not threads:
-                threads.clear()  # only so a dictionary shrinks
+                threads.clear()  # a dictionary shrinks in no other way
 
     def pop(self, now_ms: int) -> list[Thread]:
-        """Those that are due, in the order of their slots, and of entry within a slot."""
+        """Remove and return the threads that are due, by slot, then in order of entry."""
         threads: list[Thread] = []
         while self._due and self._due[0] * _SLOT_MS <= now_ms:
             threads += self._slots.pop(heapq.heappop(self._due))[1]

@@ -1,29 +1,29 @@
-"""What one event of LiveChat says. Pure.
+"""What one LiveChat event says. Pure.
 
-Said is what a person wrote or could read: a message's text; a rich message's titles, subtitles and
-buttons; the answers of a form, except name and e-mail. Not said: system messages, automatic
-greetings, what only agents can see, names of files, the value behind a button.
+What a person wrote or could read counts as said: a message's text; a rich message's titles, subtitles and buttons;
+a form's answers, except name and e-mail. What does not: system messages, automatic greetings, events visible to
+agents only, file names, the value behind a button.
 """
 
 from collections.abc import Iterator
 from typing import Any, Final
 
-# LiveChat accepts messages of at most 16 KB, so no real one is cut here. What is longer is cut, not refused:
-# its beginning is still worth judging, and `get_chat` would return the same text.
+# LiveChat accepts messages of at most 16 KB, so no real one is cut here. A longer one is cut, not refused: its
+# beginning can still be decided on, and `get_chat` would return the same text.
 # https://platform.text.com/docs/messaging/agent-chat-api/data-structures#message
 FIELD_CHARS_MAX: Final = 16_384
 
 # A rich message has at most 10 elements of a title, a subtitle and 13 buttons.
 FIELDS_MAX: Final = 200
 
-# Fields of a form that hold who somebody is, not what they want.
+# Form fields that hold who somebody is, not what they want.
 _PERSONAL: Final = ("name", "email")
 
 
 def fields_of(event: dict[str, Any]) -> tuple[str, ...] | None:
-    """The texts that an event says, each searched by itself; () where it says nothing, None where it is odd.
+    """Return the texts that an event says, each to be searched separately; () if it says nothing, None if it is odd.
 
-    Odd is an event whose text is there and is no text: something was said that cannot be read.
+    An event is odd if it has a text that is not a string: something was said that cannot be read.
     """
     kind = event.get("type")
     if kind == "message":
@@ -52,7 +52,7 @@ def fields_of(event: dict[str, Any]) -> tuple[str, ...] | None:
 
 
 def _is_greeting(properties: Any) -> bool:
-    """Whether LiveChat, not a person, wrote the message.
+    """Return whether LiveChat, not a person, wrote the message.
 
     https://platform.text.com/docs/messaging/references/default-properties#lc2
     """
@@ -76,7 +76,7 @@ def _of_answers(fields: Any) -> Iterator[Any]:
         answers = field.get("answers")
         if type(answers) is list:
             yield from map(_label, answers)
-        yield _label(field.get("value"))  # shapes of API 3.3 and older
+        yield _label(field.get("value"))  # the shape of API 3.3 and older
 
 
 def _label(answer: Any) -> Any:

@@ -1,8 +1,8 @@
-"""How long the threads of a partition are kept: until they expire, or are evicted for want of memory. Pure.
+"""How long a partition's threads are kept: until they expire, or are evicted to free memory. Pure.
 
-Time is measured in what passes between records, not in what they say it is: `clock_ms` counts from the first
-record, and one record moves it by at most `skew_s`. So a clock that jumps by an hour expires nothing.
-A thread that is deleted before it was settled moves `complete since`, so that it never looks whole again.
+Time is what passes between records, not what they claim it is: `clock_ms` counts from the first record, and one
+record moves it by at most `skew_s`. So a clock that jumps by an hour expires nothing. Deleting a thread that was
+never settled moves `complete since` up, so that it can never look complete again.
 """
 
 from collections import Counter
@@ -14,31 +14,17 @@ from tagger.core.threads.deadlines import Deadlines
 from tagger.core.threads.index import Index
 from tagger.core.threads.thread import Thread
 
-# Threads are looked at this often, if not sooner: what a thread waits for may be gone long before it is due.
+# Threads are looked at this often or sooner: what a thread waits for may be gone long before it is due.
 _LOOK_EVERY_MS: Final = 600_000
 
 
 class Expiry:
-    """The threads of one partition, and the time that passes over them.
+    """The threads of one partition, and the time that passes for them.
 
-    `ask` is called with a thread that goes without an end, where LiveChat must say whether it ended, and the
-    offset where that happens. It returns whether that is a job now; if not, an earlier assignment settled it.
-    `is_settled` tells whether all jobs up to an offset are settled; `is_home` whether a chat's records come here.
+    `ask` is called with a thread that expires or is evicted without an end, and the offset where that happens, if
+    LiveChat must say whether it ended. It returns True if it made a job, False if an earlier assignment settled it.
+    `is_settled` says whether all jobs up to an offset are settled; `is_home`, whether a chat's records come here.
     """
-
-    __slots__ = (
-        "_ask",
-        "_count",
-        "_deadlines",
-        "_is_home",
-        "_is_settled",
-        "_limits",
-        "_step_ms_max",
-        "clock_ms",
-        "complete_since_ms",
-        "index",
-        "newest_ms",
-    )
 
     def __init__(
         self,
@@ -53,19 +39,19 @@ class Expiry:
         self._step_ms_max = limits.skew_s * 1000
         self._deadlines = Deadlines()
         self.index = Index()
-        self.newest_ms = 0  # the highest record time that was believed
-        self.clock_ms = 0  # what passed since the first record
-        self.complete_since_ms: int | None = None  # threads created before may be cut; None: not known yet
+        self.newest_ms = 0  # the latest record time that was believed
+        self.clock_ms = 0  # time passed since the first record
+        self.complete_since_ms: int | None = None  # threads created earlier may be cut; None: not known yet
 
     def add(self, thread: Thread) -> None:
-        """One more thread, which begins after all others."""
+        """Add a thread, which begins after all others."""
         self.index.add(thread)
         self.look_later(thread)
 
     def pass_to(self, at_ms: int, offset: int) -> None:
-        """It is this late now, and what is due expires. `offset` is where that happens.
+        """Advance time to `at_ms`, and expire what is due; `offset` is where that happens.
 
-        Silence in the log costs nothing, so it need not count for long.
+        A silence in the log costs nothing, so only a short part of it counts.
         """
         passed_ms = at_ms - self.newest_ms
         if passed_ms > 0:
@@ -76,19 +62,19 @@ class Expiry:
                     self._look_at(thread, offset)
 
     def idle(self, ms: int, now_ms: int, offset: int) -> None:
-        """Time passes, and no record tells so; our own clock does where none ever did."""
+        """Advance time by `ms` without a record; to `now_ms`, our own clock, if no record had a time yet."""
         self.pass_to(self.newest_ms + min(ms, self._step_ms_max) if self.newest_ms else now_ms, offset)
 
     def time_of(self, at_ms: int) -> int:
-        """A record's own time, or the partition's where it has none that can be."""
+        """Return the record's own time, or the partition's if that is missing or impossible."""
         return at_ms if 0 <= at_ms <= TIME_MS_MAX else self.newest_ms
 
     def look_later(self, thread: Thread) -> None:
-        """The thread is due at another time than before."""
+        """Move the thread's deadline to when it is due now."""
         self._deadlines.put(thread, min(self._due_ms(thread), self.clock_ms + _LOOK_EVERY_MS))
 
     def evict_text(self, thread: Thread, why: str) -> None:
-        """Keep that the thread is there, but nothing of what was said: LiveChat is asked for that."""
+        """Keep the thread but nothing that was said in it: LiveChat will be asked for that."""
         thread.incomplete, thread.completed = why, False
         self.index.evict_text(thread)
 
@@ -98,10 +84,10 @@ class Expiry:
         self.index.delete(thread)
 
     def abandon(self, thread: Thread) -> None:
-        """Keep nothing of a thread of which more may come.
+        """Delete a thread for which more may come.
 
-        A repeat of its beginning would make it look whole, so the log is complete only since it was created. It is
-        among the oldest, so hardly any other is older.
+        A repeat of its beginning would make it look complete, so the log now counts as complete only since after
+        its creation. It is among the oldest threads, so this affects hardly any other.
         """
         created_ms = thread.created_at_ms
         if created_ms is None and not thread.begun:
@@ -112,10 +98,10 @@ class Expiry:
         self.delete(thread)
 
     def evict(self, bytes_max: int, offset: int) -> None:
-        """Delete the oldest threads until a sixteenth of the limit is free, but none that waits.
+        """Delete the oldest threads, but none that waits, until a sixteenth of the limit is free.
 
-        LiveChat will be asked for a thread that goes on without its beginning. Where the end may have passed, too,
-        it is asked now: the thread stays, without its text, until the answer is there.
+        If a deleted thread continues, LiveChat is asked for it when it ends. If its end may already have passed,
+        LiveChat is asked now, and the thread stays without its text until the answer comes.
         """
         index, enough = self.index, bytes_max - bytes_max // 16
         if index.bytes <= bytes_max:
@@ -138,11 +124,11 @@ class Expiry:
             self._expire(thread, offset)
         elif self._is_settled(thread.ending.last):
             self.delete(thread)
-        else:  # a restart would read its last records again, and must then know its first
+        else:  # a restart would re-read its last records, and needs its first ones for that
             self._deadlines.put(thread, self.clock_ms + self._step_ms_max)
 
     def _due_ms(self, thread: Thread) -> int:
-        """When the thread expires, by `clock_ms`."""
+        """Return when the thread expires, by `clock_ms`."""
         limits, ending = self._limits, thread.ending
         if ending is not None and ending.unsettled:
             return self.clock_ms + limits.linger_s * 1000
@@ -155,14 +141,14 @@ class Expiry:
         return min(age_ms, thread.last_ms + limits.chat_idle_s_max * 1000)
 
     def _is_astray(self, thread: Thread) -> bool:
-        """Whether only events of it came here a while ago: the rest is elsewhere, and its end as well."""
+        """Return whether only events of it came here, a while ago: the rest, and its end, are in another partition."""
         if thread.begun or thread.ending is not None or not thread.thread_id:
             return False
         silent = thread.last_ms + self._limits.linger_s * 1000 <= self.clock_ms
         return silent and not self._is_home(*thread.chat)
 
     def _expire(self, thread: Thread, offset: int) -> None:
-        """The thread fell silent, or grew too old, and no end of it was seen."""
+        """Expire a thread that fell silent or grew too old without an end."""
         self._count["expired", ""] += 1
         if not thread.asks or not self._ask(thread, offset):
             self.abandon(thread)

@@ -1,7 +1,7 @@
-"""A record of the topic, or a chat as `get_chat` returns it → what happened, in a few facts. Pure.
+"""A record of the topic, or a chat as `get_chat` returns it → what happened, as a fact. Pure.
 
-All shapes of API 3.3 to 3.6. Whatever a record holds, nothing here raises, and no reason quotes it.
-What an event says is in `said`; here is who and where.
+Reads all shapes of API 3.3 to 3.6. Never raises over a record's content, and no reason quotes it. What an event
+says is read by `event_text`; here is who said it, and where.
 """
 
 from datetime import UTC, datetime
@@ -21,33 +21,33 @@ from tagger.core.threads.facts import (
     Unreadable,
 )
 
-# Chats that `ingest` and `tagger` are tried out with begin so; a real chat id never does.
+# The ids of chats sent to try out `ingest` and `tagger` begin like this; a real chat id never does.
 SAMPLE_PREFIX: Final = "tagger-sample-"
 
-# More than a chat is ever in, and more tags than an agent ever sets; what comes after is left out.
-GROUPS_MAX: Final = 200
-TAGS_MAX: Final = 200
-CUSTOMERS_MAX: Final = 200
+# More groups, tags or customers than a chat ever has; the rest is left out.
+_GROUPS_MAX: Final = 200
+_TAGS_MAX: Final = 200
+_CUSTOMERS_MAX: Final = 200
 
-# So many characters are never more bytes than an id may have: nearly all ids need no closer look.
+# An id of at most this many characters fits in any encoding: nearly all ids need no closer look.
 _ID_CHARS: Final = ID_BYTES_MAX // 4
 
 
 def read(key: bytes | None, value: bytes | None) -> Fact:
-    """What a record tells. The value is the truth; the key serves where the value does not name the chat."""
+    """Read a record. The value is the truth; the key is used only if the value does not name the chat."""
     fact = skim(key, value)
-    return looked_at(fact) if isinstance(fact, EventReceived) else fact
+    return checked(fact) if isinstance(fact, EventReceived) else fact
 
 
-def looked_at(event: EventReceived) -> Fact:
-    """An event that was skimmed, if its thread may be that of a chat."""
+def checked(event: EventReceived) -> Fact:
+    """Finish `read` for an event that was skimmed: it may be a sample, or have an id that is too long."""
     if event.chat_id.startswith(SAMPLE_PREFIX):
         return Ignored("sample")
     return _bounded(event)
 
 
 def skim(key: bytes | None, value: bytes | None) -> Fact:
-    """As `read`, but an event is not `looked_at`: who knows its thread has done so when it was new."""
+    """As `read`, but an event is not `checked`: for a known thread that was done when it was new."""
     envelope = topic.parse(value)
     fact: Fact
     if type(envelope) is dict:
@@ -60,7 +60,7 @@ def skim(key: bytes | None, value: bytes | None) -> Fact:
         ):
             fact = _event_received(organization, payload)
             if type(fact) is EventReceived:
-                return fact  # nearly all records: no detour for them
+                return fact  # nearly all records, so by the shortest way
         else:
             fact = _fact(envelope)
     else:
@@ -72,7 +72,7 @@ def skim(key: bytes | None, value: bytes | None) -> Fact:
 
 
 def _bounded(fact: Fact) -> Fact:
-    """The fact; where one of its ids is longer than any of LiveChat's, only whose it may be."""
+    """Return the fact; if one of its ids is longer than any of LiveChat's, only whose chat it may be."""
     if isinstance(fact, Ignored):
         return fact
     if isinstance(fact, Unreadable):
@@ -88,7 +88,7 @@ def _fits(name: str) -> bool:
 
 
 def clipped(text: str, bytes_max: int = ID_BYTES_MAX) -> str:
-    """As much of a text as so many bytes of UTF-8 can hold."""
+    """Cut a text to at most `bytes_max` bytes of UTF-8."""
     if len(text) * 4 <= bytes_max:
         return text
     return text.encode("utf-8", "replace")[:bytes_max].decode("utf-8", "ignore")
@@ -115,7 +115,7 @@ def _chat_started(organization: str, payload: dict[str, Any]) -> Fact:
 
 
 def chat_of(organization: str, answer: object) -> ChatStarted | Restricted | Unreadable:
-    """A chat with one `thread`, as `get_chat` returns it and `list_archives` lists it.
+    """Read a chat with one `thread`, as `get_chat` and `list_archives` return it.
 
     https://platform.text.com/docs/messaging/agent-chat-api#get-chat
     """
@@ -143,9 +143,9 @@ def _event_received(organization: str, payload: dict[str, Any]) -> Fact:
         return _odd("odd event", organization, chat_id)
     if type(author_id) is not str:
         author_id = ""
-    # Half the price of calling the class, once a record.
+    # Half the cost of calling the class, and it is paid for every record.
     fact = tuple.__new__(EventReceived, (organization, chat_id, thread_id, event_id, author_id, fields))
-    return fact if len(event_id) <= _ID_CHARS and len(author_id) <= _ID_CHARS else looked_at(fact)
+    return fact if len(event_id) <= _ID_CHARS and len(author_id) <= _ID_CHARS else checked(fact)
 
 
 def _odd(reason: str, organization: str, chat_id: str) -> Unreadable | Ignored:
@@ -190,13 +190,13 @@ def _chat(organization: str, chat: object) -> ChatStarted | Restricted | Ignored
         events,
         _customers(chat.get("users")),
         _group_ids(thread.get("access")) or _group_ids(chat.get("access")),
-        tuple([tag for tag in _list(thread.get("tags"))[:TAGS_MAX] if isinstance(tag, str) and _fits(tag)]),
+        tuple([tag for tag in _list(thread.get("tags"))[:_TAGS_MAX] if isinstance(tag, str) and _fits(tag)]),
         odd,
     )
 
 
 def _events(listed: object) -> tuple[tuple[Event, ...], int]:
-    """The events that say something, and how many could not be read."""
+    """Return the events that say something, and how many could not be read."""
     events: list[Event] = []
     odd = 0
     if listed is not None and not isinstance(listed, list):
@@ -224,18 +224,18 @@ def _customers(users: object) -> tuple[str, ...]:
             user_id = user.get("id")
             if _is_id(user_id) and _fits(user_id):
                 customers.append(user_id)
-    return tuple(customers[:CUSTOMERS_MAX])
+    return tuple(customers[:_CUSTOMERS_MAX])
 
 
 def _group_ids(access: object) -> tuple[int, ...] | None:
     listed = access.get("group_ids") if isinstance(access, dict) else None
     if not isinstance(listed, list):
         return None
-    return tuple([group for group in listed[:GROUPS_MAX] if type(group) is int])
+    return tuple([group for group in listed[:_GROUPS_MAX] if type(group) is int])
 
 
 def milliseconds(created_at: object) -> int | None:
-    """RFC 3339, UTC where it names no zone; None where it is no time."""
+    """Read RFC 3339 (UTC if it names no zone) as Unix time in ms; None if it is not a time."""
     if not isinstance(created_at, str):
         return None
     try:

@@ -1,4 +1,4 @@
-"""What a record of the topic, or a chat as LiveChat returns it, tells: a few facts, as plain values. Pure."""
+"""The facts in a record of the topic, or in a chat as LiveChat returns it, as plain values. Pure."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ class Event(NamedTuple):
     """One event of a thread that says something."""
 
     event_id: str
-    author_id: str  # "": LiveChat did not say
+    author_id: str  # "" if LiveChat does not say
     fields: tuple[str, ...]
 
     def __repr__(self) -> str:
@@ -15,7 +15,7 @@ class Event(NamedTuple):
 
 
 class ChatStarted(NamedTuple):
-    """`incoming_chat`: a thread begins. Also a chat with one thread, as `get_chat` and `list_archives`.
+    """`incoming_chat`: a thread begins. Also a chat with one thread, as `get_chat` and `list_archives` return it.
 
     https://platform.text.com/docs/management/webhooks#incoming_chat
     """
@@ -27,9 +27,9 @@ class ChatStarted(NamedTuple):
     active: bool
     events: tuple[Event, ...]  # those that say something
     customers: tuple[str, ...]  # ids of the users whose type is customer
-    group_ids: tuple[int, ...] | None  # None: LiveChat did not say
+    group_ids: tuple[int, ...] | None  # None if LiveChat does not say
     tags: tuple[str, ...]
-    odd_events: int  # events that could not be read: the thread has holes
+    odd_events: int  # how many events could not be read: the thread has holes
 
     def __repr__(self) -> str:
         return f"ChatStarted({self.chat_id!r}, {self.thread_id!r}, {len(self.events)} events)"
@@ -44,9 +44,9 @@ class EventReceived(NamedTuple):
     organization: str
     chat_id: str
     thread_id: str
-    event_id: str  # "" where it says nothing
-    author_id: str  # "": LiveChat did not say
-    fields: tuple[str, ...]  # () where it says nothing
+    event_id: str  # "" if it says nothing
+    author_id: str  # "" if LiveChat does not say
+    fields: tuple[str, ...]  # () if it says nothing
 
     def __repr__(self) -> str:
         return f"EventReceived({self.chat_id!r}, {self.thread_id!r}, {self.event_id!r})"
@@ -64,21 +64,21 @@ class ChatEnded(NamedTuple):
 
 
 class Ignored(NamedTuple):
-    """A record that is no business of ours: `action` or `sample`."""
+    """A record that does not concern us: `action` or `sample`."""
 
     reason: str
 
 
 class Unreadable(NamedTuple):
-    """Something that should be a webhook or a chat of LiveChat, and is not. The reason quotes nothing."""
+    """Something that should be a LiveChat webhook or chat, but is not. The reason quotes none of it."""
 
     reason: str
-    organization: str  # "" where it cannot be told
-    chat_id: str  # "" where it cannot be told
+    organization: str  # "" if unknown
+    chat_id: str  # "" if unknown
 
 
 class Restricted(NamedTuple):
-    """LiveChat keeps the events of this thread back; the plan does not cover its age."""
+    """LiveChat withholds this thread's events: the plan does not cover its age."""
 
     chat_id: str
     thread_id: str

@@ -1,6 +1,6 @@
-"""The threads of one partition, by their ids and by age. Pure.
+"""The threads of one partition, by id and by age. Pure.
 
-Promises that the bytes it says it holds are not fewer than the interpreter holds.
+Promises to account for no fewer bytes than the interpreter allocates.
 """
 
 from collections import deque
@@ -12,40 +12,38 @@ from tagger.core.threads.thread import THREAD_BYTES, Ending, Thread, cost
 class Index:
     """All threads of one partition."""
 
-    __slots__ = ("_by_age", "chats", "count", "size")
-
     def __init__(self) -> None:
-        self.chats: dict[tuple[str, str], Thread] = {}  # the newest thread of a chat; others are its siblings
-        self._by_age: deque[Thread] = deque()  # by `first`; deleted ones are taken out late
+        self.chats: dict[tuple[str, str], Thread] = {}  # each chat's newest thread; others are its siblings
+        self._by_age: deque[Thread] = deque()  # by `first`; deleted ones are removed late
         self.count = 0
         self.size = 0  # sum of the threads' sizes
 
     @property
     def bytes(self) -> int:
-        """What the threads hold; an eighth is what a bytearray may have to spare."""
+        """Bytes that the threads hold; the eighth is what a bytearray may allocate in advance."""
         return self.count * THREAD_BYTES + self.size + (self.size >> 3)
 
     def get(self, organization: str, chat_id: str, thread_id: str) -> Thread | None:
-        """The thread, if it is known."""
+        """Return the thread, if it is known."""
         thread = self.chats.get((organization, chat_id))
         while thread is not None and thread.thread_id != thread_id:
             thread = thread.sibling
         return thread
 
     def of_chat(self, chat: tuple[str, str]) -> Iterator[Thread]:
-        """The threads of a chat, the newest first."""
+        """Yield the threads of a chat, newest first."""
         thread = self.chats.get(chat)
         while thread is not None:
             yield thread
             thread = thread.sibling
 
     def __iter__(self) -> Iterator[Thread]:
-        """Every thread, by chat; the chats in the order in which they came."""
+        """Yield every thread, by chat, the chats in the order they came."""
         for thread in self.chats.values():
             yield from self.of_chat(thread.chat)
 
     def add(self, thread: Thread) -> None:
-        """One more thread, which begins after all others."""
+        """Add a thread, which begins after all others."""
         thread.sibling = self.chats.get(thread.chat)
         self.chats[thread.chat] = thread
         self._by_age.append(thread)
@@ -53,12 +51,12 @@ class Index:
         self.size += thread.size()
 
     def end(self, thread: Thread, ending: Ending | None) -> None:
-        """Give the thread an ending, or take it away."""
+        """Give the thread an ending, or take its ending away."""
         self.size += cost(ending) - cost(thread.ending)
         thread.ending = ending
 
     def evict_text(self, thread: Thread) -> None:
-        """Keep of the thread only that it is there."""
+        """Keep the thread without anything that was said in it."""
         self.size -= thread.size()
         thread.clear()
         self.size += thread.size()
@@ -66,7 +64,7 @@ class Index:
     def delete(self, thread: Thread) -> None:
         """Keep nothing of the thread."""
         self.size -= thread.size()
-        thread.clear()  # it may stay among the ages for long
+        thread.clear()  # the object may stay in `_by_age` for long
         self.count -= 1
         thread.deleted = True
         newest = self.chats[thread.chat]
@@ -83,16 +81,16 @@ class Index:
         thread.sibling = None
 
     def oldest(self) -> Thread | None:
-        """The thread that begins first: a restart must read from there."""
+        """Return the thread that begins first: a restart must read from there."""
         by_age = self._by_age
         while by_age and by_age[0].deleted:
             by_age.popleft()
-        # A thread that stays long must not keep all that came and went after it.
+        # One long-lived thread must not keep all those deleted after it.
         if len(by_age) > 2 * self.count + 64:
             self._by_age = by_age = deque(thread for thread in by_age if not thread.deleted)
         return by_age[0] if by_age else None
 
     def by_age(self) -> list[Thread]:
-        """All threads, oldest first."""
+        """Return all threads, oldest first."""
         self._by_age = deque(thread for thread in self._by_age if not thread.deleted)
         return list(self._by_age)

@@ -1,8 +1,8 @@
-"""What each organization may take of a partition while others wait. Pure.
+"""How much of a partition each organization may take while others wait. Pure.
 
-An organization may hold as much as is still free: one alone holds half, two hold a third each, and something
-is always left for one that comes. So nobody needs to know how many there are, and none can fill what pauses
-all of them. Names beyond a number share one account, or a flood of forged ones would be worth more.
+An organization may hold as much as is still free: one holds half, two hold a third each, and something is always
+left for a newcomer. So nobody needs to know how many there are, and none can fill the queue whose limit pauses them
+all. Beyond a number of names the rest share one account, or a flood of forged names would get a larger share.
 """
 
 from collections import deque
@@ -11,9 +11,9 @@ from typing import Final
 from tagger.core.limits import ORGANIZATIONS_MAX
 from tagger.core.threads.thread import Thread
 
-# A name keeps its account for this long after it last had something to wait for, by the partition's clock: names
-# that are forged meanwhile do not take the place of one that comes again and again.
-KEPT_MS: Final = 600_000
+# A name keeps its account for this long (by the partition's clock) after a job was last due for it: forged names do
+# not displace one that keeps coming.
+_KEPT_MS: Final = 600_000
 
 
 class Account:
@@ -22,30 +22,28 @@ class Account:
     __slots__ = ("bytes", "ready", "threads", "under_way", "used_ms", "waiting")
 
     def __init__(self) -> None:
-        self.ready: deque[Thread] = deque()  # threads with a job that is due and none under way
+        self.ready: deque[Thread] = deque()  # threads with a job due and none under way
         self.under_way = 0  # jobs
-        self.waiting = 0  # threads that wait to be settled
+        self.waiting = 0  # threads waiting to be settled
         self.threads = 0  # those of them that have their text
-        self.bytes = 0  # and what these hold
-        self.used_ms = 0  # when something was last due
+        self.bytes = 0  # of these
+        self.used_ms = 0  # when a job was last due
 
 
 class Shares:
     """The accounts of one assignment."""
 
-    __slots__ = ("_accounts", "_first", "_others", "_turns", "several")
-
     def __init__(self, *, several: bool) -> None:
         self._accounts: dict[str, Account] = {}
-        self._first: str | None = None  # the first organization of which a thread ended
+        self._first: str | None = None  # the first organization with a thread that ended
         self._others = Account()
-        self._turns: deque[Account] = deque()  # accounts with something ready, the one whose turn it is first
-        self.several = several  # more than one organization was met, if ever
+        self._turns: deque[Account] = deque()  # accounts with something ready, next in turn first
+        self.several = several  # whether more than one organization has been seen
 
     def account(self, thread: Thread, now_ms: int) -> Account:
-        """The account of the thread's organization, or the one of all that have none of their own."""
+        """Return the account of the thread's organization, or the one that the rest share."""
         organization = thread.chat[0]
-        if not self.several and thread.thread_id:  # an unreadable record names nobody, or anybody
+        if not self.several and thread.thread_id:  # the organization of an unreadable record is not reliable
             self.several = self._first not in (None, organization)
             self._first = organization
         account = self._accounts.get(organization) or self._opened(organization, now_ms)
@@ -55,7 +53,7 @@ class Shares:
     def _opened(self, organization: str, now_ms: int) -> Account:
         if len(self._accounts) >= ORGANIZATIONS_MAX:
             for name, account in self._accounts.items():
-                if not account.waiting and account.used_ms + KEPT_MS < now_ms:
+                if not account.waiting and account.used_ms + _KEPT_MS < now_ms:
                     del self._accounts[name]
                     break
             else:
@@ -64,17 +62,17 @@ class Shares:
         return account
 
     def waiting(self) -> list[Thread]:
-        """Threads whose job is not under way, of each organization the newest first."""
+        """Return the threads with no job under way, by organization, newest first."""
         return [thread for account in self._turns for thread in reversed(account.ready)]
 
     def ready(self, account: Account, thread: Thread) -> None:
-        """A job is due for the thread, and none under way."""
+        """Queue a thread that has a job due and none under way."""
         if not account.ready:
             self._turns.append(account)
         account.ready.append(thread)
 
     def next(self, free: int) -> Thread | None:
-        """A thread whose turn it is; so many jobs as `free` may still be begun by anybody."""
+        """Take the thread whose turn it is, if any; `free` more jobs may be started in all."""
         for _ in range(len(self._turns)):
             account = self._turns.popleft()
             if account.under_way >= free:

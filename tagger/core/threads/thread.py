@@ -1,8 +1,8 @@
 """The events of one thread, in any order, with any repeats → its conversation. Pure.
 
-Of a thread only what decisions need is kept: who said what, under which event id; a tenth of what the
-parsed events would take. It is kept as two runs of bytes, entry by entry in the same order. The bytes F8
-to FF do not occur in UTF-8, so four of them can tell the parts apart:
+Only what decisions need is kept: who said what, under which event id. It takes a tenth of what the parsed events
+would, as two runs of bytes with the same entries in the same order. The bytes F8 to FF do not occur in UTF-8, so
+four of them separate the parts:
 
     ids    FF [FC] event id FE
     text   FF author's place FD text [FD text]...
@@ -21,66 +21,47 @@ if TYPE_CHECKING:
 _ENTRY: Final = b"\xff"
 _ID_END: Final = b"\xfe"
 _FIELD: Final = b"\xfd"
-# Most event ids begin with the thread's own, which is left out; this marks one that does not.
+# Most event ids begin with the thread's id, which is left out; this marks one that does not.
 _ALIEN: Final = b"\xfc"
 
 # A thread has a customer and an agent or two; a place is one byte below F8.
 AUTHORS_MAX: Final = 200
 
-# What one thread costs beside its text and names: the objects, and the places in the indexes; and its ending.
-# Measured; `tests/unit/core/test_memory.py` compares it with what the interpreter allocates.
+# What one thread costs besides its text and names (the objects, and its places in the indexes), and its ending.
+# Measured; `tests/unit/core/threads/test_expiry.py` compares it with what the interpreter allocates.
 THREAD_BYTES: Final = 520
-ENDING_BYTES: Final = 173
-# What the id of an author, or a tag, costs beside its letters; and each id of a group.
-NAME_BYTES: Final = 68
-GROUP_BYTES: Final = 40
-# Names that many threads have are kept once: those of agents and of organizations. A flood of forged ones
-# costs no more than this many places.
-SHARED_NAMES_MAX: Final = 1_024
+_ENDING_BYTES: Final = 173
+# What an author's id or a tag costs besides its characters; and each group id.
+_NAME_BYTES: Final = 68
+_GROUP_BYTES: Final = 40
+# Names that many threads share, those of agents and organizations, are stored once. A flood of forged ones takes no
+# more than this many places.
+_SHARED_NAMES_MAX: Final = 1_024
 
-# How an entry of `text` begins, by the author's place.
+# The beginning of an entry of `text`, by the author's place.
 _PLACES: Final = tuple(b"\xff%c\xfd" % place for place in range(AUTHORS_MAX + 1))
 
 
 class Thread:
-    """One thread as far as it was seen."""
+    """One thread, as far as it was seen."""
 
     __slots__ = (
-        "asks",
-        "authors",
-        "begun",
-        "chat",
-        "completed",
-        "created_at_ms",
-        "customers",
-        "deleted",
-        "ending",
-        "events",
-        "first",
-        "first_ms",
-        "first_record_ms",
-        "group_ids",
-        "ids",
-        "incomplete",
-        "last_ms",
-        "sibling",
-        "slot",
-        "tags",
-        "text",
-        "thread_id",
-    )
+        "asks", "authors", "begun", "chat", "completed", "created_at_ms", "customers", "deleted", "ending", "events",
+        "first", "first_ms", "first_record_ms", "group_ids", "ids", "incomplete", "last_ms", "sibling", "slot", "tags",
+        "text", "thread_id",
+    )  # fmt: skip
 
     def __init__(
         self, chat: tuple[str, str], thread_id: str, first: int, record_ms: int, now_ms: int
     ) -> None:
         self.chat = (_shared(chat[0]), chat[1])  # (organization, chat_id)
-        self.thread_id = thread_id  # "": not a thread but a record that could not be read
+        self.thread_id = thread_id  # "": not a thread but an unreadable record
         self.sibling: Thread | None = None  # another thread of the same chat
-        self.first = first  # offset of the first record of it
+        self.first = first  # offset of its first record
         self.first_record_ms = record_ms  # that record's own time
         self.first_ms = now_ms  # the partition's clock at that record
-        self.last_ms = now_ms  # and at the last record of the thread
-        self.ids = bytearray()  # see the head of this file
+        self.last_ms = now_ms  # and at the thread's last record
+        self.ids = bytearray()  # see the top of this file
         self.text = bytearray()
         self.events = 0  # entries in each of the two
         self.authors: tuple[str, ...] = ()
@@ -89,26 +70,26 @@ class Thread:
         self.created_at_ms: int | None = None
         self.group_ids: tuple[int, ...] | None = None
         self.tags: tuple[str, ...] = ()
-        self.incomplete: str | None = None  # why something of it is missing, where that is known
-        self.completed = False  # what LiveChat has of it was united with what was seen
+        self.incomplete: str | None = None  # why part of it is known to be missing
+        self.completed = False  # LiveChat's version was united with what was seen
         self.asks = True  # if it expires without an end, LiveChat is asked whether it ended
         self.slot: int | None = None  # its place among the deadlines
-        self.deleted = False  # until then replay_from stays at or below `first`
+        self.deleted = False  # until it is, replay_from stays at or below `first`
         self.ending: Ending | None = None
 
     def begin(self, started: ChatStarted) -> tuple[bool, int]:
-        """Take what `incoming_chat` says of the thread beside its events; whether it was news, and its size."""
+        """Take `incoming_chat`, except its events; return whether it was new, and by how much `size` grew."""
         news, known = not self.begun and not self.completed, self.customers
         if not self.begun:
             self.begun = True
             self.created_at_ms = started.created_at_ms
-            # A thread that begins inactive may never be deactivated; that is not documented.
+            # A thread that begins inactive may never be deactivated; this is not documented.
             self.asks = self.incomplete is not None or not started.active
         grown = self._learn(started)
         return news or self.customers != known, grown
 
     def unite(self, chat: ChatStarted) -> tuple[Event, ...]:
-        """Take what `get_chat` says of the thread, beside its events; of these, the ones not known yet."""
+        """Take what `get_chat` returns, except its events; return those that are not known yet."""
         self._learn(chat)
         self.completed, self.incomplete = True, None
         fresh: dict[str, Event] = {}
@@ -125,22 +106,22 @@ class Thread:
                 self.customers |= 1 << self.authors.index(customer)
         if self.group_ids is None and chat.group_ids is not None:
             self.group_ids = chat.group_ids
-            grown += GROUP_BYTES * (len(chat.group_ids) + 1)
+            grown += _GROUP_BYTES * (len(chat.group_ids) + 1)
         if chat.tags and not self.tags:
             self.tags = chat.tags
             grown += sum(_cost(tag) for tag in chat.tags)
         return grown
 
     def _meet(self, author_id: str) -> int:
-        """Give the author a place, if one is left; by how much `size` grew."""
+        """Give the author a place, if one is left; return by how much `size` grew."""
         if author_id in self.authors or len(self.authors) == AUTHORS_MAX:
             return 0
-        # An agent, whose id is an e-mail address, speaks in thousands of threads.
+        # An agent, whose id is an e-mail address, writes in thousands of threads.
         self.authors += (_shared(author_id) if "@" in author_id else author_id,)
         return _cost(author_id)
 
     def add(self, event_id: str, author_id: str, fields: tuple[str, ...]) -> int:
-        """Add what an event says; by how much `size` grew, 0 where the event was known."""
+        """Add what an event says; return by how much `size` grew, 0 if the event was known."""
         own = event_id.removeprefix(self.thread_id)
         entry = b"\xff%b\xfe" % own.encode() if own is not event_id else self._entry(event_id)
         if entry in self.ids:
@@ -158,34 +139,34 @@ class Thread:
         return grown + len(said)
 
     def _entry(self, event_id: str) -> bytes:
-        """How the event is found in `ids`."""
+        """Return the event's entry in `ids`."""
         own = event_id.removeprefix(self.thread_id)
         if own is event_id:
             return b"\xff\xfc%b\xfe" % event_id.encode()
         return b"\xff%b\xfe" % own.encode()
 
     def size(self) -> int:
-        """Bytes of what differs from thread to thread; the rest is THREAD_BYTES."""
+        """Return the bytes of what differs between threads; the rest is THREAD_BYTES."""
         organization, chat_id = self.chat
         rest = len(self.ids) + len(self.text) + cost(self.ending)
         if self.group_ids is not None:
-            rest += GROUP_BYTES * (len(self.group_ids) + 1)
+            rest += _GROUP_BYTES * (len(self.group_ids) + 1)
         names = (organization, chat_id, self.thread_id, *self.authors, *self.tags)
         for name in names:
             rest += len(name) if name.isascii() else 4 * len(name)
-        return rest + NAME_BYTES * len(names)
+        return rest + _NAME_BYTES * len(names)
 
     def clear(self) -> None:
-        """Keep nothing of what was said."""
+        """Delete what was said, and by whom."""
         self.ids, self.text = bytearray(), bytearray()
         self.events = self.customers = 0
         self.authors = self.tags = ()
 
     def missing(self, complete_since_ms: int | None) -> str | None:
-        """Why LiveChat must be asked before the thread is decided on; None where it is complete.
+        """Say why LiveChat must be asked before the thread is decided on; None if it is complete.
 
-        Complete is a thread whose `incoming_chat` was seen, and that was created since the log is complete; None:
-        it is not known yet since when.
+        A thread is complete if its `incoming_chat` was seen and it was created since the log is complete
+        (`complete_since_ms`, None if not known yet).
         """
         if self.completed or self.incomplete:
             return self.incomplete
@@ -200,13 +181,13 @@ class Thread:
         return None
 
     def created_since(self, at_ms: int | None) -> bool:
-        """Whether it was; None is a time that is not known yet."""
+        """Return whether the thread was created at this time or later; False if either time is unknown."""
         return at_ms is not None and self.created_at_ms is not None and self.created_at_ms >= at_ms
 
     def conversation(self, *, complete: bool, more: tuple[Event, ...] = ()) -> Conversation:
-        """What was said, in the order it was seen; `more` are events that are not in the text already.
+        """Return what was said, in the order it was seen; `more` are events that are not in the text yet.
 
-        Where nobody told who the customer is, only those count whose id is an agent's: an e-mail address.
+        If the thread is incomplete and the customer unknown, only authors with an agent's id, an e-mail address, count.
         """
         customers = {author for place, author in enumerate(self.authors) if self.customers >> place & 1}
         said: list[Said] = []
@@ -233,35 +214,24 @@ class Thread:
 
 
 class Ending:
-    """The job of a thread that ended, expired or could not be read: due, under way, or settled."""
+    """The job of a thread that ended, expired or was unreadable: due, under way, or settled."""
 
     __slots__ = (
-        "account",
-        "asked",
-        "at_ms",
-        "decided",
-        "ended",
-        "handed",
-        "held",
-        "last",
-        "late",
-        "record_ms",
-        "shed",
-        "waiting",
-    )
+        "account", "asked", "at_ms", "decided", "ended", "handed", "held", "last", "late", "record_ms", "shed", "waiting",
+    )  # fmt: skip
 
     def __init__(self, at_ms: int, record_ms: int, *, ended: bool, late: bool) -> None:
         self.ended = ended  # its end is in the log, or LiveChat said so
         self.late = late  # it was decided on: what is due from now on is late
         self.at_ms = at_ms  # the partition's clock when it became due
         self.record_ms = record_ms  # that record's own time
-        self.last = 0  # offset of the last record that counts
-        # Of the offsets that no job under way answers for the first and the last, or the only one: however much
-        # comes for a thread that waits, it takes no more room.
+        self.last = 0  # offset of the thread's last record that counts
+        # The first and last (or only) offset not covered by the job under way: a waiting thread takes no more
+        # memory, however much comes for it.
         self.waiting: tuple[int, ...] = ()
-        self.handed: tuple[int, ...] = ()  # and of those that the job under way answers for
+        self.handed: tuple[int, ...] = ()  # the same for the offsets that the job under way covers
         self.account: Account | None = None  # whose share it takes while it waits
-        self.held = 0  # bytes that the thread counts for while it waits
+        self.held = 0  # bytes accounted for the thread while it waits
         self.shed = False  # it waits without its text, beyond its organization's share
         self.asked = 0  # times that LiveChat called the thread active
         self.decided: tuple[str, ...] = ()  # tags that decisions called for, each once
@@ -273,17 +243,17 @@ class Ending:
 
 
 def cost(ending: Ending | None) -> int:
-    """Bytes of what differs from ending to ending, and of the ending itself."""
-    return 0 if ending is None else ENDING_BYTES + sum([_cost(tag) for tag in ending.decided])
+    """Return the bytes of an ending and the tags it holds; 0 for None."""
+    return 0 if ending is None else _ENDING_BYTES + sum([_cost(tag) for tag in ending.decided])
 
 
 def _cost(name: str) -> int:
-    return NAME_BYTES + (len(name) if name.isascii() else 4 * len(name))
+    return _NAME_BYTES + (len(name) if name.isascii() else 4 * len(name))
 
 
-@lru_cache(maxsize=SHARED_NAMES_MAX)
+@lru_cache(maxsize=_SHARED_NAMES_MAX)
 def _shared(name: str) -> str:
-    """The same name, as the object that others have of it."""
+    """Return an equal name, as the one object that all threads share."""
     return name
 
 
@@ -292,6 +262,6 @@ def _joined(fields: tuple[str, ...]) -> bytes:
 
 
 def conversation_of(chat: ChatStarted) -> Conversation:
-    """A chat that LiveChat gave as a whole, as the rules see it."""
+    """Turn a chat that LiveChat returned into a conversation."""
     thread = Thread((chat.organization, chat.chat_id), chat.thread_id, 0, 0, 0)
     return thread.conversation(complete=not chat.odd_events, more=thread.unite(chat))

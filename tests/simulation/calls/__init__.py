@@ -1,1 +1,1 @@
-"""The client's world: many organizations, the real client and worker on virtual time, and a LiveChat that misbehaves."""
+"""The API client in seeded histories: the real client and worker on virtual time, and a LiveChat that misbehaves."""

@@ -1,4 +1,4 @@
-"""`python -m tests.simulation.calls [HISTORIES] [FIRST_SEED]`: play histories, print what they met; 1 at a violation."""
+"""`python -m tests.simulation.calls [HISTORIES] [FIRST_SEED]`: run histories, print what happened; exit 1 at a violation."""
 
 import sys
 import time

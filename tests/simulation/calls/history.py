@@ -1,4 +1,4 @@
-"""One history: every chat ends at its time and is settled by the real worker and client, on virtual time."""
+"""One history: each chat ends at its time, and the real worker and client settle it on virtual time."""
 
 import asyncio
 from collections import Counter
@@ -28,8 +28,8 @@ from tests.simulation.calls.setting import Chat, Setting, Trouble
 from tests.simulation.calls.virtual import run
 from tests.simulation.calls.world import File, LiveChat, Token, Topics
 
-# After the last trouble and the last end: what is hopeless takes ten minutes of tries a minute apart.
 METRICS: Final = Metrics()  # which nobody reads
+# After the last trouble and the last end: a hopeless call is tried for ten minutes, a minute apart.
 PATIENCE_S: Final = 1_700.0
 MANY: Final = 3  # chats answered 429 for ever that a lane takes for a limit
 
@@ -79,23 +79,23 @@ class History:
 
 
 class _State:
-    """The part of a partition that the worker speaks to."""
+    """The part of a partition that the worker uses."""
 
     def __init__(self, settled: dict[str, float], livechat: LiveChat) -> None:
         self._settled, self._livechat = settled, livechat
-        self.works: dict[int, Job] = {}
+        self.jobs: dict[int, Job] = {}
 
-    def completed(self, work_id: int, chat: Any, now_ms: int) -> Job:
-        work = self.works[work_id]
+    def completed(self, job_id: int, chat: Any, now_ms: int) -> Job:
+        job = self.jobs[job_id]
         complete = isinstance(chat, dict)
-        return replace(work, incomplete=None, conversation=replace(work.conversation, complete=complete))
+        return replace(job, incomplete=None, conversation=replace(job.conversation, complete=complete))
 
-    def settled(self, work_id: int, tags: frozenset[str]) -> None:
-        self._settled[self.works[work_id].thread.chat_id] = self._livechat.now()
+    def settled(self, job_id: int, tags: frozenset[str]) -> None:
+        self._settled[self.jobs[job_id].thread.chat_id] = self._livechat.now()
 
 
 class _Silent:
-    """Logs that nobody writes; but a fault of the tagger ends the history."""
+    """A logger that writes nothing, but raises the tagger's exceptions, which end the history."""
 
     def __getattr__(self, name: str) -> Any:
         return self
@@ -133,10 +133,10 @@ async def _play(setting: Setting) -> History:
     settled: dict[str, float] = {}
     state = _State(settled, livechat)
     assigned: Any = SimpleNamespace(tp=TopicPartition("w", 0), state=state)
-    judge: Any = SimpleNamespace(rules=(), pieces=partial(_pieces, livechat))
+    rulebook: Any = SimpleNamespace(rules=(), pieces=partial(_pieces, livechat))
     names: Any = {"decisions_topic": "d", "parked_topic": "p"}
     worker = Worker(
-        Settle(lambda: judge, client, cast(Producer, topics), METRICS, dry_run=False, **names),
+        Settle(lambda: rulebook, client, cast(Producer, topics), METRICS, dry_run=False, **names),
         client,
         "w",
         METRICS,
@@ -146,8 +146,8 @@ async def _play(setting: Setting) -> History:
         await asyncio.sleep(chat.at)
         thread = ThreadKey(chat.organization, chat.id, "T")
         why = "no_beginning" if chat.incomplete else None
-        state.works[number] = work = Job(number, "end", thread, number, 0, Conversation(thread, ()), why)
-        await worker.settle(assigned, work)
+        state.jobs[number] = job = Job(number, "end", thread, number, 0, Conversation(thread, ()), why)
+        await worker.settle(assigned, job)
 
     tasks = [asyncio.create_task(one(number, chat)) for number, chat in enumerate(setting.chats)]
     over = max([chat.at for chat in setting.chats] + [trouble.end for trouble in setting.troubles])
@@ -163,6 +163,6 @@ async def _play(setting: Setting) -> History:
 
 
 def _pieces(livechat: LiveChat, conversation: Conversation, _: int) -> Generator[int, None, Decision]:
-    """A decision in one piece."""
+    """Decide in one piece."""
     yield from ()
     return Decision(livechat.chats[conversation.thread.chat_id].tags, (), (), "hash")

@@ -1,4 +1,4 @@
-"""Mistakes that are easily made in the client, each as a patch of one decision: a test of the tests."""
+"""Easy mistakes in the client, each as a patch of one decision: a test of the tests."""
 
 import heapq
 from collections.abc import Callable, Iterator
@@ -19,14 +19,14 @@ from tagger.livechat.probes import Probes
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """What is wrong, and where: an attribute, and what takes its place."""
+    """What is wrong, and where: an attribute, and its replacement."""
 
     name: str
     owner: Any
     attribute: str
-    make: Callable[[Any], Any]  # the original → its wrong replacement
-    where: str = "anything"  # the story of the histories that can show it
-    histories: int = 40  # of them; within these it dies
+    make: Callable[[Any], Any]  # original → wrong replacement
+    where: str = "anything"  # the story whose histories can show it
+    histories: int = 40  # how many of them it must not survive
 
     @contextmanager
     def alive(self) -> Iterator[None]:

@@ -1,25 +1,25 @@
-"""What a history is made of, drawn from its seed: organizations, chats, and how LiveChat will misbehave."""
+"""What a history consists of, drawn from its seed: organizations, chats, and how LiveChat misbehaves."""
 
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Final, Literal
 
 Kind = Literal[
-    "storm",  # a share of calls is answered 429
+    "storm",  # a share of the calls is answered 429
     "outage",  # every call of every organization fails
-    "hiccups",  # a share of calls fails, or its answer is lost on the way
+    "hiccups",  # a share of the calls fails, or the answer is lost
     "slow",  # answers take seconds
-    "limit",  # no more than `share` calls a second pass
-    "revoked",  # one organization's token
-    "read_only",  # one organization's token may no longer write
+    "limit",  # at most `share` calls a second pass
+    "revoked",  # one organization's token is refused
+    "read_only",  # one organization's token may not write
     "no_token",  # one organization's token cannot be refreshed
 ]
 TROUBLES: Final[tuple[Kind, ...]] = (
     "storm", "outage", "hiccups", "slow", "revoked", "read_only", "no_token",
 )  # fmt: skip
 
-# What LiveChat may answer a chat for ever: systemic by type, and refusals.
-FOR_EVER: Final = (
+# What LiveChat may answer forever about a chat: systemic errors by type, and refusals.
+FOREVER: Final = (
     "internal", "timeout", "undocumented", "service_unavailable", "too_many_requests", "wrong_shape",
     "authentication", "validation", "missing_access", "not_found", "not_found",
 )  # fmt: skip
@@ -38,7 +38,7 @@ ITEMS: Final = frozenset({"validation", "missing_access", "not_found"})
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something that hits a lane, or all, for a while."""
+    """Something that affects one lane, or all, for a while."""
 
     kind: Kind
     begin: float
@@ -53,25 +53,25 @@ class Trouble:
 class Chat:
     """One thread that ends."""
 
-    organization: str  # as its webhook names it
+    organization: str  # as the webhook names it
     id: str
     at: float  # when it ends, in seconds from the beginning
     tags: tuple[str, ...]
-    incomplete: bool = False  # LiveChat has to be asked for it
-    bad: str | None = None  # the error type that each of its calls is answered with
-    removed_after_s: float | None = None  # a person removes its tags so long after they were set
-    spoiled_after_s: float | None = None  # it can be read no more so long after it was tagged
+    incomplete: bool = False  # it must be fetched from LiveChat
+    bad: str | None = None  # the error type that answers each of its calls
+    removed_after_s: float | None = None  # how long after they were set a person removes its tags
+    spoiled_after_s: float | None = None  # how long after it was tagged it becomes unreadable
 
 
-# What a history is about, and how often of a hundred.
+# What a history is about, and how many of a hundred are.
 STORIES: Final = {
     "anything": 62,
     "alone": 12,  # one organization is out, and no other has traffic
-    "refused": 8,  # after a few good chats fifty that are refused by their type, each for itself
-    "strangers": 6,  # bad chats before anything has succeeded, and good ones after them
+    "refused": 8,  # a few good chats, then fifty that are each refused
+    "strangers": 6,  # bad chats before anything has succeeded, then good ones
     "crowd": 10,  # many chats end while LiveChat is out
-    "rush": 1,  # more calls than the lane's first rate, through a storm
-    "overload": 1,  # a limit below what comes, and bad chats among it
+    "rush": 1,  # more calls than the lane's first rate, during a storm
+    "overload": 1,  # a limit below the load, with some bad chats
 }
 
 
@@ -85,14 +85,14 @@ class Setting:
     bad_tag: str | None = None
     elsewhere: str | None = None  # the organization that another region serves
     story: str = "anything"
-    steady: bool = False  # good chats go on ending, so that every bad one can be told from an outage
+    steady: bool = False  # good chats keep ending, so every bad one can be distinguished from an outage
 
 
 def setting(seed: int) -> Setting:
     rng = Random(seed)
     (story,) = rng.choices(list(STORIES), list(STORIES.values()))
     drawn = Setting(seed, [f"o{n}" for n in range(rng.choice((1, 2, 2, 3)))], rng.random() < 0.3, story=story)
-    _TOLD[story](rng, drawn)
+    _DRAWN_BY[story](rng, drawn)
     return drawn
 
 
@@ -127,7 +127,7 @@ def _refused(rng: Random, drawn: Setting) -> None:
         if rng.random() < 0.7:
             chat = replace(chat, removed_after_s=rng.uniform(1, 30))
         drawn.chats.append(chat)
-    if rng.random() < 0.3:  # it is not the chats: for a while the token may not write
+    if rng.random() < 0.3:  # not the chats' fault: for a while the token may not write
         drawn.troubles.append(Trouble("read_only", 45, 200, None, 1.0, "authorization", None))
         kind = None
     else:
@@ -140,7 +140,7 @@ def _refused(rng: Random, drawn: Setting) -> None:
 
 def _strangers(rng: Random, drawn: Setting) -> None:
     drawn.organizations = drawn.organizations[:1]
-    kind = rng.choice([one for one in FOR_EVER if one not in ITEMS])
+    kind = rng.choice([one for one in FOREVER if one not in ITEMS])
     for number in range(rng.choice((4, 8, 16, 30))):
         drawn.chats.append(Chat("o0", f"w{number}", rng.uniform(0, 2), ("t1",), bad=kind))
     for number in range(12):
@@ -180,7 +180,7 @@ def _overload(rng: Random, drawn: Setting) -> None:
 
 
 def _go_on(drawn: Setting) -> None:
-    """One good chat of each organization with traffic every 65 s, until everything hopeless is known to be."""
+    """Add a good chat every 65 s to each organization with traffic, until everything hopeless is known to be."""
     drawn.steady = True
     tag = "t1" if drawn.bad_tag == "t0" else "t0"
     over = max([chat.at for chat in drawn.chats] + [trouble.end for trouble in drawn.troubles])
@@ -208,7 +208,7 @@ def _trouble(rng: Random, named: list[str]) -> Trouble:
 def _draw_chats(rng: Random, drawn: Setting) -> None:
     rate = rng.choice((0.05, 0.2, 1.0))  # ends a second
     bad = rng.choice((0.0, 0.1, 0.5, 0.9))
-    kinds = rng.sample(FOR_EVER, rng.choice((1, 2)))
+    kinds = rng.sample(FOREVER, rng.choice((1, 2)))
     forged = drawn.one_for_all and rng.random() < 0.5
     quiet = drawn.organizations[-1] if len(drawn.organizations) > 1 and rng.random() < 0.4 else None
     at, number, ends = 0.0, 0, rng.choice((4, 6, 10))
@@ -217,10 +217,10 @@ def _draw_chats(rng: Random, drawn: Setting) -> None:
         at += rng.expovariate(rate)
         organization = rng.choice([one for one in drawn.organizations if one != quiet])
         number += 1
-        is_bad = number > 3 and rng.random() < bad  # something succeeded before: a witness
+        is_bad = number > 3 and rng.random() < bad  # only after something succeeded: a witness
         drawn.chats.append(_chat(rng, f"c{number}", organization, at, rng.choice(kinds) if is_bad else None))
     if wave_at is not None:
-        kind = rng.choice(FOR_EVER)
+        kind = rng.choice(FOREVER)
         for extra in range(rng.choice((10, 55)) if kind in ITEMS else rng.choice((8, 16))):
             organization = f"forged{extra}" if forged else drawn.chats[0].organization
             drawn.chats.append(_chat(rng, f"w{extra}", organization, wave_at, kind))
@@ -233,7 +233,7 @@ def _chat(rng: Random, name: str, organization: str, at: float, bad: str | None)
     return Chat(organization, name, at, tags, rng.random() < 0.2, bad, removed, spoiled)
 
 
-_TOLD: Final = {
+_DRAWN_BY: Final = {
     "anything": _anything,
     "alone": _alone,
     "refused": _refused,

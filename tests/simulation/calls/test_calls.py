@@ -1,4 +1,4 @@
-"""Histories of the client's world keep every property, and mistakes that are easily made do not live through them."""
+"""Histories of the client's world keep every property, and no easy mistake survives them."""
 
 from collections import Counter
 from itertools import count, islice
@@ -43,7 +43,7 @@ def test_no_history_violates_a_property(chunk: int) -> None:
             check(history)
         except Exception as error:
             pytest.fail(f"seed {seed}: {error!r}\n{history.setting}", pytrace=False)
-    assert seen.keys() >= MUST_MEET, f"not met any more: {sorted(MUST_MEET - seen.keys())}"
+    assert seen.keys() >= MUST_MEET, f"never happened: {sorted(MUST_MEET - seen.keys())}"
 
 
 def test_a_history_is_the_same_each_time_it_is_played() -> None:

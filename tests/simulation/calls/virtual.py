@@ -1,7 +1,7 @@
 """An event loop whose clock jumps to the next timer: hours pass in milliseconds.
 
-Of asyncio's loops it has what tasks, futures and timers need: no sockets, no threads, no contexts. That makes a turn
-of it several times cheaper, and the histories of the client's world are made of turns.
+It has only what tasks, futures and timers need of asyncio's loops: no sockets, threads or contexts. That makes a turn
+several times cheaper, and turns are most of what a history costs.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Timer:
-    """A callback that is due at a time."""
+    """A callback and its arguments."""
 
     __slots__ = ("args", "callback")
 
@@ -28,7 +28,7 @@ class Timer:
 
 
 class Loop:
-    """Runs one coroutine, and every task that it makes."""
+    """Runs one coroutine and every task that it creates."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -57,7 +57,7 @@ class Loop:
         return timer
 
     def create_future(self) -> asyncio.Future[Any]:
-        return asyncio.Future(loop=self)  # type: ignore[arg-type]  # it is a loop in all that is used here
+        return asyncio.Future(loop=self)  # type: ignore[arg-type]  # it has everything used here
 
     def create_task(self, main: Coroutine[Any, Any, Any], **_: Any) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = asyncio.Task(main, loop=self)  # type: ignore[arg-type]
@@ -71,7 +71,7 @@ class Loop:
         self._faults.append(context)
 
     def run(self, main: Coroutine[Any, Any, Any]) -> Any:
-        """The coroutine's result; what is left over at the end is cancelled."""
+        """Return the coroutine's result; tasks left over at the end are cancelled."""
         asyncio._set_running_loop(self)  # type: ignore[arg-type]
         try:
             task = self.create_task(main)
@@ -84,7 +84,7 @@ class Loop:
         finally:
             asyncio._set_running_loop(None)
         if self._faults:
-            raise RuntimeError(f"a task ended by a fault: {self._faults[0]}")
+            raise RuntimeError(f"a task failed: {self._faults[0]}")
         return task.result()
 
     def _until(self, task: asyncio.Task[Any]) -> None:
@@ -92,7 +92,7 @@ class Loop:
         while not task.done():
             if not ready:
                 if not timers:
-                    raise RuntimeError("everybody waits, and nothing will ever happen")
+                    raise RuntimeError("deadlock: every task waits, and no timer is set")
                 when, _, timer = heapq.heappop(timers)
                 if timer.callback is None:
                     continue

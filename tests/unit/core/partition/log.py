@@ -1,4 +1,4 @@
-"""A log of webhooks, as tests of the core write it: one line a record."""
+"""A log of webhooks, as tests of the core write it: one line per record."""
 
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -12,7 +12,7 @@ START_MS: Final = 1_700_000_000_000
 
 
 class Log:
-    """Records in order; `after_s` moves time on before the record is written."""
+    """Records in order; `after_s` is the time that passes before a record is written."""
 
     def __init__(self, *, first_offset: int = 0) -> None:
         self.records: list[Record] = []
@@ -56,5 +56,5 @@ class Log:
 
 
 def webhook(action: str, payload: Any, organization: str = ORGANIZATION) -> bytes:
-    """The value of a webhook's record."""
+    """Return the value of a webhook's record."""
     return orjson.dumps(webhooks.webhook(action, payload, organization))

@@ -48,7 +48,7 @@ def test_what_becomes_due_while_a_job_is_under_way_waits_for_it() -> None:
     assert (late.kind, late.offset) == ("late", 6)
 
 
-def test_a_job_that_turned_out_to_be_none_frees_all_that_waited() -> None:
+def test_a_job_that_is_withdrawn_frees_everything_that_waited() -> None:
     jobs, thread = some_jobs(), an_ended_thread()
     jobs.add(thread, 4, 0, 0)
     hand(jobs, 1)
@@ -87,7 +87,7 @@ def test_after_closing_nothing_is_under_way() -> None:
     assert jobs.next(10) is None
 
 
-def test_however_much_comes_for_a_thread_that_waits_it_takes_no_more_room() -> None:
+def test_a_waiting_thread_takes_no_more_offsets_however_much_comes_for_it() -> None:
     jobs, thread = some_jobs(), an_ended_thread()
     jobs.add(thread, 4, 0, 0)
     waiting = jobs.bytes
@@ -98,7 +98,7 @@ def test_however_much_comes_for_a_thread_that_waits_it_takes_no_more_room() -> N
     assert (job.offset, job.last_offset, lowest(jobs)) == (4, 999, 4)
 
 
-def test_over_its_share_is_who_has_more_than_is_left_for_others_where_there_are_others() -> None:
+def test_an_organization_is_over_its_share_if_it_has_more_than_it_leaves_for_others() -> None:
     jobs = some_jobs(unsettled_max=10)
     for number in range(6):
         thread = an_ended_thread(str(number))

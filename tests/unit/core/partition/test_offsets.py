@@ -1,4 +1,4 @@
-"""The hint beside a commit, and the offsets that are not settled."""
+"""The hint stored with a commit, and the unsettled offsets."""
 
 from typing import Final
 

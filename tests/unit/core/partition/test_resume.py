@@ -1,4 +1,4 @@
-"""Where an assignment begins to read: metadata may only make it look further back, never skip."""
+"""Where an assignment starts to read: metadata may only make it look further back, never skip."""
 
 from collections import Counter
 from typing import Any, Final
@@ -38,7 +38,7 @@ class Begun:
         return self.start.look(offset, record_ms)
 
     def since_ms(self, record_ms: int = START_MS) -> int:
-        """The time since which the log is complete, once there was a first record with this time."""
+        """Return since when the log is complete, after a first record with this time."""
         assert self.start.stage == "ready"
         complete_since_ms = self.start.complete_since_ms
         return (
@@ -109,7 +109,7 @@ def test_a_hint_whose_record_has_another_time_is_void(record_ms: int) -> None:
 def test_a_first_record_without_a_time_tells_nothing() -> None:
     begun = Begun(500)
     assert begun.first(400, -1) is None
-    assert begun.start.complete_since_ms is None  # no time: a later record will tell
+    assert begun.start.complete_since_ms is None  # no time: it takes a later record
 
 
 def test_the_logs_very_beginning_is_no_proof_where_the_hint_is_void_as_the_partition_may_have_been_added() -> (
@@ -222,7 +222,7 @@ def test_kept_state_goes_on_once_its_last_record_was_seen_again(committed: int) 
     [
         (459, 0, 1_000),  # somebody set the group back
         (None, 0, 1_000),  # its offsets were deleted
-        (470, 480, 1_000),  # the log does not reach its last record any more
+        (470, 480, 1_000),  # the log no longer reaches its last record
         (470, 0, 479),  # it lost records
         (600, 0, 1_000),  # reading from a hint is nearer
     ],

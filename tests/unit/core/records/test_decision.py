@@ -1,4 +1,4 @@
-"""What the topics of decisions and parked items hold."""
+"""The records on the topics of decisions and parked items."""
 
 from typing import Any, Final
 
@@ -112,7 +112,7 @@ def test_a_parked_record_names_the_thing_given_up_and_why() -> None:
         (["B"], True, True, ["A"], 1, "parked"),
     ],
 )
-def test_the_outcome_names_the_most_telling_thing(
+def test_the_outcome_names_what_matters_most(
     tags: list[str], complete: bool, late: bool, decided: list[str], refused: int, outcome: str
 ) -> None:
     assert (
@@ -125,7 +125,7 @@ LONGEST: Final = "\x01" * 256  # JSON writes each of these bytes as six
 
 @pytest.mark.parametrize("letter", ["x", '"', "\x01", "\N{GRINNING FACE}", "\N{EURO SIGN}"])
 def test_no_record_is_ever_too_large_for_its_topic(letter: str) -> None:
-    """Every field as long as it can be, and far more reasons and tags than a chat calls for."""
+    """Every field at its longest, and far more reasons and tags than any chat calls for."""
     thread = ThreadKey(*[letter * 100_000] * 3)
     reason = Reason(letter * 64, letter * 256, letter * 200, LONGEST, 2**63, 2**63)
     decision = Decision(
@@ -175,7 +175,7 @@ def test_a_range_of_records_is_parked_with_its_end() -> None:
 @pytest.mark.parametrize(
     ("ms", "text"), [(-1, "1970-01-01T00:00:00.000Z"), (1 << 62, "9999-12-31T23:00:00.000Z")]
 )
-def test_a_time_that_dates_cannot_name_is_written_as_the_next_that_they_can(ms: int, text: str) -> None:
+def test_a_time_that_no_date_can_name_is_written_as_the_nearest_one(ms: int, text: str) -> None:
     assert rfc3339(ms) == text
 
 

@@ -1,4 +1,4 @@
-"""Keyword sets as records: the same set is the same bytes, and nothing in a record can hurt who reads it."""
+"""Keyword sets as records: the same set is the same bytes, and no record can harm its reader."""
 
 import zlib
 from random import Random
@@ -31,7 +31,7 @@ def test_a_set_comes_back_as_it_was_with_the_same_hash() -> None:
     assert here.hash == there.hash
 
 
-def test_the_same_set_is_the_same_bytes_wherever_it_lies() -> None:
+def test_the_same_set_is_the_same_bytes_in_any_folder() -> None:
     assert pack(FILES) == pack({f"/etc/{name}": content for name, content in reversed(FILES.items())})
 
 
@@ -59,5 +59,5 @@ def test_a_set_that_is_too_large_is_not_packed() -> None:
         (b"x" * (2 * STORED_BYTES_MAX + 1), "too large"),
     ],
 )
-def test_a_record_that_is_none_is_told_by_its_reason(value: bytes | None, reason: str) -> None:
+def test_an_invalid_record_is_refused_with_a_reason(value: bytes | None, reason: str) -> None:
     assert unpack(value) == reason

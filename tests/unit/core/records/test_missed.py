@@ -1,4 +1,4 @@
-"""Which listed threads were missed, and which cannot be told yet."""
+"""Which listed threads were missed, and which cannot be checked yet."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -52,27 +52,27 @@ def a_decision(messages: int = 2, **fields: Any) -> bytes:
     return orjson.dumps({**ids, "tags": [], "outcome": "tagged", "messages": messages, **fields})
 
 
-def judged_by(*records: bytes | None, dry_run: bool = False, one_for_all: bool = False) -> Judged:
-    judged = Judged(dry_run=dry_run, one_for_all=one_for_all)
+def decided_by(*records: bytes | None, dry_run: bool = False, one_for_all: bool = False) -> Judged:
+    decided = Judged(dry_run=dry_run, one_for_all=one_for_all)
     for record in records:
-        judged.take(record)
-    return judged
+        decided.take(record)
+    return decided
 
 
 @pytest.mark.parametrize(
     ("chat", "decisions", "found"),
     [
         (a_chat(), [], "missed"),
-        (a_chat(), [a_decision()], "judged"),
-        (a_chat(), [a_decision(messages=5)], "judged"),
+        (a_chat(), [a_decision()], "decided"),
+        (a_chat(), [a_decision(messages=5)], "decided"),
         (a_chat(), [a_decision(messages=1)], "short"),
-        (a_chat(), [a_decision(messages=1), a_decision(messages=2)], "judged"),
-        (a_chat(), [a_decision(messages=2), a_decision(messages=1)], "judged"),
+        (a_chat(), [a_decision(messages=1), a_decision(messages=2)], "decided"),
+        (a_chat(), [a_decision(messages=2), a_decision(messages=1)], "decided"),
         (a_chat(messages=0), [], "missed"),
-        (a_chat(messages=0), [a_decision(messages=0)], "judged"),
+        (a_chat(messages=0), [a_decision(messages=0)], "decided"),
         (a_chat(), [a_decision(thread_id="T0")], "missed"),
         (a_chat(), [a_decision(organization="another")], "missed"),
-        (a_chat(), [a_decision(outcome="parked")], "judged"),
+        (a_chat(), [a_decision(outcome="parked")], "decided"),
         (a_chat(), [a_decision(outcome="dry_run")], "missed"),
         (a_chat(), [a_decision(outcome="no_credentials")], "missed"),
         (a_chat(last_ms=NOW - 2 * HOUR), [], "missed"),
@@ -81,7 +81,7 @@ def judged_by(*records: bytes | None, dry_run: bool = False, one_for_all: bool =
         (a_chat(last_ms=NOW), [], "recent"),
         (a_chat(active=True), [], "unreadable"),
         (a_chat(restricted_access="plan"), [], "missed"),
-        (a_chat(restricted_access="plan"), [a_decision(messages=0)], "judged"),
+        (a_chat(restricted_access="plan"), [a_decision(messages=0)], "decided"),
         (a_chat() | {"id": "tagger-sample-1"}, [], "unreadable"),
         (a_chat() | {"id": None}, [], "unreadable"),
         (a_chat() | {"thread": None}, [], "unreadable"),
@@ -91,13 +91,13 @@ def judged_by(*records: bytes | None, dry_run: bool = False, one_for_all: bool =
 def test_a_listed_thread_is_compared_with_the_decisions(
     chat: object, decisions: list[bytes], found: Found
 ) -> None:
-    seen = look("org", chat, WINDOW, judged_by(*decisions))
+    seen = look("org", chat, WINDOW, decided_by(*decisions))
     assert seen.found == found
     assert (seen.conversation is not None) == (found in {"missed", "short"})
 
 
 def test_what_is_to_be_repaired_holds_all_that_was_said() -> None:
-    seen = look("org", a_chat(messages=3), WINDOW, judged_by())
+    seen = look("org", a_chat(messages=3), WINDOW, decided_by())
     assert seen.conversation is not None
     assert seen.conversation.thread == THREAD
     assert [(said.author, said.fields) for said in seen.conversation.said] == [("customer", ("hello",))] * 3
@@ -105,40 +105,50 @@ def test_what_is_to_be_repaired_holds_all_that_was_said() -> None:
     assert seen.ended_at_ms == NOW - HOUR
 
 
-def test_a_thread_that_livechat_keeps_back_is_not_taken_for_silent() -> None:
-    seen = look("org", a_chat(restricted_access="plan"), WINDOW, judged_by())
+def test_a_thread_that_livechat_withholds_is_not_mistaken_for_silent() -> None:
+    seen = look("org", a_chat(restricted_access="plan"), WINDOW, decided_by())
     assert seen.conversation is not None
     assert not seen.conversation.complete
 
 
 def test_nothing_that_was_said_shows_in_a_repr() -> None:
-    assert "hello" not in repr(look("org", a_chat(), WINDOW, judged_by()))
+    assert "hello" not in repr(look("org", a_chat(), WINDOW, decided_by()))
 
 
 def test_with_one_credential_an_organization_may_have_any_name() -> None:
-    judged = judged_by(a_decision(organization="104130000"), one_for_all=True)
-    assert look("", a_chat(), WINDOW, judged).found == "judged"
-    assert judged.organizations == {"104130000"}
+    decided = decided_by(a_decision(organization="104130000"), one_for_all=True)
+    assert look("", a_chat(), WINDOW, decided).found == "decided"
+    assert decided.organizations == {"104130000"}
 
 
 def test_decisions_of_a_dry_run_count_for_a_dry_run() -> None:
-    assert judged_by(a_decision(outcome="dry_run"), dry_run=True).messages(THREAD) == 2
+    assert decided_by(a_decision(outcome="dry_run"), dry_run=True).messages(THREAD) == 2
 
 
 @pytest.mark.parametrize(
     "record",
     [None, b"", b"{", b"[]", b"{}", a_decision(messages="2"), a_decision(chat_id=None)],  # type: ignore[arg-type]
 )
-def test_what_is_no_decision_is_passed_over(record: bytes | None) -> None:
-    assert judged_by(record).messages(THREAD) is None
+def test_a_record_that_is_not_a_decision_is_skipped(record: bytes | None) -> None:
+    assert decided_by(record).messages(THREAD) is None
 
 
-def test_more_decisions_than_can_be_remembered_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_whose_jobs_share_an_offset_are_kept_apart() -> None:
+    """Several threads that expire, are evicted or get a very late event do so at the same offset."""
+    source: dict[str, Any] = {"topic": "livechat.webhooks", "partition": 0, "offset": 7}
+    decided = decided_by(
+        a_decision(2, **source), a_decision(1, **source, thread_id="T1"), a_decision(**source)
+    )
+    other = a_chat(id="T1")
+    assert [look("org", chat, WINDOW, decided).found for chat in (a_chat(), other)] == ["decided", "short"]
+
+
+def test_more_decisions_than_can_be_kept_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(missed, "DECISIONS_MAX", 2)
-    judged = judged_by(a_decision(), a_decision(thread_id="T1"), a_decision())
-    assert not judged.full
-    judged.take(a_decision(thread_id="T2"))
-    assert judged.full
+    decided = decided_by(a_decision(), a_decision(thread_id="T1"), a_decision())
+    assert not decided.full
+    decided.take(a_decision(thread_id="T2"))
+    assert decided.full
 
 
 @pytest.mark.parametrize(
@@ -154,7 +164,7 @@ def test_more_decisions_than_can_be_remembered_are_noticed(monkeypatch: pytest.M
         (NOW, None, NOW - 2 * HOUR, (NOW - HOUR, NOW - GRACE_MS)),
     ],
 )
-def test_the_window_leaves_out_what_cannot_be_told(
+def test_the_window_leaves_out_what_cannot_be_checked(
     until: int, unfinished: int | None, whole_since: int, window: tuple[int, int]
 ) -> None:
     assert Window.before(NOW - HOUR, until, NOW, unfinished, whole_since) == Window(*window)
@@ -202,7 +212,7 @@ def test_an_instant_is_written_as_people_write_it(text: str, ms: int | None) -> 
         (NOW - 50 * HOUR, 600, NOW - 24 * HOUR),
     ],
 )
-def test_the_service_goes_on_a_little_before_where_it_came_to(
+def test_the_service_continues_a_little_before_where_its_last_pass_ended(
     came_to: int | None, every_s: int, begin: int
 ) -> None:
     assert begin_ms(came_to, NOW, every_s) == begin

@@ -1,4 +1,4 @@
-"""What is open on the topic of parked items."""
+"""Which items on the topic of parked items are open."""
 
 from typing import Any
 
@@ -53,6 +53,8 @@ def closed(record: dict[str, Any]) -> dict[str, Any]:
         ([a_record(), closed(a_record())], []),
         ([a_record(), a_record(), closed(a_record())], []),
         ([a_record(), closed(a_record()), a_record()], [("T1", "Refund")]),
+        # Jobs of several threads can share an offset: the thread is part of an item's identity.
+        ([a_record(), a_record("T2"), a_record()], [("T2", "Refund"), ("T1", "Refund")]),
         ([a_record(), closed(a_record("T2"))], [("T1", "Refund")]),
         ([a_record(), closed(a_record(tag="Sales"))], [("T1", "Refund")]),
         ([a_record(offset=None), closed(a_record(offset=None))], []),
@@ -77,12 +79,12 @@ def test_an_item_that_is_refused_again_stays_open_with_the_new_reason() -> None:
     assert again.parked_at == "1970-01-01T00:00:05.000Z"
 
 
-def test_what_closes_an_item_repeats_it_and_says_how() -> None:
+def test_the_record_that_closes_an_item_repeats_it_and_says_how() -> None:
     record = closed(a_record())
     assert record == a_record() | {"resolved": "retried", "resolved_at": "1970-01-01T00:00:02.000Z"}
 
 
-def test_a_range_is_one_item_however_long_it_was_when_it_was_parked_again() -> None:
+def test_a_range_stays_one_item_if_it_is_longer_when_it_is_parked_again() -> None:
     (item,) = open_after(a_record(last_offset=9), a_record(last_offset=12))
     assert (item.identity.source, item.last_offset) == (Source("livechat.webhooks", 0, 7), 12)
     assert item.json()["last_offset"] == 12
@@ -120,13 +122,13 @@ def test_items_are_found_by_what_people_know_of_them(
         orjson.dumps(a_record() | {"thread_id": None}),
     ],
 )
-def test_what_is_no_record_of_ours_is_counted_and_passed_over(value: bytes | None) -> None:
+def test_a_record_that_is_not_ours_is_counted_and_skipped(value: bytes | None) -> None:
     items = OpenItems()
     items.take(value)
     assert (items.matching(), items.unreadable) == ([], 1)
 
 
-def test_of_too_many_the_oldest_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_beyond_the_limit_the_oldest_items_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parked, "ITEMS_MAX", 2)
     items = OpenItems()
     for number in range(5):

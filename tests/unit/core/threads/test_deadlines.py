@@ -1,4 +1,4 @@
-"""Threads come up in the slot in which they were last put, once, and never early."""
+"""Threads come due in the slot in which they were last put, once, and never early."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""How long threads are remembered, by the time that passes between records, and what goes for want of expiry."""
+"""How long threads are kept, by the time that passes between records, and what is evicted to free memory."""
 
 import gc
 import random
@@ -22,7 +22,7 @@ LIMITS: Final = Limits(chat_age_s_max=4_000, chat_idle_s_max=1_000, linger_s=300
 
 
 class Remembering:
-    """A expiry, what it asked for, and time that passes by the minute."""
+    """An Expiry, what it asked for, and time that passes by the minute."""
 
     def __init__(self) -> None:
         self.count: Counter[tuple[str, str]] = Counter()
@@ -57,7 +57,7 @@ class Remembering:
 
 @pytest.fixture
 def remembering(monkeypatch: pytest.MonkeyPatch) -> Remembering:
-    # The cache is the process's, and may grow just while a test measures.
+    # The whole process shares the cache, which may grow just while a test measures.
     monkeypatch.setattr(chat_module, "_shared", str)
     return Remembering()
 
@@ -177,7 +177,7 @@ def test_of_what_is_evicted_the_threads_that_may_have_ended_are_asked_for(rememb
 def strings(
     messages: int, characters: int, agents: int
 ) -> Iterator[tuple[str, str, str, list[tuple[str, str, str]]]]:
-    """Fresh strings of one thread after the other: chat, thread, customer, and (event, author, text)s."""
+    """Yield new strings for one thread after another: chat, thread, customer, and (event, author, text)s."""
     rng = random.Random(7)
     for number in range(300):
         thread, customer = f"K{number:09d}", f"{number:08x}-f8df-4364-8059-649c35c9ed0c"
@@ -194,7 +194,7 @@ def strings(
 
 
 def remember(expiry: Expiry, messages: int, characters: int, agents: int, *, ended: bool) -> None:
-    """300 threads with so many messages, of which some may have ended."""
+    """Add 300 threads with this many messages each, ended or open."""
     for chat, thread_id, customer, said in strings(messages, characters, agents):
         expiry.pass_to(expiry.newest_ms + 100, 0)
         now_ms, offset = expiry.newest_ms, 1_000 + 2 * expiry.index.count
@@ -219,7 +219,7 @@ def remember(expiry: Expiry, messages: int, characters: int, agents: int, *, end
 def test_accounted_bytes_are_those_that_are_allocated(
     remembering: Remembering, messages: int, characters: int, agents: int, ended: bool
 ) -> None:
-    """Never fewer, or the limit would not hold; and not many more, or memory would lie idle."""
+    """Never fewer, or the limit would not hold; and not many more, or memory would stay unused."""
     gc.collect()
     tracemalloc.start()
     remember(remembering.expiry, messages, characters, agents, ended=ended)
@@ -251,7 +251,7 @@ def remember_shape(
     groups: int = 1,
     tags: int = 0,
 ) -> None:
-    """200 threads that ended, of a shape that somebody may send."""
+    """Add 200 ended threads of a shape that somebody may send."""
     for number in range(200):
         expiry.pass_to(expiry.newest_ms + 100, 0)
         name = f"K{number:09d}"
@@ -271,7 +271,7 @@ def remember_shape(
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
-def test_whatever_a_thread_holds_is_accounted(remembering: Remembering, shape: dict[str, Any]) -> None:
+def test_everything_that_a_thread_holds_is_accounted(remembering: Remembering, shape: dict[str, Any]) -> None:
     """Also what only a stranger would send: 202 MB of addresses once counted as less than one."""
     gc.collect()
     tracemalloc.start()
@@ -292,7 +292,7 @@ def test_a_thread_of_twenty_messages_of_eighty_characters_takes_three_and_a_half
 
 @pytest.mark.parametrize("ended", [False, True])
 def test_a_flood_of_threads_takes_no_more_than_the_limit(remembering: Remembering, ended: bool) -> None:
-    """Whatever way they go: nothing of a thread that is deleted may stay."""
+    """Nothing of a deleted thread may stay, in whichever way it was deleted."""
     limit, expiry = 500_000, remembering.expiry
     gc.collect()
     tracemalloc.start()

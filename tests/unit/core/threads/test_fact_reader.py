@@ -1,4 +1,4 @@
-"""A record of the topic, or a chat of LiveChat, as facts; whatever it holds, nothing raises."""
+"""A record of the topic, or a LiveChat chat, as facts; no content makes it raise."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -328,7 +328,7 @@ FITS: Final = "\N{EURO SIGN}" * 85 + "x"
 
 
 def long_record(place: str, name: str) -> tuple[bytes, tuple[str, str]]:
-    """A record with such an id, and the chat that it is told of."""
+    """Return a record with this id, and the chat that it names."""
     organization, chat, thread = (
         name if place == part else part for part in ("organization", "chat", "thread")
     )
@@ -349,9 +349,9 @@ def test_an_id_longer_than_any_of_livechats_makes_the_record_unreadable(place: s
     fact = read(None, value)
     assert isinstance(fact, Unreadable)
     assert fact.reason == "id too long"
-    for told, whole in zip((fact.organization, fact.chat_id), chat, strict=True):
-        assert len(told.encode()) <= 256
-        assert whole.startswith(told)
+    for cut, whole in zip((fact.organization, fact.chat_id), chat, strict=True):
+        assert len(cut.encode()) <= 256
+        assert whole.startswith(cut)
 
 
 @pytest.mark.parametrize("place", ["organization", "chat", "thread", "event", "author", "end", "beginning"])

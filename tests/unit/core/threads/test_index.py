@@ -54,7 +54,7 @@ def test_nothing_is_held_once_all_threads_are_gone() -> None:
     )
 
 
-def test_the_oldest_is_the_one_that_begins_first_whatever_is_left_of_it() -> None:
+def test_the_oldest_thread_is_the_one_that_begins_first_even_without_its_text() -> None:
     index = Index()
     held = [a_thread(str(number), first=number) for number in range(3)]
     for thread in held:
@@ -74,4 +74,4 @@ def test_an_old_thread_does_not_keep_the_places_of_those_that_came_and_went() ->
         index.add(thread)
         index.delete(thread)
         index.oldest()
-    assert len(index._by_age) < 100  # what is to be bounded is nowhere else to be seen
+    assert len(index._by_age) < 100  # the bound shows nowhere else
