@@ -14,11 +14,10 @@ from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
 from tagger.livechat.calls.requests import API_URL
 
 LIMITS: Final = Limits()
-LOCAL_NAMES: Final = frozenset({"localhost", "localhost."})
 
 
 def _is_loopback(host: str | None) -> bool:
-    if host in LOCAL_NAMES:
+    if host in {"localhost", "localhost."}:
         return True
     try:
         return ip_address(host or "").is_loopback
@@ -38,7 +37,7 @@ def _pattern(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        raise ValueError(f"is no regular expression: {error.msg}") from None
+        raise ValueError(f"is not a valid regular expression: {error.msg}") from None
     return text
 
 
@@ -64,7 +63,7 @@ class LiveChatSettings(Settings):
 
 
 class TaggerSettings(LiveChatSettings):
-    """What `tagger run` needs beside Kafka and the log settings."""
+    """What `tagger run` needs apart from Kafka and the log settings."""
 
     tagger_config: Path = Field(Path("config"), description="folder with the keyword files")
     tagger_canned_placeholder: Annotated[str, AfterValidator(_pattern)] = Field(
@@ -96,13 +95,13 @@ class TaggerSettings(LiveChatSettings):
 
 
 class RunSettings(KafkaSettings, TaggerSettings, LogSettings):
-    """All of `tagger run`, and of a command that does what it does: read together, refused together."""
+    """All settings of `tagger run`, and of commands that do part of its job."""
 
 
 class TopicSettings(KafkaSettings, LogSettings):
-    """Of a command that reads our topics and needs no more."""
+    """Settings of a command that only reads our topics."""
 
 
 def group_of(settings: RunSettings) -> str:
-    """A dry run reads in a group of its own, so that switching it off skips no chat."""
+    """The consumer group: a dry run has its own, so that switching it off skips no chat."""
     return f"{settings.kafka_group_id}-dry-run" if settings.tagger_dry_run else settings.kafka_group_id

@@ -95,6 +95,14 @@ SPEAK_KAFKA: Final = (
     "tagger.commands",  # the demo's and the set-up's own looks at topics
     "tagger.kafka",
 )
+# Commands; and what reads their settings, where they cannot start without.
+END_PROCESSES: Final = (
+    "ingest.__main__",
+    "ingest.runtime.exit",
+    "ingest.runtime.settings",
+    "tagger.__main__",
+    "tagger.commands",
+)
 CLOSES_CONNECTIONS: Final = "ingest.runtime.kafka_connections"
 KAFKA_CLIENTS: Final = ("AIOKafkaAdminClient", "AIOKafkaConsumer", "AIOKafkaProducer")
 ARE_HTTP_CLIENTS: Final = (
@@ -106,6 +114,7 @@ ARE_HTTP_CLIENTS: Final = (
 OF_COMMANDS: Final = (
     "tagger.commands.keyword_options",
     "tagger.commands.progress",
+    "tagger.commands.setup",
     "tagger.commands.transcript",
 )
 READ_ENVIRONMENT: Final = (
@@ -227,7 +236,7 @@ def rule_5(module: Module) -> Violations:
 
 
 def rule_6(module: Module) -> Violations:
-    """Each library of the outside world is known in the few places that are made for it."""
+    """Each library of the outside world is known in the few places that are made for it; commands end processes."""
     if not within(module.name, SPEAK_KAFKA):
         yield from importing(module, "aiokafka")
     if module.name != CLOSES_CONNECTIONS:
@@ -243,6 +252,12 @@ def rule_6(module: Module) -> Violations:
         yield from importing(module, "ahocorasick")
     if not within(module.name, "tagger.simulator.stage"):
         yield from importing(module, "confluent_kafka")
+    if not within(module.name, END_PROCESSES):
+        yield from importing(module, "ingest.runtime.exit")
+        for node in ast.walk(module.tree):
+            match node:
+                case ast.Name("SystemExit") | ast.Attribute(ast.Name("sys" | "os"), "exit" | "_exit"):
+                    yield node.lineno, "ends the process"
 
 
 def rule_7(module: Module) -> Violations:
@@ -400,6 +415,9 @@ PLANTED: Final[tuple[tuple[Rule, str, str], ...]] = (
     (rule_6, "ingest/app.py", "import aiohttp"),
     (rule_6, "tagger/kafka/batches.py", "from aiokafka.client import AIOKafkaClient"),
     (rule_6, "tagger/kafka/reader.py", "from aiokafka import AIOKafkaConsumer\nAIOKafkaConsumer()"),
+    (rule_6, "tagger/service/worker.py", "from ingest.runtime.exit import stop"),
+    (rule_6, "tagger/service/worker.py", "import sys\nsys.exit(1)"),
+    (rule_6, "ingest/app.py", "raise SystemExit(2)"),
     (rule_7, "tagger/service/worker.py", "from tagger.simulator.livechat import server"),
     (rule_7, "tagger/commands/run.py", "import tagger.simulator.stage.broker"),
     (rule_7, "tagger/service/worker.py", "from tagger.commands import run"),

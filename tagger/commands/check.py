@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from tagger.commands.keyword_options import (
     uncollected,
 )
 from tagger.core.review.lint import lint
+from tagger.core.rules.model import Rule
 from tagger.core.rules.parse import RuleSet, keywords_of, parse
 from tagger.core.rules.problems import PROBLEMS_MAX, Problem
 
@@ -54,12 +56,7 @@ def command(path: Path, placeholder: str, form: str, online: bool, create: bool)
         rules = parsed if isinstance(parsed, RuleSet) else None
         found = lint(parsed, datetime.now(UTC).date(), placeholder) if isinstance(parsed, RuleSet) else parsed
     if rules is not None and online:
-        from tagger.service.tag_check import problems_online
-
-        found = [
-            *found,
-            *problems_online(rules.rules, lambda text: click.echo(text, err=True), create=create),
-        ]
+        found = [*found, *_online(rules.rules, create)]
     if form == "json":
         click.echo(json.dumps(_as_json(found, rules), indent=2, ensure_ascii=False))
     elif form == "github":
@@ -70,6 +67,17 @@ def command(path: Path, placeholder: str, form: str, online: bool, create: bool)
             click.echo(line_of(problem))
         click.echo(_summary(found, rules, len(files)))
     raise SystemExit(1 if _errors(found) else 0)
+
+
+def _online(rules: Sequence[Rule], create: bool) -> list[Problem]:
+    """What LiveChat says of the rules' tags; exits 2 if a setting is missing or LiveChat does not answer."""
+    from ingest.runtime.settings import load
+    from tagger.commands.setup import with_client
+    from tagger.service.tag_check import problems_online
+    from tagger.settings import LiveChatSettings
+
+    say = partial(click.echo, err=True)
+    return with_client(load(LiveChatSettings), partial(problems_online, rules=rules, say=say, create=create))
 
 
 def _errors(found: Sequence[Problem]) -> int:

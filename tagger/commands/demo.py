@@ -29,7 +29,7 @@ from rich.text import Text
 
 from ingest.runtime.kafka_connections import end
 from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
-from tagger.keyword_files.reload import Keywords, Unloadable
+from tagger.keyword_files.reload import Keywords
 from tagger.simulator.play.showing import line
 from tagger.simulator.play.summary import Summary, seconds_to_tag
 from tagger.simulator.play.visitors import RULES, visits
@@ -90,12 +90,8 @@ def command(**options: Any) -> None:
       tagger demo --kafka localhost:9092 --keep-running
     """
     wish = Wish(**options)
-    if wish.config is not None and isinstance(
-        unloadable := Keywords.load(wish.config, DEFAULT_PLACEHOLDER), Unloadable
-    ):
-        click.echo(
-            "\n".join([*unloadable.problems, "Nothing was started: fix these keyword files."]), err=True
-        )
+    if wish.config is not None and (problems := Keywords(wish.config, DEFAULT_PLACEHOLDER).problems):
+        click.echo("\n".join([*problems, "Nothing was started: fix these keyword files."]), err=True)
         raise SystemExit(2)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     try:

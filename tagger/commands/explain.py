@@ -161,11 +161,11 @@ def _from_api(chat_id: str, organization: str | None) -> Any:
     """The chat with its newest thread, as get_chat returns it; exits 2 if LiveChat does not return it."""
     # Here, because an explanation that needs no API should not wait for its client to be imported.
     from ingest.runtime.settings import load as load_settings
+    from tagger.commands.setup import with_client
     from tagger.livechat.authorization.credentials import Credentials
     from tagger.livechat.calls.requests import get_chat, list_threads
     from tagger.livechat.client import Client
     from tagger.livechat.interactive import Desk, NoAnswerError, organization_of
-    from tagger.service.setup import with_client
     from tagger.settings import LiveChatSettings
 
     async def fetched(client: Client, who: Credentials) -> Any:

@@ -16,6 +16,7 @@ from ingest.runtime.logs import configure_logs
 from ingest.runtime.settings import KafkaSettings, load
 from tagger.commands.keyword_options import counted, format_option
 from tagger.commands.progress import bar
+from tagger.commands.setup import equipment
 from tagger.commands.transcript import printable
 from tagger.core.records.parked import Item, OpenItems
 from tagger.kafka.producer import COMMAND_PATIENCE_S, Producer
@@ -132,7 +133,7 @@ def retry(form: str, **which: Any) -> None:
     async def main(kafka: KafkaSettings) -> int:
         found = await _open_items(kafka, which)
         results = Counter[str]()
-        async with tools(settings) as equipped:
+        async with tools(settings, *equipment(settings)) as equipped:
             again = Retry(
                 equipped.client, equipped.settle, Parked(equipped.producer, kafka.kafka_parked_topic)
             )

@@ -11,15 +11,16 @@ from ingest.runtime.logs import configure_logs
 from ingest.runtime.settings import load
 from tagger.commands.keyword_options import counted, format_option
 from tagger.commands.progress import Moved, bar
+from tagger.commands.setup import equipment
 from tagger.commands.transcript import printable
 from tagger.core.matching.decide import Decision
 from tagger.core.records.decision import Outcome, rfc3339
 from tagger.core.records.missed import Look, instant_ms
 from tagger.kafka.reader import NO_KAFKA, TopicMissingError
 from tagger.kafka.topics import what_to_do
-from tagger.recovery.reconcile import Reconcile, Report
+from tagger.recovery.reconcile import Reconcile, Report, Watch
 from tagger.recovery.repair import tools
-from tagger.settings import RunSettings, group_of
+from tagger.settings import RunSettings
 
 
 def _instant(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
@@ -70,19 +71,12 @@ def command(since: int, until: int, dry_run: bool, form: str) -> None:
 
 
 async def _run(settings: RunSettings, since: int, until: int, watch: "_Shown", *, repairs: bool) -> Report:
-    async with tools(settings) as equipped:
-        reconcile = Reconcile(
-            settings,
-            group_of(settings),
-            equipped.who,
-            equipped.client,
-            equipped.settle,
-            chat_age_s=settings.tagger_chat_age_s_max,
-        )
+    async with tools(settings, *equipment(settings)) as equipped:
+        reconcile = Reconcile(settings, equipped.who, equipped.client, equipped.settle)
         return await reconcile.run(since, until, repairs=repairs, watch=watch)
 
 
-class _Shown:
+class _Shown(Watch):
     """Says each chat that was missed when it is found; ids and tags, nothing that was said."""
 
     def __init__(self, form: str, moved: Moved) -> None:

@@ -6,8 +6,8 @@ from ingest.runtime.exit import stop
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.process import Stopping, run
 from ingest.runtime.settings import KafkaSettings, LogSettings, load
+from tagger.commands.setup import equipment
 from tagger.service.serve import Service
-from tagger.service.setup import service_equipment
 from tagger.settings import RunSettings, TaggerSettings
 
 
@@ -28,7 +28,7 @@ def command(show_settings: bool) -> None:
         return
     settings = load(RunSettings)
     configure_logs(settings.log_level, settings.log_format)
-    who, keywords = service_equipment(settings)
+    who, keywords = equipment(settings, for_service=True)
 
     async def main(stopping: Stopping) -> int:
         problem = await Service(settings, keywords, who).run(stopping, stopping.hurry)

@@ -5,13 +5,13 @@ import asyncio
 import click
 import orjson
 
-from ingest.runtime import advice
 from ingest.runtime.exit import stop
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.settings import load
 from tagger.commands.keyword_options import counted, format_option
-from tagger.kafka.reader import NO_KAFKA
+from tagger.kafka.reader import NO_KAFKA, TopicMissingError
 from tagger.kafka.skip import Skip, SkipRefusedError, skipping
+from tagger.kafka.topics import what_to_do
 from tagger.settings import RunSettings, group_of
 
 
@@ -47,8 +47,8 @@ def command(partition: int, offset: int, yes: bool, form: str) -> None:
     except SkipRefusedError as refused:
         click.echo(f"nothing was changed: {refused}", err=True)
         raise SystemExit(1) from None
-    except NO_KAFKA as error:
-        stop(advice.kafka_failed(error))
+    except (TopicMissingError, *NO_KAFKA) as error:
+        stop(what_to_do(settings, error))
     raise SystemExit(code)
 
 

@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, TypeAdapter, ValidationError
 from ingest.runtime.exit import stop
 from ingest.runtime.settings import load
 from tagger.commands.keyword_options import format_option
+from tagger.commands.setup import with_client
 from tagger.livechat.authorization.credentials import Credentials
 from tagger.livechat.client import Client
 from tagger.livechat.interactive import Desk, organization_of
@@ -22,7 +23,6 @@ from tagger.livechat.post import ACCEPTED, SECRET_REFUSED, post
 from tagger.livechat.registry import Registry, line
 from tagger.livechat.sample_webhooks import secret_check
 from tagger.livechat.webhooks import Plan, missing, registered, to_register, to_remove, to_rotate
-from tagger.service.setup import with_client
 from tagger.settings import ApiUrl, LiveChatSettings
 
 # A change of the configuration may take two minutes to act: https://platform.text.com/docs/management

@@ -1,4 +1,4 @@
-"""One partition for as long as it is ours: what the consumer's parts share of it."""
+"""One partition for as long as it is ours, as the consumer's parts share it."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -13,16 +13,15 @@ from tagger.kafka.batches import Batch
 class Unreadable:
     """Where a partition stands still, and what was tried. Times are monotonic seconds."""
 
-    offset: int  # the first that cannot be had
+    offset: int  # the first that cannot be read
     error_type: str
-    since: float
     try_at: float
     tries: int = 0
 
 
 @dataclass(eq=False, slots=True)
 class Assigned:
-    """After `closed`, completions of its jobs mean nothing."""
+    """Its state and tasks. After `closed`, completions of its jobs are ignored."""
 
     tp: TopicPartition
     state: Partition
@@ -33,8 +32,10 @@ class Assigned:
     committed: int | None = None  # by this process
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     preparing: asyncio.Task[None] | None = None
-    unreadable: Unreadable | None = None  # None: it is read
-    mended: Unreadable | None = None  # the last one that was over: its tries go on where it comes back
+    unreadable: Unreadable | None = None  # None: it can be read
+    recovered: Unreadable | None = (
+        None  # the last one that could be read again; if it returns, its tries count on
+    )
     passed: list[Batch] = field(default_factory=list)  # unreadable ones that a replay steps over
 
     def past(self, offset: int) -> int:

@@ -1,7 +1,7 @@
-"""One batch of a log, as the broker holds it: whether it can be read, and which offsets lie in it.
+"""One batch of a log, as the broker holds it: whether it can be read, and which offsets are in it.
 
-aiokafka tells by an exception that something cannot be read, but neither where that begins nor where one can
-go on. So the batch is fetched by itself, and read by the same code. Reads in no group and changes nothing.
+aiokafka raises an exception for what cannot be read, but says neither where that starts nor where reading can
+continue. So the batch is fetched alone, and read by the same code. Reads in no group and changes nothing.
 """
 
 import asyncio
@@ -20,15 +20,14 @@ from ingest.runtime.kafka_connections import Client, end
 
 ANSWER_S: Final = 10.0  # for a broker's answer
 CLOSE_S: Final = 2.0
-# Brokers give the first batch whole, however large it is.
+# Brokers return the first batch whole, however large it is.
 FETCH_BYTES_MAX: Final = 1 << 20
 # Base offset, length, leader epoch, magic, CRC, attributes, last offset's delta, first and greatest time.
 HEADER: Final = struct.Struct(">qiibIhiqq")
 BEHIND_LENGTH: Final = 12  # bytes of a batch that its length does not count
-# What a broker answers that stumbles over the batch itself.
+# What a broker answers that cannot read the batch itself.
 BROKER_CANNOT_READ: Final = (CorruptRecordException, UnknownError)
-# More records than these are in no batch, so such a header is damaged.
-RECORDS_MAX: Final = 1_000_000
+RECORDS_MAX: Final = 1_000_000  # a header that claims more in one batch is damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Batch:
     first: int
     last: int
     readable_to: int  # the first of its offsets that cannot be read; last + 1 where all can
-    first_ms: int  # record time, as its header says: not to be trusted where it is damaged
+    first_ms: int  # record time in its header, which may be damaged
     error_type: str | None  # why it cannot be read; None: it can
 
 
@@ -47,9 +46,9 @@ BatchAt = Callable[[TopicPartition, int], Awaitable[Batch | None]]
 
 @asynccontextmanager
 async def reading(options: Mapping[str, Any], topic: str) -> AsyncIterator[BatchAt]:
-    """A function that reads the batch at an offset of the topic: None where the log ends there.
+    """A function that reads the batch at an offset of the topic; None if the log ends there.
 
-    Both raise KafkaError, OSError or TimeoutError where Kafka does not answer, or the log begins later.
+    Both raise KafkaError, OSError or TimeoutError if Kafka does not answer, or the log starts later.
     """
     client = Client(**options, request_timeout_ms=int(ANSWER_S * 1000))
 
@@ -67,7 +66,7 @@ async def reading(options: Mapping[str, Any], topic: str) -> AsyncIterator[Batch
             return Batch(offset, offset, offset, -1, error.__name__)
         if error_code:
             raise error(tp)
-        return None if offset >= log_end else _judged(bytes(rest[-1]), offset)
+        return None if offset >= log_end else _read(bytes(rest[-1]), offset)
 
     try:
         async with asyncio.timeout(ANSWER_S):
@@ -78,8 +77,8 @@ async def reading(options: Mapping[str, Any], topic: str) -> AsyncIterator[Batch
         await end(client, CLOSE_S)
 
 
-def _judged(data: bytes, offset: int) -> Batch | None:
-    """The first batch of what a broker gave for an offset; None where it gave nothing."""
+def _read(data: bytes, offset: int) -> Batch | None:
+    """The first batch of a broker's answer for an offset; None if the answer is empty."""
     if not data:
         return None
     first = last = readable_to = offset
@@ -98,7 +97,7 @@ def _judged(data: bytes, offset: int) -> Batch | None:
 
 
 def _records(data: bytes) -> Any:
-    """As aiokafka's consumer reads them: an exception where it would raise one."""
+    """As aiokafka's consumer reads them, with the same exceptions."""
     batch = MemoryRecords(data).next_batch()
     if batch is None or not batch.validate_crc():
         raise CorruptRecordException

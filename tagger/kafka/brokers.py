@@ -1,8 +1,8 @@
 """aiokafka's consumer with a deadline for each answer, so that a broker that fell silent costs seconds.
 
-aiokafka 0.14 has one time-out for all requests, and joining a group takes as long as a rebalance may: so with
-70 s a fetch waits as long for a broker whose host is gone, and so does every look for another one. Nothing
-public tells the two apart, which is why this file, alone, reaches into the client.
+aiokafka 0.14 has one time-out for all requests, and joining a group may take as long as a rebalance: with 70 s, a
+fetch waits that long for a broker whose host is gone, and so does every search for another one. No public option
+separates the two, so this file, alone, reaches into the client.
 """
 
 import asyncio
@@ -21,14 +21,12 @@ ANSWER_S: Final = 10.0  # a fetch waits for 0.1 s on the broker; the rest is for
 CONNECT_S: Final = 5.0  # TLS and SASL take some round trips
 # Longer than the rebalance time-out, or a member that joins after a kill gives up before it is let in.
 JOIN_S: Final = 70.0
-# New partitions of the topic are taken on, and a new leader is known, after so long at most.
-METADATA_AGE_MS: Final = 15_000
-# Of one answer: on a line of 8 Mbit/s it comes within the deadline.
-FETCH_BYTES_MAX: Final = 8 << 20
+METADATA_AGE_MS: Final = 15_000  # new partitions and leaders are known after this long at most
+FETCH_BYTES_MAX: Final = 8 << 20  # of one answer: at 8 Mbit/s it arrives within the deadline
 
 
 class Client(kafka_connections.Client):
-    """Knows which requests may take long."""
+    """Gives requests that may take long more time than the others."""
 
     async def _get_conn(
         self, node_id: Any, *, group: ConnectionGroup = ConnectionGroup.DEFAULT, no_hint: bool = False
@@ -46,6 +44,7 @@ class Client(kafka_connections.Client):
     async def send(
         self, node_id: Any, request: Any, *, group: ConnectionGroup = ConnectionGroup.DEFAULT
     ) -> Any:
+        """Send one request; RequestTimedOutError if the answer takes too long."""
         if group is ConnectionGroup.DEFAULT or isinstance(request, JoinGroupRequest | SyncGroupRequest):
             return await super().send(node_id, request, group=group)
         try:
@@ -58,7 +57,7 @@ class Client(kafka_connections.Client):
 
 
 def consumer_of(client_options: Mapping[str, Any], **options: Any) -> AIOKafkaConsumer:
-    """A consumer that is not started yet; `options` are AIOKafkaConsumer's beside the client's own."""
+    """A consumer that is not started yet; `options` are AIOKafkaConsumer's, apart from the client's."""
     patience = {"metadata_max_age_ms": METADATA_AGE_MS, "request_timeout_ms": int(ANSWER_S * 1000)}
     consumer = AIOKafkaConsumer(**client_options, **patience, fetch_max_bytes=FETCH_BYTES_MAX, **options)
     consumer._client = Client(**client_options, **patience)
@@ -66,9 +65,9 @@ def consumer_of(client_options: Mapping[str, Any], **options: Any) -> AIOKafkaCo
 
 
 def was_put_out(consumer: AIOKafkaConsumer) -> bool:
-    """Whether the group let this member go, rather than asked it to join once more.
+    """Whether the group removed this member, rather than asked it to join again.
 
-    So it is where its session was over, or where another process came under its name.
+    That happens when its session expired, or another process joined under its name.
     """
     coordinator = consumer._coordinator
     return coordinator is not None and coordinator.member_id == JoinGroupRequest.UNKNOWN_MEMBER_ID

@@ -1,6 +1,6 @@
-"""Committing what the core names, and looking up where the logs end.
+"""Commits the offsets that the core names, and looks up where the logs end.
 
-Neither waits for the other: a partition without a leader has no end to tell, and holds up no commit.
+Neither waits for the other: a partition without a leader has no known end, and must not hold up commits.
 """
 
 import asyncio
@@ -17,8 +17,7 @@ from tagger.kafka.assigned import Assigned
 from tagger.metrics import Metrics
 
 COMMIT_EVERY_S: Final = 1.0
-# A commit is given up after this and made again with newer offsets; at most one is under way.
-COMMIT_DEADLINE_S: Final = 10.0
+COMMIT_DEADLINE_S: Final = 10.0  # then it is given up, and the next one has newer offsets; one at a time
 ENDS_EVERY_S: Final = 1.0
 END_DEADLINE_S: Final = 3.0  # for one partition's end; a broker answers within milliseconds
 
@@ -28,21 +27,19 @@ log = structlog.get_logger()
 class Commits:
     """Commits for all of `assigned`, which others fill and empty."""
 
-    def __init__(
-        self, kafka: AIOKafkaConsumer, topic: str, assigned: Mapping[int, Assigned], metrics: Metrics
-    ) -> None:
-        self._kafka, self._topic, self._assigned, self._metrics = kafka, topic, assigned, metrics
+    def __init__(self, kafka: AIOKafkaConsumer, assigned: Mapping[int, Assigned], metrics: Metrics) -> None:
+        self._kafka, self._assigned, self._metrics = kafka, assigned, metrics
         self._committing = asyncio.Lock()
         self.fail_since: float | None = None  # monotonic; None: the last one succeeded
 
     async def run(self) -> None:
-        """For ever, also when there is nothing new: monitors take a group that is silent for a dead one."""
+        """Commit forever, even with nothing new: monitors take a silent group for a dead one."""
         while True:
             await self.commit(self._assigned.values())
             await asyncio.sleep(COMMIT_EVERY_S)
 
     async def commit(self, partitions: Iterable[Assigned], deadline_s: float = COMMIT_DEADLINE_S) -> None:
-        """Offer what each partition may commit now; never raises for what Kafka answers."""
+        """Commit what each partition may commit now; never raises for what Kafka answers."""
         async with self._committing:
             offers = [(assigned, assigned.state.committable()) for assigned in partitions]
             wanted = {a.tp: OffsetAndMetadata(c.offset, c.metadata) for a, c in offers if c is not None}
@@ -62,29 +59,30 @@ class Commits:
 
     async def _send(self, wanted: dict[TopicPartition, OffsetAndMetadata], deadline_s: float) -> str:
         try:
-            async with asyncio.timeout(deadline_s):  # aiokafka retries for ever by itself
+            async with asyncio.timeout(deadline_s):  # aiokafka retries forever
                 await self._kafka.commit(wanted)
             return "ok"
         except (CommitFailedError, IllegalStateError):
-            return "rebalanced"  # another member owns the partitions; it begins where we committed last
+            return "rebalanced"  # another member owns the partitions; it starts where we committed last
         except (KafkaError, TimeoutError) as error:
             if isinstance(error, OffsetMetadataTooLargeError) and any(o.metadata for o in wanted.values()):
-                # The broker allows less than our 70 characters. An offset without metadata is true too:
-                # the next owner looks further back.
+                # The broker allows less than our 70 characters. The offset alone is true, too: the next owner
+                # reads from further back.
                 bare = {tp: OffsetAndMetadata(offer.offset, "") for tp, offer in wanted.items()}
                 return await self._send(bare, deadline_s)
-            log.warning("commit_failed", topic=self._topic, error_type=type(error).__name__)
+            topic = next(iter(wanted)).topic
+            log.warning("commit_failed", topic=topic, error_type=type(error).__name__)
             return "failed"
 
 
 class LogEnds:
-    """Keeps `log_end` of each partition fresh, for lag: aiokafka knows it of those that it reads only."""
+    """Keeps `log_end` of each partition fresh, for lag: aiokafka knows it only of those that it reads."""
 
     def __init__(self, kafka: AIOKafkaConsumer, assigned: Mapping[int, Assigned]) -> None:
         self._kafka, self._assigned = kafka, assigned
 
     async def run(self) -> None:
-        """For ever; each partition by itself, as one without a leader fails all that are asked for with it."""
+        """Look forever, at each partition separately: one without a leader fails all in the same request."""
         while True:
             await asyncio.gather(*(self._look(assigned) for assigned in list(self._assigned.values())))
             await asyncio.sleep(ENDS_EVERY_S)

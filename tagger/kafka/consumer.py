@@ -1,17 +1,17 @@
-"""Kafka's side of the tagger: assign, revoke, prepare, pause, resume; what it composes polls and commits.
+"""Kafka's side of the tagger: assign, revoke, prepare, pause, resume; its parts poll and commit.
 
-Every decision about offsets is `core.partition`'s; this file carries it out. It never commits an offset
-that the core did not name, and hands on no record of a partition that was not prepared: aiokafka may
-return records from the committed offset before the listener has run (its issue 738).
+`core.partition` decides everything about offsets; this file carries it out. It never commits an offset that the
+core did not name, and hands on no record of a partition that was not prepared: aiokafka may return records from
+the committed offset before the listener has run (its issue 738).
 """
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from aiokafka import TopicPartition
@@ -23,6 +23,7 @@ from aiokafka.partitioner import murmur2
 
 from ingest.runtime.clock import now_ms
 from ingest.runtime.kafka_connections import end
+from ingest.runtime.settings import KafkaSettings
 from ingest.runtime.supervision import Tasks, unless_told
 from ingest.topic import record_key
 from tagger.core.limits import Limits
@@ -37,16 +38,13 @@ from tagger.kafka.preparing import Preparing
 from tagger.metrics import Metrics
 
 TICK_S: Final = 0.25
-# Jobs of one partition that are under way at a time; each holds its conversation, some 10 KB. What is due
-# beyond waits in the core, in a compact form.
+# Jobs of one partition in flight; each holds its conversation, some 10 KB. More wait in the core, in compact form.
 JOBS_MAX: Final = 1_000
 RETRY_S: Final = 1.0
 JOIN_RETRY_S: Final = 2.0  # Kafka may come up after us
-# Job under way gets this long to finish when partitions are taken away; the group waits meanwhile,
-# for at most the rebalance time-out.
+# For jobs in flight when partitions are taken away; the group waits meanwhile, at most the rebalance time-out.
 REVOKE_DRAIN_S: Final = 5.0
-# After SIGTERM; with the last commit the process ends well within the 30 s that Kubernetes gives.
-STOP_DRAIN_S: Final = 8.0
+STOP_DRAIN_S: Final = 8.0  # after SIGTERM; with the last commit well within the 30 s that Kubernetes gives
 STOP_COMMIT_S: Final = 3.0
 STOP_CLOSE_S: Final = 3.0  # for each client; one whose broker is away would wait for it
 REBALANCE_TIMEOUT_MS: Final = 60_000
@@ -65,32 +63,29 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
 
     def __init__(  # noqa: PLR0913 - what a consumer is made of
         self,
-        topic: str,
+        kafka: KafkaSettings,
         group_id: str,
-        client_options: Mapping[str, Any],
         *,
-        session_timeout_s: float,
-        group_instance_id: str | None,
         limits: Limits,
         open_bytes_max: int,
         settle: Settle,
         metrics: Metrics,
     ) -> None:
-        self.topic, self._metrics = topic, metrics
-        self.assigned: dict[int, Assigned] = {}  # shared with the parts below; the same object for good
-        self.retired: Counter[tuple[str, str]] = Counter()  # what partitions counted that are ours no more
+        self.topic, self._metrics = kafka.kafka_webhooks_topic, metrics
+        client_options, session_timeout_s = kafka.client_options(), kafka.kafka_session_timeout_s
+        self.assigned: dict[int, Assigned] = {}  # shared with the parts below; always the same object
+        self.retired: Counter[tuple[str, str]] = Counter()  # what partitions counted that are no longer ours
         self.rebalanced_at: float | None = None  # monotonic; None before the first assignment
         self.tasks = Tasks(lambda name: metrics.task_restarts.labels(task=name).inc())
-        self._limits = limits
-        self._settle = settle
+        self._limits, self._settle = limits, settle
         self._kept: dict[int, Partition] = {}  # from a revoke to the next assignment
         self._admin = AIOKafkaAdminClient(**client_options, request_timeout_ms=int(ANSWER_S * 1000))
         self._kafka = consumer_of(
             client_options,
             group_id=group_id,
-            group_instance_id=group_instance_id,
-            enable_auto_commit=False,  # aiokafka's own commits know nothing of metadata and of our jobs
-            auto_offset_reset="none",  # a lost position is for the core to decide, never skipped over
+            group_instance_id=kafka.kafka_group_instance_id,
+            enable_auto_commit=False,  # aiokafka's own commits ignore metadata and our jobs
+            auto_offset_reset="none",  # the core decides about a lost position; nothing is skipped
             partition_assignment_strategy=(StickyPartitionAssignor,),
             session_timeout_ms=int(session_timeout_s * 1000),
             heartbeat_interval_ms=int(min(3.0, session_timeout_s / 5) * 1000),
@@ -98,25 +93,23 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             max_partition_fetch_bytes=FETCH_BYTES_MAX,
             fetch_max_wait_ms=FETCH_WAIT_MS,
         )
-        self.commits = Commits(self._kafka, topic, self.assigned, metrics)
-        self.preparing = Preparing(
-            self._kafka, self._admin, group_id, topic, self.assigned, open_bytes_max, metrics
-        )
+        self.commits = Commits(self._kafka, self.assigned, metrics)
+        self.preparing = Preparing(self._kafka, self._admin, group_id, self.assigned, open_bytes_max, metrics)
         self.polling = Polling(
             self._kafka, client_options, self.assigned, self._obey, self.preparing.soon, metrics
         )
-        self.membership = Membership(self._kafka, group_instance_id, metrics)
+        self.membership = Membership(self._kafka, kafka.kafka_group_instance_id, metrics)
         self._ends = LogEnds(self._kafka, self.assigned)
-        self._unheld = Unheld(self._admin, self._kafka, group_id, topic, metrics)
+        self._unheld = Unheld(self._admin, group_id, self.topic, metrics)
 
     async def start(self) -> None:
-        """Connect and join the group. KafkaError where no broker answers; it may be tried again."""
+        """Connect and join the group. KafkaError if no broker answers; it may be tried again."""
         await self._admin.start()
         await self._kafka.start()
         self._kafka.subscribe([self.topic], listener=self)
 
     async def joined(self) -> None:
-        """`start`, however long Kafka is away."""
+        """Start, and wait while Kafka is away."""
         while True:
             try:
                 return await self.start()
@@ -125,16 +118,13 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             await asyncio.sleep(JOIN_RETRY_S)
 
     async def run(self, stopping: asyncio.Event, hurry: asyncio.Event | None = None) -> None:
-        """Read until told to stop, then drain, commit and leave the group; in a hurry nothing is drained."""
-        for name, part in {
-            "poll": self.polling.run,
-            "mend": self.polling.mend,
-            "beat": self._beat,
-            "commits": self.commits.run,
-            "log_ends": self._ends.run,
-            "unheld": self._unheld.run,
-        }.items():
-            self.tasks.start(name, part)
+        """Read until `stopping` is set, then drain, commit and leave the group; `hurry` ends the draining."""
+        self.tasks.start("poll", self.polling.run)
+        self.tasks.start("mend", self.polling.recover)
+        self.tasks.start("beat", self._beat)
+        self.tasks.start("commits", self.commits.run)
+        self.tasks.start("log_ends", self._ends.run)
+        self.tasks.start("unheld", self._unheld.run)
         await stopping.wait()
         self.preparing.stopping = True
         for assigned in self.assigned.values():
@@ -142,8 +132,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         await unless_told(hurry or asyncio.Event(), self._drain(STOP_DRAIN_S))
         await self.tasks.stop()
         await self.commits.commit(self.assigned.values(), STOP_COMMIT_S)
-        cancelled = self._close_all()
-        await asyncio.gather(*cancelled, return_exceptions=True)
+        await asyncio.gather(*self._close_all(), return_exceptions=True)
         await self.close()
 
     async def close(self) -> None:
@@ -154,19 +143,17 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             log.info("kafka_not_closed", error_type=type(error).__name__)
 
     def is_home(self, partition: int, organization: str, chat_id: str) -> bool:
-        """Whether the chat's records lie in this partition, as many as the topic has now."""
+        """Whether the chat's records are in this partition, by the topic's present number of partitions."""
         count = len(self._kafka.partitions_for_topic(self.topic) or ())
         key = record_key(organization, chat_id)
         return not count or (murmur2(key) & 0x7FFFFFFF) % count == partition
 
-    # The listener. aiokafka sends no heartbeat while `on_partitions_assigned` runs and swallows its
-    # exceptions, so it only takes note; the looking-up is a task of its own.
-
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Start preparing the partitions, in tasks: aiokafka sends no heartbeat meanwhile and hides exceptions."""
         mine = sorted(assigned)
         self._kafka.pause(*mine)
         for tp in mine:
-            self._kafka.seek(tp, 0)  # any position: without one aiokafka looks for its own
+            self._kafka.seek(tp, 0)  # any position: without one aiokafka chooses its own
         self._metrics.rebalances.inc()
         self.rebalanced_at = time.monotonic()
         self.commits.fail_since = None
@@ -184,6 +171,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             self.preparing.soon(partition)
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Drain, commit, and keep the state until the next assignment."""
         for assigned in self.assigned.values():
             assigned.ready = False
         count = len(list(revoked))
@@ -195,7 +183,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         await self.membership.before_joining(time.monotonic())
 
     def _close_all(self) -> list[asyncio.Task[None]]:
-        """End everything that goes on for the partitions, keep their state; the tasks that were cancelled."""
+        """Cancel everything that runs for the partitions, keep their state; the cancelled tasks."""
         cancelled: list[asyncio.Task[None]] = []
         for assigned in self.assigned.values():
             assigned.closed = True
@@ -209,15 +197,13 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         return cancelled
 
     async def _drain(self, deadline_s: float) -> None:
-        """Let jobs under way be settled, for a while; those that are not are done again by the next owner."""
+        """Wait a while for jobs in flight; the next owner repeats those that are not settled."""
         tasks = {task for assigned in self.assigned.values() for task in assigned.tasks}
         if tasks:
             await asyncio.wait(tasks, timeout=deadline_s)
 
-    # Going on.
-
     async def _beat(self) -> None:
-        """Tell every partition that time passes; between two polls, never between a fetch and its fold."""
+        """Give every partition the time; between two polls, never between a fetch and its fold."""
         while True:
             for assigned in list(self.assigned.values()):
                 if assigned.ready and assigned.unreadable is None:
@@ -238,11 +224,11 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             self.preparing.soon(assigned, move)
 
     def pump(self, assigned: Assigned) -> None:
-        """Begin the jobs that have come up, and read on or not as the core says."""
+        """Start the jobs that are due, and pause or resume reading as the core says."""
         if assigned.closed or not assigned.ready:
             return
-        for work in assigned.state.jobs(JOBS_MAX - len(assigned.tasks)):
-            task = asyncio.create_task(self._run(assigned, work))
+        for job in assigned.state.jobs(JOBS_MAX - len(assigned.tasks)):
+            task = asyncio.create_task(self._run(assigned, job))
             assigned.tasks.add(task)
             task.add_done_callback(assigned.tasks.discard)
         paused = assigned.tp in self._kafka.paused()
@@ -252,19 +238,19 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         elif paused and not wanted:
             self._kafka.resume(assigned.tp)
 
-    async def _run(self, assigned: Assigned, work: Job) -> None:
-        """Until it is settled: nothing else would begin it again, and it holds the offset."""
+    async def _run(self, assigned: Assigned, job: Job) -> None:
+        """Try until it is settled: nothing else would start it again, and it holds the offset."""
         while True:
             try:
-                await self._settle(assigned, work)
+                await self._settle(assigned, job)
                 break
-            except asyncio.CancelledError as error:  # aiokafka leaks some that are not meant for us
+            except asyncio.CancelledError as error:  # aiokafka leaks some that are not for us
                 if assigned.closed:
                     raise
                 failure: BaseException = error
             except Exception as error:  # noqa: BLE001 - as above
                 failure = error
             self._metrics.faults.labels(error_type=type(failure).__name__).inc()
-            log.error("job_failed", exc_info=failure, offset=work.offset)
+            log.error("job_failed", exc_info=failure, offset=job.offset)
             await asyncio.sleep(RETRY_S)
         self.pump(assigned)

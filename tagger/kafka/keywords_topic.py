@@ -1,7 +1,7 @@
 """The topic of keyword sets: the last one in force outlives this process, so that a typo stops no restart.
 
-It promises that storing holds up nothing: where Kafka is away it is tried again beside everything else. Several
-taggers with different files write one after the other, and the last record of partition 0 is the one that counts.
+Storing holds up nothing: while Kafka is away it is tried again in the background. Several taggers with different
+files write one after the other, and the last record of partition 0 counts.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from tagger.kafka.reader import NO_KAFKA, TopicMissingError, read_last
 from tagger.keyword_files.reload import Keywords
 from tagger.metrics import Metrics
 
-# Records that are looked at from the end of the topic: the newest one that can be in force is among them, unless
-# the format became stricter since. Each is 900 KB at most.
+# Records read from the end of the topic: the newest valid set is among them, unless the format became stricter since.
+# Each is 900 KB at most.
 LAST_RECORDS: Final = 8
 # Between two tries while Kafka is away, doubling.
 RETRY_S_MIN: Final = 1.0
@@ -36,7 +36,7 @@ CANNOT: Final = (*NO_KAFKA, TopicMissingError)
 
 
 async def a_set_in_force(keywords: Keywords, options: Options, topic: str) -> None:
-    """Return when a set is in force: that of the files, or the newest one stored. Waits as long as that takes."""
+    """Wait until a set is in force: that of the files, or the newest one stored."""
     retry_s = RETRY_S_MIN
     while keywords.origin == "nowhere":
         try:
@@ -54,7 +54,7 @@ async def a_set_in_force(keywords: Keywords, options: Options, topic: str) -> No
 
 
 async def stored_sets(options: Mapping[str, Any], topic: str) -> list[dict[str, bytes]]:
-    """The sets stored last, the newest first. One of NO_KAFKA, or TopicMissingError, where there is no answer."""
+    """The sets stored last, newest first. Raises one of NO_KAFKA, or TopicMissingError."""
     values: deque[bytes | None] = deque(maxlen=LAST_RECORDS)
     await read_last(options, topic, LAST_RECORDS, values.append)
     sets: list[dict[str, bytes]] = []
@@ -68,7 +68,7 @@ async def stored_sets(options: Mapping[str, Any], topic: str) -> list[dict[str, 
 
 
 async def keep_stored(keywords: Keywords, options: Options, topic: str, metrics: Metrics) -> None:
-    """Store each set of files that comes into force, for ever."""
+    """Store each set of files that comes into force, forever."""
     known, retry_s = "", RETRY_S_MIN
     while True:
         config, files, at_ms = keywords.judge.hash, keywords.files, now_ms()
@@ -82,7 +82,8 @@ async def keep_stored(keywords: Keywords, options: Options, topic: str, metrics:
             known = config
             continue
         try:
-            if not await _is_newest(options(), topic, value):
+            # A restart with the same files writes nothing.
+            if [await asyncio.to_thread(unpack, value)] != (await stored_sets(options(), topic))[:1]:
                 await _store(options(), topic, config, value, at_ms)
                 log.info("keywords_stored", config=config, topic=topic, bytes=len(value))
         except CANNOT as error:
@@ -94,17 +95,8 @@ async def keep_stored(keywords: Keywords, options: Options, topic: str, metrics:
         known, retry_s = config, RETRY_S_MIN
 
 
-async def _is_newest(options: Mapping[str, Any], topic: str, value: bytes) -> bool:
-    """Whether the last record is this set: a restart with the same files writes nothing."""
-    values: deque[bytes | None] = deque(maxlen=1)
-    await read_last(options, topic, LAST_RECORDS, values.append)
-    return bool(values) and await asyncio.to_thread(unpack, values[0]) == await asyncio.to_thread(
-        unpack, value
-    )
-
-
 async def _store(options: Mapping[str, Any], topic: str, config: str, value: bytes, at_ms: int) -> None:
-    """Write one record, with a producer of its own: sets change seldom, and decisions must not wait for this."""
+    """Write one record, with a separate producer: sets change seldom, and decisions must not wait for them."""
     producer = AIOKafkaProducer(**options, acks="all", enable_idempotence=True)
     try:
         async with asyncio.timeout(STORE_DEADLINE_S):

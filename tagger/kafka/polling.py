@@ -1,12 +1,13 @@
-"""Reading: what is fetched is folded, and one batch that cannot be read holds up its own partition only.
+"""Reads and folds all partitions; a batch that cannot be read holds up only its own.
 
-aiokafka 0.14 goes past the records of other partitions when a batch fails (it advances before it returns, and
-then raises). So after any error all positions go back to what was folded, and partitions are read one by one,
-a record at a time, until it is known which one fails, and at which offset. It stands still there, is looked at
-again now and then, and all others go on.
+When a batch fails, aiokafka 0.14 skips records of other partitions (it advances before it returns, and then
+raises). So after any error all positions go back to what was folded, and partitions are read one by one, a record
+at a time, until it is known which one fails, and at which offset. That one stands still there and is tried again
+now and then; all others continue.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
@@ -28,26 +29,23 @@ from tagger.kafka.assigned import Assigned, Unreadable
 from tagger.kafka.batches import Batch, reading
 from tagger.metrics import Metrics
 
-# One poll's records are folded in one go: at 10 µs each this holds the event loop for 20 ms, far below
-# the heartbeat's interval of seconds.
+# One poll's records are folded at once: at 10 µs each this holds the event loop for 20 ms, far below the
+# heartbeat's interval of seconds.
 POLL_RECORDS_MAX: Final = 2_000
 POLL_WAIT_MS: Final = 200
 RETRY_S: Final = 1.0
-# After an error partitions are read one by one for so long: each is fetched several times within it.
-CAREFUL_S: Final = 10.0
+CAREFUL_S: Final = 10.0  # after an error partitions are read one by one; each is fetched several times
 CAREFUL_WAIT_MS: Final = 50  # for a partition that has nothing; the others wait meanwhile
 CAREFUL_RECORDS_MAX: Final = 200  # of one partition before the next one has its turn
-# A batch that cannot be read is read again after so long, doubling: a disk or a network may heal.
-MEND_S_MIN: Final = 1.0
-MEND_S_MAX: Final = 60.0
+# Between two tries of a batch that cannot be read, doubling: a disk or a network may recover.
+RECOVER_S_MIN: Final = 1.0
+RECOVER_S_MAX: Final = 60.0
 LOOK_S: Final = 0.5
-# Unreadable batches that one replay steps over; at the next one the partition stands still.
-PASSED_MAX: Final = 1_000
-# Records wait and none came for so long: the broker itself may fail to read them, which aiokafka does not tell.
+PASSED_MAX: Final = 1_000  # unreadable batches that one replay steps over; at the next one it stands still
+# Records wait and none came for this long: the broker may fail to read them, which aiokafka does not report.
 SILENT_S: Final = 10.0
 
-# Of Kafka's errors those that are about what was fetched. What is no KafkaError comes from decoding, too: each
-# codec has errors of its own.
+# Kafka's errors about what was fetched. Errors that are not Kafka's come from decoding, too: each codec has its own.
 OF_DATA: Final = (CorruptRecordException, RecordTooLargeError, UnsupportedCodecError)
 
 log = structlog.get_logger()
@@ -68,16 +66,15 @@ class Polling:
         self._metrics = metrics
         self._kafka, self._options, self._assigned = kafka, options, assigned
         self._obey = obey  # does what the core asks for
-        self._begin_again = begin_again  # finds out anew where to read from
-        self._careful_until = 0.0  # the loop's time
+        self._begin_again = begin_again  # finds out again where to read from
+        self._careful_until = 0.0  # monotonic
         self._moved: dict[int, tuple[int, float]] = {}  # position of each partition, and since when
 
     async def run(self) -> None:
-        """For ever. What was fetched and not folded when it ended is read again."""
-        loop = asyncio.get_running_loop()
+        """Read forever. What was fetched and not folded when an earlier run ended is read again."""
         self._back_to_what_was_folded()
         while True:
-            if loop.time() >= self._careful_until:
+            if time.monotonic() >= self._careful_until:
                 await self._poll_all()
             else:
                 for assigned in self._readable():
@@ -93,18 +90,18 @@ class Polling:
             batches = await self._kafka.getmany(timeout_ms=POLL_WAIT_MS, max_records=POLL_RECORDS_MAX)
         except OffsetOutOfRangeError as error:
             self._out_of_range(error)
-        except Exception as error:  # noqa: BLE001 - damaged data raises whatever a codec has
+        except Exception as error:  # noqa: BLE001 - damaged data raises any error that a codec has
             self._back_to_what_was_folded()
             log.warning("kafka_read_failed", error_type=type(error).__name__)
             if _is_of_data(error):
-                self._careful_until = asyncio.get_running_loop().time() + CAREFUL_S
+                self._careful_until = time.monotonic() + CAREFUL_S
             else:
                 await asyncio.sleep(RETRY_S)
         else:
             self._fold(batches)
 
     async def _poll_one(self, assigned: Assigned) -> None:
-        """Some records of one partition, each by itself: an error is its own then, and loses nothing."""
+        """Some records of one partition, one at a time, so that an error is its own and loses nothing."""
         wait_ms = CAREFUL_WAIT_MS
         for _ in range(CAREFUL_RECORDS_MAX):
             try:
@@ -131,7 +128,7 @@ class Polling:
                 continue
             try:
                 move = assigned.state.receive(records, now_ms())
-            except Exception as error:  # a fault of ours: it is this partition's, and the others go on
+            except Exception as error:  # a fault of ours, in this partition; the others continue
                 self._metrics.faults.labels(error_type=type(error).__name__).inc()
                 log.error("records_not_folded", partition=tp.partition, exc_info=error)
                 self._stand_still(assigned, type(error).__name__)
@@ -146,80 +143,75 @@ class Polling:
     def _back_to_what_was_folded(self) -> None:
         for assigned in self._assigned.values():
             if assigned.ready and assigned.unreadable is None:
-                self.read_again(assigned)
+                self._read_again(assigned)
 
-    def read_again(self, assigned: Assigned) -> int:
-        """Go back to what was folded, but for batches that are stepped over; the offset."""
+    def _read_again(self, assigned: Assigned) -> int:
+        """Go back to what was folded, past batches that are stepped over; the offset."""
         move = assigned.state.reread()
         offset = assigned.past(assigned.state.stats().position if move is None else move.offset)
         if move is not None:
-            with suppress(IllegalStateError):  # a rebalance has begun, and what comes is dropped
+            with suppress(IllegalStateError):  # a rebalance has begun, and records are ignored
                 self._kafka.seek(assigned.tp, offset)
                 assigned.state.sought()
         return offset
 
-    # What cannot be read.
-
     def _stand_still(self, assigned: Assigned, error_type: str) -> None:
-        """Read no further in this partition; `mend` looks after it."""
-        now = asyncio.get_running_loop().time()
-        offset = self.read_again(assigned)
-        before = assigned.mended
+        """Read no further in this partition; `recover` tries it again."""
+        now = time.monotonic()
+        offset = self._read_again(assigned)
+        before = assigned.recovered
         tries = before.tries if before is not None and before.offset == offset else 0
-        try_at = now + (min(MEND_S_MIN * 2**tries, MEND_S_MAX) if tries else 0.0)
-        self._careful_until = 0.0  # found; where another one is bad, too, the next error tells
-        assigned.unreadable = Unreadable(offset, error_type, now, try_at, tries)
+        try_at = now + (_wait_s(tries) if tries else 0.0)
+        self._careful_until = 0.0  # found; if another partition is bad, too, the next error shows it
+        assigned.unreadable = Unreadable(offset, error_type, try_at, tries)
         with suppress(IllegalStateError):
             self._kafka.pause(assigned.tp)
-        where = {"topic": assigned.tp.topic, "partition": assigned.tp.partition, "offset": offset}
+        where = assigned.tp._asdict() | {"offset": offset}
         log.error("batch_unreadable", error_type=error_type, attempts=tries, **where)
 
-    async def mend(self) -> None:
-        """For ever: look again at what could not be read, and at partitions that fell silent."""
-        loop = asyncio.get_running_loop()
+    async def recover(self) -> None:
+        """Try again, forever, what could not be read, and partitions that fell silent."""
         while True:
             for assigned in list(self._assigned.values()):
-                unreadable = assigned.unreadable
-                if unreadable is not None and loop.time() >= unreadable.try_at:
+                unreadable, now = assigned.unreadable, time.monotonic()
+                if unreadable is not None and now >= unreadable.try_at:
                     await self._look_again(assigned, unreadable)
-                elif unreadable is None and self._is_silent(assigned, loop.time()):
+                elif unreadable is None and self._is_silent(assigned, now):
                     await self._look_at_the_silent(assigned)
             await asyncio.sleep(LOOK_S)
 
     async def _look_again(self, assigned: Assigned, unreadable: Unreadable) -> None:
         unreadable.tries += 1
-        wait_s = min(MEND_S_MIN * 2 ** min(unreadable.tries, 10), MEND_S_MAX)
-        unreadable.try_at = asyncio.get_running_loop().time() + wait_s
+        unreadable.try_at = time.monotonic() + _wait_s(unreadable.tries)
         batch = await self._batch_at(assigned, unreadable.offset)
         if assigned.closed or assigned.unreadable is not unreadable or batch is None:
             return
-        where = {"topic": assigned.tp.topic, "partition": assigned.tp.partition, "offset": unreadable.offset}
+        where = assigned.tp._asdict() | {"offset": unreadable.offset}
         if batch.readable_to > unreadable.offset:
             log.info("batch_readable_again", attempts=unreadable.tries, **where)
         elif batch.last < assigned.began_at and len(assigned.passed) < PASSED_MAX:
-            # All in it was settled before this assignment. Threads that it cuts are completed by LiveChat.
+            # Everything in it was settled before this assignment. Threads that it cuts are completed by get_chat.
             assigned.passed.append(batch)
             self._metrics.batches_passed.inc()
-            log.warning(
-                "batch_passed", error_type=batch.error_type, count=batch.last + 1 - batch.first, **where
-            )
+            count = batch.last + 1 - batch.first
+            log.warning("batch_passed", error_type=batch.error_type, count=count, **where)
         else:
             unreadable.error_type = batch.error_type or unreadable.error_type
             return
-        assigned.unreadable, assigned.mended = None, unreadable
-        self.read_again(assigned)
+        assigned.unreadable, assigned.recovered = None, unreadable
+        self._read_again(assigned)
         self._obey(assigned, None)
 
     async def _look_at_the_silent(self, assigned: Assigned) -> None:
         position = assigned.state.stats().position
-        self._moved[assigned.tp.partition] = (position, asyncio.get_running_loop().time())
+        self._moved[assigned.tp.partition] = (position, time.monotonic())
         batch = await self._batch_at(assigned, assigned.past(position))
         still = assigned.state.stats().position == position and assigned.ready and not assigned.closed
         if batch is not None and batch.readable_to <= assigned.past(position) and still:
             self._stand_still(assigned, batch.error_type or "")
 
     def _is_silent(self, assigned: Assigned, now: float) -> bool:
-        """Whether records wait, nothing keeps them from being read, and none came for a while."""
+        """Whether records wait, nothing stops them from being read, and none came for a while."""
         position = assigned.state.stats().position
         seen, since = self._moved.get(assigned.tp.partition, (None, now))
         waiting = assigned.ready and assigned.log_end > position and not assigned.state.paused
@@ -229,11 +221,11 @@ class Polling:
         return now - since >= SILENT_S
 
     async def _batch_at(self, assigned: Assigned, offset: int) -> Batch | None:
-        """None where nothing lies there, or it cannot be told now."""
+        """The batch there; None if there is none, or Kafka does not say now."""
         try:
             async with reading(self._options, assigned.tp.topic) as batch_at:
                 return await batch_at(assigned.tp, offset)
-        except OffsetOutOfRangeError:  # retention deleted it meanwhile
+        except OffsetOutOfRangeError:  # retention has deleted it
             if not assigned.closed:
                 assigned.unreadable = None
                 self._begin_again(assigned)
@@ -241,6 +233,10 @@ class Polling:
         except (KafkaError, OSError, TimeoutError) as error:
             log.warning("kafka_read_failed", error_type=type(error).__name__, partition=assigned.tp.partition)
             return None
+
+
+def _wait_s(tries: int) -> float:
+    return min(RECOVER_S_MIN * (1 << min(tries, 10)), RECOVER_S_MAX)
 
 
 def _is_of_data(error: Exception) -> bool:

@@ -1,4 +1,4 @@
-"""From where a partition is read: looked up at an assignment, and wherever the core asks for another place."""
+"""Finds where to read a partition from: at an assignment, and whenever the core asks for another offset."""
 
 import asyncio
 import time
@@ -16,56 +16,54 @@ from tagger.kafka.assigned import Assigned
 from tagger.kafka.group import OffsetsFound
 from tagger.metrics import Metrics
 
-# Looking up offsets at an assignment; then it is tried again, and health says so.
-PREPARE_DEADLINE_S: Final = 20.0
+PREPARE_DEADLINE_S: Final = 20.0  # then it is tried again, and health says so
 RETRY_S: Final = 1.0
 
-# What the core counts where chats may have ended in records that are gone.
+# What the core counts if chats may have ended in records that are gone.
 RECORDS_LOST: Final = ("lost_range", "recreated")
 
 log = structlog.get_logger()
 
 
 class Preparing:
-    """Prepares partitions of `assigned`, each in a task of its own: one without a leader waits by itself."""
+    """Prepares partitions of `assigned`, each in its own task: one without a leader holds up no other."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - where offsets come from
         self,
         kafka: AIOKafkaConsumer,
         admin: AIOKafkaAdminClient,
         group_id: str,
-        topic: str,
         assigned: Mapping[int, Assigned],
         open_bytes_max: int,
         metrics: Metrics,
     ) -> None:
-        self._kafka, self._admin, self._group_id, self._topic = kafka, admin, group_id, topic
-        self._assigned = assigned
+        self._kafka, self._admin, self._group_id, self._assigned = kafka, admin, group_id, assigned
         self._open_bytes_max = open_bytes_max  # of all partitions together
-        self.found = OffsetsFound(topic, metrics)
-        self.stopping = False  # nothing new is begun
+        self.found = OffsetsFound(metrics)
+        self.stopping = False  # nothing new is started
 
     def is_over(self, assigned: Assigned) -> bool:
-        """Whether nothing goes on that would make the partition ready."""
+        """Whether no task is preparing the partition."""
         return not self.stopping and (assigned.preparing is None or assigned.preparing.done())
 
     def soon(self, assigned: Assigned, first: Seek | None = None) -> None:
-        """Read nothing until it is known from where; `is_over` tells where that ended without."""
+        """Read nothing until it is known from where; `is_over` shows if that failed."""
         assigned.ready = False
         with suppress(IllegalStateError):  # a rebalance has begun
             self._kafka.pause(assigned.tp)
         assigned.preparing = asyncio.create_task(self._prepare(assigned, first))
 
     async def _prepare(self, assigned: Assigned, move: Seek | None) -> None:
-        """Find out where to read from and go there, however often it takes."""
+        """Find out where to read from and seek there, however often it takes."""
         while not assigned.closed and not self.stopping:
             try:
                 async with asyncio.timeout(PREPARE_DEADLINE_S):
                     self._go(assigned, move or await self._begin(assigned))
                 return
             except Exception as error:  # noqa: BLE001 - the admin client of aiokafka 0.14 fails with AttributeError too
-                where = {"topic": self._topic, "partition": assigned.tp.partition}
-                log.warning("partition_not_prepared", error_type=type(error).__name__, **where)
+                log.warning(
+                    "partition_not_prepared", error_type=type(error).__name__, **assigned.tp._asdict()
+                )
                 move = None
                 await asyncio.sleep(RETRY_S)
 
@@ -73,8 +71,8 @@ class Preparing:
         tp = assigned.tp
         # A group whose coordinator is still loading is answered without the partition, not with -1: taken for
         # "no commit", the offset would go back to the log's start. The KeyError makes us ask again.
-        numbers = self._kafka.partitions_for_topic(self._topic) or set()
-        tps = [TopicPartition(self._topic, number) for number in numbers | {tp.partition}]
+        numbers = self._kafka.partitions_for_topic(tp.topic) or set()
+        tps = [TopicPartition(tp.topic, number) for number in numbers | {tp.partition}]
         group = await self._admin.list_consumer_group_offsets(self._group_id, partitions=tps)
         stored = group[tp]
         added = stored.offset < 0 and any(other.offset >= 0 for other in group.values())
@@ -83,7 +81,7 @@ class Preparing:
         assigned.log_end = (await self._kafka.end_offsets([tp]))[tp]
         assigned.began_at = log_start if committed is None else committed
         if not added:
-            self.found.look(tp.partition, committed, metadata, assigned.log_end, time.monotonic())
+            self.found.look(tp, committed, metadata, assigned.log_end, time.monotonic())
         bytes_max = self._open_bytes_max // max(1, len(self._assigned))
         counted = assigned.state.stats().counters
         move = assigned.state.begin(
@@ -91,8 +89,8 @@ class Preparing:
         )
         for key, count in assigned.state.stats().counters.items():
             if key[0] in RECORDS_LOST and count > counted.get(key, 0):
-                where = {"topic": self._topic, "partition": tp.partition, "committed": committed}
-                log.error("records_lost", reason=key[0], offset=log_start, **where)
+                where = tp._asdict() | {"committed": committed, "offset": log_start}
+                log.error("records_lost", reason=key[0], **where)
         return move
 
     def _go(self, assigned: Assigned, move: Seek) -> None:
@@ -104,5 +102,4 @@ class Preparing:
         assigned.ready = True
         if assigned.unreadable is None:
             self._kafka.resume(assigned.tp)
-        number = assigned.tp.partition
-        log.info("partition_ready", topic=self._topic, partition=number, replay_from=offset)
+        log.info("partition_ready", replay_from=offset, **assigned.tp._asdict())

@@ -1,9 +1,8 @@
-"""Decisions and parked items to Kafka, each acknowledged by all in-sync replicas before it counts.
+"""Writes decisions and parked items to Kafka, each acknowledged by all in-sync replicas before it counts.
 
-Promises that `send` returns only when the record is stored or Kafka has refused it for good, in the service
-however long Kafka is away: work waits, and waiting work is what lag shows. A command gives up.
-aiokafka retries by itself and writes nothing twice; a producer is replaced only when it failed, or when nothing
-came of that for long, and then less and less often. At most two are there at a time.
+`send` returns only when the record is stored or Kafka has refused it for good. The service waits as long as Kafka
+is away, which lag shows; a command gives up. aiokafka retries and writes nothing twice, so a producer is replaced
+only when it failed or got no answer for long, and then less and less often. At most two exist at a time.
 """
 
 import asyncio
@@ -29,31 +28,24 @@ from ingest.runtime.kafka_client import FOR_GOOD, FORBIDDEN, new_producer
 from ingest.runtime.kafka_connections import end
 from tagger.metrics import Metrics
 
-# For an acknowledgement, before the producer is given up and the record sent by a new one (readers de-duplicate).
+# For an acknowledgement, before a new producer sends the record again (readers de-duplicate).
 PATIENCE_S: Final = 30.0
 PATIENCE_S_MAX: Final = 240.0
-# For one try to connect: three brokers that do not answer, one after the other.
-CONNECT_S: Final = 10.0
+CONNECT_S: Final = 10.0  # for one try to connect: three brokers that do not answer, one after the other
 # Between two tries of a record, doubling.
 RETRY_S: Final = 1.0
 RETRY_S_MAX: Final = 10.0
-# A thousand records may wait for the same broker; one line tells it.
-TELL_EVERY_S: Final = 10.0
-# Health says so when a record waits for longer.
-SLOW_S: Final = 10.0
-# Somebody who waits for a command wants to hear what is wrong; whatever was not stored is done again next time.
-COMMAND_PATIENCE_S: Final = 30.0
-# Closing waits this long for the broker, then gives up: what was not acknowledged is not settled.
-STOP_DEADLINE_S: Final = 5.0
-# Producers beside the one in use: each has connections to every broker.
-RETIRING_MAX: Final = 1
-# What aiokafka sends together, its default. A larger record is sent alone.
-BATCH_BYTES: Final = 16_384
-# Key and value. Records of ours are far smaller; no topic of ours takes a larger one (Kafka's own limit is 1 MiB),
-# and a broker cuts the connection on what is much larger, which would look like an outage.
+LOG_EVERY_S: Final = 10.0  # a thousand records may wait for the same broker; one line says so
+SLOW_S: Final = 10.0  # health says so when a record waits for longer
+COMMAND_PATIENCE_S: Final = 30.0  # a person waits; what was not stored is done again next time
+STOP_DEADLINE_S: Final = 5.0  # to close; what was not acknowledged by then is not settled
+RETIRING_MAX: Final = 1  # producers being replaced: each has connections to every broker
+BATCH_BYTES: Final = 16_384  # what aiokafka sends together, its default; a larger record is sent alone
+# Key and value. Our records are far smaller, our topics accept no larger one (Kafka's limit is 1 MiB), and a broker
+# cuts the connection on a much larger one, which would look like an outage.
 RECORD_BYTES_MAX: Final = 1 << 20
 
-# These say nothing against the producer: a right or a topic is missing, its buffer is full, or it was replaced.
+# Not the producer's fault: a right or a topic is missing, its buffer is full, or it was replaced.
 PRODUCER_IS_FINE: Final = (*FORBIDDEN, UnknownTopicOrPartitionError, KafkaTimeoutError, ProducerClosed)
 
 log = structlog.get_logger()
@@ -62,13 +54,13 @@ choose = DefaultPartitioner()
 
 @dataclass(frozen=True, slots=True)
 class NotTaken:
-    """Kafka will never take the record, most likely as it is larger than its topic allows."""
+    """Kafka will never accept the record, most likely because its topic allows none so large."""
 
     error_type: str
 
 
 class Producer:
-    """One idempotent aiokafka producer, made when somebody sends and made again when it fails."""
+    """One idempotent aiokafka producer, made for the first record and replaced when it fails."""
 
     def __init__(
         self, client_options: Mapping[str, Any], metrics: Metrics, patience_s: float = math.inf
@@ -78,14 +70,13 @@ class Producer:
         self._making = asyncio.Lock()
         self._retiring: set[asyncio.Task[Any]] = set()
         self._ack_s = PATIENCE_S
-        self._told_at = -math.inf
-        # Since when each record waits; bounded by the work under way.
-        self._waiting: dict[object, float] = {}
+        self._logged_at = -math.inf
+        self._waiting: dict[object, float] = {}  # records, and since when; as many as jobs in flight
 
     async def send(self, topic: str, key: bytes, value: Mapping[str, Any]) -> NotTaken | None:
-        """Store one record; return None when all in-sync replicas have it, or why Kafka will never take it.
+        """Store one record; None once all in-sync replicas have it, or why Kafka will never accept it.
 
-        KafkaError, TimeoutError or OSError when the patience is over.
+        KafkaError, TimeoutError or OSError after `patience_s`.
         """
         this, began = object(), time.monotonic()
         self._waiting[this] = began
@@ -105,6 +96,7 @@ class Producer:
         ]
 
     async def stop(self) -> None:
+        """Close, within STOP_DEADLINE_S."""
         kafka, self._kafka = self._kafka, None
         if kafka is not None:
             self._retire(kafka)
@@ -129,7 +121,7 @@ class Producer:
             except FOR_GOOD as error:
                 if alone:
                     return self._not_taken(topic, len(payload), error)
-                alone = True  # others were in the batch: whose fault it is shows when it is sent by itself
+                alone = True  # the fault may be another record's in the batch, so it is sent alone
                 continue
             except (KafkaError, TimeoutError, OSError) as error:
                 self._failed(kafka, topic, error)
@@ -141,7 +133,7 @@ class Producer:
     async def _acknowledged(  # noqa: PLR0913, PLR0917 - a record, and how to send it
         self, kafka: AIOKafkaProducer, topic: str, key: bytes, payload: bytes, alone: bool, began: float
     ) -> None:
-        """Return when the record is stored; TimeoutError when that takes too long."""
+        """Return once the record is stored; TimeoutError if that takes too long."""
         if alone:
             batch = kafka.create_batch()
             batch.append(timestamp=None, key=key, value=payload)
@@ -150,7 +142,7 @@ class Producer:
             sent = await kafka.send_batch(batch, topic, partition=choose(key, partitions, partitions))
         else:
             sent = await kafka.send(topic, payload, key=key)
-        sent.add_done_callback(_seen)  # also where nobody waits for it any more
+        sent.add_done_callback(_seen)  # even if nobody waits for it any more
         left_s = began + self._patience_s - time.monotonic()
         await asyncio.wait([sent], timeout=max(0.0, min(self._ack_s, left_s)))
         if not sent.done():
@@ -175,11 +167,11 @@ class Producer:
             return self._kafka
 
     def _failed(self, kafka: AIOKafkaProducer | None, topic: str, error: Exception) -> None:
-        """Tell it, and give the producer up where it is to blame, unless another sender has done so."""
+        """Log it, and replace the producer if that is the cause, unless another sender already has."""
         self._metrics.kafka_send_failures.labels(topic=topic).inc()
         now = time.monotonic()
-        if now - self._told_at > TELL_EVERY_S:
-            self._told_at = now
+        if now - self._logged_at > LOG_EVERY_S:
+            self._logged_at = now
             log.warning("kafka_send_failed", topic=topic, error_type=type(error).__name__)
         if kafka is not None and kafka is self._kafka and not isinstance(error, PRODUCER_IS_FINE):
             if isinstance(error, TimeoutError):

@@ -1,7 +1,7 @@
-"""Reads a topic as far as it goes at present, and how far a group's work on a topic has come.
+"""Reads a topic up to its present end, and how far a group has finished a topic.
 
-Reads in no group and commits nothing, so it changes nothing for anybody. Every wait has a deadline:
-TimeoutError or KafkaError where Kafka does not answer, TopicMissingError where there is no such topic.
+Reads in no group and commits nothing, so it changes nothing for anybody. Every wait has a deadline: TimeoutError or
+KafkaError if Kafka does not answer, TopicMissingError if there is no such topic.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ ANSWER_S: Final = 15.0  # for each answer of a broker
 CLOSE_S: Final = 5.0  # for each client to close
 RETRY_S: Final = 0.5
 POLL_MS: Final = 500
-POLL_RECORDS_MAX: Final = 2_000  # handed over in one go; a service that reads has other things to do, too
+POLL_RECORDS_MAX: Final = 2_000  # handed over at once; a service that reads has other things to do, too
 
 NO_KAFKA: Final = (KafkaError, TimeoutError, OSError)  # what these functions raise while Kafka is away
 
@@ -35,14 +35,14 @@ async def read_topic(
 
     Those of one partition come in their order.
 
-    return  from when on the topic still holds everything, in ms; 0 where nothing that was wanted is deleted
+    return  the time in ms from which the topic still holds everything; 0 if nothing that was wanted is deleted
     """
-    async with _connected(options, topic) as (consumer, partitions, _):
+    async with connected(options, topic) as (consumer, partitions, _):
         starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         firsts, whole_since_ms = dict[TopicPartition, int](), 0
         for tp in partitions:
             if starts[tp] == ends[tp]:
-                continue  # what such a partition held, nobody can tell
+                continue  # what such a partition held is unknown
             firsts[tp] = await _first_since(consumer, tp, since_ms, starts[tp], ends[tp])
             if firsts[tp] == starts[tp] > 0:
                 whole_since_ms = max(whole_since_ms, await _time_of(consumer, tp, starts[tp]))
@@ -59,9 +59,9 @@ async def read_last(
 ) -> None:
     """Hand over the values of the last records of partition 0, oldest first.
 
-    Where compaction removed some of the last `records_max` offsets there are fewer, but always the newest.
+    If compaction removed some of the last `records_max` offsets there are fewer, but always the newest.
     """
-    async with _connected(options, topic) as (consumer, _, _):
+    async with connected(options, topic) as (consumer, _, _):
         tp = TopicPartition(topic, 0)
         start, end = (await consumer.beginning_offsets([tp]))[tp], (await consumer.end_offsets([tp]))[tp]
         if start < end:
@@ -71,8 +71,8 @@ async def read_last(
 
 
 async def oldest_unfinished_ms(options: Mapping[str, Any], topic: str, group: str) -> int | None:
-    """The record time of the oldest record that the group has not finished; None where it finished all."""
-    async with _connected(options, topic) as (consumer, partitions, admin):
+    """The record time of the oldest record that the group has not finished; None if it finished all."""
+    async with connected(options, topic) as (consumer, partitions, admin):
         stored = await _committed(admin, group, partitions)
         starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         times = []
@@ -85,33 +85,34 @@ async def oldest_unfinished_ms(options: Mapping[str, Any], topic: str, group: st
 async def _committed(
     admin: AIOKafkaAdminClient, group: str, partitions: list[TopicPartition]
 ) -> dict[TopicPartition, int]:
-    """The committed offsets; -1 where there is none: such a group has finished nothing."""
+    """The committed offsets; -1 for none: the group has finished nothing."""
     async with asyncio.timeout(ANSWER_S):
         while True:
             try:
                 found = await admin.list_consumer_group_offsets(group, partitions=partitions)
-                # A coordinator that is still loading leaves partitions out; taken for -1, all would be late.
+                # A coordinator that is still loading leaves partitions out, which does not mean -1.
                 return {tp: found[tp].offset for tp in partitions}
             except (KafkaError, KeyError, AttributeError):  # AttributeError: aiokafka 0.14, no connection
                 await asyncio.sleep(RETRY_S)
 
 
 @asynccontextmanager
-async def _connected(
-    options: Mapping[str, Any], topic: str
+async def connected(
+    options: Mapping[str, Any], topic: str, group: str | None = None
 ) -> AsyncIterator[tuple[AIOKafkaConsumer, list[TopicPartition], AIOKafkaAdminClient]]:
+    """Clients, and the topic's partitions; the consumer has none of them assigned. With `group` it can commit."""
+    options = {**options, "request_timeout_ms": int(ANSWER_S * 1000)}
     admin = AIOKafkaAdminClient(**options)
     consumer = AIOKafkaConsumer(
-        group_id=None,
+        group_id=group,
         enable_auto_commit=False,
-        auto_offset_reset="earliest",  # what was deleted while we read is gone
-        request_timeout_ms=int(ANSWER_S * 1000),
+        auto_offset_reset="none" if group else "earliest",  # what was deleted while we read is gone
         **options,
     )
     try:
         async with asyncio.timeout(ANSWER_S):
             await admin.start()
-            # A broker may create a topic that is asked for, so the list is looked at first.
+            # A broker may create a topic that it is asked for, so the list comes first.
             if topic not in await admin.list_topics():
                 raise TopicMissingError(topic)
             (described,) = await admin.describe_topics([topic])
@@ -124,19 +125,19 @@ async def _connected(
 async def _first_since(
     consumer: AIOKafkaConsumer, tp: TopicPartition, since_ms: int, start: int, end: int
 ) -> int:
-    """The first offset whose record is not older than `since_ms`; `end` where there is none."""
+    """The first offset whose record is not older than `since_ms`; `end` if there is none."""
     if since_ms <= 0:
         return start
     async with asyncio.timeout(ANSWER_S):
         found = (await consumer.offsets_for_times({tp: since_ms}))[tp]
     if found is not None and start <= found.offset < end:
         return int(found.offset)
-    # Nothing is as young, or the broker keeps no times: the last record tells which.
+    # All are older, or the broker keeps no times: the last record shows which.
     return end if await _time_of(consumer, tp, end - 1) < since_ms else start
 
 
 async def _time_of(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> int:
-    """The time of the first record at or behind an offset that exists, in ms."""
+    """The time of the first existing record at or after an offset, in ms."""
     consumer.assign([tp])
     consumer.seek(tp, offset)
     async with asyncio.timeout(ANSWER_S):
@@ -144,14 +145,14 @@ async def _time_of(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int) 
 
 
 async def _fetched(consumer: AIOKafkaConsumer, left: Iterable[TopicPartition]) -> dict[TopicPartition, Any]:
-    """What came. Damaged data raises whatever a codec has: to the caller it is a CorruptRecordException."""
+    """Records; CorruptRecordException for any error of a codec."""
     try:
         found: dict[TopicPartition, Any] = await consumer.getmany(
             *left, timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX
         )
     except (KafkaError, OSError):
         raise
-    except Exception as error:  # noqa: BLE001 - as said
+    except Exception as error:  # noqa: BLE001 - each codec has its own
         raise CorruptRecordException(type(error).__name__) from None
     return found
 
@@ -159,7 +160,7 @@ async def _fetched(consumer: AIOKafkaConsumer, left: Iterable[TopicPartition]) -
 async def _read(
     consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], take: Callable[[bytes | None], object]
 ) -> None:
-    """Read every partition from where it stands to its end; TimeoutError where it does not go on."""
+    """Read every partition from its position to its end; TimeoutError if nothing comes."""
     left = dict(ends)
     loop = asyncio.get_running_loop()
     came_at = loop.time()

@@ -1,4 +1,4 @@
-"""The topics of the tagger: whether all are there before it reads, and what is wrong with them while it runs."""
+"""The topics of the tagger: whether all exist before it reads, and what is wrong with them while it runs."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,8 +16,7 @@ from ingest.runtime.topic_watch import TopicWatch
 from tagger.kafka.reader import TopicMissingError
 from tagger.metrics import Metrics
 
-# Kafka may come up after us; so often and so long is it asked for its topics before the log says that it is away.
-RETRY_S: Final = 2.0
+RETRY_S: Final = 2.0  # Kafka may come up after us
 ASK_S: Final = 10.0
 CLOSE_S: Final = 2.0
 
@@ -25,13 +24,13 @@ log = structlog.get_logger()
 
 
 def topic_watch(settings: KafkaSettings, metrics: Metrics) -> TopicWatch:
-    """Looks after the topics that the service reads and writes."""
+    """A watch of the topics that the service reads and writes."""
     wanted = [needs(topic) for topic, (needs, _) in _ours(settings).items()]
     return TopicWatch(settings.client_options, wanted, metrics.topic_unfit)
 
 
 async def missing_topics(kafka: KafkaSettings) -> list[str]:
-    """What to do about each topic that does not exist. Waits for Kafka as long as it is away."""
+    """What to do about each topic that does not exist. Waits while Kafka is away."""
     while True:
         admin = AIOKafkaAdminClient(**kafka.client_options())
         try:
@@ -47,7 +46,7 @@ async def missing_topics(kafka: KafkaSettings) -> list[str]:
 
 
 def what_to_do(kafka: KafkaSettings, error: Exception) -> str:
-    """About one that reading a topic failed with: it is missing, or NO_KAFKA."""
+    """Advice about TopicMissingError, or one of NO_KAFKA."""
     if isinstance(error, TopicMissingError):
         return _how_to_create(kafka, str(error))
     return advice.kafka_failed(error)

@@ -1,6 +1,6 @@
 """The folder of keyword files, read from disk. Whether they are valid is for `core.rules` to say.
 
-It promises that nothing in a folder ends or holds up the reader: whatever cannot be read is named, with what it is.
+Nothing in a folder ends or holds up the reader: what cannot be read is named, with what it is.
 How much is read is bounded before it is read.
 """
 
@@ -14,8 +14,8 @@ from tagger.core.rules.parse import BYTES_MAX, FILES_MAX
 from tagger.core.rules.yaml_document import FILE_BYTES_MAX
 
 SUFFIXES: Final = (".yaml", ".yml")
-ENTRIES_MAX: Final = 100_000  # of a folder, whatever they are: looking at more takes seconds
-UNREADABLE_MAX: Final = 20  # files that are named; whoever fixes so many looks again
+ENTRIES_MAX: Final = 100_000  # of a folder, of any kind: listing more takes seconds
+UNREADABLE_MAX: Final = 20  # files named at once; after fixing them, people run it again
 
 _KINDS: Final = {
     stat.S_IFDIR: "a folder",
@@ -35,7 +35,7 @@ def read_files(path: Path) -> dict[str, bytes] | str:
     """The bytes of every keyword file in a folder, or of the one file named.
 
     Names are those that people see, with the path as they gave it. One file, and one byte, more than the
-    limits is read, so that whoever checks them sees the excess.
+    limits is read, so that the check of the limits sees the excess.
 
     return  the files by name, in order; or what is wrong, a sentence a line, each with what to do
     """
@@ -74,7 +74,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _content(path: str, bytes_max: int) -> bytes:
-    """The beginning of a regular file. Nothing else is waited for: opening a pipe would never return."""
+    """The beginning of a regular file. Anything else is refused, not waited for: a pipe would block forever."""
     if not path.isprintable():
         advice = "Give it a name in UTF-8, without control characters."
         raise _Unreadable(f"{_shown(path)}: has a name that cannot be read. {advice}")
@@ -99,6 +99,6 @@ def _read(descriptor: int, bytes_max: int) -> Iterator[bytes]:
 
 
 def _shown(path: Path | str) -> str:
-    """A path that any terminal and any log can show: what is not UTF-8, or moves the cursor, is escaped."""
+    """A path that is safe in a terminal and a log: what is not UTF-8, or moves the cursor, is escaped."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)

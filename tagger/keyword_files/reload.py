@@ -1,13 +1,12 @@
 """The keyword set in force: load, watch, swap.
 
 A set is taken whole or not at all: it must parse, validate and pass its own tests before it replaces
-the one in force. A bad set never replaces a good one. Whatever happens to the folder, looking goes on.
+the one in force. A bad set never replaces a good one. Nothing that happens to the folder ends the watch.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
@@ -18,13 +17,12 @@ from tagger.core.matching.decide import Judge
 from tagger.core.review.rule_tests import run_tests
 from tagger.core.rules.model import RuleSet
 from tagger.core.rules.parse import parse
-from tagger.core.rules.problems import Problem
 from tagger.keyword_files.read import read_files
 
-# The folder is looked at this often even when no change was announced: some mounts (NFS, a ConfigMap
+# The folder is read this often even when no change was announced: some mounts (NFS, a ConfigMap
 # swapped by symbolic link) announce none. Half of the 10 s that people are promised.
 LOOK_EVERY_MS: Final = 5_000
-# For one look. A network drive that is away may hold a reader for ever; then that is what is wrong with the files.
+# For reading the folder once. A network drive that is away may block a reader indefinitely; people are told so.
 LOOK_DEADLINE_S: Final = 60.0
 
 # Where the set in force comes from.
@@ -33,31 +31,19 @@ Origin = Literal["nowhere", "files", "topic"]
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Unloadable:
-    """A set that cannot come into force, with everything that is wrong with it."""
-
-    problems: tuple[str, ...]
-
-
-def build(files: dict[str, bytes], placeholder: str) -> Judge | Unloadable:
-    """Parse, validate, compile and run the rules' own tests. CPU only."""
+def build(files: dict[str, bytes], placeholder: str) -> Judge | tuple[str, ...]:
+    """Parse, validate, compile and run the rules' own tests; or everything that is wrong. CPU only."""
     parsed = parse(files)
     if not isinstance(parsed, RuleSet):
-        return Unloadable(tuple(str(problem) for problem in _errors(parsed)))
+        return tuple(str(problem) for problem in parsed if problem.severity == "error")
     judge = Judge.compile(parsed, placeholder)
-    failures = run_tests(judge)
-    return Unloadable(tuple(str(failure) for failure in failures)) if failures else judge
-
-
-def _errors(problems: Sequence[Problem]) -> list[Problem]:
-    return [problem for problem in problems if problem.severity == "error"]
+    return tuple(str(failure) for failure in run_tests(judge)) or judge
 
 
 class Keywords:
     """The set in force, and the watch for a newer one.
 
-    Where the files were refused from the start, nothing is in force, and the judge finds nothing.
+    Starts with what is on disk. Where that is refused, nothing is in force, and the judge finds nothing.
     """
 
     def __init__(self, folder: Path, placeholder: str) -> None:
@@ -65,30 +51,15 @@ class Keywords:
         self.files: Mapping[str, bytes] = {}  # of the set in force
         self.origin: Origin = "nowhere"
         self.problems: tuple[str, ...] = ()  # of the newest set on disk, where it was refused
-        self._folder = folder
-        self._placeholder = placeholder
-        self._seen: dict[str, bytes] | str = {}
+        self._folder, self._placeholder = folder, placeholder
         self._reading: asyncio.Future[dict[str, bytes] | str] | None = None
-        self._poke = asyncio.Event()
-        self._changed = asyncio.Event()
+        self._poke, self._changed = asyncio.Event(), asyncio.Event()
         self._is_polled = False
-
-    @classmethod
-    def begin(cls, folder: Path, placeholder: str) -> "Keywords":
-        """For a service: what is on disk, or nothing and the problems."""
-        keywords = cls(folder, placeholder)
-        keywords._seen = read_files(folder)
-        keywords._take(keywords._seen, keywords._built(keywords._seen))
-        return keywords
-
-    @classmethod
-    def load(cls, folder: Path, placeholder: str) -> "Keywords | Unloadable":
-        """For a command: a bad set is its reason not to start."""
-        keywords = cls.begin(folder, placeholder)
-        return keywords if keywords.origin == "files" else Unloadable(keywords.problems)
+        self._seen = read_files(folder)
+        self._take(self._seen, self._built(self._seen))
 
     def reload_soon(self) -> None:
-        """Look now (a signal)."""
+        """Read the folder now (a signal)."""
         self._poke.set()
 
     async def changed(self) -> None:
@@ -96,7 +67,7 @@ class Keywords:
         await self._changed.wait()
 
     async def take_stored(self, stored: Sequence[dict[str, bytes]]) -> bool:
-        """Put the first of these sets into force that can be; whether one could, and nothing was meanwhile."""
+        """Put the first valid one of these sets into force, unless the files come first; whether it did."""
         for files in stored:
             judge = await asyncio.to_thread(self._built, files)
             if self.origin != "nowhere":
@@ -106,17 +77,18 @@ class Keywords:
                 return True
         return False
 
-    async def watch(self, report: Callable[["Keywords", bool], None]) -> None:
-        """Follow the folder for ever; call `report(self, took_over)` after each change that was looked at."""
+    async def watch(self, report: Callable[[], None]) -> None:
+        """Follow the folder forever; call `report` after each change, taken or refused."""
         while True:
             files = await self._look()
             if files != self._seen:
                 self._seen = files
-                report(self, self._take(files, await asyncio.to_thread(self._built, files)))
+                self._take(files, await asyncio.to_thread(self._built, files))
+                report()
             await self._change()
 
     async def _look(self) -> dict[str, bytes] | str:
-        """What is on disk. A look that takes too long is waited for once more next time, and not begun again."""
+        """What is on disk. A read that takes too long is waited for again next time, not started twice."""
         if self._reading is None:
             self._reading = asyncio.ensure_future(asyncio.to_thread(read_files, self._folder))
         done, _ = await asyncio.wait({self._reading}, timeout=LOOK_DEADLINE_S)
@@ -127,24 +99,19 @@ class Keywords:
         reading, self._reading = self._reading, None
         return reading.result()
 
-    def _built(self, files: dict[str, bytes] | str) -> Judge | Unloadable:
+    def _built(self, files: dict[str, bytes] | str) -> Judge | tuple[str, ...]:
         if isinstance(files, str):
-            return Unloadable(tuple(files.splitlines()))
+            return tuple(files.splitlines())
         try:
             return build(files, self._placeholder)
         except Exception as error:  # a fault of ours in odd files must not end the watch
             log.error("keywords_fault", exc_info=error)
-            return Unloadable(
-                (f"{self._folder}: a fault of the tagger ({type(error).__name__}). Report it.",)
-            )
+            return (f"{self._folder}: a fault of the tagger ({type(error).__name__}). Report it.",)
 
-    def _take(self, files: dict[str, bytes] | str, judge: Judge | Unloadable) -> bool:
-        if isinstance(judge, Unloadable) or isinstance(files, str):
-            self.problems = judge.problems if isinstance(judge, Unloadable) else ()
-            return False
-        self.problems = ()
-        self._put(judge, files, "files")
-        return True
+    def _take(self, files: dict[str, bytes] | str, built: Judge | tuple[str, ...]) -> None:
+        self.problems = () if isinstance(built, Judge) else built
+        if isinstance(built, Judge) and not isinstance(files, str):
+            self._put(built, files, "files")
 
     def _put(self, judge: Judge, files: Mapping[str, bytes], origin: Origin) -> None:
         self.judge, self.files, self.origin = judge, files, origin
@@ -152,7 +119,7 @@ class Keywords:
         self._changed = asyncio.Event()
 
     async def _change(self) -> None:
-        """Return when the folder changed, after a while without news, or when told to look."""
+        """Return when the folder changed, after a while without news, or at `reload_soon`."""
         changes = awatch(
             self._folder,
             stop_event=self._poke,
@@ -176,7 +143,7 @@ class Keywords:
         self._poke.clear()
 
     async def _poll(self) -> None:
-        """Return after a while, or when told to look."""
+        """Return after a while, or at `reload_soon`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LOOK_EVERY_MS / 1000):
                 await self._poke.wait()

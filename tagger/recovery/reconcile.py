@@ -1,18 +1,17 @@
-"""Ended threads that LiveChat has and we have not judged, or on less than it has: found, and repaired.
+"""Finds and repairs ended threads that we have not decided, or decided on less than LiveChat has.
 
-Keeps no state: a repaired thread has its decision, so a run that was interrupted, or the same window again,
-goes on where it stopped. It commits no offsets and never holds back live work: its calls go last.
+Keeps no state: a repaired thread has its decision, so running the same window again continues where it
+stopped. It commits no offsets and never holds back live jobs: its calls go last.
 """
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Final
 
 import structlog
 
 from ingest.runtime.clock import now_ms
-from ingest.runtime.settings import KafkaSettings
 from tagger.core.matching.decide import Decision
 from tagger.core.records.decision import Outcome
 from tagger.core.records.missed import DECISIONS_MAX, GRACE_MS, Judged, Look, Window, begin_ms, look
@@ -22,32 +21,26 @@ from tagger.livechat.calls.requests import Done, list_archives, told
 from tagger.livechat.client import Client
 from tagger.metrics import Metrics
 from tagger.service.settle import Ended, Settle, partly
+from tagger.settings import RunSettings, group_of
 
-PAGES_MAX: Final = 40_000  # of one organization, 25 threads each: an answer that leads in circles ends
+PAGES_MAX: Final = 40_000  # of one organization, 25 threads each: page ids that go in circles end
 
 TOO_EARLY: Final = (
-    "nothing of this window can be told yet: what ended less than 5 minutes ago, or after the oldest end "
-    "that is still being worked on, is left for the next time"
+    "it is too early to check this window: chats that ended less than 5 minutes ago, or after the oldest job "
+    "that is not settled, are left for the next time"
 )
 
 log = structlog.get_logger()
 
 
-class Watch(Protocol):
-    """Hears how it goes on."""
+class Watch:
+    """Hears of progress. This one ignores it."""
 
-    def on_page(self, organization: str, looked: int, total: int) -> None: ...
+    def on_page(self, organization: str, looked: int, total: int) -> None:
+        """So many of an organization's threads were looked at; `total` 0: unknown."""
 
     def on_chat(self, found: Look, decision: Decision, outcome: Outcome | None) -> None:
         """A thread that was missed or short; `outcome` None: nothing was done."""
-
-
-class Nobody:
-    def on_page(self, organization: str, looked: int, total: int) -> None:
-        pass
-
-    def on_chat(self, found: Look, decision: Decision, outcome: Outcome | None) -> None:
-        pass
 
 
 @dataclass
@@ -59,12 +52,13 @@ class Report:
     missed: int = 0
     short: int = 0
     repaired: int = 0  # of these
-    recent: int = 0  # too young to tell
+    recent: int = 0  # too recent to check
     unreadable: int = 0
-    problems: list[str] = field(default_factory=list)  # one an organization that was not gone through
+    problems: list[str] = field(default_factory=list)  # one for each organization that was not finished
 
     @property
     def left(self) -> int:
+        """Threads that still need repair."""
         return self.missed + self.short - self.repaired
 
 
@@ -82,35 +76,23 @@ class _Pass:
 class Reconcile:
     """Goes through the archives of every organization that we have credentials of."""
 
-    def __init__(  # noqa: PLR0913 - what it compares
-        self,
-        kafka: KafkaSettings,
-        group: str,
-        who: Credentials,
-        client: Client,
-        settle: Settle,
-        *,
-        chat_age_s: int,
-    ) -> None:
-        self._kafka, self._group, self._who = kafka, group, who
-        self._client, self._settle = client, settle
-        # LiveChat does not say whether it filters by a thread's beginning or its end, so threads are listed
-        # that may have begun this long before the window.
-        self._chat_age_ms = chat_age_s * 1_000
+    def __init__(self, settings: RunSettings, who: Credentials, client: Client, settle: Settle) -> None:
+        self._settings, self._who, self._client, self._settle = settings, who, client, settle
 
     async def run(
         self, since_ms: int, until_ms: int, *, repairs: bool = True, watch: Watch | None = None
     ) -> Report:
-        """Look at what ended in the window; repair it, or just tell. Raises what `reader` raises."""
-        options, now = self._kafka.client_options(), now_ms()
-        listed_from_ms = max(0, since_ms - self._chat_age_ms)
-        # In this order: whatever is finished by the group's offsets has its decision on the topic.
-        unfinished = await oldest_unfinished_ms(options, self._kafka.kafka_webhooks_topic, self._group)
+        """Check what ended in the window; repair it, or only report it. Raises what `reader` raises."""
+        settings, now = self._settings, now_ms()
+        options, topic = settings.client_options(), settings.kafka_webhooks_topic
+        # LiveChat does not say whether it filters by a thread's beginning or its end, so threads are listed
+        # that may have begun this long before the window.
+        listed_from_ms = max(0, since_ms - settings.tagger_chat_age_s_max * 1_000)
+        # In this order: what the group's offsets call finished has its decision on the topic.
+        unfinished = await oldest_unfinished_ms(options, topic, group_of(settings))
         judged = Judged(dry_run=self._settle.dry_run, one_for_all=not self._who.organizations())
-        decisions = self._kafka.kafka_decisions_topic
-        whole_since = await read_topic(
-            options, decisions, judged.take, since_ms=max(0, listed_from_ms - GRACE_MS)
-        )
+        from_ms = max(0, listed_from_ms - GRACE_MS)
+        whole_since = await read_topic(options, settings.kafka_decisions_topic, judged.take, since_ms=from_ms)
         report = Report(Window.before(since_ms, until_ms, now, unfinished, whole_since))
         if judged.full:
             report.problems.append(f"more than {DECISIONS_MAX:,} decisions: choose a shorter window")
@@ -118,7 +100,7 @@ class Reconcile:
         if report.window.since_ms >= report.window.until_ms:
             report.problems.append(TOO_EARLY)
             return report
-        this = _Pass(listed_from_ms, judged, report, repairs, watch or Nobody())
+        this = _Pass(listed_from_ms, judged, report, repairs, watch or Watch())
         for organization in self._organizations(judged, report):
             problem = await self._go_through(organization, this)
             if problem is not None:
@@ -133,14 +115,14 @@ class Reconcile:
         known = sorted(judged.organizations - {""})
         if len(known) > 1:
             report.problems.append(
-                f"chats of {len(known)} organizations, and one credential for all: it cannot be told whose "
-                "it is; put the credentials into a LIVECHAT_CREDENTIALS_FILE"
+                f"there are chats of {len(known)} organizations and only one credential, which does not say whose "
+                "it is: put the credentials into a LIVECHAT_CREDENTIALS_FILE"
             )
             return []
         return known or [""]
 
     async def _go_through(self, organization: str, this: _Pass) -> str | None:
-        """All pages of one organization, the repairs of a page at the same time; else why it was left."""
+        """Check all pages of one organization, a page's repairs at once; why it was left, None: it was not."""
         page_id: str | None = None
         looked = 0
         for _ in range(PAGES_MAX):
@@ -152,9 +134,10 @@ class Reconcile:
             found = [look(organization, chat, this.report.window, this.judged) for chat in chats]
             done = await asyncio.gather(*(self._see(one, this) for one in found))
             looked += len(found)
-            this.watch.on_page(organization, looked, _total(answer.value))
+            total = answer.value.get("found_chats")
+            this.watch.on_page(organization, looked, total if type(total) is int else 0)
             if not all(done):
-                return "LiveChat did not answer in time, or live work left no room; the rest is for the next time"
+                return "LiveChat did not answer in time, or live jobs left no room; the rest is left for the next time"
             page_id = answer.value.get("next_page_id")
             if page_id is None:
                 return None
@@ -173,23 +156,18 @@ class Reconcile:
         if not this.repairs:
             this.watch.on_chat(found, await self._settle.decide(found.conversation, found.ended_at_ms), None)
             return True
-        lacking = None if found.conversation.complete else partly()
-        ended = Ended(found.conversation, found.ended_at_ms, lacking=lacking)
+        missing = None if found.conversation.complete else partly()
+        ended = Ended(found.conversation, found.ended_at_ms, missing=missing)
         decision, outcome = await self._settle.thread(ended, purpose="reconcile")
         this.watch.on_chat(found, decision, outcome)
         report.repaired += outcome is not None
         return outcome is not None
 
 
-def _total(answer: Any) -> int:
-    found = answer.get("found_chats")
-    return found if type(found) is int else 0
-
-
 async def reconcile_regularly(
     reconcile: Reconcile, every_s: int, is_ours: Callable[[], bool], metrics: Metrics
 ) -> None:
-    """For the service: for ever, while it is the one member of the group whose turn it is."""
+    """For the service: repair every so often, while this member of the group is the one to do it."""
     came_to_ms: int | None = None
     while True:
         await asyncio.sleep(every_s)
@@ -201,14 +179,13 @@ async def reconcile_regularly(
         came_to_ms = came_to_ms or since_ms  # what could not be done this time is part of the next
         try:
             report = await reconcile.run(since_ms, now)
-        except (TopicMissingError, *NO_KAFKA) as error:
+        except Exception as error:  # a fault of ours must end neither tagging nor the next run
             metrics.reconcile_failures.inc()
-            log.warning("reconcile_failed", error_type=type(error).__name__)
-            continue
-        except Exception as error:  # a fault in here must end neither tagging nor what comes next
-            metrics.reconcile_failures.inc()
-            metrics.faults.labels(error_type=type(error).__name__).inc()
-            log.error("reconcile_failed", exc_info=error)
+            if isinstance(error, (TopicMissingError, *NO_KAFKA)):
+                log.warning("reconcile_failed", error_type=type(error).__name__)
+            else:
+                metrics.faults.labels(error_type=type(error).__name__).inc()
+                log.error("reconcile_failed", exc_info=error)
             continue
         for problem in report.problems:
             log.warning("reconcile_incomplete", reason=problem)

@@ -1,7 +1,7 @@
-"""Parked items tried again: the tag set, or the chat fetched and judged, and the result recorded.
+"""Tries parked items again: sets the tag, or fetches the chat and decides it, and records the result.
 
-An item is closed only when what it asks for is done. What waits for LiveChat stays as it is, what is refused
-again is recorded so. An organization that fails is left alone for the rest of the run.
+An item is closed only when it is settled. One that waits for LiveChat stays as it is, one that is refused
+again is recorded as such. An organization that fails is left alone for the rest of the run.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from tagger.livechat.calls.requests import Done, Refused, Wait, get_chat, tag_th
 from tagger.livechat.client import Client
 from tagger.service.settle import Ended, Settle
 
-NO_THREAD: Final = "the record cannot be read, so there is nothing to try; look into it, and drop the item"
+NO_THREAD: Final = "the record cannot be read, so there is nothing to try: look into it, then drop the item"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,11 @@ class Parked:
         self._producer, self._topic = producer, parked_topic
 
     async def close(self, item: Item, how: Resolved) -> None:
+        """Record how an item was closed."""
         await self._send(item, resolved_record(item, how, now_ms()))
 
     async def refused(self, item: Item, answer: Refused) -> Tried:
+        """Record that LiveChat refused it again."""
         await self._send(item, refused_again(item, answer.why, answer.error_type, now_ms()))
         return Tried(item, "refused", told(answer))
 
@@ -71,20 +73,19 @@ class Retry:
                 return Tried(item, "waits", self._failing[organization])
             case Refused():
                 return await self._parked.refused(item, answer)
-        if item.tag is None and (still := await self._judge(item, answer)) is not None:
+        if item.tag is None and (still := await self._decide(item, answer)) is not None:
             return still
         await self._parked.close(item, "retried")
         return Tried(item, "done", "")
 
-    async def _judge(self, item: Item, answer: Done) -> Tried | None:
-        """Judge the chat that could not be had before; None where that is settled."""
+    async def _decide(self, item: Item, answer: Done) -> Tried | None:
+        """Settle the chat that could not be fetched before; None: it is settled."""
         chat = chat_of(item.thread.organization, answer.value)
         if not isinstance(chat, ChatStarted) or chat.odd_events:
-            return await self._parked.refused(
-                item, Refused("LiveChat still does not give the whole chat", "incomplete")
-            )
+            still = Refused("LiveChat still does not give the whole chat", "incomplete")
+            return await self._parked.refused(item, still)
         if chat.active:
-            return Tried(item, "waits", "LiveChat still calls the thread active")
+            return Tried(item, "waits", "LiveChat still reports the thread as active")
         ended = Ended(conversation_of(chat), last_event_ms(answer.value), item.identity.source)
         _, outcome = await self._settle.thread(ended)
         return None if outcome else Tried(item, "waits", "LiveChat does not answer")

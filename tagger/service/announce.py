@@ -1,4 +1,4 @@
-"""Says which keyword set is in force, and whether a newer one was refused: in the log and as metrics."""
+"""Which keyword set is in force, and whether a newer one was refused, for the log and for metrics."""
 
 import structlog
 
@@ -9,20 +9,20 @@ from tagger.metrics import Metrics
 log = structlog.get_logger()
 
 
-def announce(metrics: Metrics, keywords: Keywords, took_over: bool) -> None:
-    """Say which keyword files are in force, and whether newer ones were refused."""
-    metrics.keywords_reload_success.set(took_over)
+def announce(metrics: Metrics, keywords: Keywords) -> None:
+    """Say whether the newest keyword files came into force or were refused."""
+    problems, config = keywords.problems, keywords.judge.hash
+    metrics.keywords_reload_success.set(not problems)
     metrics.keywords_reload_time.set_to_current_time()
-    if took_over:
-        _show_in_force(metrics, keywords)
-        log.info("keywords_in_force", config=keywords.judge.hash, count=len(keywords.judge.rules))
+    if problems:
+        log.error("keywords_refused", config=config, count=len(problems), reason=problems[0])
     else:
-        first = keywords.problems[0] if keywords.problems else ""
-        log.error("keywords_refused", config=keywords.judge.hash, count=len(keywords.problems), reason=first)
+        _show_in_force(metrics, keywords)
+        log.info("keywords_in_force", config=config, count=len(keywords.judge.rules))
 
 
 def announce_stored(metrics: Metrics, keywords: Keywords) -> None:
-    """Say loudly where a set stored before had to take the place of the files."""
+    """Say so, as an error, if a stored set had to take the place of the files."""
     if keywords.origin == "topic":
         _show_in_force(metrics, keywords)
         log.error("keywords_from_topic", config=keywords.judge.hash, count=len(keywords.judge.rules))

@@ -1,7 +1,7 @@
-"""Deciding beside everything else that a process does: no conversation holds the event loop for long.
+"""Decides conversations in pieces, so that none of them holds the event loop for long.
 
-It promises that the loop is free between two pieces of a decision, and that a large conversation is decided
-outside of it, behind which no other one waits.
+The loop is free between two pieces of a decision, and a large conversation is decided outside of it, so that no
+other one waits behind it.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from tagger.core.matching.rulebook import PIECE_COST_MAX
 from tagger.metrics import Metrics
 
 # What one decision may cost on the loop, in pieces of 20 ms at most; nearly all are a single one of less than 1 ms.
-# 80,000 characters in ASCII cost as much. Whatever costs more, or has a larger piece, goes on in a thread.
+# 80,000 characters in ASCII cost as much. A decision that costs more, or has a larger piece, is moved to a thread.
 LOOP_COST_MAX: Final = 4 * PIECE_COST_MAX
 
 
@@ -25,11 +25,11 @@ class Deciding:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._turn = asyncio.Lock()
-        # One thread, to which pieces come in turn: Python code of several threads only takes turns anyway.
+        # One thread: Python code of several threads only takes turns anyway.
         self._pool = ThreadPoolExecutor(1, "deciding")
 
     async def decide(self, judge: Judge, conversation: Conversation, ended_at_ms: int) -> Decision:
-        """What `judge.decide` says, of this judge whatever comes into force meanwhile."""
+        """What `judge.decide` returns. Uses this judge throughout, even if another comes into force."""
         pieces = judge.pieces(conversation, ended_at_ms)
         spent, cost = 0, 0  # so far; of the next piece
         while cost <= PIECE_COST_MAX and spent < LOOP_COST_MAX:

@@ -1,7 +1,7 @@
 """What the tagger says of itself: health in sentences, and live figures for Prometheus.
 
-Live means that it moves, ready that it can do its job now. A slow or refusing LiveChat makes it neither:
-restarting helps nobody, and lag tells.
+Live means that it moves, ready that it can work now. A slow or refusing LiveChat changes neither: a restart
+would not help, and lag shows it.
 """
 
 from collections import Counter
@@ -32,7 +32,7 @@ from tagger.service.watchdog import Standing, Watchdog
 def health_of(  # noqa: PLR0913, PLR0917 - the parts of the service
     consumer: Consumer, client: Client, keywords: Keywords, dog: Watchdog, tasks: Tasks, now: float
 ) -> Health:
-    """`now` is monotonic, in seconds."""
+    """Health in sentences; `now` is monotonic, in seconds."""
     health = Health(notes=client.health())
     for name, error_type in sorted((consumer.tasks.failing() | tasks.failing()).items()):
         health.notes.append(f"The task {name} ended ({error_type}) and is started again: the log says why.")
@@ -66,16 +66,16 @@ def _about_keywords(keywords: Keywords, health: Health) -> None:
     if keywords.origin == "nowhere":
         health.ready.append(
             "No keyword files are in force, so nothing is read: the files were refused, and no earlier set could be "
-            "taken. Run `tagger check`; work begins when they are right."
+            "used. Run `tagger check`; reading starts once the files are valid."
         )
     elif keywords.origin == "topic":
         health.notes.append(
-            f"The keyword files were refused at the start; the set stored last ({keywords.judge.hash}) is in force: "
+            f"The keyword files were refused at startup; the set stored last ({keywords.judge.hash}) is in force: "
             "run `tagger check`."
         )
     elif keywords.problems:
         health.notes.append(
-            "The newest keyword files were refused, older ones stay in force: run `tagger check`."
+            "The newest keyword files were refused; older ones stay in force: run `tagger check`."
         )
 
 
@@ -83,18 +83,21 @@ def _about_the_group(consumer: Consumer, health: Health, now: float) -> None:
     mine = list(consumer.assigned.values())
     if consumer.rebalanced_at is None:
         health.ready.append(
-            "No partitions were assigned yet: check that Kafka can be reached and the group be joined."
+            "No partitions are assigned yet: check that Kafka can be reached and the group joined."
         )
     elif not mine:
         health.notes.append(
             "No partition is assigned to this member: there are more members than partitions."
         )
-    if consumer.commits.fail_since is not None:
-        seconds = f"{now - consumer.commits.fail_since:.0f} s"
-        health.ready.append(f"Kafka has taken no offsets for {seconds}: check that it can be reached.")
+    if (since := consumer.commits.fail_since) is not None:
+        health.ready.append(
+            f"Kafka has accepted no commit for {now - since:.0f} s: check that it can be reached."
+        )
     unprepared = [a.tp.partition for a in mine if not a.ready]
     if unprepared:
-        health.ready.append(f"Partitions {unprepared} are being prepared: if it stays so, the log says why.")
+        health.ready.append(
+            f"Partitions {unprepared} are being prepared: if this does not end, the log says why."
+        )
     if complaint := consumer.membership.complaint(now):
         health.ready.append(complaint)
     for assigned in mine:
@@ -108,17 +111,23 @@ def _about_the_group(consumer: Consumer, health: Health, now: float) -> None:
 
 
 class PartitionFigures(Collector):
-    """Reads the live state when Prometheus asks, so that no record costs anything for being counted."""
+    """Reads the live state when Prometheus asks, so that counting costs nothing per record."""
 
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
 
     def collect(self) -> Iterator[Metric]:
-        mine = list(self._consumer.assigned.values())
-        yield from self._gauges(mine)
-        counts = Counter(self._consumer.retired)
-        for assigned in mine:
+        """Gauges of each partition, and the counters of all."""
+        at_ms, counts = now_ms(), Counter(self._consumer.retired)
+        gauges = {
+            name: GaugeMetricFamily(metric, meaning, labels=["topic", "partition"])
+            for name, (metric, meaning) in PARTITION_GAUGES.items()
+        }
+        for assigned in list(self._consumer.assigned.values()):
             counts.update(assigned.state.stats().counters)
+            for name, value in _figures_of(assigned, at_ms).items():
+                gauges[name].add_metric([assigned.tp.topic, str(assigned.tp.partition)], value)
+        yield from gauges.values()
         for name, (metric, meaning) in STATE_COUNTERS.items():
             yield CounterMetricFamily(metric, meaning, value=counts[name, ""])
         for name, (metric, meaning) in STATE_REASONS.items():
@@ -128,20 +137,9 @@ class PartitionFigures(Collector):
                 family.add_metric([reason], value)
             yield family
 
-    def _gauges(self, mine: list[Assigned]) -> Iterator[Metric]:
-        at_ms = now_ms()
-        families = {
-            name: GaugeMetricFamily(metric, meaning, labels=["topic", "partition"])
-            for name, (metric, meaning) in PARTITION_GAUGES.items()
-        }
-        for assigned in mine:
-            for name, value in figures_of(assigned, at_ms).items():
-                families[name].add_metric([assigned.tp.topic, str(assigned.tp.partition)], value)
-        yield from families.values()
 
-
-def figures_of(assigned: Assigned, at_ms: int) -> dict[str, float]:
-    """The gauges of one partition at a wall clock time; what is not known yet is left out."""
+def _figures_of(assigned: Assigned, at_ms: int) -> dict[str, float]:
+    """The gauges of one partition at a wall clock time, except those not known yet."""
     stats = assigned.state.stats()
     figures: dict[str, float] = {
         "position": stats.position,
@@ -163,8 +161,11 @@ def figures_of(assigned: Assigned, at_ms: int) -> dict[str, float]:
 
 
 def oldest_unsettled_age_s(stats: Stats, log_end: int, at_ms: int) -> float:
-    """Seconds since the oldest end that is not settled. Where records wait to be read, there may be an end in
-    the first of them, and it is no older than what was read last; a replay reads what was settled before."""
+    """Seconds since the oldest end that is not settled.
+
+    The first record that waits to be read may be an end, no older than what was read last. Not so in a replay:
+    it reads what was settled before.
+    """
     since = [at_ms] if stats.oldest_unsettled is None else [stats.oldest_unsettled[1]]
     if stats.phase == "live" and stats.position < log_end and stats.event_time_ms:
         since.append(stats.event_time_ms)
@@ -178,6 +179,7 @@ class LiveChatFigures(Collector):
         self._client = client
 
     def collect(self) -> Iterator[Metric]:
+        """Figures of all organizations together."""
         standings = self._client.standings()
         figures: dict[str, float] = {
             "circuits_open": sum(one.open for one in standings),
@@ -190,8 +192,7 @@ class LiveChatFigures(Collector):
         for name, (metric, meaning) in LIVECHAT_GAUGES.items():
             yield GaugeMetricFamily(metric, meaning, value=figures.get(name))
         failing = GaugeMetricFamily(*FAILING, labels=["error_type"])
-        for error_type, count in sorted(
-            Counter(one.error_type for one in standings if one.error_type).items()
-        ):
+        error_types = Counter(one.error_type for one in standings if one.error_type)
+        for error_type, count in sorted(error_types.items()):
             failing.add_metric([error_type], count)
         yield failing

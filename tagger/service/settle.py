@@ -1,7 +1,7 @@
 """One thread settled: decided, tagged, recorded; in one place for live jobs, `reconcile` and `parked retry` alike.
 
 Promises the order that the committed offset rests on: tag calls answered, then the decision (or parked) record
-acknowledged. So whoever is interrupted finds the thread undecided, and does it again. It keeps nothing of a
+acknowledged. After an interruption the thread is undecided and is settled again. It keeps nothing of a
 thread, and moves no offset.
 """
 
@@ -13,20 +13,19 @@ from typing import Final, Literal
 import structlog
 
 from ingest.runtime.clock import now_ms
+from ingest.runtime.settings import KafkaSettings
 from ingest.topic import record_key
 from tagger.core.conversation import Conversation, ThreadKey
 from tagger.core.matching.decide import Decision, Judge
 from tagger.core.records.decision import Outcome, Source, decision_record, outcome_of, parked_record
 from tagger.kafka.producer import Producer
-from tagger.keyword_files.reload import Keywords
 from tagger.livechat.calls.requests import Done, GivenUp, Purpose, tag_thread
 from tagger.livechat.client import Client
 from tagger.metrics import Metrics
 from tagger.service.deciding import Deciding
-from tagger.settings import RunSettings
 
-# Of a call that is not live: longer than evidence needs for what one thread cannot get (60 s). What takes
-# longer is an outage, and whoever asked for the thread comes again.
+# For a call that is not live: longer than it takes to prove that one thread cannot be tagged (60 s). What
+# takes longer is an outage, and `reconcile` or `retry` is run again.
 CALL_DEADLINE_S: Final = 120.0
 
 # Organizations without credentials that are named in the log, once each; the rest is only counted.
@@ -45,15 +44,16 @@ class Ended:
     read_from: Literal["webhooks", "api"] = "api"
     late: bool = False  # something came after it was decided
     decided: frozenset[str] = frozenset()  # tags that an earlier decision called for
-    lacking: GivenUp | None = None  # why something of it could not be had, which is parked
+    missing: GivenUp | None = None  # why LiveChat did not give all of it, which is parked
 
     @property
     def thread(self) -> ThreadKey:
+        """Which thread it is."""
         return self.conversation.thread
 
 
 class Settle:
-    """Turns decisions into calls and records, by the keyword files in force."""
+    """Turns decisions into calls and records; `judge` returns the judge of the keyword files in force."""
 
     def __init__(  # noqa: PLR0913 - what it takes to settle
         self,
@@ -61,37 +61,38 @@ class Settle:
         client: Client,
         producer: Producer,
         metrics: Metrics,
+        kafka: KafkaSettings,
         *,
-        decisions_topic: str,
-        parked_topic: str,
         dry_run: bool,
     ) -> None:
         self._judge, self._client, self._producer, self._metrics = judge, client, producer, metrics
-        self._decisions_topic, self._parked_topic = decisions_topic, parked_topic
+        self._kafka = kafka
         self.dry_run = dry_run  # decided and recorded, not set
         self._deciding = Deciding(metrics)
         self._strangers: set[str] = set()  # organizations without credentials that were reported
         self._rules_hit: set[str] = set()  # bounded by the keyword files
 
     def rules_never_hit(self) -> int:
+        """How many rules in force have held in no thread so far."""
         return sum(rule.id not in self._rules_hit for rule in self._judge().rules)
 
     async def decide(self, conversation: Conversation, ended_at_ms: int) -> Decision:
+        """Which tags the keyword files in force call for; nothing is set or recorded."""
         return await self._deciding.decide(self._judge(), conversation, ended_at_ms)
 
     async def thread(
         self, ended: Ended, *, live: bool = False, purpose: Purpose = "tag"
     ) -> tuple[Decision, Outcome | None]:
-        """Decide, tag, record. None: LiveChat did not answer in time, nothing is recorded, come again.
+        """Decide, tag, record. None: LiveChat did not answer in time and nothing is recorded, so try again later.
 
-        A `live` thread goes before all others, however long that takes. `purpose` is what its calls are counted as.
+        A `live` thread goes before all others, however long it takes. Its calls are counted under `purpose`.
         """
         decision = await self.decide(ended.conversation, ended.at_ms)
         refused = await self._tag(ended, decision, live, purpose)
         if refused is None:
             return decision, None
-        if ended.lacking is not None:
-            await self.park(ended.thread, ended.source, ended.lacking)
+        if ended.missing is not None:
+            await self.park(ended.thread, ended.source, ended.missing)
         outcome = self._outcome(ended, decision, refused)
         record = decision_record(
             ended.thread,
@@ -103,11 +104,11 @@ class Settle:
             ended_at_ms=ended.at_ms,
             settled_at_ms=now_ms(),
         )
-        not_taken = await self._producer.send(self._decisions_topic, _key(ended.thread), record)
+        not_taken = await self._producer.send(self._kafka.kafka_decisions_topic, _key(ended.thread), record)
         if not_taken is not None:  # the tags are set; only the reasons for them are missing
             why = GivenUp("Kafka refuses the decision", not_taken.error_type, 1)
             await self.park(ended.thread, ended.source, why)
-        self._tell(ended, decision, outcome)
+        self._report(ended, decision, outcome)
         return decision, outcome
 
     async def park(
@@ -119,17 +120,15 @@ class Settle:
         tag: str | None = None,
         last_offset: int | None = None,
     ) -> None:
-        """Set one thing aside for a person; `tag` None: the thread, or the records up to `last_offset`."""
-        told = asdict(why)
-        record = parked_record(
-            thread, source, tag=tag, parked_at_ms=now_ms(), last_offset=last_offset, **told
-        )
-        await self._producer.send(self._parked_topic, _key(thread), record)
+        """Set a tag aside for a person; without `tag` the thread, or the records up to `last_offset`."""
+        reason, at_ms = asdict(why), now_ms()
+        record = parked_record(thread, source, tag=tag, parked_at_ms=at_ms, last_offset=last_offset, **reason)
+        await self._producer.send(self._kafka.kafka_parked_topic, _key(thread), record)
         self._metrics.parked.labels(error_type=why.error_type).inc()
-        log.warning("parked", **thread._asdict(), tag=tag, **told)
+        log.warning("parked", **thread._asdict(), tag=tag, **reason)
 
     async def _tag(self, ended: Ended, decision: Decision, live: bool, purpose: Purpose) -> int | None:
-        """Set the tags that are not known to be there, park those that are refused; how many, None: come again."""
+        """Set the tags that are not there yet, park what is refused; how many that is, None: try again later."""
         if self.dry_run or not self._client.has_credentials(ended.thread.organization):
             return 0
         known = ended.conversation.tags | ended.decided
@@ -152,35 +151,27 @@ class Settle:
         except TimeoutError:
             if deadline.expired():
                 return None
-            raise  # a fault of ours: a live thread must never be taken for settled because of it
+            raise  # a fault of ours, which must not make a live thread look settled
         self._metrics.tags.labels(result="set" if isinstance(answer, Done) else "refused").inc()
         return answer
 
     def _outcome(self, ended: Ended, decision: Decision, refused: int) -> Outcome:
         if self.dry_run:
             return "dry_run"
-        if not self._client.has_credentials(ended.thread.organization):
-            self._report_stranger(ended.thread.organization)
+        organization = ended.thread.organization
+        if not self._client.has_credentials(organization):
+            if organization not in self._strangers and len(self._strangers) < STRANGERS_MAX:
+                self._strangers.add(organization)
+                log.warning("no_credentials", organization=organization)
             return "no_credentials"
-        return outcome_of(
-            decision.tags,
-            complete=ended.conversation.complete,
-            late=ended.late,
-            decided=ended.decided,
-            refused=refused,
-        )
+        complete, late, decided = ended.conversation.complete, ended.late, ended.decided
+        return outcome_of(decision.tags, complete=complete, late=late, decided=decided, refused=refused)
 
-    def _report_stranger(self, organization: str) -> None:
-        if organization not in self._strangers and len(self._strangers) < STRANGERS_MAX:
-            self._strangers.add(organization)
-            log.warning("no_credentials", organization=organization)
-
-    def _tell(self, ended: Ended, decision: Decision, outcome: Outcome) -> None:
-        """The decision once more, for people: metrics and one log line, ids only."""
+    def _report(self, ended: Ended, decision: Decision, outcome: Outcome) -> None:
+        """The decision for people: metrics and one log line, ids only."""
         self._metrics.decisions.labels(outcome=outcome).inc()
-        hit = {each.rule for each in decision.because}
-        self._rules_hit |= hit
-        for rule in hit:
+        self._rules_hit |= (rules := {each.rule for each in decision.because})
+        for rule in rules:
             self._metrics.rule_hits.labels(rule=rule).inc()
         log.info(
             "decided",
@@ -193,24 +184,9 @@ class Settle:
 
 
 def partly(attempts: int = 1) -> GivenUp:
-    """Why a thread is decided on less than was said in it, where LiveChat does not say so."""
+    """Why a thread is decided on only part of what was said in it."""
     return GivenUp("LiveChat did not give the whole chat", "incomplete", attempts)
 
 
 def _key(thread: ThreadKey) -> bytes:
     return record_key(thread.organization, thread.chat_id)
-
-
-def settle_of(
-    settings: RunSettings, keywords: Keywords, client: Client, producer: Producer, metrics: Metrics
-) -> Settle:
-    """By whatever keyword files are in force."""
-    return Settle(
-        lambda: keywords.judge,
-        client,
-        producer,
-        metrics,
-        decisions_topic=settings.kafka_decisions_topic,
-        parked_topic=settings.kafka_parked_topic,
-        dry_run=settings.tagger_dry_run,
-    )

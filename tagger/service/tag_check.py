@@ -1,12 +1,11 @@
 """Whether LiveChat will take the tags that the rules set, reported as problems of the keyword files.
 
-A tag has to exist, in the rule's spelling, and share a group with the thread. What is missing can be made.
+A tag must exist in the rule's spelling and share a group with the thread. Missing tags can be created.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from ingest.runtime.settings import load
 from tagger.core.rules.model import Rule
 from tagger.core.rules.problems import Problem
 from tagger.livechat.authorization.credentials import Credentials
@@ -14,37 +13,31 @@ from tagger.livechat.calls.requests import create_tag, list_tags
 from tagger.livechat.client import Client
 from tagger.livechat.interactive import Desk
 from tagger.livechat.tags import ALL_GROUPS, Finding, Known, Wanted, known_of, to_create, verdicts
-from tagger.service.setup import with_client
-from tagger.settings import LiveChatSettings
 
 CODES: Final = {"missing": "tag-missing", "other_case": "tag-case", "groups": "tag-groups"}
 
 
-def problems_online(rules: Iterable[Rule], say: Callable[[str], None], *, create: bool) -> list[Problem]:
-    """What is wrong with the rules' tags, in every organization that there are credentials of.
+async def problems_online(
+    client: Client, who: Credentials, *, rules: Sequence[Rule], say: Callable[[str], None], create: bool
+) -> list[Problem]:
+    """What is wrong with the rules' tags, in every organization that has credentials.
 
-    With `create`, missing tags are made first, each one said. Ends the process with exit code 2 if a
-    setting is missing or LiveChat does not answer.
+    With `create`, missing tags are created first, and `say` hears of each. Raises NoAnswerError.
     """
-    wanted = list(rules)
-
-    async def asked(client: Client, who: Credentials) -> list[Problem]:
-        found: list[Problem] = []
-        for organization in who.organizations() or [""]:
-            desk = Desk(client, organization)
-            known = known_of(await desk.call(list_tags()))
-            if create:
-                known = {**known, **await _created(desk, wanted, known, organization, say)}
-            found += problems(wanted, known, organization)
-        return found
-
-    return with_client(load(LiveChatSettings), asked)
+    found: list[Problem] = []
+    for organization in who.organizations() or [""]:
+        desk = Desk(client, organization)
+        known = known_of(await desk.call(list_tags()))
+        if create:
+            known = {**known, **await _created(desk, rules, known, organization, say)}
+        found += _problems(rules, known, organization)
+    return found
 
 
 async def _created(
-    desk: Desk, rules: list[Rule], known: Known, organization: str, say: Callable[[str], None]
+    desk: Desk, rules: Sequence[Rule], known: Known, organization: str, say: Callable[[str], None]
 ) -> Mapping[str, frozenset[int]]:
-    """Make the tags that are missing; with their groups."""
+    """Create the tags that are missing, and return them with their groups."""
     missing = [finding for finding in verdicts(known, map(wanted_of, rules)) if finding is not None]
     made = {}
     for tag in to_create(missing):
@@ -55,6 +48,7 @@ async def _created(
 
 
 def wanted_of(rule: Rule) -> Wanted:
+    """The tag of a rule, and the groups it is for."""
     return Wanted(rule.tag, rule.groups)
 
 
@@ -65,11 +59,8 @@ def groups_of(tag: str, rules: Iterable[Rule]) -> frozenset[int]:
     return frozenset[int]().union(*named) if named and len(named) == len(groups) else frozenset({ALL_GROUPS})
 
 
-def problems(rules: list[Rule], known: Known, organization: str) -> list[Problem]:
-    """What LiveChat will, or may, refuse, at the places of the rules. Pure.
-
-    A warning where it depends on the thread's group, and for a rule that sets no tag yet (`dry_run`).
-    """
+def _problems(rules: Sequence[Rule], known: Known, organization: str) -> list[Problem]:
+    """What LiveChat will refuse, or may: a warning if that depends on the thread's group or the rule is a dry run."""
     found = zip(rules, verdicts(known, map(wanted_of, rules)), strict=True)
     return [_problem(rule, finding, organization) for rule, finding in found if finding is not None]
 

@@ -1,8 +1,8 @@
 """Is every partition still moving? Pure; `now` is an argument.
 
 aiokafka has been seen to stop reading without an error (its issues 1037, 1154, 625), all partitions or one of
-them. Lag alone is no reason to restart: LiveChat may be away. Stuck is: records are waiting, nothing is being
-worked on that would explain it, and the position has not moved.
+them. Lag alone is no reason to restart: LiveChat may be away. Stuck means: records are waiting, no job in flight
+explains it, and the position has not moved.
 """
 
 from collections.abc import Mapping
@@ -13,21 +13,23 @@ STUCK_S_MAX: Final = 120.0
 
 
 class Standing(NamedTuple):
-    """One partition at a look."""
+    """One partition, as seen once."""
 
     progress: object  # anything that changes when it moves: its position, the assignment
     waiting: int  # records on the log that could be read and were not
-    in_flight: int  # pieces of work under way, which explain why nothing more is read
+    in_flight: int  # jobs, which explain why nothing more is read
 
 
 class Stuck(NamedTuple):
+    """What is stuck now."""
+
     seconds: dict[int, float]  # by partition, once without progress for longer than the limit
-    whole: bool  # nothing else moves either: restarting helps, and stops nobody's work
+    whole: bool  # nothing else moves either: restarting helps, and interrupts nothing
 
 
 class _Seen(NamedTuple):
     progress: object
-    moved_at: float  # or had work under way
+    moved_at: float  # or had jobs in flight
     since: float  # records have been waiting without progress
 
 

@@ -1,6 +1,6 @@
-"""One job, from the core's request to its settlement: what is missing fetched first, what fails tried again.
+"""One job, from the core's request until it is settled: fetches what is missing, and tries again what fails.
 
-It keeps no offsets, and nothing of a job but how many came to their end.
+It keeps no offsets, and nothing of a job but how many ended.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from tagger.livechat.client import Client
 from tagger.metrics import Metrics
 from tagger.service.settle import Ended, Settle, partly
 
-# A bug of ours in one chat must neither end the process nor hold the offset for ever: tried this often,
-# this far apart, then parked with the type of the error. But only while other chats are settled: what fails
-# for all is no matter of this chat, so it waits, and lag tells.
+# A bug of ours in one chat must neither end the process nor hold the offset forever: the job is tried this
+# often, this far apart, then parked with the type of the error. But only while other jobs are settled: what
+# fails for all is not this chat's fault, so it waits, and lag shows it.
 FAULT_TRIES_MAX: Final = 3
 FAULT_RETRY_S: Final = 5.0
 
@@ -31,79 +31,78 @@ class Worker:
 
     def __init__(self, settle: Settle, client: Client, webhooks_topic: str, metrics: Metrics) -> None:
         self._settle, self._client, self._topic, self._metrics = settle, client, webhooks_topic, metrics
-        self._settled = 0  # jobs that came to their end
+        self._settled = 0  # jobs
 
-    async def settle(self, assigned: Assigned, work: Job) -> None:
-        """Do one job to its end. Ended by cancellation when the partition is taken away."""
+    async def settle(self, assigned: Assigned, job: Job) -> None:
+        """Return when the job is settled. Cancelled when the partition is taken away."""
         faults, settled_before = 0, self._settled
         while True:
             try:
-                await self._once(assigned, work)
+                await self._once(assigned, job)
                 self._settled += 1
                 return
             except Exception as error:
                 faults += 1
-                name, thread = type(error).__name__, work.thread
+                name, thread = type(error).__name__, job.thread
                 self._metrics.faults.labels(error_type=name).inc()
                 log.error("job_failed", exc_info=error, chat_id=thread.chat_id, thread_id=thread.thread_id)
                 if faults >= FAULT_TRIES_MAX and self._settled > settled_before:
-                    await self._give_up(assigned, work, GivenUp("a fault of the tagger", name, faults))
+                    await self._give_up(assigned, job, GivenUp("a fault of the tagger", name, faults))
                     return
             await asyncio.sleep(FAULT_RETRY_S)
 
-    async def _once(self, assigned: Assigned, work: Job) -> None:
-        if work.kind == "unreadable":
-            why = work.incomplete or "unreadable"
-            await self._give_up(assigned, work, GivenUp(why, "unreadable", 1))
+    async def _once(self, assigned: Assigned, job: Job) -> None:
+        if job.kind == "unreadable":
+            await self._give_up(assigned, job, GivenUp(job.incomplete or "unreadable", "unreadable", 1))
             return
-        whole, lacking = (work, None) if work.incomplete is None else await self._complete(assigned, work)
+        whole, missing = (job, None) if job.incomplete is None else await self._complete(assigned, job)
         if whole is None:
             return
         ended = Ended(
             whole.conversation,
             whole.ended_at_ms,
             self._source(assigned, whole),
-            read_from="webhooks" if work.incomplete is None else "api",
+            read_from="webhooks" if job.incomplete is None else "api",
             late=whole.kind == "late",
             decided=whole.decided,
-            lacking=lacking,
+            missing=missing,
         )
         decision, _ = await self._settle.thread(ended, live=True)
         assigned.state.settled(whole.id, frozenset(decision.tags))
         self._metrics.end_to_tag.observe(max(0, now_ms() - whole.ended_at_ms) / 1000)
 
-    async def _give_up(self, assigned: Assigned, work: Job, why: GivenUp) -> None:
-        """Park the job as a whole."""
-        last_offset = work.last_offset if work.kind == "unreadable" else None
-        await self._settle.park(work.thread, self._source(assigned, work), why, last_offset=last_offset)
-        assigned.state.settled(work.id, frozenset())
+    async def _give_up(self, assigned: Assigned, job: Job, why: GivenUp) -> None:
+        """Park the whole job."""
+        last_offset = job.last_offset if job.kind == "unreadable" else None
+        await self._settle.park(job.thread, self._source(assigned, job), why, last_offset=last_offset)
+        assigned.state.settled(job.id, frozenset())
 
-    async def _complete(self, assigned: Assigned, work: Job) -> tuple[Job | None, GivenUp | None]:
-        """Fetch what the log does not hold; and why some of it cannot be had. None: nothing is left to decide."""
+    async def _complete(self, assigned: Assigned, job: Job) -> tuple[Job | None, GivenUp | None]:
+        """Fetch what the log does not hold: the job, None if nothing is left to decide; why some is missing."""
         asked = 0
         while True:
             asked += 1
-            answer = await self._fetch(work)
+            answer = await self._fetch(job)
             chat = NotGiven(answer.error_type) if isinstance(answer, GivenUp) else answer.value
-            step = assigned.state.completed(work.id, chat, now_ms())
+            step = assigned.state.completed(job.id, chat, now_ms())
             if isinstance(step, AskAgain):
                 await asyncio.sleep(max(0.0, (step.at_ms - now_ms()) / 1000))
                 continue
-            if step is None or step.conversation.complete or not self._is_ours(work):
+            if step is None or step.conversation.complete or not self._is_ours(job):
                 return step, None
             return step, answer if isinstance(answer, GivenUp) else partly(asked)
 
-    async def _fetch(self, work: Job) -> Done | GivenUp:
-        organization, chat_id, thread_id = work.thread
-        if not self._is_ours(work):
-            return GivenUp("nobody gave us credentials", "no_credentials", 0)
+    async def _fetch(self, job: Job) -> Done | GivenUp:
+        organization, chat_id, thread_id = job.thread
+        if not self._is_ours(job):
+            return GivenUp("there are no credentials for its organization", "no_credentials", 0)
         answer = await self._client.perform(organization, get_chat(chat_id, thread_id))
         result = answer.error_type if isinstance(answer, GivenUp) else "done"
         self._metrics.backfills.labels(result=result).inc()
         return answer
 
-    def _is_ours(self, work: Job) -> bool:
-        return self._client.has_credentials(work.thread.organization)
+    def _is_ours(self, job: Job) -> bool:
+        return self._client.has_credentials(job.thread.organization)
 
-    def _source(self, assigned: Assigned, work: Job) -> Source:
-        return Source(self._topic, assigned.tp.partition, work.offset)
+    def _source(self, assigned: Assigned, job: Job) -> Source:
+        return Source(self._topic, assigned.tp.partition, job.offset)

@@ -149,7 +149,7 @@ def test_the_example_of_keywords_is_valid() -> None:
     assert {Path(file) for file in generated["files"]} == {
         path.relative_to(FOLDER) for path in (FOLDER / "keywords").glob("*")
     }
-    assert isinstance(Keywords.load(FOLDER / "keywords", "%[a-z]+%"), Keywords)
+    assert Keywords(FOLDER / "keywords", "%[a-z]+%").origin == "files"
 
 
 def settings_with_defaults() -> dict[str, Any]:

@@ -76,7 +76,7 @@ async def test_members_that_come_and_go_settle_every_end_and_repeat_little(wide:
                 await until(partial(has_settled, wide, first + 10))
         await until(lambda: len(set(wide.settled)) == threads)
         await until(lambda: all_committed(wide))
-    assert all(work.incomplete is None for work in wide.works)  # state came over every rebalance
+    assert all(job.incomplete is None for job in wide.jobs)  # state came over every rebalance
 
 
 async def test_state_goes_on_over_a_rebalance_without_a_replay(wide: Scene) -> None:
@@ -105,7 +105,7 @@ async def test_deleted_records_below_the_committed_offset_make_threads_incomplet
     await scene.write(ended("T1"))
     async with scene.running():
         await until(lambda: scene.settled == ["T1"])
-    assert scene.works[0].incomplete is not None
+    assert scene.jobs[0].incomplete is not None
 
 
 async def test_deleted_records_above_the_committed_offset_lose_no_later_end(
@@ -123,7 +123,7 @@ async def test_deleted_records_above_the_committed_offset_lose_no_later_end(
             await until(lambda: all_committed(scene))
     told = [line for line in lines if line["event"] == "records_lost"]
     assert [(line["partition"], line["reason"], line["offset"]) for line in told] == [(0, "lost_range", 7)]
-    assert next(work for work in scene.works if work.thread.thread_id == "T3").incomplete is not None
+    assert next(job for job in scene.jobs if job.thread.thread_id == "T3").incomplete is not None
 
 
 async def test_deleted_records_under_a_running_consumer_stop_nothing(scene: Scene, kafka_real: Kafka) -> None:
@@ -153,7 +153,7 @@ async def test_offsets_that_were_reset_by_hand_hang_nothing(
         await until(lambda: all_committed(scene))
     again = scene.settled.count("T1")
     assert again == (2 if where == "--to-earliest" else 1)
-    assert len(scene.works[-1].conversation.said) == 2  # what lies below the new offset was read again
+    assert len(scene.jobs[-1].conversation.said) == 2  # what lies below the new offset was read again
 
 
 async def test_a_topic_that_was_made_anew_is_read_from_its_start(scene: Scene, kafka_real: Kafka) -> None:

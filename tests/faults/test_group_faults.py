@@ -44,12 +44,10 @@ async def test_partitions_that_are_added_are_named_and_then_taken_on(scene: Scen
         await until(lambda: len(set(scene.settled)) == 20)
         assert any(number > 1 and a.state.stats().position for number, a in consumer.assigned.items())
         # The records went where the consumer expects them.
-        for work in scene.works:
-            homes = [
-                n for n in range(6) if consumer.is_home(n, work.thread.organization, work.thread.chat_id)
-            ]
+        for job in scene.jobs:
+            homes = [n for n in range(6) if consumer.is_home(n, job.thread.organization, job.thread.chat_id)]
             assert len(homes) == 1
-            assert consumer.assigned[homes[0]].state.stats().position > work.offset
+            assert consumer.assigned[homes[0]].state.stats().position > job.offset
 
 
 async def test_two_processes_of_one_name_are_told_of_it_and_take_longer_turns(
@@ -83,7 +81,7 @@ async def test_offsets_that_another_program_changed_are_told_at_the_start(
         "deleted": ("--group", name, "--delete"),
     }
     await asyncio.to_thread(kafka_real.run, "kafka-consumer-groups", *arguments[how])
-    said = {"moved": "was set by another program", "deleted": "had no offset"}[how]
+    said = {"moved": "was not set by `tagger`", "deleted": "had no offset"}[how]
     async with scene.running() as consumer:
         await until(lambda: len(consumer.assigned) == 2 and all(a.ready for a in consumer.assigned.values()))
         notes = noted(consumer)

@@ -14,6 +14,7 @@ from typing import Any, Final
 import orjson
 from aiokafka import TopicPartition
 
+from ingest.runtime.settings import KafkaSettings
 from tagger.core.limits import Limits
 from tagger.core.matching.decide import Decision
 from tagger.core.partition.partition import Partition
@@ -73,9 +74,9 @@ class Tagger:
             File(livechat, setting.organizations), clock=loop.time, rng=Random(1), transport=livechat
         )
         rulebook: Any = SimpleNamespace(rules=(), pieces=lambda *_: always())
-        names: Any = {"decisions_topic": "d", "parked_topic": "p"}
+        names: Any = {"kafka_decisions_topic": "d", "kafka_parked_topic": "p"}
         topics: Any = self.topics
-        settle = Settle(lambda: rulebook, self.client, topics, METRICS, dry_run=False, **names)
+        settle = Settle(lambda: rulebook, self.client, topics, METRICS, KafkaSettings(**names), dry_run=False)
         self.worker = Worker(settle, self.client, "w", METRICS)
         self.partition = Partition(LIMITS)
         self.partition.begin(None, "", 0, 0, bytes_max=1 << 30)

@@ -11,7 +11,7 @@ from tagger.settings import TaggerSettings
     [
         ("LIVECHAT_API_URL", "http://api.example.com/v3.6", "must begin with https://"),
         ("LIVECHAT_API_URL", "ftp://127.0.0.1", "must begin with https://"),
-        ("TAGGER_CANNED_PLACEHOLDER", "%[", "is no regular expression"),
+        ("TAGGER_CANNED_PLACEHOLDER", "%[", "is not a valid regular expression"),
         ("TAGGER_ADMIN_PORT", "70000", "less than or equal to 65535"),
         ("TAGGER_LINGER_S", "soon", "valid integer"),
     ],

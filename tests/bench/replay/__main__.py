@@ -12,11 +12,13 @@ import csv
 import statistics
 import time
 from pathlib import Path
+from typing import Any
 
 import orjson
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from ingest.runtime.settings import KafkaSettings
 from ingest.topic import encode
 from tagger.core.limits import Limits
 from tagger.core.partition.offsets import Hint
@@ -111,15 +113,13 @@ async def ours(bootstrap: str, topic: str, records: int, hint: str) -> tuple[flo
     await other.commit({TopicPartition(topic, 0): OffsetAndMetadata(records, hint)})
     await other.stop()
 
-    async def settle(assigned: Assigned, work: Job) -> None:
+    async def settle(assigned: Assigned, job: Job) -> None:
         raise AssertionError("a replay has no effects")
 
+    kafka: Any = {"kafka_bootstrap_servers": bootstrap, "kafka_webhooks_topic": topic}
     consumer = Consumer(
-        topic,
+        KafkaSettings(**kafka),
         group,
-        {"bootstrap_servers": bootstrap},
-        session_timeout_s=15,
-        group_instance_id=None,
         limits=Limits(replay_records_max=10 * records),
         open_bytes_max=4 << 30,
         settle=settle,

@@ -1,4 +1,4 @@
-"""One topic, consumers that come and go, and a test that settles their work itself."""
+"""One topic, consumers that come and go, and a test that settles their jobs itself."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,6 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
+from ingest.runtime.settings import KafkaSettings
 from ingest.topic import encode
 from tagger.core.limits import Limits
 from tagger.core.partition.offsets import Hint
@@ -43,9 +44,9 @@ class Scene:
     def __init__(self, kafka: AnyKafka, topic: str, partitions: int = 1) -> None:
         self.kafka, self.topic, self.partitions = kafka, topic, partitions
         self.metrics = Metrics()
-        self.works: list[Job] = []
+        self.jobs: list[Job] = []
         self.settled: list[str] = []  # thread ids
-        self.hold: set[str] = set()  # threads whose work is not settled
+        self.hold: set[str] = set()  # threads that are not settled
         self.hold_all = False
 
     async def write(self, *webhooks: dict[str, Any]) -> None:
@@ -62,13 +63,13 @@ class Scene:
         finally:
             await producer.stop()
 
-    async def settle(self, assigned: Assigned, work: Job) -> None:
-        self.works.append(work)
-        while self.hold_all or work.thread.thread_id in self.hold:
+    async def settle(self, assigned: Assigned, job: Job) -> None:
+        self.jobs.append(job)
+        while self.hold_all or job.thread.thread_id in self.hold:
             await asyncio.sleep(0.02)
         if not assigned.closed:
-            self.settled.append(work.thread.thread_id)
-            assigned.state.settled(work.id, frozenset())
+            self.settled.append(job.thread.thread_id)
+            assigned.state.settled(job.id, frozenset())
 
     def tp(self, partition: int) -> TopicPartition:
         return TopicPartition(self.topic, partition)
@@ -96,12 +97,15 @@ class Scene:
     ) -> AsyncIterator[Consumer]:
         """A member of the group, until the block ends."""
         stopping = asyncio.Event()
+        kafka: dict[str, Any] = {
+            "kafka_bootstrap_servers": self.kafka.bootstrap,
+            "kafka_webhooks_topic": self.topic,
+            "kafka_session_timeout_s": 6,
+            "kafka_group_instance_id": instance_id,
+        }
         consumer = Consumer(
-            self.topic,
+            KafkaSettings(**kafka),
             f"group-{self.topic}",
-            {"bootstrap_servers": self.kafka.bootstrap},
-            session_timeout_s=6,
-            group_instance_id=instance_id,
             limits=limits or Limits(),
             open_bytes_max=1 << 24,
             settle=self.settle,

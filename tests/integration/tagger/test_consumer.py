@@ -55,31 +55,31 @@ async def test_an_open_thread_is_rebuilt_by_the_next_consumer(scene: Scene) -> N
     assert getattr(hint, "replay_from", None) == 0
     await scene.write(ended("T1"))
     async with scene.running():
-        await until(lambda: len(scene.works) == 1)
-    work = scene.works[0]
-    assert work.incomplete is None
-    assert [field for said in work.conversation.said for field in said.fields] == ["my parcel", "is late"]
+        await until(lambda: len(scene.jobs) == 1)
+    job = scene.jobs[0]
+    assert job.incomplete is None
+    assert [field for said in job.conversation.said for field in said.fields] == ["my parcel", "is late"]
 
 
-async def test_a_clean_stop_and_start_repeats_no_work(scene: Scene) -> None:
+async def test_a_clean_stop_and_start_repeats_no_job(scene: Scene) -> None:
     await scene.write(started("T1", "hello"), ended("T1"))
     async with scene.running():
-        await until(lambda: len(scene.works) == 1)
+        await until(lambda: len(scene.jobs) == 1)
     async with scene.running() as consumer:
         await scene.write(started("T2", "hello"), ended("T2"))
-        await until(lambda: len(scene.works) == 2)
+        await until(lambda: len(scene.jobs) == 2)
         assert consumer.assigned[0].ready
-    assert [work.thread.thread_id for work in scene.works] == ["T1", "T2"]
+    assert [job.thread.thread_id for job in scene.jobs] == ["T1", "T2"]
 
 
-async def test_work_that_was_not_settled_is_done_by_the_next_consumer(scene: Scene) -> None:
+async def test_a_job_that_was_not_settled_is_done_by_the_next_consumer(scene: Scene) -> None:
     await scene.write(started("T1", "hello"), ended("T1"))
     scene.hold.add("T1")
     async with scene.running():
-        await until(lambda: len(scene.works) == 1)
+        await until(lambda: len(scene.jobs) == 1)
     scene.hold.clear()
     async with scene.running():
-        await until(lambda: len(scene.works) == 2)
+        await until(lambda: len(scene.jobs) == 2)
     assert (await scene.committed())[0] == 2
 
 
@@ -100,22 +100,22 @@ async def test_an_offset_without_metadata_makes_the_next_consumer_look_back(scen
     assert (await scene.committed())[1] == ""
     await scene.write(ended("T1"))
     async with scene.running():
-        await until(lambda: len(scene.works) == 1)
-    assert len(scene.works[0].conversation.said) == 2
+        await until(lambda: len(scene.jobs) == 1)
+    assert len(scene.jobs[0].conversation.said) == 2
 
 
 @pytest.mark.parametrize("error", [asyncio.CancelledError, RuntimeError])
-async def test_work_that_ends_by_what_is_no_answer_is_begun_again(
+async def test_a_job_that_ends_by_what_is_no_answer_is_begun_again(
     scene: Scene, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """aiokafka leaks CancelledErrors; nothing else would begin that work again, and it holds the offset."""
+    """aiokafka leaks CancelledErrors; nothing else would begin that job again, and it holds the offset."""
     monkeypatch.setattr(consumers, "RETRY_S", 0.01)
     failing = iter([error])
 
-    async def settle(assigned: Assigned, work: Job) -> None:
+    async def settle(assigned: Assigned, job: Job) -> None:
         for raised in failing:
             raise raised
-        await settled(assigned, work)
+        await settled(assigned, job)
 
     settled, scene.settle = scene.settle, settle  # type: ignore[method-assign]
     await scene.write(started("T1", "hello"), ended("T1"))
@@ -149,12 +149,12 @@ def commits(scene: Scene) -> float:
     return float(scene.metrics.commits.labels(result="ok")._value.get())
 
 
-async def test_a_value_of_junk_is_parked_work_and_holds_back_nothing(scene: Scene) -> None:
+async def test_a_value_of_junk_is_a_parked_job_and_holds_back_nothing(scene: Scene) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=scene.kafka.bootstrap)
     await producer.start()
     await producer.send_and_wait(scene.topic, b"\x00not json", key=b"org:CHATT1")
     await producer.stop()
     await scene.write(started("T1", "hello"), ended("T1"))
     async with scene.running():
-        await until(lambda: len(scene.works) == 2)
-    assert [work.kind for work in scene.works] == ["unreadable", "end"]
+        await until(lambda: len(scene.jobs) == 2)
+    assert [job.kind for job in scene.jobs] == ["unreadable", "end"]

@@ -36,8 +36,8 @@ def scene(kafka_embedded: AnyKafka, unique: str) -> Scene:
 
 @pytest.fixture(autouse=True)
 def _look_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(polling, "MEND_S_MIN", 0.05)
-    monkeypatch.setattr(polling, "MEND_S_MAX", 0.2)
+    monkeypatch.setattr(polling, "RECOVER_S_MIN", 0.05)
+    monkeypatch.setattr(polling, "RECOVER_S_MAX", 0.2)
 
 
 async def ready(consumer: Consumer) -> None:
@@ -63,7 +63,7 @@ async def test_a_batch_that_cannot_be_read_holds_up_its_own_partition_only(scene
         await until(lambda: scene.committed_is(0, 60))
     assert "T1" not in scene.settled
     # Nothing was passed over; what lies where its key would not have put it may be called moved.
-    assert {work.incomplete for work in scene.works} <= {None, "moved"}
+    assert {job.incomplete for job in scene.jobs} <= {None, "moved"}
 
 
 async def test_a_process_that_starts_before_a_batch_that_cannot_be_read_stands_still_and_ends_in_order(
@@ -118,8 +118,8 @@ async def test_a_replay_steps_over_what_went_bad_since_and_trusts_no_thread_that
         await until(lambda: spans in scene.settled)
         assert consumer.assigned[1].unreadable is None
     assert "T1" not in scene.settled  # it was settled before
-    assert scene.works[-1].thread.thread_id == spans
-    assert scene.works[-1].incomplete not in (None, "moved")
+    assert scene.jobs[-1].thread.thread_id == spans
+    assert scene.jobs[-1].incomplete not in (None, "moved")
 
 
 @pytest.mark.parametrize("kind", ["good", *KINDS])

@@ -29,7 +29,7 @@ NOWHERE = {"bootstrap_servers": "127.0.0.1:1"}
 
 def keywords_of(folder: Path, text: str) -> Keywords:
     (folder / "rules.yaml").write_text(text)
-    return Keywords.begin(folder, DEFAULT_PLACEHOLDER)
+    return Keywords(folder, DEFAULT_PLACEHOLDER)
 
 
 def options_of(kafka: AnyKafka) -> Callable[[], Mapping[str, Any]]:

@@ -9,6 +9,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from ingest.runtime.settings import KafkaSettings
 from tagger.core.conversation import Conversation, Said, ThreadKey
 from tagger.core.matching.decide import Judge
 from tagger.core.partition.protocol import Job
@@ -66,9 +67,8 @@ def refused() -> float:
 
 
 def a_settle(producer: Producer) -> Settle:
-    return Settle(
-        judge, CLIENT, producer, METRICS, decisions_topic="decisions", parked_topic="parked", dry_run=True
-    )
+    topics: Any = {"kafka_decisions_topic": "decisions", "kafka_parked_topic": "parked"}
+    return Settle(judge, CLIENT, producer, METRICS, KafkaSettings(**topics), dry_run=True)
 
 
 async def settled_by_worker(producer: Producer) -> list[int]:

@@ -37,7 +37,7 @@ def scene(kafka_embedded: AnyKafka, unique: str) -> Scene:
 
 @pytest.fixture(autouse=True)
 def _look_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(polling, "MEND_S_MIN", 0.05)
+    monkeypatch.setattr(polling, "RECOVER_S_MIN", 0.05)
 
 
 async def skipped(scene: Scene, *arguments: Any) -> Result:
@@ -72,15 +72,15 @@ async def test_what_is_stepped_over_is_recorded_and_read_no_more(scene: Scene) -
         await until(lambda: set(scene.settled) == {"T1", "OPEN"})
         await until(lambda: scene.committed_is(0, 6))
         assert consumer.assigned[0].unreadable is None
-    assert all(work.incomplete for work in scene.works)  # both may have begun before it or in it
+    assert all(job.incomplete for job in scene.jobs)  # both may have begun before it or in it
 
 
 @pytest.mark.parametrize(
     ("offset", "held", "why"),
     [
         (0, False, "can be read"),
-        (9, False, "nothing lies at offset 9"),
-        (2, True, "has finished nothing from offset 1 on"),
+        (9, False, "nothing at offset 9"),
+        (2, True, "has finished only what is before offset 1"),
     ],
 )
 async def test_it_refuses_what_can_be_read_and_what_is_not_finished(
@@ -104,7 +104,7 @@ async def test_it_refuses_while_members_run_and_records_nothing(scene: Scene) ->
         await until(lambda: scene.committed_is(0, 0))
         refused = await skipped(scene, 0, 0, "--yes")
     assert refused.exit_code == 1
-    assert "stop all `tagger run`" in refused.stderr
+    assert "stop every `tagger run`" in refused.stderr
     parked = OpenItems()
     await read_topic({"bootstrap_servers": scene.kafka.bootstrap}, f"{scene.topic}.parked", parked.take)
     assert not parked.matching()
@@ -140,7 +140,7 @@ async def test_a_byte_that_a_disk_turned_costs_one_batch_of_a_real_log(
         await until(lambda: scene.committed_is(number, stopped_at.offset))
         refused = await skipped(scene, number, stopped_at.offset, "--yes")
         assert refused.exit_code == 1
-        assert "stop all `tagger run`" in refused.stderr
+        assert "stop every `tagger run`" in refused.stderr
     done = await skipped(scene, number, stopped_at.offset, "--yes")
     assert done.exit_code == 0, done.stderr
     async with scene.running():

@@ -12,9 +12,9 @@ import aiohttp
 import orjson
 import pytest
 
+from tagger.commands.setup import equipment
 from tagger.kafka.reader import read_topic
 from tagger.service import serve
-from tagger.service.setup import equipment
 from tagger.settings import RunSettings
 from tagger.simulator.livechat.port import reserved_port
 from tests.deadline import until

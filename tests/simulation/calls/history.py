@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 from aiokafka import TopicPartition
 
+from ingest.runtime.settings import KafkaSettings
 from tagger.core.conversation import Conversation, ThreadKey
 from tagger.core.matching.decide import Decision
 from tagger.core.partition.protocol import Job
@@ -134,9 +135,11 @@ async def _play(setting: Setting) -> History:
     state = _State(settled, livechat)
     assigned: Any = SimpleNamespace(tp=TopicPartition("w", 0), state=state)
     rulebook: Any = SimpleNamespace(rules=(), pieces=partial(_pieces, livechat))
-    names: Any = {"decisions_topic": "d", "parked_topic": "p"}
+    names: Any = {"kafka_decisions_topic": "d", "kafka_parked_topic": "p"}
     worker = Worker(
-        Settle(lambda: rulebook, client, cast(Producer, topics), METRICS, dry_run=False, **names),
+        Settle(
+            lambda: rulebook, client, cast(Producer, topics), METRICS, KafkaSettings(**names), dry_run=False
+        ),
         client,
         "w",
         METRICS,

@@ -13,7 +13,7 @@ import pytest
 from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
 from tagger.keyword_files import reload as keywords_module
 from tagger.keyword_files.read import read_files
-from tagger.keyword_files.reload import Keywords, Unloadable
+from tagger.keyword_files.reload import Keywords
 from tests.deadline import until
 
 REFUND = """\
@@ -38,8 +38,8 @@ def folder_with(path: Path, text: str) -> Path:
 
 
 def loaded(folder: Path) -> Keywords:
-    keywords = Keywords.load(folder, DEFAULT_PLACEHOLDER)
-    assert isinstance(keywords, Keywords)
+    keywords = Keywords(folder, DEFAULT_PLACEHOLDER)
+    assert keywords.origin == "files"
     return keywords
 
 
@@ -53,7 +53,7 @@ def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 async def watched(keywords: Keywords) -> AsyncIterator[list[bool]]:
     """The watch is running; what it reports: whether each change came into force."""
     reports: list[bool] = []
-    watch = asyncio.create_task(keywords.watch(lambda _, took_over: reports.append(took_over)))
+    watch = asyncio.create_task(keywords.watch(lambda: reports.append(not keywords.problems)))
     await asyncio.sleep(0.2)  # until it looks
     try:
         yield reports
@@ -73,8 +73,8 @@ async def watched(keywords: Keywords) -> AsyncIterator[list[bool]]:
 def test_a_bad_set_is_refused_with_everything_that_is_wrong(
     tmp_path: Path, text: str, told: list[str]
 ) -> None:
-    refused = Keywords.load(folder_with(tmp_path, text), DEFAULT_PLACEHOLDER)
-    assert isinstance(refused, Unloadable)
+    refused = Keywords(folder_with(tmp_path, text), DEFAULT_PLACEHOLDER)
+    assert refused.origin == "nowhere"
     for word in told:
         assert any(word in problem for problem in refused.problems)
 
@@ -284,7 +284,7 @@ async def test_a_fault_in_reading_rules_is_a_problem(tmp_path: Path, monkeypatch
 
 
 async def test_a_service_begins_without_a_set_and_takes_the_first_good_one(tmp_path: Path) -> None:
-    keywords = Keywords.begin(folder_with(tmp_path, MISSPELT), DEFAULT_PLACEHOLDER)
+    keywords = Keywords(folder_with(tmp_path, MISSPELT), DEFAULT_PLACEHOLDER)
     assert (keywords.origin, keywords.judge.rules) == ("nowhere", ())
     assert keywords.problems
     changed = asyncio.create_task(keywords.changed())
@@ -297,7 +297,7 @@ async def test_a_service_begins_without_a_set_and_takes_the_first_good_one(tmp_p
 
 async def test_a_stored_set_serves_until_the_files_are_right(tmp_path: Path) -> None:
     """The newest that can be in force; what is wrong with the files stays known."""
-    keywords = Keywords.begin(folder_with(tmp_path, MISSPELT), DEFAULT_PLACEHOLDER)
+    keywords = Keywords(folder_with(tmp_path, MISSPELT), DEFAULT_PLACEHOLDER)
     stored = [{"rules.yaml": text.encode()} for text in (FAILS_ITS_TEST, REFUND, INVOICE)]
     assert await keywords.take_stored(stored)
     assert (keywords.origin, keywords.judge.rules[0].tag) == ("topic", "Refund")
@@ -310,6 +310,6 @@ async def test_a_stored_set_serves_until_the_files_are_right(tmp_path: Path) -> 
 
 
 async def test_without_a_stored_set_nothing_is_in_force(tmp_path: Path) -> None:
-    keywords = Keywords.begin(folder_with(tmp_path, MISSPELT), DEFAULT_PLACEHOLDER)
+    keywords = Keywords(folder_with(tmp_path, MISSPELT), DEFAULT_PLACEHOLDER)
     assert not await keywords.take_stored([{"rules.yaml": MISSPELT.encode()}])
     assert keywords.origin == "nowhere"

@@ -12,7 +12,6 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from ingest.runtime.clock import now_ms
-from ingest.runtime.settings import KafkaSettings
 from tagger.core.matching.decide import Decision, Judge
 from tagger.core.records.decision import Outcome
 from tagger.core.records.missed import Look, Window
@@ -24,9 +23,10 @@ from tagger.livechat.authorization.tokens import Fixed
 from tagger.livechat.client import Client
 from tagger.metrics import Metrics
 from tagger.recovery import reconcile
-from tagger.recovery.reconcile import Reconcile, Report
+from tagger.recovery.reconcile import Reconcile, Report, Watch
 from tagger.service import settle
 from tagger.service.settle import Settle
+from tagger.settings import RunSettings
 from tagger.simulator.livechat.account import Draft, Organization, Thread, User
 from tagger.simulator.livechat.faults import Fault
 from tagger.simulator.livechat.server import SimulatedLiveChat
@@ -39,12 +39,12 @@ AGO = timedelta(minutes=30)
 
 
 @dataclass
-class Scene:
+class Scene(Watch):
     """One organization whose webhooks go nowhere, one credential, and topics of their own."""
 
     livechat: SimulatedLiveChat
     organization: Organization
-    kafka: KafkaSettings
+    kafka: RunSettings
     reconcile: Reconcile
     producer: Producer
     told: list[tuple[str, Outcome | None]] = field(default_factory=list)
@@ -88,7 +88,7 @@ async def scene(broker: EmbeddedBroker) -> AsyncIterator[Scene]:
     for topic in topics.values():
         broker.create_topic(topic, 2)
     settings: dict[str, Any] = {f"kafka_{name}_topic": topic for name, topic in topics.items()}
-    kafka = KafkaSettings(kafka_bootstrap_servers=broker.bootstrap, **settings)
+    kafka = RunSettings(kafka_bootstrap_servers=broker.bootstrap, **settings)
     judge = build({"rules.yaml": RULES}, "%[a-z]+%")
     async with SimulatedLiveChat(seed=1, now=lambda: datetime.now(UTC) - AGO) as livechat:
         organization = livechat.add_organization(tags=["Refund"])
@@ -102,11 +102,10 @@ async def scene(broker: EmbeddedBroker) -> AsyncIterator[Scene]:
             client,
             producer,
             metrics,
-            decisions_topic=kafka.kafka_decisions_topic,
-            parked_topic=kafka.kafka_parked_topic,
+            kafka,
             dry_run=False,
         )
-        made = Reconcile(kafka, "tagger", who, client, settles, chat_age_s=14_400)
+        made = Reconcile(kafka, who, client, settles)
         yield Scene(livechat, organization, kafka, made, producer)
         await client.close()
         await producer.stop()

@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 import pytest
 from structlog.testing import capture_logs
 
+from ingest.runtime.settings import KafkaSettings
 from tagger.core.conversation import Conversation, Said, ThreadKey
 from tagger.core.matching.decide import Judge
 from tagger.core.records.decision import Source
@@ -60,8 +61,8 @@ def settle_in(world: World, *, dry_run: bool = False) -> Settle:
     assert isinstance(rules, RuleSet)
     judge = Judge.compile(rules)
     client, producer = cast(Client, world), cast(Producer, world)
-    topics: Any = {"decisions_topic": "decisions", "parked_topic": "parked"}
-    return Settle(lambda: judge, client, producer, Metrics(), dry_run=dry_run, **topics)
+    topics: Any = {"kafka_decisions_topic": "decisions", "kafka_parked_topic": "parked"}
+    return Settle(lambda: judge, client, producer, Metrics(), KafkaSettings(**topics), dry_run=dry_run)
 
 
 def ended(tags: frozenset[str] = frozenset(), *, complete: bool = True, **more: Any) -> Ended:
@@ -88,7 +89,7 @@ def ended(tags: frozenset[str] = frozenset(), *, complete: bool = True, **more: 
         ),
         (
             World(),
-            ended(frozenset({"A", "B"}), complete=False, lacking=partly()),
+            ended(frozenset({"A", "B"}), complete=False, missing=partly()),
             False,
             [("parked", None), ("decisions", "partial")],
         ),

@@ -14,7 +14,7 @@ from tagger.livechat.calls.requests import Call, Done, Refused, Wait
 from tagger.livechat.tags import Tags
 from tagger.metrics import Metrics
 from tagger.service import tag_watch
-from tagger.service.tag_watch import TOLD_MAX, TagWatch
+from tagger.service.tag_watch import LOGGED_MAX, TagWatch
 from tests.deadline import DEADLINE_S
 
 NOT_NOW = Wait("LiveChat failed inside", "internal")
@@ -43,8 +43,8 @@ def keywords_for(folder: Path, *tags: str, dry_run: bool = False) -> Keywords:
         for n, tag in enumerate(tags)
     )
     (folder / "rules.yaml").write_text(f"version: 1\nrules:\n{rules}", "utf-8")
-    keywords = Keywords.load(folder, "%[a-z]+%")
-    assert isinstance(keywords, Keywords)
+    keywords = Keywords(folder, "%[a-z]+%")
+    assert keywords.origin == "files"
     return keywords
 
 
@@ -63,7 +63,7 @@ def watch_over(keywords: Keywords, livechat: LiveChat) -> TagWatch:
 
 
 def doubtful(watch: TagWatch, kind: str) -> float:
-    return float(watch.metrics.tags_doubtful.labels(kind=kind)._value.get())
+    return float(watch._metrics.tags_doubtful.labels(kind=kind)._value.get())
 
 
 async def test_a_tag_that_is_missing_or_in_another_case_is_told_once_and_counted_until_it_is_made(
@@ -97,10 +97,10 @@ async def test_a_rule_that_is_tried_out_may_name_a_tag_that_is_not_there_yet(tmp
 
 
 async def test_a_look_writes_no_more_lines_than_the_limit_and_counts_all(tmp_path: Path) -> None:
-    many = [f"T{number}" for number in range(TOLD_MAX + 20)]
+    many = [f"T{number}" for number in range(LOGGED_MAX + 20)]
     watch = watch_over(keywords_for(tmp_path, *many), LiveChat(listed()))
-    assert len(await told(watch)) == TOLD_MAX
-    assert doubtful(watch, "missing") == TOLD_MAX + 20
+    assert len(await told(watch)) == LOGGED_MAX
+    assert doubtful(watch, "missing") == LOGGED_MAX + 20
 
 
 async def test_a_member_that_no_longer_looks_counts_nothing_and_tells_again_when_its_turn_comes_back(
@@ -120,7 +120,7 @@ async def test_the_watch_looks_where_it_is_its_turn_and_forgets_where_it_is_not(
     livechat = LiveChat(listed())
     keywords, turn = keywords_for(tmp_path, "New"), iter([True, True, False])
     watch = watch_over(keywords, livechat)
-    watching = asyncio.create_task(tag_watch.watch_tags(watch, keywords, lambda: next(turn)))
+    watching = asyncio.create_task(watch.run(lambda: next(turn)))
     with pytest.raises(RuntimeError):  # the turns are over
         await asyncio.wait_for(watching, DEADLINE_S)
     assert (len(livechat.asked), doubtful(watch, "missing")) == (1, 0)

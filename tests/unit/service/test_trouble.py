@@ -1,7 +1,7 @@
 """What is told when LiveChat fails an organization, and when."""
 
 from tagger.livechat.pacing.call_queue import Standing
-from tagger.service.trouble import TOLD_MAX, News, Troubles
+from tagger.service.trouble import FAILING_MAX, News, Troubles
 
 
 def standing(trouble: str | None, seconds: float = 0.0, organization: str = "o") -> Standing:
@@ -28,5 +28,5 @@ def test_another_kind_of_failure_is_news() -> None:
 
 def test_no_more_organizations_are_remembered_than_the_limit() -> None:
     troubles = Troubles()
-    failing = [standing("timeout", 16.0, str(number)) for number in range(TOLD_MAX + 1)]
-    assert len(troubles.news(failing, 16.0)) == TOLD_MAX
+    failing = [standing("timeout", 16.0, str(number)) for number in range(FAILING_MAX + 1)]
+    assert len(troubles.news(failing, 16.0)) == FAILING_MAX
