@@ -1,86 +1,83 @@
-"""`tagger <command>`: finds the command and hands over.
+"""`tagger COMMAND`: finds the command and runs it.
 
 A command's module is imported when the command runs, not before, so that the offline ones start at once.
 """
 
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 from io import TextIOWrapper
-from typing import Any, Final
+from typing import Final
 
 import click
 
-SUMMARIES: Final = {
-    "run": "Read webhooks from Kafka and tag the chats that ended.",
-    "check": "Find errors in keyword files.",
-    "test": "Run the tests that are written with the rules.",
-    "explain": "Show why a text or a chat gets its tags, or does not get them.",
-    "schema": "Print the JSON Schema of keyword files, for editors.",
-    "login": "Store credentials for LiveChat.",
-    "webhooks": "Register webhooks with LiveChat, and see whether they arrive.",
-    "reconcile": "Tag ended chats whose webhooks were lost.",
-    "parked": "Show or retry what was given up on.",
-    "skip": "Step over one batch of webhooks that cannot be read.",
-    "demo": "Run everything on this machine, with a simulated LiveChat.",
+GROUPS: Final = {
+    "Keyword files": {
+        "check": "Find errors in keyword files.",
+        "test": "Run the tests beside the rules.",
+        "explain": "Show why a text or a chat gets its tags, or does not.",
+        "schema": "Print the JSON Schema of keyword files, for editors.",
+    },
+    "Service": {"run": "Read webhooks from Kafka and tag the chats that ended."},
+    "Repair": {
+        "reconcile": "Find and tag ended chats whose webhooks were lost.",
+        "parked": "List parked items, retry them or drop them.",
+        "skip": "Step over a batch of webhooks that cannot be read.",
+    },
+    "Setting up": {
+        "login": "Log in to LiveChat and store the refresh token.",
+        "webhooks": "Register webhooks with LiveChat, and see them arrive.",
+        "demo": "Run everything on this machine with a simulated LiveChat.",
+    },
 }
+SUMMARIES: Final = {name: summary for group in GROUPS.values() for name, summary in group.items()}
 
 
 class _Commands(click.Group):
-    """Knows the commands by name, and only those whose module exists."""
+    """Imports a command when it is needed, and lists the commands in groups."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name for name in SUMMARIES if find_spec(f"tagger.commands.{name}")]
+        return list(SUMMARIES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
-            return None
+        if cmd_name not in SUMMARIES:
+            if ctx.resilient_parsing:  # a shell asks for completions
+                return None
+            from difflib import get_close_matches
+
+            close = get_close_matches(cmd_name, SUMMARIES, n=1)
+            hint = f"Did you mean {close[0]}?" if close else f"The commands are {', '.join(SUMMARIES)}."
+            ctx.fail(f"There is no command {cmd_name}. {hint}")
         command: click.Command = import_module(f"tagger.commands.{cmd_name}").command
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        known = self.list_commands(ctx)
-        if args and args[0] not in known and not args[0].startswith("-"):
-            from difflib import get_close_matches
-
-            close = get_close_matches(args[0], known, n=1)
-            meant = f" Did you mean {close[0]}?" if close else f" There are {', '.join(known)}."
-            ctx.fail(f"There is no command {args[0]}.{meant}")
-        return super().resolve_command(ctx, args)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, SUMMARIES[name]) for name in self.list_commands(ctx)])
-
-
-def _print_version(ctx: click.Context, _param: click.Parameter, wanted: Any) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        click.echo(f"tagger {version('livechat-tagger')}")
-        ctx.exit()
+        for title, summaries in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:<9}", summary) for name, summary in summaries.items()])
 
 
 @click.command(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="`tagger COMMAND --help` has options and examples.",
+    epilog="`tagger COMMAND --help` shows the options of a command, with examples.",
 )
-@click.option(
-    "--version",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_print_version,
+@click.version_option(
+    package_name="livechat-tagger",
+    prog_name="tagger",
+    message="%(prog)s %(version)s",
     help="Show the version.",
 )
 # Any value means no colours: https://no-color.org. An option, because click then reads the environment.
 @click.option("--no-color", envvar="NO_COLOR", default="", hidden=True)
 @click.pass_context
 def main(ctx: click.Context, no_color: str) -> None:
-    """Tags LiveChat chats by the keywords and canned responses that were said in them."""
+    """Tag LiveChat chats by the keywords and canned responses in them.
+
+    \b
+    Examples:
+      tagger explain "I want a refund"
+      tagger demo
+    """
     if no_color:
         ctx.color = False
     for stream in (sys.stdout, sys.stderr):  # a terminal of another encoding gets ? for what it cannot show

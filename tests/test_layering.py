@@ -113,6 +113,7 @@ ARE_HTTP_CLIENTS: Final = (
 # What only commands share.
 OF_COMMANDS: Final = (
     "tagger.commands.keyword_options",
+    "tagger.commands.on_kafka",
     "tagger.commands.progress",
     "tagger.commands.setup",
     "tagger.commands.transcript",

@@ -1,7 +1,8 @@
-"""`tagger check`: all errors in keyword files, then what is allowed and looks wrong."""
+"""`tagger check`: all errors in keyword files, then what is allowed but looks wrong."""
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -26,21 +27,21 @@ from tagger.core.rules.problems import PROBLEMS_MAX, Problem
 @click.command("check")
 @path_argument
 @placeholder_option
-@format_option("github", explained="github: annotations of a pull request.")
-@click.option("--online", is_flag=True, help="Also ask LiveChat whether it has the rules' tags.")
-@click.option("--create", is_flag=True, help="With --online: create the tags that are missing.")
+@format_option("github", explained="github: annotations on a pull request.")
+@click.option("--online", is_flag=True, help="Also check that LiveChat has the tags.")
+@click.option("--create", is_flag=True, help="With --online: create the missing tags.")
 def command(path: Path, placeholder: str, form: str, online: bool, create: bool) -> None:
     """Find errors in keyword files.
 
-    PATH is the folder, or one file; without it TAGGER_CONFIG, or else `config`. Each line of the report says
-    where, what is wrong, and what to do. Warnings are about what is allowed but probably not intended; they
-    appear once there are no errors left.
+    PATH is a folder or one file; the default is TAGGER_CONFIG, or else `config`. Each line says where the
+    problem is, what is wrong and what to do. Once there are no errors, warnings point out what is allowed but
+    probably not intended.
 
-    --online needs the same credentials as `tagger run`. It reports tags that LiveChat does not have, or spells
+    --online needs the same credentials as `tagger run`. It reports tags that LiveChat does not have or spells
     differently, and tags whose groups may not include the group of a chat.
 
     \b
-    Exit code: 0 no errors, with or without warnings; 1 errors; 2 nothing could be read.
+    Exit code: 0 no errors, perhaps warnings; 1 errors; 2 nothing could be read.
     \b
     Examples:
       tagger check
@@ -59,12 +60,10 @@ def command(path: Path, placeholder: str, form: str, online: bool, create: bool)
         found = [*found, *_online(rules.rules, create)]
     if form == "json":
         click.echo(json.dumps(_as_json(found, rules), indent=2, ensure_ascii=False))
-    elif form == "github":
-        for problem in found:
-            click.echo(_annotation(problem))
     else:
         for problem in found:
-            click.echo(line_of(problem))
+            click.echo(_annotation(problem) if form == "github" else line_of(problem))
+    if form == "text":
         click.echo(_summary(found, rules, len(files)))
     raise SystemExit(1 if _errors(found) else 0)
 
@@ -92,8 +91,7 @@ def _summary(found: Sequence[Problem], rules: RuleSet | None, files: int) -> str
     keywords = sum(1 for rule in rules.rules for _ in keywords_of(rule))
     tests = sum(len(rule.tests) for rule in rules.rules)
     size = f"{counted(len(rules.rules), 'rule')}, {counted(keywords, 'keyword')}, {counted(tests, 'test')}"
-    where = f"in {counted(files, 'file')}. Config {rules.hash}."
-    text = f"No errors, {counted(len(found), 'warning')}: {size} {where}"
+    text = f"No errors, {counted(len(found), 'warning')}: {size} in {counted(files, 'file')}. Config {rules.hash}."
     return click.style(text, fg="yellow" if found else "green")
 
 
@@ -103,25 +101,16 @@ def _as_json(found: Sequence[Problem], rules: RuleSet | None) -> dict[str, objec
         "warnings": len(found) - _errors(found),
         "config": rules.hash if rules else None,
         "problems": [
-            {
-                "file": problem.place.file,
-                "line": problem.place.line,
-                "column": problem.place.column,
-                "severity": problem.severity,
-                "code": problem.code,
-                "text": problem.text,
-                "advice": problem.advice,
-            }
-            for problem in found
+            asdict(one.place)
+            | {"severity": one.severity, "code": one.code, "text": one.text, "advice": one.advice}
+            for one in found
         ],
     }
 
 
 def _annotation(problem: Problem) -> str:
     """https://docs.github.com/actions/reference/workflow-commands-for-github-actions#setting-an-error-message"""
-    at = problem.place
-    message = (
-        f"{problem.text}. {problem.advice}".replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    )
-    file = at.file.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
+    at, escaped = problem.place, str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+    message = f"{problem.text}. {problem.advice}".translate(escaped)
+    file = at.file.translate(escaped | {ord(":"): "%3A", ord(","): "%2C"})
     return f"::{problem.severity} file={file},line={at.line},col={at.column},title={problem.code}::{message}"

@@ -1,6 +1,6 @@
-"""`tagger demo`: the whole way, live: simulated visitors, real `ingest`, a broker, real `tagger run`.
+"""`tagger demo`: simulated visitors and a simulated LiveChat, with the real `ingest` and `tagger run`.
 
-It needs no account and no broker, reads no settings of yours, and ends every process that it started.
+It needs no account and no broker, reads none of your settings, and ends every process that it started.
 """
 
 import asyncio
@@ -22,11 +22,12 @@ import click
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.text import Text
 
+from ingest.runtime.exit import stop
 from ingest.runtime.kafka_connections import end
 from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
 from tagger.keyword_files.reload import Keywords
@@ -37,19 +38,19 @@ from tagger.simulator.stage.broker import BrokerUnavailableError
 from tagger.simulator.stage.service import ServiceError
 from tagger.simulator.stage.stage import PARTITIONS, Names, Stage
 
-PAUSE_S: Final = 0.3  # between two events of a chat: quicker than life, slow enough to be concurrent
-DECIDED_DEADLINE_S: Final = 30.0  # for the decisions of the last chats
+PAUSE_S: Final = 0.3  # between two events of a chat: faster than life, slow enough for chats to overlap
+DECIDED_DEADLINE_S: Final = 30.0  # for the last chats to be decided
 LAG_DEADLINE_S: Final = 10.0  # the tagger commits every second
-ADMIN_DEADLINE_S: Final = 10.0  # for one answer of the broker
-CLOSE_S: Final = 5.0  # for a client of ours to end
+ADMIN_DEADLINE_S: Final = 10.0  # for one answer of Kafka
+CLOSE_S: Final = 5.0  # for a Kafka client to close
 POLL_MS: Final = 200
 INTERRUPTED: Final = 130  # the shell's exit code for Ctrl-C
-LISTED_MAX: Final = 20  # of the missing or wrong tags
+LISTED_MAX: Final = 20  # missing or wrong tags, each
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What was asked for on the command line."""
+class _Options:
+    """The options of the command line."""
 
     chats: int
     rate: float
@@ -61,26 +62,26 @@ class Wish:
 
 @click.command("demo")
 @click.option(
-    "--chats", default=200, show_default=True, type=click.IntRange(1, 100_000), help="Chats to play."
+    "--chats", default=200, show_default=True, type=click.IntRange(1, 100_000), help="Number of chats."
 )
 @click.option(
-    "--rate", default=5.0, show_default=True, type=click.FloatRange(0.1, 500), help="Chats a second."
+    "--rate", default=5.0, show_default=True, type=click.FloatRange(0.1, 500), help="Chats per second."
 )
-@click.option("--seed", default=1, show_default=True, help="The same seed plays the same conversations.")
+@click.option("--seed", default=1, show_default=True, help="The same seed gives the same conversations.")
 @click.option(
     "--config",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Keyword files instead of the demo's own; tags that its conversations do not call for are wrong.",
+    help="Your keyword files instead of the demo's; tags that its chats do not call for count as wrong.",
 )
-@click.option("--kafka", metavar="HOST:PORT", help="A Kafka to use instead of the embedded broker.")
+@click.option("--kafka", metavar="HOST:PORT", help="Your Kafka instead of the embedded broker.")
 @click.option(
-    "--keep-running", is_flag=True, help="Then go on playing until Ctrl-C, for a look at the metrics."
+    "--keep-running", is_flag=True, help="Continue until Ctrl-C, so that you can look at the metrics."
 )
-def command(**options: Any) -> None:
-    """Play support chats against the real services, and watch them being tagged.
+def command(**given: Any) -> None:
+    """Watch simulated support chats get their tags from the real services.
 
-    Simulated visitors chat with simulated agents; a simulated LiveChat sends the webhooks to the real
-    `ingest` and is told the tags by the real `tagger run`. Exits 1 if a tag is missing or wrong.
+    Simulated visitors chat with simulated agents. A simulated LiveChat sends the webhooks to the real
+    `ingest`, and the real `tagger run` sets the tags. Exits 1 if a tag is missing or wrong.
 
     \b
     Examples:
@@ -89,29 +90,27 @@ def command(**options: Any) -> None:
       tagger demo --config config/ --seed 7
       tagger demo --kafka localhost:9092 --keep-running
     """
-    wish = Wish(**options)
-    if wish.config is not None and (problems := Keywords(wish.config, DEFAULT_PLACEHOLDER).problems):
-        click.echo("\n".join([*problems, "Nothing was started: fix these keyword files."]), err=True)
-        raise SystemExit(2)
+    options = _Options(**given)
+    if options.config and (problems := Keywords(options.config, DEFAULT_PLACEHOLDER).problems):
+        stop("\n".join([*problems, "Nothing was started: fix these keyword files first."]))
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     try:
-        raise SystemExit(asyncio.run(_until_signalled(wish, console)))
-    except (BrokerUnavailableError, ServiceError, KafkaError) as error:
-        click.echo(f"The demo could not be set up: {error}", err=True)
-        raise SystemExit(2) from None
+        raise SystemExit(asyncio.run(_until_signalled(options, console)))
+    except (BrokerUnavailableError, ServiceError, KafkaError, TimeoutError) as error:
+        stop(f"The demo failed: {str(error) or 'Kafka did not answer in time'}")
 
 
-async def _until_signalled(wish: Wish, console: Console) -> int:
-    """Run the demo; the first signal cancels it, and every process is stopped on the way out."""
-    demo, signalled = asyncio.ensure_future(_demo(wish, console)), asyncio.Event()
+async def _until_signalled(options: _Options, console: Console) -> int:
+    """Run the demo; the first signal cancels it, which stops every process."""
+    demo, signalled = asyncio.ensure_future(_demo(options, console)), asyncio.Event()
 
-    def stop() -> None:
-        if not signalled.is_set():  # a second one would cut the way out short
+    def cancel() -> None:
+        if not signalled.is_set():  # a second one would cut the cleaning up short
             signalled.set()
             demo.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
+        asyncio.get_running_loop().add_signal_handler(number, cancel)
     try:
         return await demo
     except asyncio.CancelledError:
@@ -119,46 +118,39 @@ async def _until_signalled(wish: Wish, console: Console) -> int:
         return INTERRUPTED
 
 
-async def _demo(wish: Wish, console: Console) -> int:
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters of it comes as an exception
-    names = Names() if wish.kafka is None else _names_of_a_run()
+async def _demo(options: _Options, console: Console) -> int:
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised
+    names = Names() if options.kafka is None else _names_of_a_run()
     with tempfile.TemporaryDirectory(prefix="livechat-tagger-demo-") as folder:
-        config = (wish.config or RULES).absolute()
-        stage = Stage(Path(folder), wish.seed, wish.kafka, names, config, pause_s=PAUSE_S)
-        kafka = wish.kafka or "an embedded broker"
+        config, kafka = (options.config or RULES).absolute(), options.kafka or "an embedded broker"
+        stage = Stage(Path(folder), options.seed, options.kafka, names, config, pause_s=PAUSE_S)
         console.print(f"Starting {kafka}, a simulated LiveChat, `ingest` and `tagger run` …", style="dim")
-        async with _topics(wish.kafka, names), stage, _decisions_of(stage) as decisions:
-            if wish.config:
-                for organization in stage.organizations:  # their tags need not be among the demo's
+        async with _topics(options.kafka, names), stage, _decisions_of(stage) as decisions:
+            if options.config:
+                for organization in stage.organizations:  # which do not have the tags of these files
                     organization.unknown_tag = None
-            code = await _play(stage, wish, console, decisions)
-            if wish.keep_running:
+            code = await _play(stage, options, console, decisions)
+            if options.keep_running:
                 _print_addresses(stage, console)
-                with contextlib.suppress(asyncio.CancelledError):  # Ctrl-C is how this is meant to end
-                    playing = stage.play(visits(wish.seed + 1), wish.rate)
+                with contextlib.suppress(asyncio.CancelledError):  # ended by Ctrl-C
+                    playing = stage.play(visits(options.seed + 1), options.rate)
                     await _show_while(playing, stage, decisions, console.print, None)
     return code
 
 
-async def _play(stage: Stage, wish: Wish, console: Console, decisions: AIOKafkaConsumer) -> int:
-    """Play the chats, show each as it gets its tags, and sum up; the exit code."""
+async def _play(stage: Stage, options: _Options, console: Console, decisions: AIOKafkaConsumer) -> int:
+    """Play the chats, show each as it is tagged, and print the summary; the exit code."""
     began = time.monotonic()
-    columns = (
-        TextColumn("tagged"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("chats"),
-        TimeElapsedColumn(),
-    )
+    columns = ("tagged", BarColumn(), MofNCompleteColumn(), "chats", TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task("", total=wish.chats)
+        task = bar.add_task("", total=options.chats)
 
         def show(text: Text) -> None:
             console.print(text)
             bar.advance(task)
 
-        playing = stage.play(visits(wish.seed, wish.chats), wish.rate)
-        await _show_while(playing, stage, decisions, show, wish.chats)
+        playing = stage.play(visits(options.seed, options.chats), options.rate)
+        await _show_while(playing, stage, decisions, show, options.chats)
     took_s, livechat = time.monotonic() - began, stage.livechat
     summary = Summary(
         webhooks_sent=livechat.sender.counts["sent"],
@@ -179,15 +171,15 @@ async def _show_while(
     show: Callable[[Text], None],
     chats: int | None,
 ) -> None:
-    """Show decisions until that many chats are decided, or the deadline after the play; None: without end.
+    """Show chats until so many are decided, or the deadline after the play has passed; None: indefinitely.
 
-    Raises ServiceError when a service ends meanwhile.
+    Raises ServiceError if a service ends.
     """
     task, shown, deadline = asyncio.create_task(playing), set[str](), math.inf
     try:
         while (chats is None or len(shown) < chats) and time.monotonic() < deadline:
-            for service in (stage.ingest, stage.tagger):
-                service.check()
+            stage.ingest.check()
+            stage.tagger.check()
             for records in (await decisions.getmany(timeout_ms=POLL_MS)).values():
                 for record in records:
                     decision = orjson.loads(record.value)
@@ -206,7 +198,7 @@ async def _show_while(
 
 @asynccontextmanager
 async def _decisions_of(stage: Stage) -> AsyncIterator[AIOKafkaConsumer]:
-    """A reader of the decisions topic, outside any group."""
+    """A reader of the topic of decisions, without a group."""
     consumer = AIOKafkaConsumer(
         stage.names.decisions,
         bootstrap_servers=stage.bootstrap,
@@ -221,7 +213,7 @@ async def _decisions_of(stage: Stage) -> AsyncIterator[AIOKafkaConsumer]:
 
 
 async def _lag_when_settled(stage: Stage, reader: AIOKafkaConsumer) -> int | None:
-    """Records of the webhooks topic above the committed offsets; waits a little for it to become 0."""
+    """Webhooks above the committed offsets; waits a few seconds for it to become 0. None: not known."""
     partitions = [TopicPartition(stage.names.webhooks, number) for number in range(PARTITIONS)]
     lag = None
     with contextlib.suppress(TimeoutError, KafkaError):
@@ -235,15 +227,15 @@ async def _lag_when_settled(stage: Stage, reader: AIOKafkaConsumer) -> int | Non
 
 
 def _names_of_a_run() -> Names:
-    """Topics and a group of our own, so that a Kafka that is in use keeps its own."""
+    """Topics and a group of this run only, so that a Kafka in use is left as it is."""
     run = f"livechat-tagger-demo-{uuid.uuid4().hex[:8]}"
     return Names(f"{run}.webhooks", f"{run}.decisions", f"{run}.parked", run)
 
 
 @asynccontextmanager
 async def _topics(kafka: str | None, names: Names) -> AsyncIterator[None]:
-    """Create the topics of a run on a Kafka of the user's, and delete them after it."""
-    if kafka is None:  # the stage's own broker has them
+    """Create the topics of a run on the user's Kafka, and delete them afterwards."""
+    if kafka is None:  # the embedded broker has them
         yield
         return
     async with _admin(kafka) as admin:
@@ -258,21 +250,18 @@ async def _topics(kafka: str | None, names: Names) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    """Raises KafkaError where no broker answers there in time."""
+    """Raises KafkaError or TimeoutError if no broker answers."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
-        try:
-            async with asyncio.timeout(ADMIN_DEADLINE_S):
-                await admin.start()
-        except TimeoutError:
-            raise KafkaConnectionError(f"no Kafka answers at {bootstrap}") from None
+        async with asyncio.timeout(ADMIN_DEADLINE_S):
+            await admin.start()
         yield admin
     finally:
         await end(admin, CLOSE_S)
 
 
 def _print_addresses(stage: Stage, console: Console) -> None:
-    console.print("\nIt goes on until Ctrl-C. Have a look at:")
+    console.print("\nRunning until Ctrl-C. Meanwhile, look at:")
     for service in (stage.ingest, stage.tagger):
         for page in ("metrics", "health/ready"):
             console.print(f"  {service.name:<11} {service.admin_url}/{page}")

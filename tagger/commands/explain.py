@@ -1,4 +1,4 @@
-"""`tagger explain`: why a text or a chat gets its tags, or does not get them."""
+"""`tagger explain`: why a text or a chat gets its tags, or does not."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,18 +18,18 @@ from tagger.core.threads.fact_reader import chat_of
 from tagger.core.threads.facts import ChatStarted, Restricted
 from tagger.core.threads.thread import conversation_of
 
-# A chat of LiveChat's longest thread, as JSON; a longer line is not a chat.
-CHAT_BYTES_MAX: Final = 64 << 20
+# Many long chats; the file is held in memory.
+FILE_BYTES_MAX: Final = 64 << 20
 
 
 @click.command("explain")
 @click.argument("text", nargs=-1)
 @click.option(
-    "--file", "chats", type=click.File("rb"), help="Chats as get_chat returns them, one JSON object per line."
+    "--file", "chats", type=click.File("rb"), help="Chats as get_chat returns them, one JSON object a line."
 )
-@click.option("--chat", "chat_id", metavar="ID", help="The newest thread of this chat, from LiveChat's API.")
+@click.option("--chat", "chat_id", metavar="ID", help="A chat in LiveChat: its newest thread.")
 @click.option(
-    "--organization", metavar="ID", help="With --chat: whose credentials to use, if there are several."
+    "--organization", metavar="ID", help="With --chat: whose credentials to use, if you have several."
 )
 @click.option(
     "--by",
@@ -52,10 +52,10 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     placeholder: str,
     form: str,
 ) -> None:
-    """Show why TEXT, or a chat, gets its tags, or does not get them.
+    """Show why TEXT, or a chat, gets its tags, or does not.
 
-    Below each message are the keywords found in it, then the near misses, with the reason why they do not count.
-    Whether a rule has expired depends on when the chat began; for TEXT, on today.
+    Messages are shown with the keywords found in them, then near misses and why they do not count. Whether a
+    rule has expired depends on when the chat began; for TEXT, on today.
 
     \b
     Exit code: 0 explained; 1 the keyword files have errors; 2 a chat could not be read.
@@ -67,22 +67,26 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
       tagger explain --chat PJ0MRSHTDG
     """
     if sum((bool(text), chats is not None, chat_id is not None)) != 1:
-        raise click.UsageError("Give one of: a TEXT, --file or --chat.")
+        raise click.UsageError("Give one of TEXT, --file and --chat.")
     judge = Judge.compile(load(path), placeholder)
-    unread = 0
-    for number, (conversation, judged_ms) in enumerate(_asked(text, author, chats, chat_id, organization)):
+    if chats is not None:
+        asked = _of_file(chats)
+    elif chat_id is not None:
+        asked = iter([_of_chat(_from_api(chat_id, organization), f"chat {chat_id}")])
+    else:
+        said = Said("1", author, (" ".join(text),))
+        asked = iter([(Conversation(ThreadKey("", "", ""), (said,)), now_ms())])
+    code = 0
+    for number, (conversation, at_ms) in enumerate(asked):
         if isinstance(conversation, str):
-            unread += 1
+            code = 2
             click.echo(conversation, err=True)
-            continue
-        decision = judge.decide(conversation, judged_ms, explain=True)
-        if form == "json":
-            click.echo(orjson.dumps(as_json(conversation, decision)))
-            continue
-        if number:
-            click.echo()
-        _print(conversation, decision)
-    raise SystemExit(2 if unread else 0)
+        elif form == "json":
+            click.echo(orjson.dumps(as_json(conversation, judge.decide(conversation, at_ms, explain=True))))
+        else:
+            click.echo(nl=number > 0)
+            _print(conversation, judge.decide(conversation, at_ms, explain=True))
+    raise SystemExit(code)
 
 
 def _print(conversation: Conversation, decision: Decision) -> None:
@@ -102,29 +106,16 @@ def _print(conversation: Conversation, decision: Decision) -> None:
             click.secho(text, fg=colour)
 
 
-_Asked = Iterator[
-    tuple[Conversation | str, int]
-]  # what to explain, or why it cannot be; the time to judge it by
+# What to explain, or why that is not possible; and the time to decide it by, in ms.
+_Asked = tuple[Conversation | str, int]
 
 
-def _asked(
-    text: tuple[str, ...], author: Author, chats: Any, chat_id: str | None, organization: str | None
-) -> _Asked:
-    if chats is not None:
-        yield from _of_file(chats)
-    elif chat_id is not None:
-        yield _of_chat(_from_api(chat_id, organization), f"chat {chat_id}")
-    else:
-        said = Said("1", author, (" ".join(text),))
-        yield Conversation(ThreadKey("", "", ""), (said,)), now_ms()
-
-
-def _of_file(chats: Any) -> _Asked:
-    """The chats of a file, one per line; or of a file that is a single indented chat."""
+def _of_file(chats: Any) -> Iterator[_Asked]:
+    """The chats of a file: one a line, or a single indented one."""
     name = getattr(chats, "name", "input")
-    content = chats.read(CHAT_BYTES_MAX + 1)
-    if len(content) > CHAT_BYTES_MAX:
-        stop(f"{name}: larger than {CHAT_BYTES_MAX >> 20} MiB. Split it.")
+    content = chats.read(FILE_BYTES_MAX + 1)
+    if len(content) > FILE_BYTES_MAX:
+        stop(f"{name}: larger than {FILE_BYTES_MAX >> 20} MiB; split it.")
     lines = [(number, line) for number, line in enumerate(content.splitlines(), 1) if line.strip()]
     if not lines:
         stop(f"{name}: contains no chats.")
@@ -148,18 +139,18 @@ def _read(content: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _of_chat(chat: Any, where: str) -> tuple[Conversation | str, int]:
+def _of_chat(chat: Any, where: str) -> _Asked:
     started = chat_of("", chat)
     if isinstance(started, ChatStarted):
         return conversation_of(started), started.created_at_ms or now_ms()
     if isinstance(started, Restricted):
-        return f"{where}: LiveChat withholds its messages because of the plan.", 0
+        return f"{where}: LiveChat withholds its messages because of your plan.", 0
     return f"{where}: not a chat as get_chat returns it ({started.reason}).", 0
 
 
 def _from_api(chat_id: str, organization: str | None) -> Any:
     """The chat with its newest thread, as get_chat returns it; exits 2 if LiveChat does not return it."""
-    # Here, because an explanation that needs no API should not wait for its client to be imported.
+    # Imported here, so that an explanation without the API starts at once.
     from ingest.runtime.settings import load as load_settings
     from tagger.commands.setup import with_client
     from tagger.livechat.authorization.credentials import Credentials
@@ -172,7 +163,7 @@ def _from_api(chat_id: str, organization: str | None) -> Any:
         desk = Desk(client, organization_of(who, organization))
         threads = (await desk.call(list_threads(chat_id, limit=1)))["threads"]
         if not threads:
-            raise NoAnswerError(f"chat {chat_id} has no thread")
+            raise NoAnswerError(f"chat {chat_id} has no threads")
         return await desk.call(get_chat(chat_id, threads[0]["id"]))
 
     return with_client(load_settings(LiveChatSettings), fetched)

@@ -1,4 +1,4 @@
-"""What the offline commands share: how keyword files are named, loaded, and their errors shown.
+"""What commands share: naming and loading keyword files, and showing their errors.
 
 Errors are printed with what to do, and end the command: with 2 if nothing could be read, with 1 otherwise.
 """
@@ -19,7 +19,8 @@ from tagger.core.rules.problems import Problem
 from tagger.keyword_files.read import read_files
 
 
-def _regular_expression(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+def regular_expression(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    """Callback of an option: its value, checked; a usage error if it is not valid."""
     try:
         re.compile(value)
     except re.error as error:
@@ -39,7 +40,7 @@ config_option = click.option(
     envvar="TAGGER_CONFIG",
     show_envvar=True,
     show_default=True,
-    help="Folder of keyword files, or one of them.",
+    help="Folder of keyword files, or one file.",
 )
 
 placeholder_option = click.option(
@@ -49,19 +50,19 @@ placeholder_option = click.option(
     envvar="TAGGER_CANNED_PLACEHOLDER",
     show_envvar=True,
     show_default=True,
-    callback=_regular_expression,
+    callback=regular_expression,
     help="What a placeholder in a canned response looks like.",
 )
 
 
 def format_option(*others: str, explained: str | None = None) -> Callable[..., Any]:
-    """`--format`: text, json, and what a command has besides."""
+    """`--format`: text, json, and the other formats of a command."""
     choice = click.Choice(["text", "json", *others])
     return click.option("--format", "form", type=choice, default="text", show_default=True, help=explained)
 
 
 def read(path: Path) -> dict[str, bytes]:
-    """The bytes of the keyword files, by name; exits 2 where there are none."""
+    """The bytes of the keyword files, by name; exits 2 if there are none."""
     files = read_files(path)
     if isinstance(files, str):
         stop(files)
@@ -82,7 +83,7 @@ def load(path: Path) -> RuleSet:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Do without garbage collection: rules being read are not garbage, and looking costs a tenth."""
+    """Without garbage collection: rules being read are not garbage, and looking for some takes a tenth longer."""
     gc.disable()
     try:
         yield

@@ -1,6 +1,6 @@
-"""`tagger login`: get a refresh token for an organization, by OAuth's code grant with PKCE, and store it.
+"""`tagger login`: gets a refresh token for an organization by OAuth's code grant with PKCE, and stores it.
 
-The redirect comes back to a port of this machine only. No output holds a code or a token.
+The redirect comes back to the loopback only. No output contains a code or a token.
 """
 
 import asyncio
@@ -36,24 +36,24 @@ STATE_BYTES: Final = 32
 
 @click.command("login")
 @click.option(
-    "--port", default=PORT, show_default=True, type=click.IntRange(1, 65535), help="For the way back."
+    "--port", default=PORT, show_default=True, type=click.IntRange(1, 65535), help="Port for the redirect."
 )
 def command(port: int) -> None:
     """Log in to LiveChat and store the refresh token in LIVECHAT_CREDENTIALS_FILE.
 
-    Needs an app with the Authorization block (Developer Console): its LIVECHAT_CLIENT_ID and
-    LIVECHAT_CLIENT_SECRET, and http://127.0.0.1:PORT/ among its redirect URIs. Run it once for each
-    organization; their tokens are kept side by side. Exits 1 where the app lacks a scope.
+    You need an app with the Authorization block (Developer Console) that has http://127.0.0.1:PORT/ among its
+    redirect URIs. Its client id and secret go into LIVECHAT_CLIENT_ID and LIVECHAT_CLIENT_SECRET. Run this once
+    for each organization; the file holds the tokens of all. Exits 1 if the app is missing a scope.
 
     \b
     Examples:
       tagger login
-      ssh -L 7080:127.0.0.1:7080 server    then there: tagger login, and open the address here
+      ssh -L 7080:127.0.0.1:7080 server    run it there, and open the address here
     """
     settings = load(LiveChatSettings)
     path, client_id = settings.livechat_credentials_file, settings.livechat_client_id
     if path is None:
-        stop("LIVECHAT_CREDENTIALS_FILE: required, the file to store the refresh token in")
+        stop("LIVECHAT_CREDENTIALS_FILE: required, the file that the refresh token is stored in")
     if not client_id:
         stop("LIVECHAT_CLIENT_ID: required, the client id of your app")
     secret, accounts_url = settings.secret("livechat_client_secret").value(), settings.livechat_accounts_url
@@ -61,35 +61,32 @@ def command(port: int) -> None:
     file.entries()
     if file.problem and (path.exists() or not path.parent.is_dir()):
         stop(f"LIVECHAT_CREDENTIALS_FILE: {file.problem}")
-    configure_logs("error", None)  # what comes to the port stays out of aiohttp's own log
+    configure_logs("error", None)  # keeps requests to the port out of aiohttp's log
     try:
         tokens = asyncio.run(log_in(accounts_url, client_id, secret, port, click.echo))
     except OSError as error:
-        stop(f"port {port} of 127.0.0.1 cannot be used ({type(error).__name__}): take another with --port")
+        stop(f"cannot listen on 127.0.0.1:{port} ({type(error).__name__}); choose another port with --port")
     if isinstance(tokens, NoTokens):
         stop(tokens.reason)
     if tokens.refresh_token is None or tokens.organization_id is None:
-        stop("the accounts server gave no refresh token: use a server-side app, or one with PKCE")
+        stop("the accounts server returned no refresh token; use a server-side app, or one with PKCE")
     entry = {"client_id": client_id, "refresh_token": tokens.refresh_token}
     try:
         file.store(tokens.organization_id, entry | ({"client_secret": secret} if secret else {}))
     except OSError as error:
-        stop(f"the refresh token could not be stored: {error.strerror or error}")
-    lacking = missing_scopes(tokens.scopes)
+        stop(f"cannot store the refresh token: {error.strerror or error}")
+    missing = missing_scopes(tokens.scopes)
     click.echo(f"Logged in to organization {tokens.organization_id}; its refresh token is in {path}.")
-    click.echo(f"Scopes: {', '.join(sorted(tokens.scopes)) or 'none named'}")
-    for scope in lacking:
-        click.echo(f"Missing scope: {scope}; add it to the app's Authorization block and log in again.")
-    raise SystemExit(1 if lacking else 0)
+    click.echo(f"Scopes: {', '.join(sorted(tokens.scopes)) or 'none reported'}")
+    for scope in missing:
+        click.echo(f"Missing scope: {scope}; add it to the app's Authorization block, then log in again.")
+    raise SystemExit(1 if missing else 0)
 
 
 async def log_in(
     accounts_url: str, client_id: str, client_secret: str, port: int, say: Callable[[str], None]
 ) -> Tokens | NoTokens:
-    """Send a person to the login page, and exchange the code they come back with.
-
-    OSError where the port is taken.
-    """
+    """Send a person to the login page, and exchange the code that comes back. OSError if the port is taken."""
     state, verifier = token_urlsafe(STATE_BYTES), token_urlsafe(VERIFIER_BYTES)
     redirect_uri = f"http://127.0.0.1:{port}/"
     came: asyncio.Future[Code | NoTokens] = asyncio.get_running_loop().create_future()
@@ -97,7 +94,7 @@ async def log_in(
     async def back(request: web.Request) -> web.Response:
         answer = read_redirect(request.query_string, state)
         if isinstance(answer, NoTokens) and request.query.get("state") != state:
-            return web.Response(status=400, text=f"{answer.reason}\n")  # not ours: the login goes on
+            return web.Response(status=400, text=f"{answer.reason}\n")  # not our redirect; keep waiting
         if not came.done():
             came.set_result(answer)
         said = "You can close this page." if isinstance(answer, Code) else answer.reason
@@ -111,7 +108,7 @@ async def log_in(
         await web.TCPSite(runner, "127.0.0.1", port).start()
         say("Open this address in a browser, log in and allow the app:\n")
         say(f"  {authorize_url(accounts_url, client_id, redirect_uri, state, verifier)}\n")
-        say(f"The app's redirect URIs must hold {redirect_uri}")
+        say(f"The app's redirect URIs must include {redirect_uri}")
         async with asyncio.timeout(LOGIN_TIMEOUT_S):
             answer = await came
     except TimeoutError:

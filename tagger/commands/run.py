@@ -12,14 +12,14 @@ from tagger.settings import RunSettings, TaggerSettings
 
 
 @click.command("run", epilog="Settings come from the environment; `tagger run --settings` lists them.")
-@click.option("--settings", "show_settings", is_flag=True, help="List every setting and exit.")
+@click.option("--settings", "show_settings", is_flag=True, help="List every setting, and exit.")
 def command(show_settings: bool) -> None:
     """Read webhooks from Kafka and tag the chats that ended.
 
     \b
     Examples:
       tagger run
-      TAGGER_DRY_RUN=true tagger run      decide and record, but set no tag
+      TAGGER_DRY_RUN=true tagger run      decides and records, but sets no tag
     """
     if show_settings:
         for owner in (KafkaSettings, TaggerSettings, LogSettings):

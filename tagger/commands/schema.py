@@ -7,10 +7,10 @@ import click
 
 @click.command("schema")
 def command() -> None:
-    """Print the JSON Schema of keyword files, for completion and hints in editors.
+    """Print the JSON Schema of keyword files, for completion and hints in an editor.
 
     \b
-    Editors with a YAML language server find it by the first line of a keyword file:
+    An editor with a YAML language server finds it through the first line of a keyword file:
       # yaml-language-server: $schema=schema.json
     \b
     Examples:

@@ -1,8 +1,9 @@
-"""`tagger test`: runs the tests of the rules."""
+"""`tagger test`: the tests beside the rules."""
 
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from tagger.commands.keyword_options import (
     load,
     path_argument,
     placeholder_option,
+    regular_expression,
 )
 from tagger.commands.transcript import Line, transcript
 from tagger.core.matching.decide import Judge
@@ -23,24 +25,26 @@ from tagger.core.review.rule_tests import Outcome, conversation_of, outcomes, un
 from tagger.core.rules.problems import Problem
 
 
-def _pattern(_ctx: click.Context, _param: click.Parameter, value: str | None) -> re.Pattern[str]:
-    try:
-        return re.compile(value or "")
-    except re.error as error:
-        raise click.BadParameter(f"{value} is not a valid regular expression ({error})") from None
-
-
 @click.command("test")
 @path_argument
-@click.option("--run", "wanted", metavar="REGEX", callback=_pattern, help="Only rules whose id matches.")
-@click.option("--coverage", is_flag=True, help="Fail on keywords and canned responses that no test fires on.")
+@click.option(
+    "--run",
+    "wanted",
+    metavar="REGEX",
+    default="",
+    callback=regular_expression,
+    help="Only rules whose id matches.",
+)
+@click.option(
+    "--coverage", is_flag=True, help="Also fail on keywords and canned responses that no test covers."
+)
 @placeholder_option
 @format_option("junit")
-def command(path: Path, wanted: re.Pattern[str], coverage: bool, placeholder: str, form: str) -> None:
-    """Run the tests that are written with the rules.
+def command(path: Path, wanted: str, coverage: bool, placeholder: str, form: str) -> None:
+    """Run the tests beside the rules.
 
-    PATH is the folder, or one file; without it TAGGER_CONFIG, or else `config`. A test asks whether its own
-    rule fires, even if the rule is a dry run, has expired, or is for certain groups only.
+    PATH is a folder or one file; the default is TAGGER_CONFIG, or else `config`. A test checks its own rule
+    only, even if the rule is in dry run, has expired, or is limited to some groups.
 
     \b
     Exit code: 0 all passed; 1 some failed, or the files have errors; 2 nothing could be read.
@@ -52,9 +56,9 @@ def command(path: Path, wanted: re.Pattern[str], coverage: bool, placeholder: st
       tagger test --format junit > report.xml
     """
     judge = Judge.compile(load(path), placeholder)
-    by_rule = [(rule, outcomes(judge, rule)) for rule in judge.rules if wanted.search(rule.id)]
+    by_rule = [(rule, outcomes(judge, rule)) for rule in judge.rules if re.search(wanted, rule.id)]
     if not by_rule:
-        stop(f"No rule id matches {wanted.pattern}.")
+        stop(f"No rule id matches {wanted}.")
     results = [result for _, tested in by_rule for result in tested]
     gaps = [gap for rule, tested in by_rule for gap in uncovered(rule, tested)] if coverage else []
     if form == "json":
@@ -81,12 +85,12 @@ def _print(results: Sequence[Outcome], gaps: Sequence[Problem]) -> None:
     passed = f"{counted(len(results) - len(failed), 'test')} passed"
     text = ", ".join([passed, *([f"{len(failed)} failed"] if failed else [])])
     if gaps:
-        text += f"; {counted(len(gaps), 'gap')} in the coverage"
+        text += f"; {counted(len(gaps), 'coverage gap')}"
     click.echo(click.style(f"{text}.", fg="red" if failed or gaps else "green"))
 
 
 def _said(result: Outcome) -> list[Line]:
-    """Where what was found, or nearly, lies in what was said."""
+    """The messages, with matches and near misses marked."""
     labelled: list[Labelled] = [(hit, f"match: {short(hit.keyword)}") for hit in result.because]
     labelled += [(no, f"{short(no.keyword)}: {no.reason}") for no in result.near_misses]
     return list(transcript(passages(conversation_of(result.rule, result.test).said, labelled)))
@@ -107,32 +111,30 @@ def _as_json(results: Sequence[Outcome], gaps: Sequence[Problem]) -> dict[str, o
             }
             for result in results
         ],
-        "uncovered": [
-            {"file": gap.place.file, "line": gap.place.line, "column": gap.place.column, "text": gap.text}
-            for gap in gaps
-        ],
+        "uncovered": [asdict(gap.place) | {"text": gap.text} for gap in gaps],
     }
 
 
 def _as_junit(results: Sequence[Outcome], gaps: Sequence[Problem]) -> str:
-    """The XML that CI systems read; a gap in the coverage is a failed case of its own."""
+    """The XML that CI systems read; each gap in coverage is a failed case."""
     from xml.etree import ElementTree
 
     failed = sum(not result.passed for result in results) + len(gaps)
     counts = {"tests": str(len(results) + len(gaps)), "failures": str(failed)}
     suites = ElementTree.Element("testsuites", counts)
     suite = ElementTree.SubElement(suites, "testsuite", {"name": "tagger test", **counts})
+
+    def add(classname: str, name: str) -> ElementTree.Element:
+        return ElementTree.SubElement(suite, "testcase", {"classname": classname, "name": name})
+
     for result in results:
         at = result.test.place
-        case = {"classname": result.rule.id, "name": f"{result.test.expect}, {at.file}:{at.line}"}
-        node = ElementTree.SubElement(suite, "testcase", case)
+        case = add(result.rule.id, f"{result.test.expect}, {at.file}:{at.line}")
         if not result.passed:
-            failure = ElementTree.SubElement(
-                node, "failure", {"message": f"{result.expected}, {result.reason}"}
-            )
+            message = {"message": f"{result.expected}, {result.reason}"}
+            failure = ElementTree.SubElement(case, "failure", message)
             failure.text = "\n".join(line.text for line in _said(result))
     for gap in gaps:
-        case = {"classname": "coverage", "name": f"{gap.place.file}:{gap.place.line}:{gap.place.column}"}
-        node = ElementTree.SubElement(suite, "testcase", case)
-        ElementTree.SubElement(node, "failure", {"message": gap.text})
+        case = add("coverage", f"{gap.place.file}:{gap.place.line}:{gap.place.column}")
+        ElementTree.SubElement(case, "failure", {"message": gap.text})
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True)

@@ -1,4 +1,4 @@
-"""What was said, for a terminal: with a caret line and a label below each match or near miss."""
+"""Messages for a terminal, with carets and a label below each match or near miss."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
@@ -7,19 +7,21 @@ from rich.cells import cell_len, set_cell_size
 
 from tagger.core.matching.explain import Mark, Passage
 
-# Cells of a terminal that a message may take; of a longer line the surroundings of each mark are shown.
+# Terminal cells of a line; of a longer one, only the surroundings of each mark are shown.
 WIDTH: Final = 100
 AROUND: Final = 40
-_JOINER: Final = "\u200d"  # inside an emoji: what follows is drawn into what is before
+_JOINER: Final = "\u200d"  # inside an emoji: joins the characters around it into one
 
 
 class Line(NamedTuple):
+    """One line to print; the colour is one of click's."""
+
     text: str
     colour: str | None = None
 
 
 def transcript(passages: Iterable[Passage], *, only_marked: bool = False) -> Iterator[Line]:
-    """The lines to print; with `only_marked`, only lines that have a mark."""
+    """The lines to print; with `only_marked`, only those that have a mark."""
     last = 0
     for number, author, text, marks in passages:
         begin = 0
@@ -51,7 +53,7 @@ def _line(head: str, line: str, marks: Sequence[Mark]) -> Iterator[Line]:
 
 
 def printable(line: str) -> str:
-    """The line with as many characters, none of which moves the cursor or talks to the terminal."""
+    """The line, with a space or U+FFFD for every character that could control the terminal."""
     if line.isprintable():
         return line
     return "".join(
@@ -61,5 +63,5 @@ def printable(line: str) -> str:
 
 
 def _cut(text: str, cells_max: int) -> str:
-    """The beginning of a text, in so many cells."""
+    """The text, cut to so many cells."""
     return text if cell_len(text) <= cells_max else set_cell_size(text, cells_max - 1) + "…"

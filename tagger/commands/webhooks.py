@@ -1,10 +1,11 @@
-"""`tagger webhooks`: register them with LiveChat, look after them, and try the way they go.
+"""`tagger webhooks`: registers them with LiveChat, and checks that they arrive.
 
-It says what it removes and asks before; no output holds a token or the secret.
+It asks before it removes anything, and no output contains a token or the secret.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import wraps
 from importlib import import_module
 from typing import Any, Final
 
@@ -25,14 +26,14 @@ from tagger.livechat.sample_webhooks import secret_check
 from tagger.livechat.webhooks import Plan, missing, registered, to_register, to_remove, to_rotate
 from tagger.settings import ApiUrl, LiveChatSettings
 
-# A change of the configuration may take two minutes to act: https://platform.text.com/docs/management
+# A change of configuration may take two minutes to take effect: https://platform.text.com/docs/management
 SETTLE_S: Final = 120.0
-# These need Kafka's client, whose import takes longer than the others run.
+# These need Kafka's client, which takes longer to import than the others take to run.
 ON_TOPIC: Final = ("send", "tail")
 
 
-class WebhookSettings(LiveChatSettings):
-    """What is needed beside the API: the secret that ingest knows."""
+class _WebhookSettings(LiveChatSettings):
+    """The API, and the secret that ingest knows."""
 
     livechat_webhook_secrets: SecretStr | None = Field(
         None, description="secret_key of the webhooks, as for ingest; with several, the first is registered"
@@ -40,7 +41,7 @@ class WebhookSettings(LiveChatSettings):
 
 
 class _Group(click.Group):
-    """Loads the commands that read a topic only when they are asked for."""
+    """Imports the commands that read a topic only when they are needed."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         return [*super().list_commands(context), *ON_TOPIC]
@@ -54,7 +55,7 @@ class _Group(click.Group):
 
 @click.group("webhooks", cls=_Group)
 def command() -> None:
-    """Register the webhooks that ingest receives, and see whether they arrive.
+    """Register the webhooks that ingest receives, and check that they arrive.
 
     \b
     Examples:
@@ -74,126 +75,129 @@ def _address(_: click.Context, __: click.Parameter, url: str) -> str:
 
 
 URL = click.argument("url", callback=_address)
-YES = click.option("--yes", is_flag=True, help="Do not ask before something is removed.")
+YES = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 FORMAT = format_option()
 
 
-def _with_api(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of every command that calls the API."""
-    organization = click.option(
-        "--organization", metavar="ID", help="Whose credentials, where the credentials file has several."
-    )
-    verbose = click.option("--verbose", is_flag=True, help="Say each API call, token and secret hidden.")
-    return organization(verbose(function))
+def _with_registry(function: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """A command that gets the webhooks of the settings' client id, and exits 2 if LiveChat refuses something."""
+
+    @click.option("--organization", metavar="ID", help="Whose credentials to use, if the file has several.")
+    @click.option("--verbose", is_flag=True, help="Print each API call, without token and secret.")
+    @wraps(function)
+    def run(organization: str | None, verbose: bool, **given: Any) -> None:
+        settings = load(_WebhookSettings)
+        client_id = settings.livechat_client_id
+        if not client_id:
+            stop("LIVECHAT_CLIENT_ID: required, the client id of your app, which owns its webhooks")
+
+        async def main(client: Client, who: Credentials) -> None:
+            say = (lambda text: click.echo(text, err=True)) if verbose else None
+            desk = Desk(client, organization_of(who, organization), say)
+            await function(Registry(desk, client_id, click.echo), **given)
+
+        with_client(settings, main)
+
+    return run
 
 
-@command.command(short_help="Have LiveChat send the three webhooks to URL.")
+@command.command()
 @URL
-@_with_api
-def register(url: str, **api: Any) -> None:
-    """Have LiveChat send the three webhooks to URL; what is registered already stays as it is.
+@_with_registry
+async def register(registry: Registry, url: str) -> None:
+    """Register the three webhooks for URL. Existing registrations stay as they are.
 
-    LiveChat allows three registrations of an action for one client id. The secret is the first of
-    LIVECHAT_WEBHOOK_SECRETS, the client id is LIVECHAT_CLIENT_ID.
+    LiveChat allows three registrations of an action per client id. The client id is LIVECHAT_CLIENT_ID, the
+    secret is the first of LIVECHAT_WEBHOOK_SECRETS.
 
     \b
     Example:
       tagger webhooks register https://chats.example.com/webhooks/livechat
     """
     secret = _secret()
-
-    async def main(registry: Registry) -> None:
-        plan = to_register(await registry.listed(), url, secret)
-        await registry.register(plan, url, secret)
-        if not plan.register:
-            click.echo("all three are registered at this address already; nothing was changed")
-
-    _run(main, **api)
+    plan = to_register(await registry.listed(), url, secret)
+    await registry.register(plan, url, secret)
+    if not plan.register:
+        click.echo("all three are already registered for this address; nothing was changed")
 
 
 @command.command("list")
-@_with_api
+@_with_registry
 @FORMAT
-def list_(form: str, **api: Any) -> None:
-    """Show the registered webhooks of the client id.
+async def list_(registry: Registry, form: str) -> None:
+    """List the registered webhooks of the client id.
 
     \b
     Example:
       tagger webhooks list --format json
     """
-
-    async def main(registry: Registry) -> None:
-        found = await registry.listed()
-        if form == "json":
-            click.echo(orjson.dumps(found))
-            return
-        for one in found:
-            click.echo(line(one))
-        if not found:
-            click.echo("no webhook is registered; begin with: tagger webhooks register URL")
-
-    _run(main, **api)
+    found = await registry.listed()
+    if form == "json":
+        click.echo(orjson.dumps(found))
+        return
+    for one in found:
+        click.echo(line(one))
+    if not found:
+        click.echo("no webhooks are registered; begin with: tagger webhooks register URL")
 
 
-@command.command(short_help="Let LiveChat send the registered webhooks.")
-@_with_api
-def enable(**api: Any) -> None:
-    """Let LiveChat send the registered webhooks of this license.
+@command.command()
+@_with_registry
+async def enable(registry: Registry) -> None:
+    """Have LiveChat send the registered webhooks.
 
     \b
     Example:
       tagger webhooks enable
     """
-    _run(lambda registry: registry.switch(on=True), **api)
+    await registry.switch(on=True)
 
 
-@command.command(short_help="Have LiveChat send no webhooks.")
-@_with_api
+@command.command()
+@_with_registry
 @YES
-def disable(yes: bool, **api: Any) -> None:
-    """Have LiveChat send no webhooks of this license until they are enabled again.
+async def disable(registry: Registry, yes: bool) -> None:
+    """Stop LiveChat from sending webhooks. No chat is tagged until they are enabled again.
 
     \b
     Example:
       tagger webhooks disable
     """
-    if not yes and not click.confirm("No chat of this license will be tagged meanwhile. Disable webhooks?"):
-        stop("nothing was done")
-    _run(lambda registry: registry.switch(on=False), **api)
+    if not yes and not click.confirm(
+        "Until you enable them again, no chat will be tagged. Disable webhooks?"
+    ):
+        stop("nothing was changed")
+    await registry.switch(on=False)
 
 
-@command.command(short_help="Say whether webhooks flow.")
-@_with_api
+@command.command()
+@_with_registry
 @FORMAT
-def status(form: str, **api: Any) -> None:
-    """Say whether webhooks flow: enabled, and all three actions registered. Exits 1 where they do not.
+async def status(registry: Registry, form: str) -> None:
+    """Show whether LiveChat sends the webhooks. Exits 1 unless all three are registered and enabled.
 
     \b
     Example:
       tagger webhooks status
     """
-
-    async def main(registry: Registry) -> None:
-        enabled, lacking = await registry.enabled(), missing(await registry.listed())
-        if form == "json":
-            click.echo(orjson.dumps({"enabled": enabled, "missing": lacking}))
-        else:
-            click.echo("enabled" if enabled else "disabled; to enable them: tagger webhooks enable")
-            for action in lacking:
-                click.echo(f"{action} is not registered; to register it: tagger webhooks register URL")
-        if lacking or not enabled:
-            raise SystemExit(1)
-
-    _run(main, **api)
+    enabled, unregistered = await registry.enabled(), missing(await registry.listed())
+    if form == "json":
+        click.echo(orjson.dumps({"enabled": enabled, "missing": unregistered}))
+    else:
+        click.echo("enabled" if enabled else "disabled; to enable them: tagger webhooks enable")
+        for action in unregistered:
+            click.echo(f"{action} is not registered; to register it: tagger webhooks register URL")
+    if unregistered or not enabled:
+        raise SystemExit(1)
 
 
 @command.command()
 @click.argument("url", required=False)
-@click.option("--all", "everything", is_flag=True, help="All webhooks of the client id, wherever they go.")
-@_with_api
+@click.option("--all", "everything", is_flag=True, help="All webhooks of the client id, for any address.")
+@_with_registry
 @YES
-def unregister(url: str | None, everything: bool, yes: bool, **api: Any) -> None:
-    """Have LiveChat send nothing more to URL.
+async def unregister(registry: Registry, url: str | None, everything: bool, yes: bool) -> None:
+    """Remove the registrations for URL.
 
     \b
     Examples:
@@ -201,51 +205,43 @@ def unregister(url: str | None, everything: bool, yes: bool, **api: Any) -> None
       tagger webhooks unregister --all
     """
     if (url is None) is not everything:
-        raise click.UsageError("name the URL, or say --all")
-
-    async def main(registry: Registry) -> None:
-        await _remove(registry, to_remove(await registry.listed(), url), yes)
-
-    _run(main, **api)
+        raise click.UsageError("give a URL or --all")
+    await _remove(registry, to_remove(await registry.listed(), url), yes)
 
 
-@command.command("rotate-secret", short_help="Put a new secret in the place of the old.")
+@command.command("rotate-secret")
 @URL
-@_with_api
+@_with_registry
 @YES
-def rotate_secret(url: str, yes: bool, **api: Any) -> None:
-    """Put the first of LIVECHAT_WEBHOOK_SECRETS in the place of the secret that is registered.
+async def rotate_secret(registry: Registry, url: str, yes: bool) -> None:
+    """Replace the secret without losing a webhook.
 
-    LiveChat cannot change a registration. So new ones are registered beside the old ones, and two
-    minutes later the old ones are removed. No webhook is refused in between, because ingest accepts
-    both secrets meanwhile:
+    The new secret is the first of LIVECHAT_WEBHOOK_SECRETS. LiveChat cannot change a registration. So this
+    adds new ones, waits two minutes, and removes the old ones. No webhook is refused meanwhile, because ingest
+    accepts both secrets:
 
     \b
       1. set LIVECHAT_WEBHOOK_SECRETS=new,old for ingest, and here
       2. tagger webhooks rotate-secret https://chats.example.com/webhooks/livechat
       3. set LIVECHAT_WEBHOOK_SECRETS=new for ingest
 
-    Interrupted, it goes on where it stopped when it is run again.
+    After an interruption, run it again: it continues where it stopped.
     """
     secret = _secret()
-    answered = post(url, secret_check(secret))
+    answered = await asyncio.to_thread(post, url, secret_check(secret))
     if answered == SECRET_REFUSED:
-        stop("ingest does not accept the new secret yet: first set LIVECHAT_WEBHOOK_SECRETS=new,old there")
+        stop("ingest does not accept the new secret yet; first set LIVECHAT_WEBHOOK_SECRETS=new,old for it")
     if answered != ACCEPTED and not yes:
-        question = f"Whether ingest accepts the new secret could not be tried ({answered}). Go on?"
+        question = f"Could not check whether ingest accepts the new secret ({answered}). Continue?"
         if not click.confirm(question):
-            stop("nothing was done")
-
-    async def main(registry: Registry) -> None:
-        plan = to_rotate(await registry.listed(), url, secret)
-        await registry.register(plan, url, secret)
-        if plan.register and plan.remove:
-            click.echo(f"waiting {SETTLE_S:.0f} s, until LiveChat sends the new ones")
-            await asyncio.sleep(SETTLE_S)
-        await _remove(registry, plan, yes)
-        click.echo("only the new secret is in use; take the old one from LIVECHAT_WEBHOOK_SECRETS")
-
-    _run(main, **api)
+            stop("nothing was changed")
+    plan = to_rotate(await registry.listed(), url, secret)
+    await registry.register(plan, url, secret)
+    if plan.register and plan.remove:
+        click.echo(f"waiting {SETTLE_S:.0f} s for LiveChat to use the new registrations")
+        await asyncio.sleep(SETTLE_S)
+    await _remove(registry, plan, yes)
+    click.echo("only the new secret is in use; remove the old one from LIVECHAT_WEBHOOK_SECRETS")
 
 
 async def _remove(registry: Registry, plan: Plan, yes: bool) -> None:
@@ -253,26 +249,9 @@ async def _remove(registry: Registry, plan: Plan, yes: bool) -> None:
         stop("nothing was removed")
 
 
-def _run(
-    main: Callable[[Registry], Awaitable[None]], *, organization: str | None = None, verbose: bool = False
-) -> None:
-    """Run `main` with the webhooks of the settings' client id; what it cannot do ends it with exit code 2."""
-    settings = load(WebhookSettings)
-    client_id = settings.livechat_client_id
-    if not client_id:
-        stop("LIVECHAT_CLIENT_ID: required, webhooks are registered for your app's client id")
-
-    async def connected(client: Client, who: Credentials) -> None:
-        say = (lambda text: click.echo(text, err=True)) if verbose else None
-        desk = Desk(client, organization_of(who, organization), say)
-        await main(Registry(desk, client_id, click.echo))
-
-    with_client(settings, connected)
-
-
 def _secret() -> str:
-    settings = load(WebhookSettings)
+    settings = load(_WebhookSettings)
     first = registered(settings.secret("livechat_webhook_secrets").value())
     if not first:
-        stop("LIVECHAT_WEBHOOK_SECRETS: required, the same as for ingest; with several, the first is meant")
+        stop("LIVECHAT_WEBHOOK_SECRETS: required, the same as for ingest; of several, the first is used")
     return first

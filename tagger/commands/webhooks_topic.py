@@ -1,7 +1,7 @@
 """`tagger webhooks send` and `tail`: whether webhooks arrive on the topic.
 
-Both read at the topic's end in no group, so they change nothing for anybody. No output holds the secret, and
-none holds chat text unless `tail --content` is asked for.
+Both read from the end of the topic and without a group, so they affect no other reader. No output contains the
+secret; only `tail --content` prints chat text.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from secrets import token_hex
-from typing import Final
+from typing import Final, TypeVar
 
 import click
 import orjson
@@ -29,36 +29,35 @@ from tagger.livechat.sample_webhooks import samples
 from tagger.livechat.webhooks import registered
 
 KAFKA_TIMEOUT_S: Final = 15.0  # for the first answer of a broker
-ARRIVAL_TIMEOUT_S: Final = 15.0  # of a stored webhook on the topic; from the spool it may take longer
+ARRIVAL_TIMEOUT_S: Final = 15.0  # for a stored webhook to arrive; from the spool it may take longer
 CLOSE_S: Final = 5.0  # for the consumer to end
 POLL_MS: Final = 500
 
+T = TypeVar("T")
 
-class SendSettings(KafkaConnection):
-    """Where webhooks arrive, and the secret that ingest knows."""
+
+class _SendSettings(KafkaConnection):
+    """Kafka, and the secret that ingest knows."""
 
     livechat_webhook_secrets: SecretStr = Field(description="secret_key of the webhooks, as for ingest")
 
 
-class NoTopicError(Exception):
-    """The topic of webhooks does not exist; the text says how to create it."""
-
-
-@click.command(short_help="Post samples to ingest, and see them arrive.")
+@click.command()
 @click.argument("url")
 def send(url: str) -> None:
-    """Post a sample of each action to ingest at URL, and see it arrive on the topic; else exit 1.
+    """Post samples to ingest and see them arrive.
 
-    The way to test a set-up without LiveChat. The samples' chat is called `tagger-sample-…`, and the
-    tagger ignores it. The secret is the first of LIVECHAT_WEBHOOK_SECRETS.
+    Posts a sample of each action to URL, waits for them on the topic, and exits 1 if one does not arrive. This
+    tests a set-up without LiveChat. The tagger ignores the samples: their chat is named `tagger-sample-…`. The
+    secret is the first of LIVECHAT_WEBHOOK_SECRETS.
 
     \b
     Example:
       tagger webhooks send http://127.0.0.1:8080/webhooks/livechat
     """
     if not url.startswith(("http://", "https://")):
-        raise click.BadParameter("must begin with http:// or https://")
-    settings = load(SendSettings)
+        raise click.BadParameter("URL must begin with http:// or https://")
+    settings = load(_SendSettings)
     secret, suffix = registered(settings.secret("livechat_webhook_secrets").value()), token_hex(4)
     sent = samples(secret, suffix, now_ms())
 
@@ -68,17 +67,17 @@ def send(url: str) -> None:
             answered = await asyncio.to_thread(post, url, sample)
             stored += answered == ACCEPTED
             click.echo(f"{sample['action']}: ingest answered {answered}")
-        arrived = await _arrivals(consumer, suffix.encode(), stored)
-        click.echo(f"{arrived} of {len(sent)} samples arrived on the topic")
-        return 0 if arrived == len(sent) else 1
+        return await _arrivals(consumer, suffix.encode(), stored)
 
-    raise SystemExit(_run(settings, main))
+    arrived = _run(settings, main)
+    click.echo(f"{arrived} of {len(sent)} samples arrived on the topic")
+    raise SystemExit(0 if arrived == len(sent) else 1)
 
 
-@click.command(short_help="Show webhooks as they arrive on the topic.")
-@click.option("--content", is_flag=True, help="Show what the webhooks say, chat text included.")
+@click.command()
+@click.option("--content", is_flag=True, help="Show the content, too: chat text and addresses.")
 def tail(content: bool) -> None:
-    """Show webhooks as they arrive on the topic, until Ctrl-C; what they say stays hidden.
+    """Show webhooks as they arrive on the topic. Their content stays hidden; Ctrl-C stops it.
 
     \b
     Examples:
@@ -86,20 +85,19 @@ def tail(content: bool) -> None:
       tagger webhooks tail --content
     """
 
-    async def main(consumer: AIOKafkaConsumer) -> int:
-        click.echo("waiting for webhooks; Ctrl-C ends it", err=True)
+    async def main(consumer: AIOKafkaConsumer) -> None:
+        click.echo("waiting for webhooks; press Ctrl-C to stop", err=True)
         async for record in consumer:
             click.echo(shown(record, content))
-        return 0
 
     try:
-        raise SystemExit(_run(load(KafkaConnection), main))
+        _run(load(KafkaConnection), main)
     except KeyboardInterrupt:
         raise SystemExit(0) from None
 
 
 def shown(record: ConsumerRecord[bytes, bytes], content: bool) -> str:
-    """One record as a line: when, where, action, organization and chat; its payload only if asked for."""
+    """One record as a line: time, offset, action, organization and chat; with `content`, the payload."""
     at = time.strftime("%H:%M:%S", time.localtime(record.timestamp / 1000))
     webhook = decode(record.value)
     if isinstance(webhook, Unreadable):
@@ -112,7 +110,7 @@ def shown(record: ConsumerRecord[bytes, bytes], content: bool) -> str:
 
 @asynccontextmanager
 async def _at_end(kafka: KafkaConnection) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer of the topic of webhooks that sees what arrives from now on."""
+    """A consumer of webhooks that arrive from now on."""
     topic = kafka.kafka_webhooks_topic
     consumer = AIOKafkaConsumer(
         group_id=None, enable_auto_commit=False, auto_offset_reset="latest", **kafka.client_options()
@@ -121,21 +119,20 @@ async def _at_end(kafka: KafkaConnection) -> AsyncIterator[AIOKafkaConsumer]:
         async with asyncio.timeout(KAFKA_TIMEOUT_S):
             await consumer.start()
             if topic not in await consumer.topics():
-                brokers = kafka.kafka_bootstrap_servers
-                raise NoTopicError(advice.topic_missing(topic, brokers, advice.WEBHOOKS_TOPIC))
+                stop(advice.topic_missing(topic, kafka.kafka_bootstrap_servers, advice.WEBHOOKS_TOPIC))
             consumer.subscribe([topic])
             while not consumer.assignment():
                 await consumer.getmany(timeout_ms=POLL_MS)
             await consumer.seek_to_end()
             for partition in consumer.assignment():
-                await consumer.position(partition)  # asks for it: from here on nothing is missed
+                await consumer.position(partition)  # looks it up: from here on nothing is missed
         yield consumer
     finally:
         await end(consumer, CLOSE_S)
 
 
 async def _arrivals(consumer: AIOKafkaConsumer, suffix: bytes, expected: int) -> int:
-    """How many records of the samples' chat arrive before the deadline."""
+    """How many of the samples arrive before the deadline."""
     arrived, deadline = 0, time.monotonic() + ARRIVAL_TIMEOUT_S
     while arrived < expected and time.monotonic() < deadline:
         found = await consumer.getmany(timeout_ms=POLL_MS)
@@ -144,14 +141,12 @@ async def _arrivals(consumer: AIOKafkaConsumer, suffix: bytes, expected: int) ->
     return arrived
 
 
-def _run(kafka: KafkaConnection, main: Callable[[AIOKafkaConsumer], Awaitable[int]]) -> int:
-    async def reading() -> int:
+def _run(kafka: KafkaConnection, main: Callable[[AIOKafkaConsumer], Awaitable[T]]) -> T:
+    async def reading() -> T:
         async with _at_end(kafka) as consumer:
             return await main(consumer)
 
     try:
         return asyncio.run(reading())
-    except NoTopicError as error:
-        stop(str(error))
     except (KafkaError, TimeoutError) as error:
         stop(advice.kafka_failed(error))

@@ -42,7 +42,7 @@ async def test_every_panel_shows_something(prometheus: str, tmp_path: Path) -> N
         await stage.play(visits(1, 30), 6)
         await have_bad_luck(stage)
         await stage.play(visits(2, 60), 60 / PLAY_S)
-        stage.livechat.access.revoke_all()
+        stage.livechat.access.revoke()
         await stage.play(visits(3, 20), 6)
         await asyncio.sleep(4 * SCRAPE_S)  # for the scrapes to see it
         empty = [

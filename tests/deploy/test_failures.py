@@ -59,7 +59,7 @@ async def play(stage: Stage, count: int = 20) -> None:
 
 
 async def token_expires(stage: Stage) -> None:
-    stage.livechat.access.revoke_all()
+    stage.livechat.access.revoke()
     await play(stage)
 
 

@@ -1,4 +1,4 @@
-"""`tagger demo` as people start it: a right play, a wrong one, one that cannot start, one that is stopped."""
+"""`tagger demo` as people start it: with right tags, with wrong ones, unable to start, and stopped."""
 
 import asyncio
 import contextlib
@@ -83,7 +83,7 @@ def test_a_play_shows_every_chat_with_its_words_and_ends_with_figures() -> None:
     assert "\x1b" not in done.stdout  # no colours where nobody sees them
 
 
-def test_other_keyword_files_are_used_and_their_tags_judged(keyword_file: Path) -> None:
+def test_other_keyword_files_are_used_and_their_tags_checked(keyword_file: Path) -> None:
     keyword_file.write_text(
         "version: 1\nrules:\n  - id: hello\n    tag: Greeting\n    any: [hi, hello, hey]\n"
     )
@@ -94,7 +94,7 @@ def test_other_keyword_files_are_used_and_their_tags_judged(keyword_file: Path) 
     assert "missing: " in done.stdout
 
 
-def test_keyword_files_that_are_wrong_are_told_before_anything_is_started(keyword_file: Path) -> None:
+def test_wrong_keyword_files_are_reported_before_anything_is_started(keyword_file: Path) -> None:
     keyword_file.write_text("version: 1\nrules:\n  - id: refund\n    tag: Refund\n")
     done = demo("--config", str(keyword_file.parent))
     assert done.returncode == 2
@@ -114,7 +114,7 @@ async def test_a_kafka_of_the_user_is_played_on_and_left_as_it_was(kafka_real: K
     assert not [topic for topic in topics if topic.startswith("livechat-tagger-demo")]
 
 
-def test_a_kafka_that_is_not_there_is_told_in_one_line() -> None:
+def test_a_kafka_that_is_not_there_is_reported_in_one_line() -> None:
     done = demo("--kafka", "127.0.0.1:1")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
@@ -134,7 +134,7 @@ def test_ctrl_c_ends_the_demo_and_everything_it_started(endless: subprocess.Pope
     assert "nothing is left running" in endless.stdout.read()
 
 
-def test_kept_running_it_tells_its_addresses_and_ends_rightly_by_ctrl_c() -> None:
+def test_kept_running_it_shows_its_addresses_and_ends_well_by_ctrl_c() -> None:
     process = subprocess.Popen(
         [*DEMO, "--chats", "3", "--rate", "20", "--keep-running"], stdout=subprocess.PIPE, text=True
     )

@@ -197,7 +197,7 @@ async def test_what_livechat_does_not_list_is_said_and_exit_code_2(
     kafka_embedded: AnyKafka, unique: str, tmp_path: Path
 ) -> None:
     async with in_the_past(kafka_embedded, unique, tmp_path) as stage:
-        stage.livechat.access.revoke_all()
+        stage.livechat.access.revoke()
         told = await tagger(stage, "reconcile", "--since", "2h")
         assert told.code == 2
         assert told.errors.count("the token is invalid or expired") == len(stage.organizations)

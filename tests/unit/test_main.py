@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tagger import commands
 from tagger.__main__ import SUMMARIES, main
 from tests.deadline import DEADLINE_S
 
@@ -36,12 +38,21 @@ def tagger(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_help_lists_the_commands_that_exist_with_a_line_each() -> None:
+def test_help_lists_every_command_with_a_line_each_in_its_group() -> None:
     shown = tagger("--help")
     assert shown.returncode == 0
-    for name in ("run", "check", "test", "explain", "schema"):
-        assert f"  {name} " in shown.stdout
-        assert SUMMARIES[name] in shown.stdout
+    titles = re.findall(r"^(\w[\w ]+):$", shown.stdout, re.MULTILINE)
+    assert titles == ["Options", "Keyword files", "Service", "Repair", "Setting up"]
+    for name, summary in SUMMARIES.items():
+        assert re.search(rf"^  {name} +{re.escape(summary)}$", shown.stdout, re.MULTILINE)
+
+
+def test_every_command_that_exists_is_listed() -> None:
+    files = {path.stem: path.read_text("utf-8") for path in Path(commands.__path__[0]).glob("*.py")}
+    named = re.compile(r'^@click\.(?:command|group)\("(\w+)"', re.MULTILINE)
+    assert (
+        {name for text in files.values() for name in named.findall(text)} == SUMMARIES.keys() <= files.keys()
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,7 +60,7 @@ def test_help_lists_the_commands_that_exist_with_a_line_each() -> None:
     [
         ("chek", "There is no command chek. Did you mean check?"),
         ("explane", "Did you mean explain?"),
-        ("xyzzy", "There is no command xyzzy. There are run, check, test, explain, schema"),
+        ("xyzzy", "There is no command xyzzy. The commands are check, test, explain, schema, run,"),
     ],
 )
 def test_an_unknown_command_is_answered_with_the_one_that_was_meant(typed: str, says: str) -> None:

@@ -5,7 +5,6 @@ https://platform.text.com/docs/authorization: PATs go as `Basic base64(account_i
 """
 
 import base64
-import binascii
 import hashlib
 import math
 import random
@@ -22,9 +21,9 @@ CODE_LIFE_S: Final = 180.0
 # "There's a limit of 25 access tokens per client per user account. When the limit is reached, the oldest
 # token is automatically revoked"; the same holds for refresh tokens.
 TOKENS_MAX: Final = 25
-HANDED_OUT_MAX: Final = 10_000  # tokens and codes that are remembered, so that logs can be searched for them
+HANDED_OUT_MAX: Final = 10_000  # tokens and codes kept, so that logs can be searched for them
 
-# What the tagger's own calls need; an account may be given less.
+# What the tagger's calls need; an account may have fewer.
 SCOPES: Final = frozenset({"chats--all:rw", "tags--all:rw", "webhooks.configuration:rw", "webhooks.state:rw"})
 
 
@@ -66,7 +65,7 @@ class _Code:
 
 @dataclass(slots=True)
 class Access:
-    """All tokens there are. `now` is a clock's seconds; all callers use the same clock."""
+    """All tokens. `now` is in seconds, by the same clock in all calls."""
 
     rng: random.Random = field(repr=False)
     token_life_s: float = TOKEN_LIFE_S
@@ -75,7 +74,7 @@ class Access:
     _access: dict[str, tuple[Granted, float]] = field(default_factory=dict, repr=False)
     _refresh: dict[str, tuple[Granted, float]] = field(default_factory=dict, repr=False)
     _codes: dict[str, _Code] = field(default_factory=dict, repr=False)
-    # Every token and code there ever was, and what goes as Basic.
+    # The newest tokens and codes, also as they are sent with Basic.
     handed_out: deque[str] = field(default_factory=lambda: deque(maxlen=HANDED_OUT_MAX), repr=False)
 
     def add_pat(self, account: Account) -> str:
@@ -86,55 +85,43 @@ class Access:
         return token
 
     def add_refresh_token(self, granted: Granted) -> str:
-        """A new refresh token; it does not expire."""
-        _keep_newest(self._refresh, granted)
-        token = self._new_token("")
-        self._refresh[token] = granted, math.inf
-        return token
+        """A new refresh token, which does not expire."""
+        return self._add(self._refresh, "", granted, math.inf)
 
     def add_token(self, granted: Granted, now: float) -> str:
-        """A new access token, good for `token_life_s`."""
-        _keep_newest(self._access, granted)
-        token = self._new_token("dal:")
-        self._access[token] = granted, now + self.token_life_s
-        return token
+        """A new access token, valid for `token_life_s`."""
+        return self._add(self._access, "dal:", granted, now + self.token_life_s)
 
     def expire(self) -> None:
-        """The time of every access token is over."""
+        """Let every access token expire."""
         self._access.clear()
 
-    def revoke_all(self) -> None:
-        """As when an administrator removes the app and the personal tokens."""
-        for tokens in (self._pats, self._access, self._refresh, self._codes):
-            tokens.clear()
+    def revoke(self, organization_id: str | None = None) -> None:
+        """As when an organization (None: each one) removes the app and its people's personal tokens."""
 
-    def revoke(self, organization_id: str) -> None:
-        """As when an organization removes the app and its people's tokens; the others keep theirs."""
-        self._pats = {key: who for key, who in self._pats.items() if who.organization_id != organization_id}
+        def is_theirs(account: Account) -> bool:
+            return organization_id in (None, account.organization_id)
+
+        self._pats = {key: who for key, who in self._pats.items() if not is_theirs(who)}
         for tokens in (self._access, self._refresh):
-            theirs = [
-                t for t, (granted, _) in tokens.items() if granted.account.organization_id == organization_id
-            ]
-            for token in theirs:
+            for token in [token for token, (granted, _) in tokens.items() if is_theirs(granted.account)]:
                 del tokens[token]
 
     def check(self, authorization: str, now: float) -> Granted | ApiError:
-        """Whom the Authorization header names."""
+        """What an Authorization header allows."""
         scheme, _, credentials = authorization.partition(" ")
         if scheme == "Bearer":
             granted, expires_at = self._access.get(credentials, (None, 0.0))
             return granted if granted and now < expires_at else ApiError("authentication")
-        if scheme == "Basic":
-            try:
-                account_id, _, token = base64.b64decode(credentials, validate=True).decode().partition(":")
-            except (binascii.Error, UnicodeDecodeError):
-                return ApiError("authentication")
-            account = self._pats.get((account_id, token))
-            return Granted(account, account.scopes) if account else ApiError("authentication")
-        return ApiError("authentication")
+        try:
+            account_id, _, token = base64.b64decode(credentials, validate=True).decode().partition(":")
+        except ValueError:  # not base64, or not UTF-8
+            return ApiError("authentication")
+        account = self._pats.get((account_id, token)) if scheme == "Basic" else None
+        return Granted(account, account.scopes) if account else ApiError("authentication")
 
     def authorize(self, account: Account, query: Mapping[str, str], now: float) -> str | None:
-        """The person clicks Allow: where to redirect to, or None for an unknown client or address."""
+        """The person clicks Allow: the address to redirect to; None if client or address are unknown."""
         app = self.apps.get(query.get("client_id", ""))
         redirect_uri = query.get("redirect_uri", "")
         if app is None or not any(_matches(uri, redirect_uri) for uri in app.redirect_uris):
@@ -145,13 +132,13 @@ class Access:
         return f"{redirect_uri}?{urlencode({'code': code, 'state': query.get('state', '')})}"
 
     def exchange(self, form: Mapping[str, str], now: float) -> dict[str, Any] | str:
-        """A code or a refresh token for an access token; a string is OAuth's error."""
+        """An access token for a code or a refresh token; a string is OAuth's error."""
         app = self.apps.get(form.get("client_id", ""))
         if app is None or form.get("client_secret") != app.client_secret:
             return "invalid_client"
         match form.get("grant_type"):
             case "authorization_code":
-                code = self._codes.pop(form.get("code", ""), None)  # popped: good once
+                code = self._codes.pop(form.get("code", ""), None)  # valid once
                 if code is None or not _proves(code, app, form, now):
                     return "invalid_grant"
                 return self._token_answer(code.granted, self.add_refresh_token(code.granted), now)
@@ -174,26 +161,30 @@ class Access:
             "token_type": "Bearer",
         }
 
+    def _add(
+        self, tokens: dict[str, tuple[Granted, float]], region: str, granted: Granted, expires_at: float
+    ) -> str:
+        """A new token. Beyond the limit of its account and client, the oldest is revoked."""
+        same = [token for token, (owner, _) in tokens.items() if owner == granted]
+        for oldest in same[: max(0, len(same) - TOKENS_MAX + 1)]:
+            del tokens[oldest]
+        token = self._new_token(region)
+        tokens[token] = granted, expires_at
+        return token
+
     def _new_token(self, region: str) -> str:
         token = f"{region}sim_{self.rng.getrandbits(160):040x}"
         self.handed_out.append(token)
         return token
 
 
-def _keep_newest(tokens: dict[str, tuple[Granted, float]], granted: Granted) -> None:
-    """Revoke the oldest of this account and client, so that there is room for one more."""
-    same = [token for token, (owner, _) in tokens.items() if owner == granted]
-    for token in same[: max(0, len(same) - TOKENS_MAX + 1)]:
-        del tokens[token]
-
-
 def _matches(registered: str, asked: str) -> bool:
-    """Scheme, host and port equal, and the registered path a beginning of the one asked for."""
+    """Scheme, host and port are equal, and the path begins with the registered one."""
     return asked == registered or (asked.startswith(registered.rstrip("/") + "/") and "/../" not in asked)
 
 
 def _proves(code: _Code, app: App, form: Mapping[str, str], now: float) -> bool:
-    """PKCE, https://www.rfc-editor.org/rfc/rfc7636, by S256 as the tagger asks for it."""
+    """PKCE with S256: https://www.rfc-editor.org/rfc/rfc7636"""
     digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
     challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
     return (

@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from tagger.simulator.livechat import archives
 from tagger.simulator.livechat.access import App, Granted
 from tagger.simulator.livechat.account import Organization, Thread, Version
+from tagger.simulator.livechat.archives import list_archives, list_threads
 from tagger.simulator.livechat.errors import ApiError
 from tagger.simulator.livechat.registry import Registry, Webhook
 from tagger.simulator.livechat.shapes import chat_json, tag_json
 
-JSON = dict[str, Any] | list[Any]
 TAG_NAME_CHARACTERS_MAX: Final = 255  # LiveChat's own limit is not published
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call, after its token was looked at."""
+    """One call whose token is valid."""
 
     organization: Organization
     granted: Granted
@@ -31,158 +30,133 @@ class Request:
     apps: Mapping[str, App]
     registry: Registry
 
-    def text(self, name: str) -> str | None:
-        value = self.body.get(name)
-        return value if isinstance(value, str) and value else None
 
-
-Answer = JSON | ApiError | None  # None: "No response payload (200 OK)"
-Answerer = Callable[[Request], Answer]
+Answer = dict[str, Any] | list[Any] | ApiError | None  # None: "No response payload (200 OK)"
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
-    scopes: frozenset[str]  # any of them will do
-    answer: Answerer
+class _Method:
+    scopes: frozenset[str]  # any of them is enough
+    required: tuple[str, ...]  # fields of the body that must be texts and not empty
+    answer: Callable[[Request], Answer]
 
 
 def answer(request: Request, path: str) -> Answer:
     """The answer to a POST to `<version>/<path>`; path as "agent/action/tag_thread"."""
-    method = METHODS.get(path)
+    method = _METHODS.get(path)
     if method is None:
         return ApiError("not_found", "Unknown action")
-    if not method.scopes & _implied(request.granted.scopes):
-        wanted = " or ".join(sorted(method.scopes))
-        return ApiError("authorization", f"Insufficient scopes: {wanted}")
+    may_write = {scope for scope in request.granted.scopes if scope.endswith(":rw")}
+    if not method.scopes & (request.granted.scopes | {scope[:-1] + "o" for scope in may_write}):
+        return ApiError("authorization", f"Insufficient scopes: {' or '.join(sorted(method.scopes))}")
+    for name in method.required:
+        value = request.body.get(name)
+        if not (isinstance(value, str) and value):
+            return ApiError("validation", f"`{name}` is required")
     return method.answer(request)
 
 
-def _implied(scopes: frozenset[str]) -> frozenset[str]:
-    """A scope to write is one to read; one for all is one for those that the requester can access."""
-    reads = {scope[:-1] + "o" for scope in scopes if scope.endswith(":rw")}
-    return scopes | reads
-
-
-def _thread_of(request: Request) -> Thread | ApiError:
-    chat_id, thread_id = request.text("chat_id"), request.text("thread_id")
-    if chat_id is None or thread_id is None:
-        return ApiError("validation", "`chat_id` and `thread_id` are required")
-    return request.organization.find_thread(chat_id, thread_id)
-
-
 def _change_tag(request: Request, change: Callable[[Thread, str], ApiError | None]) -> Answer:
-    thread, tag = _thread_of(request), request.text("tag")
-    if tag is None:
-        return ApiError("validation", "`tag` is required")
-    return thread if isinstance(thread, ApiError) else change(thread, tag)
+    thread = _thread_of(request)
+    return thread if isinstance(thread, ApiError) else change(thread, request.body["tag"])
 
 
-def tag_thread(request: Request) -> Answer:
+def _tag_thread(request: Request) -> Answer:
     return _change_tag(request, request.organization.tag_thread)
 
 
-def untag_thread(request: Request) -> Answer:
+def _untag_thread(request: Request) -> Answer:
     return _change_tag(request, request.organization.untag_thread)
 
 
-def get_chat(request: Request) -> Answer:
-    chat_id = request.text("chat_id")
-    if chat_id is None:
-        return ApiError("validation", "`chat_id` is required")
-    thread = request.organization.find_thread(chat_id, request.text("thread_id"))
+def _get_chat(request: Request) -> Answer:
+    thread = _thread_of(request)
     return thread if isinstance(thread, ApiError) else chat_json(thread, request.version)
 
 
-def list_threads(request: Request) -> Answer:
-    chat_id = request.text("chat_id")
-    chat = request.organization.chats.get(chat_id or "")
+def _thread_of(request: Request) -> Thread | ApiError:
+    return request.organization.find_thread(request.body["chat_id"], request.body.get("thread_id") or None)
+
+
+def _list_threads(request: Request) -> Answer:
+    chat = request.organization.chats.get(request.body["chat_id"])
     if chat is None:
-        return ApiError("not_found", "Chat not found") if chat_id else ApiError("validation")
-    return archives.list_threads(chat, request.body, request.version)
+        return ApiError("not_found", "Chat not found")
+    return list_threads(chat, request.body, request.version)
 
 
-def list_archives(request: Request) -> Answer:
-    return archives.list_archives(request.organization, request.body, request.version)
+def _list_archives(request: Request) -> Answer:
+    return list_archives(request.organization, request.body, request.version)
 
 
-def list_tags(request: Request) -> Answer:
+def _list_tags(request: Request) -> Answer:
     return [tag_json(tag) for tag in request.organization.tags.values()]
 
 
-def create_tag(request: Request) -> Answer:
-    name, groups = request.text("name"), request.body.get("group_ids", [])
-    if name is None or len(name) > TAG_NAME_CHARACTERS_MAX or not isinstance(groups, list):
+def _create_tag(request: Request) -> Answer:
+    name, groups = request.body["name"], request.body.get("group_ids", [])
+    if len(name) > TAG_NAME_CHARACTERS_MAX or not isinstance(groups, list):
         return ApiError("validation")
     return request.organization.create_tag(name, tuple(groups), request.granted.account.id, request.now)
 
 
-def register_webhook(request: Request) -> Answer:
-    action, url, secret = request.text("action"), request.text("url"), request.text("secret_key")
-    owner = request.text("owner_client_id")
-    if not (action and url and secret and owner and request.text("type") == "license"):
+def _register_webhook(request: Request) -> Answer:
+    body, owner = request.body, request.body["owner_client_id"]
+    if body["type"] != "license":
         return ApiError("validation")
     if owner not in request.apps:
         return ApiError("authorization", "Client ID is not owned by your organization")
-    webhook_id, description = request.organization.new_id().lower(), request.text("description") or ""
-    webhook = Webhook(webhook_id, owner, action, url, secret, description)
+    webhook_id, description = request.organization.new_id().lower(), body.get("description") or ""
+    webhook = Webhook(webhook_id, owner, body["action"], body["url"], body["secret_key"], description)
     return request.registry.register(webhook) or {"id": webhook_id}
 
 
-def list_webhooks(request: Request) -> Answer:
-    owner = request.text("owner_client_id")
-    return [webhook.json() for webhook in request.registry.of(owner)] if owner else ApiError("validation")
+def _list_webhooks(request: Request) -> Answer:
+    return [webhook.json() for webhook in request.registry.of(request.body["owner_client_id"])]
 
 
-def unregister_webhook(request: Request) -> Answer:
-    webhook_id, owner = request.text("id"), request.text("owner_client_id")
-    if webhook_id is None or owner is None:
-        return ApiError("validation")
-    return request.registry.unregister(webhook_id, owner)
+def _unregister_webhook(request: Request) -> Answer:
+    return request.registry.unregister(request.body["id"], request.body["owner_client_id"])
 
 
-def _switch_webhooks(request: Request, on: bool) -> Answer:
-    owner = request.text("owner_client_id")
-    if owner is None:
-        return ApiError("validation", "`owner_client_id` is required")
-    request.organization.webhooks_enabled[owner] = on
+def _enable_webhooks(request: Request) -> Answer:
+    request.organization.webhooks_enabled[request.body["owner_client_id"]] = True
     return None
 
 
-def enable_license_webhooks(request: Request) -> Answer:
-    return _switch_webhooks(request, True)
+def _disable_webhooks(request: Request) -> Answer:
+    request.organization.webhooks_enabled[request.body["owner_client_id"]] = False
+    return None
 
 
-def disable_license_webhooks(request: Request) -> Answer:
-    return _switch_webhooks(request, False)
+def _webhooks_state(request: Request) -> Answer:
+    enabled = request.organization.webhooks_enabled.get(request.body["owner_client_id"], False)
+    return {"license_webhooks_enabled": enabled}
 
 
-def get_license_webhooks_state(request: Request) -> Answer:
-    owner = request.text("owner_client_id")
-    if owner is None:
-        return ApiError("validation", "`owner_client_id` is required")
-    return {"license_webhooks_enabled": request.organization.webhooks_enabled.get(owner, False)}
-
-
-def _methods(prefix: str, scopes: frozenset[str], *answerers: Answerer) -> dict[str, Method]:
-    return {f"{prefix}/action/{answerer.__name__}": Method(scopes, answerer) for answerer in answerers}
-
-
-METHODS: Final[dict[str, Method]] = (
-    _methods("agent", frozenset({"chats--all:rw", "chats--access:rw"}), tag_thread, untag_thread)
-    | _methods(
-        "agent", frozenset({"chats--all:ro", "chats--access:ro"}), get_chat, list_threads, list_archives
-    )
-    | _methods("configuration", frozenset({"tags--all:ro", "tags--groups:ro"}), list_tags)
-    | _methods("configuration", frozenset({"tags--all:rw", "tags--groups:rw"}), create_tag)
-    | _methods(
-        "configuration",
-        frozenset({"webhooks.configuration:rw"}),
-        register_webhook,
-        list_webhooks,
-        unregister_webhook,
-    )
-    | _methods(
-        "configuration", frozenset({"webhooks.state:rw"}), enable_license_webhooks, disable_license_webhooks
-    )
-    | _methods("configuration", frozenset({"webhooks.state:ro"}), get_license_webhooks_state)
-)
+# A scope to write includes the one to read.
+_READ_CHATS: Final = frozenset({"chats--all:ro", "chats--access:ro"})
+_TAG_CHATS: Final = frozenset({"chats--all:rw", "chats--access:rw"})
+_READ_TAGS: Final = frozenset({"tags--all:ro", "tags--groups:ro"})
+_CREATE_TAGS: Final = frozenset({"tags--all:rw", "tags--groups:rw"})
+_REGISTER: Final = frozenset({"webhooks.configuration:rw"})
+_READ_STATE: Final = frozenset({"webhooks.state:ro"})
+_SWITCH: Final = frozenset({"webhooks.state:rw"})
+_TAG: Final = ("chat_id", "thread_id", "tag")
+_OWNER: Final = ("owner_client_id",)
+_WEBHOOK: Final = (*_OWNER, "action", "url", "secret_key", "type")
+_METHODS: Final = {
+    "agent/action/tag_thread": _Method(_TAG_CHATS, _TAG, _tag_thread),
+    "agent/action/untag_thread": _Method(_TAG_CHATS, _TAG, _untag_thread),
+    "agent/action/get_chat": _Method(_READ_CHATS, ("chat_id",), _get_chat),
+    "agent/action/list_threads": _Method(_READ_CHATS, ("chat_id",), _list_threads),
+    "agent/action/list_archives": _Method(_READ_CHATS, (), _list_archives),
+    "configuration/action/list_tags": _Method(_READ_TAGS, (), _list_tags),
+    "configuration/action/create_tag": _Method(_CREATE_TAGS, ("name",), _create_tag),
+    "configuration/action/register_webhook": _Method(_REGISTER, _WEBHOOK, _register_webhook),
+    "configuration/action/list_webhooks": _Method(_REGISTER, _OWNER, _list_webhooks),
+    "configuration/action/unregister_webhook": _Method(_REGISTER, ("id", *_OWNER), _unregister_webhook),
+    "configuration/action/enable_license_webhooks": _Method(_SWITCH, _OWNER, _enable_webhooks),
+    "configuration/action/disable_license_webhooks": _Method(_SWITCH, _OWNER, _disable_webhooks),
+    "configuration/action/get_license_webhooks_state": _Method(_READ_STATE, _OWNER, _webhooks_state),
+}

@@ -1,11 +1,10 @@
 """Lists of threads, in pages: `list_archives` and `list_threads`. Pure.
 
-A page begins after the last thread of the page before, so threads that end meanwhile shift nothing.
+A page begins after the last thread of the previous one, so threads that end meanwhile shift nothing.
 
-https://platform.text.com/docs/messaging/agent-chat-api#list-archives: one entry a thread, so that a chat may
-come several times; `filters`, `limit` and `sort_order` cannot be given along with `page_id`. Of the filters only
-`from` and `to` are simulated, compared with the beginning of the thread; LiveChat does not say with what it
-compares them.
+https://platform.text.com/docs/messaging/agent-chat-api#list-archives: one entry per thread, so a chat may appear
+several times; `filters`, `limit` and `sort_order` cannot be combined with `page_id`. Of the filters only `from` and
+`to` are simulated. They are compared with the start of the thread; LiveChat does not say what it compares.
 """
 
 import base64
@@ -23,50 +22,44 @@ from tagger.simulator.livechat.errors import ApiError
 from tagger.simulator.livechat.shapes import chat_json, thread_json, timestamp
 
 LIMIT_MAX: Final = 100
-ARCHIVES_LIMIT, THREADS_LIMIT = 10, 3  # where the request names none
-ENDS: Final = {"from": "0001-01-01T00:00:00Z", "to": "9999-12-31T00:00:00Z"}  # where a filter is not given
+ARCHIVES_LIMIT, THREADS_LIMIT = 10, 3  # if the request does not say
+ENDS: Final = {"from": "0001-01-01T00:00:00Z", "to": "9999-12-31T00:00:00Z"}  # for a filter that is not given
 FIRST_PAGE_ONLY: Final = ("filters", "limit", "sort_order")
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Everything the next page needs; a `page_id` is this as base64 of JSON."""
+class _Page:
+    """What the next page needs; a `page_id` is this in JSON and base64."""
 
     filters: dict[str, str]
     limit: int
     sort_order: str
-    after: str = ""  # the last thread of the page before, as `_position` writes it; "": the first page
+    after: str = ""  # the `_position` of the last thread before this page; "": this is the first page
 
     def id(self) -> str:
-        fields = {"f": self.filters, "l": self.limit, "s": self.sort_order, "a": self.after}
-        return base64.urlsafe_b64encode(orjson.dumps(fields)).decode()
+        return base64.urlsafe_b64encode(orjson.dumps(self)).decode()
 
 
-def read_page(body: Mapping[str, Any], limit: int) -> Page | ApiError:
-    """The page a request asks for; `limit` is the method's own default."""
+def _read_page(body: Mapping[str, Any], limit: int) -> _Page | ApiError:
+    """The page a request asks for; `limit` is the method's default."""
     page_id = body.get("page_id")
     if page_id is not None:
         if any(name in body for name in FIRST_PAGE_ONLY):
             return ApiError("validation", "`page_id` cannot be used with other parameters")
         try:
-            fields = orjson.loads(base64.urlsafe_b64decode(page_id))
-            return Page(fields["f"], fields["l"], fields["s"], fields["a"])
-        except (TypeError, KeyError, binascii.Error, orjson.JSONDecodeError):
+            return _Page(**orjson.loads(base64.urlsafe_b64decode(page_id)))
+        except (TypeError, binascii.Error, orjson.JSONDecodeError):
             return ApiError("validation", "Invalid `page_id`")
-    page = Page(body.get("filters", {}), body.get("limit", limit), body.get("sort_order", "desc"))
-    if (
-        type(page.limit) is not int
-        or not 1 <= page.limit <= LIMIT_MAX
-        or page.sort_order not in ("asc", "desc")
-    ):
-        return ApiError("validation")
-    return page
+    page = _Page(body.get("filters", {}), body.get("limit", limit), body.get("sort_order", "desc"))
+    is_limit = type(page.limit) is int and 1 <= page.limit <= LIMIT_MAX
+    return page if is_limit and page.sort_order in ("asc", "desc") else ApiError("validation")
 
 
 def list_archives(
     organization: Organization, body: Mapping[str, Any], version: Version
 ) -> dict[str, Any] | ApiError:
-    page = read_page(body, ARCHIVES_LIMIT)
+    """Ended threads of all chats, each as a chat."""
+    page = _read_page(body, ARCHIVES_LIMIT)
     if isinstance(page, ApiError):
         return page
     span = _span(page.filters)
@@ -79,7 +72,8 @@ def list_archives(
 
 
 def list_threads(chat: Chat, body: Mapping[str, Any], version: Version) -> dict[str, Any] | ApiError:
-    page = read_page(body, THREADS_LIMIT)
+    """The threads of a chat."""
+    page = _read_page(body, THREADS_LIMIT)
     if isinstance(page, ApiError):
         return page
     shown, links = _cut(list(chat.threads), page)
@@ -98,7 +92,7 @@ def _span(filters: Mapping[str, str]) -> tuple[datetime, datetime] | ApiError:
     return since, until
 
 
-def _cut(found: list[Thread], page: Page) -> tuple[Sequence[Thread], dict[str, str]]:
+def _cut(found: list[Thread], page: _Page) -> tuple[Sequence[Thread], dict[str, str]]:
     newest_first = page.sort_order == "desc"
     found.sort(key=_position, reverse=newest_first)
     passed = operator.ge if newest_first else operator.le

@@ -1,14 +1,14 @@
-"""The errors LiveChat's APIs answer with: `{"error": {"type", "message", "data"?}}`.
+"""The errors that LiveChat's APIs answer with: `{"error": {"type", "message", "data"?}}`.
 
-Types and messages are LiveChat's own. Which HTTP status goes with which type is published nowhere, so a
-caller must read the type first; `Fault.status` gives any of them another status.
+Types and messages are LiveChat's. Which HTTP status goes with which type is not published, so a caller must read the
+type first; `Fault.status` gives any of them another status.
 """
 
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 # type → (status, message). https://platform.text.com/docs/messaging/agent-chat-api#errors for the types and
-# messages. LiveChat's Go SDK tests 401 for `authentication` and 400 for others; we guess the rest from HTTP.
+# messages. LiveChat's Go SDK tests 401 for `authentication` and 400 for others; the rest is our guess.
 ERRORS: Final[dict[str, tuple[int, str]]] = {
     "agent_offline": (400, "Agent offline"),
     "already_exists": (400, "Already exists"),
@@ -36,7 +36,7 @@ ERRORS: Final[dict[str, tuple[int, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class ApiError:
-    """A request that LiveChat will not serve. `type` is a key of `ERRORS`."""
+    """Why LiveChat refuses a request. `type` is a key of `ERRORS`."""
 
     type: str
     message: str = ""
@@ -44,10 +44,10 @@ class ApiError:
 
     @property
     def status(self) -> int:
+        """The HTTP status."""
         return ERRORS[self.type][0]
 
     def body(self) -> dict[str, Any]:
-        error: dict[str, Any] = {"type": self.type, "message": self.message or ERRORS[self.type][1]}
-        if self.data:
-            error["data"] = self.data
-        return {"error": error}
+        """The JSON answer."""
+        error = {"type": self.type, "message": self.message or ERRORS[self.type][1]}
+        return {"error": error | ({"data": self.data} if self.data else {})}

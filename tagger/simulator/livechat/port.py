@@ -1,4 +1,4 @@
-"""A port of the loopback that stays free until the one for whom it is meant listens on it."""
+"""A port of the loopback that stays free for the process that is to listen on it."""
 
 import contextlib
 import socket
@@ -11,13 +11,13 @@ HOST: Final = "127.0.0.1"
 
 @contextlib.contextmanager
 def reserved_port(wanted: int = 0) -> Iterator[int]:
-    """A port on which another process may listen, as often as it likes, for as long as this lasts.
+    """A port on which another process may listen, any number of times, while this lasts.
 
-    `wanted`, or any that is free. Raises OSError where `wanted` is in use.
+    It is `wanted`, or any that is free. Raises OSError if `wanted` is in use.
 
-    Linux gives a port that somebody holds to no outgoing connection and to nobody who asks for any port, but
-    to him who names it, as long as both set SO_REUSEADDR and the holder does not listen. Elsewhere the port is
-    one that was free a moment ago.
+    On Linux, a port that is bound is not used for outgoing connections or for a process that asks for any port.
+    A process that names it gets it, if both set SO_REUSEADDR and the holder does not listen. Elsewhere, the port
+    was free a moment ago.
     """
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

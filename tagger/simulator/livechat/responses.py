@@ -1,4 +1,4 @@
-"""Answers of LiveChat's API as HTTP, the broken ones included."""
+"""Answers of LiveChat's API as HTTP, broken ones included."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from tagger.simulator.livechat.faults import SHAPES, Fault
 
 
 async def read_object(request: web.Request) -> dict[str, Any] | ApiError:
+    """The JSON object in a request."""
     try:
         body = orjson.loads(await request.read())
     except web.HTTPRequestEntityTooLarge:
@@ -20,13 +21,14 @@ async def read_object(request: web.Request) -> dict[str, Any] | ApiError:
 
 
 def respond(answer: Any, status: int, headers: dict[str, str] | None = None) -> web.Response:
+    """An answer in JSON."""
     return web.Response(
         body=orjson.dumps(answer), status=status, headers=headers, content_type="application/json"
     )
 
 
 def misbehave(request: web.Request, fault: Fault, answer: Any) -> web.StreamResponse:
-    """The answer of a fault that has one."""
+    """The answer of a fault, which has one; `answer` is the usual one."""
     headers = {} if fault.retry_after_s is None else {"Retry-After": f"{fault.retry_after_s:.0f}"}
     kind = fault.answer or ""
     if kind not in SHAPES:

@@ -1,6 +1,6 @@
-"""A LiveChat on the loopback: sends webhooks, answers API calls, misbehaves on request, keeps a call log.
+"""A LiveChat on the loopback: sends webhooks, answers API calls, misbehaves on request, and logs calls.
 
-It is built from LiveChat's documentation alone and shares no code with the services it plays against.
+It is built from LiveChat's documentation alone and shares no code with the services that it tests.
 """
 
 import asyncio
@@ -34,11 +34,11 @@ CHAT_WEBHOOKS: Final = ("incoming_chat", "incoming_event", "chat_deactivated")
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """One call that was answered, or cut off."""
+    """One call, whether it was answered or cut off."""
 
     at: float
     method: str
-    organization: str | None  # Organization.id; None where the token was refused
+    organization: str | None  # Organization.id; None if the token was refused
     chat_id: str | None
     thread_id: str | None
     tag: str | None
@@ -47,7 +47,7 @@ class ApiCall:
 
 
 class SimulatedLiveChat:
-    """An async context manager. `faults`, `limits` and `sender.sending` may be changed at any time."""
+    """An async context manager. `faults`, `limits` and `sender.sending` may change at any time."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class SimulatedLiveChat:
         self.sender = Sender(self._post, clock, self.rng)
         self.token_requests = 0  # to accounts.livechat.com
         self._session: aiohttp.ClientSession | None = None
-        self.listener = Listener(self._make_app)  # may be closed and opened again: nobody listens meanwhile
+        self.listener = Listener(self._make_app)  # may be closed and opened again, as in an outage
 
     @property
     def url(self) -> str:
@@ -101,8 +101,7 @@ class SimulatedLiveChat:
 
     def add_organization(self, version: Version = "3.6", tags: Iterable[str] = ()) -> Organization:
         """A license with these tags in group 0. `version` decides the shape of its webhooks."""
-        license_id = 104_130_000 + len(self.organizations)
-        organization = Organization("", license_id, version, self.rng)
+        organization = Organization("", 104_130_000 + len(self.organizations), version, self.rng)
         organization.id = organization.new_uuid()
         for tag in tags:
             organization.create_tag(tag, (0,), "owner@example.com", self.now())
@@ -110,12 +109,12 @@ class SimulatedLiveChat:
         return organization
 
     def add_account(self, organization: Organization, scopes: frozenset[str] = SCOPES) -> tuple[Account, str]:
-        """A person in the organization, and a personal access token of theirs."""
+        """A person in the organization, and their personal access token."""
         account = Account(organization.new_uuid(), organization.id, scopes)
         return account, self.access.add_pat(account)
 
     def add_app(self, client_secret: str, redirect_uris: tuple[str, ...] = ()) -> App:
-        """An app of the Developer Console, not installed anywhere yet."""
+        """An app of the Developer Console that nobody has installed yet."""
         app = App(f"{self.rng.getrandbits(128):032x}", client_secret, redirect_uris)
         self.access.apps[app.client_id] = app
         return app
@@ -128,7 +127,7 @@ class SimulatedLiveChat:
         secret: str,
         actions: Iterable[str] = CHAT_WEBHOOKS,
     ) -> None:
-        """Register the webhooks of the app and install it, which enables them."""
+        """Register the webhooks of the app, and install it, which enables them."""
         for action in actions:
             webhook = Webhook(f"{self.rng.getrandbits(96):024x}", app.client_id, action, url, secret)
             refused = self.registry.register(webhook)
@@ -144,7 +143,7 @@ class SimulatedLiveChat:
         group_ids: tuple[int, ...] = (0,),
         chat_id: str | None = None,
     ) -> Thread:
-        """A new chat, or a new thread of an ended one, with its first events; sends incoming_chat."""
+        """Start a chat, or a new thread of an ended one, with its first events; sends incoming_chat."""
         thread = organization.open_thread(users, group_ids, self.now(), chat_id)
         for draft in drafts:
             organization.add_event(thread, draft, self.now())
@@ -152,7 +151,7 @@ class SimulatedLiveChat:
         return thread
 
     def add_event(self, thread: Thread, draft: Draft) -> Event:
-        """One more event, also after the thread's end; sends incoming_event."""
+        """Add an event, even after the thread's end; sends incoming_event."""
         organization = thread.chat.organization
         event = organization.add_event(thread, draft, self.now())
         payload = self._ids(thread) | {"event": event_json(event, organization.version)}
@@ -160,7 +159,7 @@ class SimulatedLiveChat:
         return event
 
     def deactivate(self, thread: Thread, user_id: str | None = None) -> None:
-        """End the thread; sends chat_deactivated. Without a user the router closed it."""
+        """End the thread; sends chat_deactivated. Without a user, the router closed it."""
         thread.active, thread.ended_at = False, self.now()
         self._emit(thread, "chat_deactivated", self._ids(thread) | ({"user_id": user_id} if user_id else {}))
 
@@ -200,25 +199,30 @@ class SimulatedLiveChat:
         method, body = request.match_info["method"], await read_object(request)
         organization = None if isinstance(granted, ApiError) else granted.account.organization_id
         said = body if isinstance(body, dict) else {}
-        fault = choose(self.faults, self.rng, method, organization, said.get("chat_id"), said.get("tag"))
-        if fault and fault.delay_s:
-            await asyncio.sleep(fault.delay_s)
-        unserved = fault is not None and fault.answer is not None and fault.answer not in APPLIED
+        chat_id, thread_id, tag = (said.get(name) for name in ("chat_id", "thread_id", "tag"))
+        fault = await self._fault(method=method, organization=organization, chat_id=chat_id, tag=tag)
         answer: api.Answer = None
-        if not unserved:
+        if served := fault.answer is None or fault.answer in APPLIED:
             answer = body if isinstance(body, ApiError) else self._apply(request, granted, body)
-        outcome = (fault and fault.answer) or (answer.type if isinstance(answer, ApiError) else "ok")
-        applied = not unserved and not isinstance(answer, ApiError)
-        ids = (said.get("chat_id"), said.get("thread_id"), said.get("tag"))
-        self.calls.append(ApiCall(self.clock(), method, organization, *ids, outcome, applied))
-        if fault and fault.answer:
+        outcome = fault.answer or (answer.type if isinstance(answer, ApiError) else "ok")
+        applied = served and not isinstance(answer, ApiError)
+        ids = (organization, chat_id, thread_id, tag)
+        self.calls.append(ApiCall(self.clock(), method, *ids, outcome, applied))
+        if fault.answer:
             return misbehave(request, fault, answer)
         if isinstance(answer, ApiError):
             return respond(answer.body(), answer.status)
         return web.Response(content_type="application/json") if answer is None else respond(answer, 200)
 
+    async def _fault(self, **call: str | None) -> Fault:
+        """What goes wrong with a call, after its delay; nothing by default."""
+        fault = choose(self.faults, self.rng, **call) or Fault()
+        if fault.delay_s:
+            await asyncio.sleep(fault.delay_s)
+        return fault
+
     def _apply(self, request: web.Request, granted: Granted | ApiError, body: dict[str, Any]) -> api.Answer:
-        """Do what the call asks for; the answer."""
+        """Do what the call asks for."""
         kind, method = request.match_info["kind"], request.match_info["method"]
         version = VERSIONS.get(request.match_info["version"])
         if version is None:
@@ -234,16 +238,13 @@ class SimulatedLiveChat:
         call = api.Request(organization, granted, version, body, self.now(), self.access.apps, self.registry)
         answer = api.answer(call, f"{kind}/action/{method}")
         if not isinstance(answer, ApiError) and method in ("tag_thread", "untag_thread"):
-            self._tell_of_tag(organization, method, body)
+            thread = organization.find_thread(body["chat_id"], body["thread_id"])
+            assert isinstance(thread, Thread), "it was found when the tag was changed"
+            if method == "tag_thread":
+                self.tagged_at.setdefault((thread.id, body["tag"]), self.clock())
+            action = "thread_tagged" if method == "tag_thread" else "thread_untagged"
+            self._emit(thread, action, self._ids(thread) | {"tag": body["tag"]})
         return answer
-
-    def _tell_of_tag(self, organization: Organization, method: str, body: dict[str, Any]) -> None:
-        thread = organization.find_thread(body["chat_id"], body["thread_id"])
-        assert isinstance(thread, Thread), "it was found when the tag was set"
-        if method == "tag_thread":
-            self.tagged_at.setdefault((thread.id, body["tag"]), self.clock())
-        action = "thread_tagged" if method == "tag_thread" else "thread_untagged"
-        self._emit(thread, action, self._ids(thread) | {"tag": body["tag"]})
 
     async def _serve_consent(self, request: web.Request) -> web.StreamResponse:
         if self.consenting is None:
@@ -256,12 +257,10 @@ class SimulatedLiveChat:
     async def _serve_token(self, request: web.Request) -> web.StreamResponse:
         self.token_requests += 1
         form = {name: str(value) for name, value in (await request.post()).items()}
-        fault = choose(self.faults, self.rng, "token")
-        if fault and fault.delay_s:
-            await asyncio.sleep(fault.delay_s)
-        if fault and fault.answer and fault.answer not in APPLIED:
+        fault = await self._fault(method="token")
+        if fault.answer and fault.answer not in APPLIED:
             return misbehave(request, fault, None)
         answer = self.access.exchange(form, self.clock())
         if isinstance(answer, str):
             return respond({"error": answer}, 401 if answer == "invalid_client" else 400)
-        return respond(answer, 200) if fault is None else misbehave(request, fault, answer)
+        return misbehave(request, fault, answer) if fault.answer else respond(answer, 200)

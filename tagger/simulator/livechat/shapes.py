@@ -1,8 +1,9 @@
-"""How each API version writes what LiveChat knows as JSON: webhooks and answers. Pure.
+"""LiveChat's JSON, for webhooks and answers, in each API version. Pure.
 
 https://platform.text.com/docs/messaging/agent-chat-api/data-structures and its pages for older versions.
 """
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,34 +16,31 @@ def timestamp(at: datetime) -> str:
 
 
 def event_json(event: Event, version: Version) -> dict[str, Any]:
+    """An event of a thread."""
     draft = event.draft
     shape: dict[str, Any] = {"id": event.id, "created_at": timestamp(event.created_at), "type": draft.type}
     if draft.author_id is not None:
         shape["author_id"] = draft.author_id
-    if version == "3.3":  # renamed in 3.4; a system message had none of it
-        if draft.type != "system_message":
-            shape["recipients"] = draft.visibility
-    else:
+    if version != "3.3":
         shape["visibility"] = draft.visibility
+    elif draft.type != "system_message":  # which had none before 3.4
+        shape["recipients"] = draft.visibility
     if draft.properties:
         shape["properties"] = draft.properties
-    content = dict(draft.content)
+    shape |= draft.content
     if version == "3.3":
-        content.pop("form_type", None)  # came with 3.4
-    return shape | content
+        shape.pop("form_type", None)  # new in 3.4
+    return shape
 
 
-def user_json(user: User, thread: Thread, version: Version) -> dict[str, Any]:
+def _user_json(user: User, thread: Thread, version: Version) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "id": user.id,
         "type": user.type,
         "present": thread.active,
         "events_seen_up_to": timestamp(thread.created_at),
     }
-    if user.name is not None:
-        shape["name"] = user.name
-    if user.email is not None:
-        shape["email"] = user.email
+    shape |= {name: value for name in ("name", "email") if (value := getattr(user, name)) is not None}
     if user.type == "agent":
         extra = {"routing_status": "accepting_chats"} if version == "3.3" else {"visibility": "all"}
         return shape | {"avatar": "https://example.com/avatar.png"} | extra
@@ -67,7 +65,13 @@ def user_json(user: User, thread: Thread, version: Version) -> dict[str, Any]:
 
 
 def thread_json(thread: Thread, version: Version) -> dict[str, Any]:
-    shape: dict[str, Any] = {
+    """A thread with its events."""
+    links = {
+        "tags": thread.tags,
+        "previous_thread_id": thread.previous_thread_id,
+        "next_thread_id": thread.next_thread_id,
+    }
+    return {
         "id": thread.id,
         "active": thread.active,
         "user_ids": [user.id for user in thread.chat.users],
@@ -75,21 +79,14 @@ def thread_json(thread: Thread, version: Version) -> dict[str, Any]:
         "properties": {"routing": {"continuous": False}, "source": {"client_id": "simulated"}},
         "access": {"group_ids": list(thread.group_ids)},
         "created_at": timestamp(thread.created_at),
-    }
-    if thread.tags:
-        shape["tags"] = list(thread.tags)
-    if thread.previous_thread_id:
-        shape["previous_thread_id"] = thread.previous_thread_id
-    if thread.next_thread_id:
-        shape["next_thread_id"] = thread.next_thread_id
-    return shape
+    } | {name: value for name, value in links.items() if value}
 
 
 def chat_json(thread: Thread, version: Version) -> dict[str, Any]:
-    """A chat with one of its threads, as `incoming_chat`, `get_chat` and `list_archives` show it."""
+    """A chat with one of its threads, as in `incoming_chat`, `get_chat` and `list_archives`."""
     return {
         "id": thread.chat.id,
-        "users": [user_json(user, thread, version) for user in thread.chat.users],
+        "users": [_user_json(user, thread, version) for user in thread.chat.users],
         "properties": {"source": {"client_id": "simulated"}},
         "access": {"group_ids": list(thread.group_ids)},
         "thread": thread_json(thread, version),
@@ -97,22 +94,20 @@ def chat_json(thread: Thread, version: Version) -> dict[str, Any]:
 
 
 def tag_json(tag: Tag) -> dict[str, Any]:
-    created_at = timestamp(tag.created_at)
-    return {
-        "name": tag.name,
-        "group_ids": list(tag.group_ids),
-        "author_id": tag.author_id,
-        "created_at": created_at,
-    }
+    """A tag of the organization."""
+    return asdict(tag) | {"created_at": timestamp(tag.created_at)}
 
 
 def webhook_json(
     organization: Organization, webhook_id: str, secret: str, action: str, payload: dict[str, Any]
 ) -> dict[str, Any]:
-    """https://platform.text.com/docs/management/webhooks: 3.3 names the license, newer the organization."""
-    if organization.version == "3.3":
-        owner: dict[str, Any] = {"license_id": organization.license_id}
-    else:
-        owner = {"organization_id": organization.id}
-    head = {"webhook_id": webhook_id, "secret_key": secret, "action": action}
-    return head | owner | {"payload": payload, "additional_data": {}}
+    """https://platform.text.com/docs/management/webhooks: 3.3 names the license, newer versions the organization."""
+    is_old = organization.version == "3.3"
+    return {
+        "webhook_id": webhook_id,
+        "secret_key": secret,
+        "action": action,
+        **({"license_id": organization.license_id} if is_old else {"organization_id": organization.id}),
+        "payload": payload,
+        "additional_data": {},
+    }

@@ -1,4 +1,4 @@
-"""Plays conversations on a simulated LiveChat, and compares the tags they got with the tags they call for."""
+"""Plays conversations on a simulated LiveChat, and compares the tags they get with those they call for."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -10,29 +10,31 @@ from tagger.simulator.livechat.account import Draft, Organization, Thread, User
 from tagger.simulator.livechat.server import SimulatedLiveChat
 from tagger.simulator.play.visitors import Conversation, Line, Visit
 
-AT_ONCE_MAX: Final = 500  # visits being played at once; more would only wait for each other
-PLAYED_MAX: Final = 20_000  # threads remembered, about 5 kB each; the oldest are forgotten
+AT_ONCE_MAX: Final = 500  # visits at a time; more would only wait for each other
+PLAYED_MAX: Final = 20_000  # threads kept, about 5 kB each; the oldest are dropped
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A thread that was played, and from what. `thread.tags` is what it has been given so far."""
+    """A thread that was played. `thread.tags` are the tags it has so far."""
 
     conversation: Conversation
     thread: Thread
 
     @property
     def missing(self) -> frozenset[str]:
+        """Tags that the conversation calls for and the thread does not have."""
         return self.conversation.expected - set(self.thread.tags)
 
     @property
     def wrong(self) -> frozenset[str]:
+        """Tags that the thread has and the conversation does not call for."""
         return frozenset(self.thread.tags) - self.conversation.expected
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All threads that have ended. `missing` and `wrong` are (thread id, tag)."""
+    """The threads that have ended. `missing` and `wrong` are (thread id, tag)."""
 
     chats: int
     expected: int
@@ -42,6 +44,7 @@ class Comparison:
 
 
 def compare(played: Iterable[Played]) -> Comparison:
+    """The tags of all ended threads with those they call for."""
     ended = [one for one in played if not one.thread.active]
     return Comparison(
         chats=len(ended),
@@ -76,12 +79,12 @@ def draft_of(line: Line, conversation: Conversation, users: Sequence[User]) -> D
             element = {"title": line.text, "subtitle": conversation.agent, "buttons": [button]}
             return Draft("rich_message", {"template_id": "quick_replies", "elements": [element]}, author)
         case "form":
-            return Draft("filled_form", form_of(line, conversation), author)
+            return Draft("filled_form", _form_of(line, conversation), author)
     return Draft("message", message, author)
 
 
-def form_of(line: Line, conversation: Conversation) -> dict[str, Any]:
-    """A pre-chat survey; the customer's name and e-mail in it are no topic."""
+def _form_of(line: Line, conversation: Conversation) -> dict[str, Any]:
+    """A pre-chat survey; name and e-mail in it call for no tag."""
     fields = [
         {"type": "name", "id": "10021", "label": "Name", "answer": conversation.customer},
         {"type": "email", "id": "10022", "label": "E-mail", "answer": conversation.customer_email},
@@ -92,15 +95,15 @@ def form_of(line: Line, conversation: Conversation) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Player:
-    """Visits go to the organizations in turn. `pause_s` lies between two events of a chat."""
+    """Gives visits to the organizations in turn, with `pause_s` between two events of a chat."""
 
     livechat: SimulatedLiveChat
     organizations: Sequence[Organization]
     pause_s: float = 0.0
-    played: dict[str, Played] = field(default_factory=dict)  # by thread id, in order of their beginning
+    played: dict[str, Played] = field(default_factory=dict)  # by thread id, in the order they started
 
     async def play(self, visits: Iterable[Visit], visits_per_s: float | None = None) -> None:
-        """Play them all; returns when the last chat has ended. Without a rate: as fast as it goes."""
+        """Play all visits until the last chat has ended; without a rate, as fast as possible."""
         room = asyncio.Semaphore(AT_ONCE_MAX)
         async with asyncio.TaskGroup() as tasks:
             for visit, organization in zip(visits, cycle(self.organizations), strict=False):
@@ -110,6 +113,7 @@ class Player:
                 await asyncio.sleep(1 / visits_per_s if visits_per_s else 0)
 
     async def play_visit(self, visit: Visit, organization: Organization) -> None:
+        """Play the threads of one chat."""
         chat_id = None
         for conversation in visit.conversations:
             thread = await self.play_conversation(conversation, organization, chat_id)
@@ -119,7 +123,7 @@ class Player:
     async def play_conversation(
         self, conversation: Conversation, organization: Organization, chat_id: str | None = None
     ) -> Thread:
-        """One thread, of a new chat or of the one that is opened again."""
+        """Play one thread, of a new chat or of one that is opened again."""
         users = users_of(conversation, organization)
         if chat_id:
             users = organization.chats[chat_id].users[0], users[1]

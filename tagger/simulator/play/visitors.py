@@ -1,6 +1,6 @@
-"""Believable support conversations, made from a seed, each with the tags it must get.
+"""Believable support conversations, made from a seed, each with the tags that it must get.
 
-The tags are known from the blocks a conversation is made of, never from running a matcher over it.
+The tags follow from the blocks that a conversation is made of, never from a matcher.
 """
 
 import random
@@ -16,7 +16,7 @@ import yaml
 SCENES: Final = Path(__file__).parent / "scenes"
 RULES: Final = Path(__file__).parent / "rules"  # the keyword files whose tags the scenes call for
 
-# Of 100 conversations; the rest has one topic.
+# Of 100 conversations; the others have one topic.
 NO_TOPIC, TWO_TOPICS = 25, 20
 EMOJI: Final = ("🙂", "😕", "🙏", "👍", "…", "!!")
 
@@ -26,7 +26,7 @@ Kind = Literal["message", "greeting", "form", "note", "card", "system"]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One event to come. Only messages, and what a customer answers in a form, can call for a tag."""
+    """One event. Only messages, and a customer's answers in a form, can call for a tag."""
 
     author: Author
     kind: Kind
@@ -46,41 +46,40 @@ class Conversation:
     lines: tuple[Line, ...]
     expected: frozenset[str]
     closed_by_router: bool
-    rated: bool  # the customer rates the chat when it is over; the event comes late
+    rated: bool  # the customer rates the chat after its end: a late event
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """The threads of one chat, one after the other: a customer who comes back opens the chat again."""
+    """The threads of one chat, in order: a customer who comes back opens the chat again."""
 
     conversations: tuple[Conversation, ...]
 
 
 def visits(seed: int, chats: int | None = None) -> Iterator[Visit]:
-    """As many visits as make `chats` conversations; without end where that is None."""
+    """Visits with `chats` conversations in all; None: without end."""
     rng, count = random.Random(seed), 0
     languages = tuple(scenes())
-    shares = [scenes()[language]["share"] for language in languages]
+    shares = [scene["share"] for scene in scenes().values()]
     while chats is None or count < chats:
-        scene_of = rng.choices(languages, shares)[0]
+        language = rng.choices(languages, shares)[0]
         again = rng.random() < 0.08 and (chats is None or count + 2 <= chats)
-        first = _Writer(rng, scene_of).conversation()
-        threads = [first]
+        threads = [_Writer(rng, language).conversation()]
         if again:
-            threads.append(_Writer(rng, scene_of, first).conversation())
+            threads.append(_Writer(rng, language, threads[0]).conversation())
         count += len(threads)
         yield Visit(tuple(threads))
 
 
 def all_tags() -> frozenset[str]:
-    """Every tag a conversation can call for: what the simulated account must know."""
+    """Every tag that a conversation can call for."""
     blocks = [block for scene in scenes().values() for block in (*scene["topics"], *scene["canned"])]
     return frozenset(block["tag"] for block in blocks)
 
 
 @cache
 def scenes() -> Mapping[str, dict[str, Any]]:
-    """Language → its building blocks; scenes/english.yaml explains them."""
+    """The building blocks of each language; scenes/english.yaml explains them."""
     return {file.stem: yaml.safe_load(file.read_text("utf-8")) for file in sorted(SCENES.glob("*.yaml"))}
 
 
@@ -102,7 +101,9 @@ class _Writer:
         }
 
     def conversation(self) -> Conversation:
-        topics = self._choose_topics()
+        dice = self.rng.randrange(100)
+        count = 0 if dice < NO_TOPIC else 2 if dice < NO_TOPIC + TWO_TOPICS else 1
+        topics = self.rng.sample(self.scene["topics"], count)
         expected = {topic["tag"] for topic in topics}
         opening, lines = self._opening(), [self._say("agent", "agent_openings")]
         for topic in topics:
@@ -113,8 +114,12 @@ class _Writer:
                 lines += said
             lines += self._aside()
             lines.append(Line("agent", "message", self._fill(self.rng.choice(topic["agent"]))))
-        decoys = [decoy for decoy in self.scene["decoys"] if _not_with(decoy) not in expected]
         if not topics or self.rng.random() < 0.35:
+            decoys = [
+                decoy
+                for decoy in self.scene["decoys"]
+                if not isinstance(decoy, dict) or decoy.get("not_with") not in expected
+            ]
             lines += self._customer(self.rng.choice(decoys))
             lines.append(self._say("agent", "agent_talk"))
         lines += self._escalation(expected)
@@ -134,11 +139,6 @@ class _Writer:
             rated=self.rng.random() < 0.1,
         )
 
-    def _choose_topics(self) -> list[dict[str, Any]]:
-        dice = self.rng.randrange(100)
-        count = 0 if dice < NO_TOPIC else 2 if dice < NO_TOPIC + TWO_TOPICS else 1
-        return self.rng.sample(self.scene["topics"], count)
-
     def _opening(self) -> list[Line]:
         opening = []
         if self.rng.random() < 0.5:
@@ -151,7 +151,7 @@ class _Writer:
         return opening
 
     def _aside(self) -> list[Line]:
-        """Something on the way that calls for nothing."""
+        """Small talk that calls for no tag."""
         dice = self.rng.random()
         if dice < 0.25:
             return [self._say("agent", "agent_talk"), self._say("customer", "talk")]
@@ -162,7 +162,7 @@ class _Writer:
         return []
 
     def _escalation(self, expected: set[str]) -> list[Line]:
-        """Sometimes an agent sends a canned response, as it is or with a word put before it."""
+        """Sometimes, a canned response that the agent sends as it is or after a word."""
         if not self.scene["canned"] or self.rng.random() > 0.12:
             return []
         canned = self.rng.choice(self.scene["canned"])
@@ -171,14 +171,14 @@ class _Writer:
         return [Line("agent", "message", before + self._fill(canned["text"]))]
 
     def _customer(self, variant: Any) -> list[Line]:
-        """A variant of a scene as the customer types it."""
+        """A variant of a block, as the customer types it."""
         exact = isinstance(variant, dict) and variant.get("exact", False)
         said = variant["say"] if isinstance(variant, dict) else variant
         texts = [self._fill(text) for text in ([said] if isinstance(said, str) else said)]
         return [Line("customer", "message", text if exact else self._type(text)) for text in texts]
 
     def _type(self, text: str) -> str:
-        """What people's fingers and phones do to a text; nothing of it may matter to a keyword."""
+        """What fingers and phones do to a text, and what must not matter to a keyword."""
         dice = self.rng.random()
         if dice < 0.10:
             text = text.upper()
@@ -203,10 +203,6 @@ class _Writer:
 
 
 def _plain(text: str) -> str:
-    """Without accents, as on a foreign keyboard."""
+    """Without accents, as typed on a foreign keyboard."""
     marks_apart = unicodedata.normalize("NFD", text.replace("ł", "l").replace("Ł", "L"))
     return "".join(sign for sign in marks_apart if not unicodedata.combining(sign))
-
-
-def _not_with(decoy: Any) -> str | None:
-    return decoy.get("not_with") if isinstance(decoy, dict) else None

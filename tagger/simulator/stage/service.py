@@ -1,6 +1,6 @@
-"""One of our services as a process of its own: started, watched until it is ready, stopped or killed.
+"""One of our services as a process: started, watched until it is ready, stopped or killed.
 
-It ends only the process it started, and its output goes to a file, so that nobody waits for a full pipe.
+It ends only the process that it started. Output goes to a file, because a full pipe would block the service.
 """
 
 import asyncio
@@ -12,33 +12,33 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-READY_DEADLINE_S: Final = 90.0  # takes 1 s, and 6 s more to join a group again; a busy machine is slow
-STOP_DEADLINE_S: Final = 30.0  # each service promises to be done by then
+READY_DEADLINE_S: Final = 90.0  # usually 1 s, and 6 s more to rejoin a group; much more on a busy machine
+STOP_DEADLINE_S: Final = 30.0  # each service ends earlier than that
 PROBE_EVERY_S: Final = 0.05
 TAIL_BYTES_MAX: Final = 16_384
 
-# Settings of ours in the caller's environment must not reach a process that is to be set up by us.
+# Our settings in the caller's environment must not reach a process that we configure.
 OUR_PREFIXES: Final = ("KAFKA_", "LIVECHAT_", "TAGGER_", "INGEST_", "LOG_")
 
 
 class ServiceError(Exception):
-    """A service ended when it should not, or did not become ready in time; the message has its last lines."""
+    """A service ended unexpectedly or was not ready in time; the message has the last lines of its output."""
 
 
 def environment_for(settings: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment, with `settings` in place of all our own variables."""
+    """This process's environment, with `settings` instead of our variables in it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OUR_PREFIXES)}
     return {**kept, "PYTHONUNBUFFERED": "1", **settings}
 
 
 class Service:
-    """`module` is run as `python -m <module> <arguments>`; it is ready when /health/ready says 200."""
+    """`python -m <module> <arguments>`; ready when /health/ready answers 200."""
 
     def __init__(
         self, module: str, arguments: tuple[str, ...], settings: Mapping[str, str], admin_port: int, log: Path
     ) -> None:
         self.name = " ".join((module, *arguments))
-        self.settings = dict(settings)  # may be changed between two starts
+        self.settings = dict(settings)  # may change between two starts
         self.log = log
         self.admin_url = f"http://127.0.0.1:{admin_port}"
         self._command = (sys.executable, "-m", module, *arguments)
@@ -47,14 +47,16 @@ class Service:
 
     @property
     def running(self) -> bool:
+        """It was started and has not ended."""
         return self._process is not None and self._process.returncode is None
 
     @property
     def pid(self) -> int | None:
+        """The last process's id; None if it was never started."""
         return self._process.pid if self._process else None
 
     async def start(self, deadline_s: float = READY_DEADLINE_S) -> None:
-        """Start it and wait until it is ready. Raises ServiceError; a process that is up is left running."""
+        """Start it and wait until it is ready. After a ServiceError it may still be running."""
         assert not self.running, f"{self.name} is running already"
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -63,7 +65,7 @@ class Service:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C reaches us alone, and we stop our processes in order
+                start_new_session=True,  # Ctrl-C reaches only us, and we stop our processes in order
             )
         await self.ready(deadline_s)
 
@@ -73,7 +75,7 @@ class Service:
             raise self._failure("ended")
 
     async def ready(self, deadline_s: float = READY_DEADLINE_S) -> None:
-        """Wait until /health/ready says 200."""
+        """Wait until /health/ready answers 200."""
         try:
             async with asyncio.timeout(deadline_s):
                 while not await asyncio.to_thread(self._is_ready):
@@ -84,7 +86,7 @@ class Service:
             raise self._failure(f"was not ready within {deadline_s:.0f} s") from None
 
     async def stop(self, deadline_s: float = STOP_DEADLINE_S) -> int | None:
-        """SIGTERM, and SIGKILL after the deadline. Its exit code; None if it was never started."""
+        """SIGTERM, then SIGKILL after the deadline. The exit code; None if it was never started."""
         if self._process is None:
             return None
         with contextlib.suppress(ProcessLookupError):
@@ -96,7 +98,7 @@ class Service:
             return await self.kill()
 
     async def kill(self) -> int | None:
-        """SIGKILL, as when the machine takes it away."""
+        """SIGKILL. The exit code; None if it was never started."""
         if self._process is None:
             return None
         with contextlib.suppress(ProcessLookupError):
@@ -104,7 +106,7 @@ class Service:
         return await self._process.wait()
 
     def last_lines(self, count: int = 10) -> list[str]:
-        """The end of its output."""
+        """The last lines of its output."""
         try:
             with self.log.open("rb") as log:
                 log.seek(max(0, log.seek(0, os.SEEK_END) - TAIL_BYTES_MAX))
@@ -125,5 +127,5 @@ class Service:
     def _failure(self, what: str) -> ServiceError:
         code = self._process.returncode if self._process else None
         ended = "" if code is None else f" (exit code {code})"
-        lines = self.last_lines() or ["(it printed nothing)"]
+        lines = self.last_lines() or ["(no output)"]
         return ServiceError("\n  ".join([f"`{self.name}` {what}{ended}. Its last lines:", *lines]))

@@ -1,7 +1,7 @@
-"""All that a play needs: a broker, a simulated LiveChat, and the real `ingest` and `tagger run` as processes.
+"""What a play needs: a broker, a simulated LiveChat, and the real `ingest` and `tagger run` as processes.
 
-Whatever it started it ends, also when half of it could not be started. At its end it searches the logs for
-every secret that it handed out.
+It ends everything that it started, even after a failed start. At the end it searches the logs for every secret that
+it issued.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ LOOK_EVERY_S: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the run calls its topics and its group."""
+    """The names of a run's topics and group."""
 
     webhooks: str = "livechat.webhooks"
     decisions: str = "livechat.decisions"
@@ -41,19 +41,21 @@ class Names:
 
     @property
     def keywords(self) -> str:
+        """The topic of keyword sets."""
         return f"{self.webhooks.removesuffix('webhooks')}keywords"
 
     @property
     def topics(self) -> tuple[str, str, str, str]:
+        """All topics."""
         return self.webhooks, self.decisions, self.parked, self.keywords
 
 
 @dataclass
 class Stage:
-    """An async context manager: when it is entered, both services are ready.
+    """An async context manager: once it is entered, both services are ready.
 
-    `folder` takes logs and credentials. With `kafka` the topics must be there; without, a broker is embedded.
-    `settings` are environment variables for both services, over those of the stage.
+    Logs and credentials go to `folder`. With `kafka`, the topics must exist; without, a broker is embedded.
+    `settings` are environment variables for both services; they override those of the stage.
     """
 
     folder: Path
@@ -67,7 +69,7 @@ class Stage:
     oauth: bool = False  # refresh tokens instead of personal access tokens
 
     livechat: SimulatedLiveChat = field(init=False)
-    broker: EmbeddedBroker | None = field(init=False, default=None)  # where `kafka` names none
+    broker: EmbeddedBroker | None = field(init=False, default=None)  # unless `kafka` names one
     bootstrap: str = field(init=False, default="")
     organizations: list[Organization] = field(init=False, default_factory=list)
     app: App = field(init=False)
@@ -91,13 +93,13 @@ class Stage:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """LeakError where a log of the folder holds a secret; the error of a play goes first."""
+        """Raises LeakError if a log contains a secret, unless the play itself failed."""
         await self._ends.aclose()
         if kind is None:
             check_logs(self.folder, self.secrets())
 
     def secrets(self) -> dict[str, list[str]]:
-        """Everything that no output may hold, by its kind."""
+        """Everything that no output may contain: kind → values."""
         return {
             "webhook secret": [self.secret],
             "client secret": [self.app.client_secret],
@@ -105,12 +107,12 @@ class Stage:
         }
 
     async def play(self, visits: Iterable[Visit], visits_per_s: float | None = None) -> None:
-        """Play the visits; returns when the last of their chats has ended and all webhooks are answered."""
+        """Play the visits until the last chat has ended and all webhooks are answered."""
         await self.player.play(visits, visits_per_s)
         await self.livechat.sent(timeout_s=90.0)
 
     async def settled(self, timeout_s: float) -> Comparison:
-        """Wait until no tag is missing, or the time is up."""
+        """Wait until no tag is missing, or for so long."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 while self.expected_vs_set().missing:  # noqa: ASYNC110  # tags are set in many places
@@ -118,6 +120,7 @@ class Stage:
         return self.expected_vs_set()
 
     def expected_vs_set(self) -> Comparison:
+        """The tags of all chats that ended, as they are now."""
         return compare(self.player.played.values())
 
     async def _set_up(self) -> None:
@@ -138,7 +141,7 @@ class Stage:
                 raise failure
 
     async def _stop_services(self) -> None:
-        """`ingest` would listen on for 5 s, for a balancer that is not here; what it answered 200 is stored."""
+        """`ingest` is killed: it would wait 5 s for a load balancer, and what it answered 200 is stored."""
         await asyncio.gather(self.ingest.kill(), self.tagger.stop())
 
     def _build_services(self) -> None:
@@ -146,7 +149,16 @@ class Stage:
             name: self._ends.enter_context(reserved_port())
             for name in ("INGEST_PORT", "INGEST_ADMIN_PORT", "TAGGER_ADMIN_PORT")
         }
-        common = self._kafka_settings() | {"LOG_FORMAT": "json"}
+        common = {
+            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
+            "KAFKA_WEBHOOKS_TOPIC": self.names.webhooks,
+            "KAFKA_DECISIONS_TOPIC": self.names.decisions,
+            "KAFKA_PARKED_TOPIC": self.names.parked,
+            "KAFKA_KEYWORDS_TOPIC": self.names.keywords,
+            "KAFKA_GROUP_ID": self.names.group,
+            "KAFKA_SESSION_TIMEOUT_S": "6",
+            "LOG_FORMAT": "json",
+        }
         ingest = common | {
             "INGEST_HOST": "127.0.0.1",
             "INGEST_PORT": str(ports["INGEST_PORT"]),
@@ -161,32 +173,17 @@ class Stage:
             "LIVECHAT_ACCOUNTS_URL": self.livechat.accounts_url,
             "LIVECHAT_CREDENTIALS_FILE": str(self._write_credentials()),
         }
-        self.ingest = Service(
-            "ingest", (), {**ingest, **self.settings}, ports["INGEST_ADMIN_PORT"], self.folder / "ingest.log"
-        )
+        admin = ports["INGEST_ADMIN_PORT"]
+        self.ingest = Service("ingest", (), {**ingest, **self.settings}, admin, self.folder / "ingest.log")
+        admin = ports["TAGGER_ADMIN_PORT"]
         self.tagger = Service(
-            "tagger",
-            ("run",),
-            {**tagger, **self.settings},
-            ports["TAGGER_ADMIN_PORT"],
-            self.folder / "tagger.log",
+            "tagger", ("run",), {**tagger, **self.settings}, admin, self.folder / "tagger.log"
         )
         url = f"http://127.0.0.1:{ports['INGEST_PORT']}/webhooks/livechat"
         self.livechat.install(self.app, self.organizations, url, self.secret)
 
-    def _kafka_settings(self) -> dict[str, str]:
-        return {
-            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
-            "KAFKA_WEBHOOKS_TOPIC": self.names.webhooks,
-            "KAFKA_DECISIONS_TOPIC": self.names.decisions,
-            "KAFKA_PARKED_TOPIC": self.names.parked,
-            "KAFKA_KEYWORDS_TOPIC": self.names.keywords,
-            "KAFKA_GROUP_ID": self.names.group,
-            "KAFKA_SESSION_TIMEOUT_S": "6",
-        }
-
     def _write_credentials(self) -> Path:
-        """A credential for every organization, under the name its records carry."""
+        """Credentials for every organization, under the id that its records have."""
         entries = {}
         for organization in self.organizations:
             by = str(organization.license_id) if organization.version == "3.3" else organization.id

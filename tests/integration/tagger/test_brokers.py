@@ -28,7 +28,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def broker() -> AsyncIterator[asyncio.subprocess.Process]:
-    command = (sys.executable, "-m", "tagger.simulator.stage.broker", "--topic", "t:1")
+    command = (sys.executable, "-m", "tests.embedded_broker", "t:1")
     process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=environment_for({}))
     yield process
     process.kill()

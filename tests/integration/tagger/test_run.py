@@ -115,9 +115,8 @@ TOPICS: Final = ("livechat.webhooks", "livechat.decisions", "livechat.parked", "
 @pytest.fixture
 async def broker() -> AsyncIterator[asyncio.subprocess.Process]:
     """The embedded broker as a process: it can be frozen and killed. Its address is the first line it prints."""
-    topics = [word for name in TOPICS for word in ("--topic", f"{name}:2")]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tagger.simulator.stage.broker", *topics),
+        *(sys.executable, "-m", "tests.embedded_broker", *(f"{topic}:2" for topic in TOPICS)),
         stdin=PIPE,
         stdout=PIPE,
         env=environment_for({}),

@@ -55,13 +55,13 @@ def test_json_has_the_same_facts(
     tmp_path: Path, content: str, code: int, errors: int, warnings: int, codes: list[tuple[str, str]]
 ) -> None:
     result = check(tmp_path, content, "--format", "json")
-    told = json.loads(result.output)
+    report = json.loads(result.output)
     assert result.exit_code == code
-    assert (told["errors"], told["warnings"]) == (errors, warnings)
-    assert (told["config"] is None) == (errors > 0)
-    assert [(problem["severity"], problem["code"]) for problem in told["problems"]] == codes
+    assert (report["errors"], report["warnings"]) == (errors, warnings)
+    assert (report["config"] is None) == (errors > 0)
+    assert [(problem["severity"], problem["code"]) for problem in report["problems"]] == codes
     keys = {"file", "line", "column", "severity", "code", "text", "advice"}
-    assert all(set(problem) == keys for problem in told["problems"])
+    assert all(set(problem) == keys for problem in report["problems"])
 
 
 def test_github_makes_annotations_of_them(tmp_path: Path) -> None:

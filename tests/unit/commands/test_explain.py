@@ -73,10 +73,10 @@ def test_a_text_may_be_an_agents(config: Path) -> None:
 
 
 def test_json_is_one_object_with_the_agreed_keys(config: Path) -> None:
-    told = json.loads(explain(config, "my refund", "--format", "json").output)
-    assert set(told) == {"chat_id", "thread_id", "tags", "because", "rejected", "config"}
-    assert (told["chat_id"], told["thread_id"], told["tags"]) == (None, None, ["Refund"])
-    assert told["because"] == [
+    shown = json.loads(explain(config, "my refund", "--format", "json").output)
+    assert set(shown) == {"chat_id", "thread_id", "tags", "because", "rejected", "config"}
+    assert (shown["chat_id"], shown["thread_id"], shown["tags"]) == (None, None, ["Refund"])
+    assert shown["because"] == [
         {"rule": "refund", "tag": "Refund", "keyword": "refund", "event_id": "1", "start": 3, "end": 9}
     ]
 
@@ -84,12 +84,12 @@ def test_json_is_one_object_with_the_agreed_keys(config: Path) -> None:
 def test_a_file_of_chats_gives_an_object_for_each(config: Path, tmp_path: Path) -> None:
     lines = [json.dumps(chat("my refund")), "", json.dumps(chat("nothing", id="C2"))]
     result = explain(config, "--file", as_file(tmp_path, "\n".join(lines)), "--format", "json")
-    told = [json.loads(line) for line in result.output.splitlines()]
-    assert [(each["chat_id"], each["thread_id"], each["tags"]) for each in told] == [
+    shown = [json.loads(line) for line in result.output.splitlines()]
+    assert [(each["chat_id"], each["thread_id"], each["tags"]) for each in shown] == [
         ("C1", "T1", ["Refund"]),
         ("C2", "T1", []),
     ]
-    assert told[0]["because"][0]["event_id"] == "e2"
+    assert shown[0]["because"][0]["event_id"] == "e2"
 
 
 def test_a_chat_is_shown_with_who_said_what(config: Path, tmp_path: Path) -> None:
@@ -105,8 +105,8 @@ def test_it_says_so_when_nothing_was_found_or_something_is_missing(config: Path,
     assert shown.endswith("No rule matched.\n")
     thread = chat()["thread"]
     thread["events"].append("odd")
-    told = explain(config, "--file", as_file(tmp_path, json.dumps(chat(thread=thread)))).output
-    assert "Part of the chat is missing, so rules with `none` were skipped." in told
+    shown = explain(config, "--file", as_file(tmp_path, json.dumps(chat(thread=thread)))).output
+    assert "Part of the chat is missing, so rules with `none` were skipped." in shown
 
 
 def test_an_indented_chat_and_standard_input_are_read_too(config: Path, tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_an_indented_chat_and_standard_input_are_read_too(config: Path, tmp_path
     assert explain(config, "--file", "-", input=indented.encode()).output == once
 
 
-def test_a_rule_that_expires_is_judged_by_the_time_of_the_chat(config: Path, tmp_path: Path) -> None:
+def test_a_rule_that_expires_is_decided_by_the_time_of_the_chat(config: Path, tmp_path: Path) -> None:
     then = explain(config, "--file", as_file(tmp_path, json.dumps(chat("ancient")))).output
     assert "tags: Old" in then
     assert "the rule expired on 2026-01-31" in explain(config, "ancient").output
@@ -135,7 +135,7 @@ def test_a_rule_that_expires_is_judged_by_the_time_of_the_chat(config: Path, tmp
         (json.dumps(chat(thread={"id": "T", "restricted_access": "old"})), "withholds its messages"),
     ],
 )
-def test_what_is_no_chat_is_exit_code_2(config: Path, tmp_path: Path, content: str, says: str) -> None:
+def test_what_is_not_a_chat_is_exit_code_2(config: Path, tmp_path: Path, content: str, says: str) -> None:
     result = explain(config, "--file", as_file(tmp_path, content))
     assert result.exit_code == 2
     assert says in result.stderr

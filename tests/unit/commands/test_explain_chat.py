@@ -68,7 +68,7 @@ def test_a_chat_that_livechat_does_not_know_is_exit_code_2(desk: Desk, tmp_path:
     assert "access-token" not in result.stderr
 
 
-def test_a_chat_whose_messages_are_kept_back_is_exit_code_2(desk: Desk, tmp_path: Path) -> None:
+def test_a_chat_whose_messages_are_withheld_is_exit_code_2(desk: Desk, tmp_path: Path) -> None:
     desk.threads = [thread_of("T2", restricted_access="older than the plan allows")]
     result = explain(tmp_path, desk, "C1")
-    assert (result.exit_code, "because of the plan" in result.stderr) == (2, True)
+    assert (result.exit_code, "because of your plan" in result.stderr) == (2, True)

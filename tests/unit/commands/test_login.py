@@ -125,7 +125,7 @@ def run(
 FULL = Tokens("dal:access", 28800.0, "the-refresh", "org", "account", frozenset(SCOPES_NEEDED))
 
 
-def test_the_refresh_token_is_stored_beside_those_of_others(
+def test_the_refresh_token_is_added_to_those_of_other_organizations(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "credentials.json"
@@ -141,9 +141,9 @@ def test_the_refresh_token_is_stored_beside_those_of_others(
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_scope_that_lacks_is_named_and_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lacking = Tokens("dal:access", 28800.0, "the-refresh", "org", None, frozenset(SCOPES_NEEDED[1:]))
-    result = run(tmp_path, monkeypatch, lacking)
+def test_a_missing_scope_is_reported_as_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    incomplete = Tokens("dal:access", 28800.0, "the-refresh", "org", None, frozenset(SCOPES_NEEDED[1:]))
+    result = run(tmp_path, monkeypatch, incomplete)
     assert result.exit_code == 1
     assert f"Missing scope: {SCOPES_NEEDED[0]}" in result.output
 
@@ -159,7 +159,7 @@ def test_a_scope_that_lacks_is_named_and_a_finding(tmp_path: Path, monkeypatch: 
         (FULL, {"LIVECHAT_CREDENTIALS_FILE": "/no/such/folder/c.json"}, "cannot be read"),
     ],
 )
-def test_what_lacks_is_told(
+def test_what_is_missing_is_reported(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     answer: Tokens | NoTokens,

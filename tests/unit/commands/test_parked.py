@@ -208,7 +208,7 @@ def a_chat(**thread: Any) -> web.Response:
         (error("not_found", 404), ["get_chat"], ["T1"]),
     ],
 )
-def test_a_chat_that_could_not_be_had_is_fetched_and_judged(
+def test_a_chat_that_could_not_be_fetched_is_fetched_and_decided(
     topics: Topics, livechat: LiveChat, config: Path, chat: web.Response, calls: list[str], still: list[str]
 ) -> None:
     livechat.answers["get_chat"] = chat
@@ -240,7 +240,7 @@ def test_what_names_no_thread_can_only_be_dropped(topics: Topics, livechat: Live
         (["CT1", "--all"], "", 2, ["T1", "T2"]),
     ],
 )
-def test_items_are_dropped_only_when_that_is_agreed_to(
+def test_items_are_dropped_only_when_that_is_confirmed(
     topics: Topics, arguments: list[str], answer: str, code: int, still: list[str]
 ) -> None:
     topics.park(an_item("T1"), an_item("T2"))
@@ -254,13 +254,13 @@ def test_a_topic_that_is_missing_comes_with_the_command_that_creates_it(topics: 
     assert "--create --topic no.such.topic" in result.stderr
 
 
-def test_kafka_away_is_told(topics: Topics) -> None:
+def test_kafka_away_is_reported(topics: Topics) -> None:
     result = run(topics, "list", KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
     assert result.exit_code == 2
     assert "check KAFKA_BOOTSTRAP_SERVERS" in result.stderr
 
 
-def test_where_kafka_refuses_to_store_what_became_of_an_item_that_is_told(
+def test_a_result_that_kafka_refuses_to_store_is_reported(
     topics: Topics, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parked, "COMMAND_PATIENCE_S", 3.0)

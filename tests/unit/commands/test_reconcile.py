@@ -1,4 +1,4 @@
-"""What `tagger reconcile` says where it cannot begin; what it does is in `tests/unit/recovery/test_reconcile.py`."""
+"""What `tagger reconcile` says when it cannot begin; what it does is in `tests/unit/recovery/test_reconcile.py`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,15 +38,15 @@ def run(broker: EmbeddedBroker, folder: Path, *arguments: str, **settings: str) 
     ("arguments", "settings", "says"),
     [
         ([], {}, "Missing option '--since'"),
-        (["--since", "yesterday"], {}, "yesterday is neither so long ago"),
-        (["--since", "1h", "--until", "2h"], {}, "--since must lie before --until"),
+        (["--since", "yesterday"], {}, "yesterday is neither an age"),
+        (["--since", "1h", "--until", "2h"], {}, "--since must be earlier than --until"),
         (HOURS, {}, "--create --topic livechat.decisions"),
         (HOURS, {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}, "check KAFKA_BOOTSTRAP_SERVERS"),
         (HOURS, {"LIVECHAT_ACCESS_TOKEN": ""}, "set exactly one kind of credentials"),
         (HOURS, {"TAGGER_CONFIG": "no/such/folder"}, "Nothing was done"),
     ],
 )
-def test_what_lacks_is_told(
+def test_what_is_missing_is_reported(
     broker: EmbeddedBroker, tmp_path: Path, arguments: list[str], settings: dict[str, str], says: str
 ) -> None:
     result = run(broker, tmp_path, *arguments, **settings)

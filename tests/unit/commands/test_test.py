@@ -1,4 +1,4 @@
-"""`tagger test`: runs the tests that stand beside the rules."""
+"""`tagger test`: runs the tests beside the rules."""
 
 import json
 from pathlib import Path
@@ -57,7 +57,7 @@ def test_coverage_names_what_no_test_fires_and_fails(tmp_path: Path) -> None:
     assert result.exit_code == 1
     gap, summary = result.output.splitlines()
     assert gap.startswith(f"{tmp_path}/a.yaml:5:19: no test fires on the keyword `money back`. Add")
-    assert summary == "2 tests passed; 1 gap in the coverage."
+    assert summary == "2 tests passed; 1 coverage gap."
     covered = GREEN.replace('"a refund"', '["a refund", "my money back"]')
     assert run(tmp_path, covered, "--coverage").exit_code == 0
 
@@ -91,9 +91,9 @@ def test_files_with_mistakes_are_not_tested(tmp_path: Path) -> None:
 
 def test_json_tells_of_every_test(tmp_path: Path) -> None:
     result = run(tmp_path, RED, "--coverage", "--format", "json")
-    told = json.loads(result.output)
-    assert (result.exit_code, told["passed"], told["failed"]) == (1, 0, 2)
-    assert told["tests"][0] == {
+    report = json.loads(result.output)
+    assert (result.exit_code, report["passed"], report["failed"]) == (1, 0, 2)
+    assert report["tests"][0] == {
         "rule": "refund",
         "file": f"{tmp_path}/a.yaml",
         "line": 7,
@@ -101,7 +101,7 @@ def test_json_tells_of_every_test(tmp_path: Path) -> None:
         "passed": False,
         "reason": "did not fire: `refund` (inside a word)",
     }
-    assert [gap["text"] for gap in told["uncovered"]] == [
+    assert [gap["text"] for gap in report["uncovered"]] == [
         "no test fires on the keyword `refund`",
         "no test fires on the keyword `money back`",
     ]

@@ -199,7 +199,7 @@ def test_a_rotation_that_is_not_agreed_to_keeps_both(
         ({"LIVECHAT_API_URL": "http://livechat.example.com"}, "LIVECHAT_API_URL"),
     ],
 )
-def test_what_lacks_is_told_and_nothing_is_done(
+def test_what_is_missing_is_reported_and_nothing_is_done(
     livechat: Registrar, here: str, settings: dict[str, str], said: str
 ) -> None:
     result = run(livechat, "register", here, **settings)

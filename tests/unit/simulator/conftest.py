@@ -40,7 +40,7 @@ class Account:
     async def call(
         self, path: str, body: Any = None, version: str = "v3.6", **headers: str
     ) -> tuple[int, Any]:
-        """POST to the API; the status and the JSON, or None where the answer has no body."""
+        """POST to the API; the status and the JSON, or None if the answer has no body."""
         url = f"{self.livechat.url.removesuffix('/v3.6')}/{version}/{path}"
         sent = {"Authorization": basic(self.account_id, self.pat)} | headers
         async with self.session.post(url, json=body if body is not None else {}, headers=sent) as response:

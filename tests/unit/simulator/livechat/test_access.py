@@ -114,7 +114,7 @@ async def test_a_wrong_exchange_brings_no_token(
     assert answer == {"error": error}
 
 
-async def test_a_code_is_good_once_and_for_a_few_minutes(account: Account, app: App, clock: Clock) -> None:
+async def test_a_code_is_valid_once_and_for_a_few_minutes(account: Account, app: App, clock: Clock) -> None:
     form = await consented(account, app)
     assert (await token(account, app, **form))[0] == 200
     assert (await token(account, app, **form))[0] == 400
@@ -148,9 +148,9 @@ async def test_the_twenty_sixth_token_revokes_the_first(account: Account, app: A
     assert [await may_call(account, tokens[number]) for number in (0, 1, 25)] == [False, True, True]
 
 
-async def test_revoked_tokens_open_nothing(account: Account, app: App) -> None:
+async def test_revoked_tokens_are_refused(account: Account, app: App) -> None:
     _, answer = await exchange(account, app)
-    account.livechat.access.revoke_all()
+    account.livechat.access.revoke()
     assert not await may_call(account, answer["access_token"])
     assert (await account.call(GET_CHAT))[0] == 401
 

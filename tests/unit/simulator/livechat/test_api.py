@@ -37,7 +37,7 @@ async def test_an_unknown_chat_or_thread_is_not_found(account: Account, missing:
     assert (await account.call(TAG_THREAD, body))[1]["error"]["type"] == "not_found"
 
 
-async def test_tags_are_told_apart_by_case_and_created_without_looking_at_it(account: Account) -> None:
+async def test_tags_are_looked_up_by_case_and_created_regardless_of_it(account: Account) -> None:
     thread = account.ended_chat()
     assert (await account.call(TAG_THREAD, tag_body(thread, "refund")))[0] == 400
     _, answer = await account.call("configuration/action/create_tag", {"name": "REFUND", "group_ids": [0]})

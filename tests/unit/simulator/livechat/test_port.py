@@ -11,7 +11,7 @@ from tagger.simulator.livechat.port import HOST, reserved_port
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a port cannot be held for others")
 
 
-def test_whoever_names_it_listens_on_it_as_often_as_he_likes() -> None:
+def test_a_process_that_names_it_can_listen_on_it_any_number_of_times() -> None:
     with reserved_port() as port:
         for _ in range(2):
             with (

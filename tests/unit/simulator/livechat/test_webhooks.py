@@ -92,19 +92,19 @@ async def test_only_registered_actions_of_apps_that_are_enabled_are_sent(
     assert [body["action"] for body in receiver.bodies] == ["chat_deactivated"] * 2
 
 
-async def test_a_tag_that_is_set_is_told_to_who_asked_for_it(account: Account, receiver: Receiver) -> None:
+async def test_a_tag_that_is_set_is_sent_as_a_webhook(account: Account, receiver: Receiver) -> None:
     install(account, receiver, actions=["thread_tagged", "thread_untagged"])
     thread = account.ended_chat()
     body = {"chat_id": thread.chat.id, "thread_id": thread.id, "tag": "Refund"}
     await account.call("agent/action/tag_thread", body)
     await account.call("agent/action/untag_thread", body)
     await account.livechat.sent(timeout_s=DEADLINE_S)
-    told = [(webhook["action"], webhook["payload"]) for webhook in receiver.bodies]
-    assert told == [("thread_tagged", body), ("thread_untagged", body)]
+    sent = [(webhook["action"], webhook["payload"]) for webhook in receiver.bodies]
+    assert sent == [("thread_tagged", body), ("thread_untagged", body)]
 
 
 @pytest.mark.parametrize("status", [201, 202, 204, 302, 400, 401, 500, 503])
-async def test_anything_but_200_is_tried_again(account: Account, receiver: Receiver, status: int) -> None:
+async def test_anything_but_200_is_retried(account: Account, receiver: Receiver, status: int) -> None:
     install(account, receiver, actions=["chat_deactivated"])
     account.livechat.sender.sending.retry_after_s = (0.0, 0.0, 0.0)
     receiver.answers = [status, status]
@@ -136,7 +136,7 @@ async def test_no_answer_within_the_patience_counts_as_a_failure(
     assert [attempt.status for attempt in account.livechat.sender.attempts] == [None, 200]
 
 
-async def test_a_receiver_that_is_down_is_tried_again(account: Account) -> None:
+async def test_a_receiver_that_is_down_is_retried(account: Account) -> None:
     app = account.livechat.add_app("client secret")
     account.livechat.install(app, [account.organization], "http://127.0.0.1:1/", SECRET, ["chat_deactivated"])
     account.livechat.sender.sending.retry_after_s = (0.0,)
@@ -171,7 +171,7 @@ async def test_webhooks_of_a_chat_come_in_order_or_not(
     assert (order == list(range(12))) == in_order
 
 
-async def test_a_slow_receiver_of_one_chat_holds_back_no_other(account: Account, receiver: Receiver) -> None:
+async def test_a_slow_receiver_of_one_chat_holds_up_no_other(account: Account, receiver: Receiver) -> None:
     install(account, receiver, actions=["chat_deactivated"])
     receiver.answers = [None]
     for _ in range(5):

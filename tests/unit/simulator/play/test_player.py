@@ -32,10 +32,10 @@ async def test_each_kind_of_line_is_the_event_that_livechat_would_send(account: 
 async def test_all_events_of_a_conversation_reach_the_receiver(account: Account, receiver: Receiver) -> None:
     account.livechat.install(account.livechat.add_app("s"), [account.organization], receiver.url, "secret")
     player = Player(account.livechat, [account.organization])
-    told = list(visits(2, 30))
-    await player.play(told)
+    chosen = list(visits(2, 30))
+    await player.play(chosen)
     assert await account.livechat.sent(timeout_s=DEADLINE_S)
-    played = [one for visit in told for one in visit.conversations]
+    played = [one for visit in chosen for one in visit.conversations]
     actions = [body["action"] for body in receiver.bodies]
     assert actions.count("incoming_chat") == actions.count("chat_deactivated") == 30
     assert actions.count("incoming_event") == sum(len(one.lines) + one.rated for one in played)
@@ -59,7 +59,7 @@ async def test_visits_go_to_the_organizations_in_turn(account: Account) -> None:
     assert abs(len(account.organization.chats) - len(other.chats)) <= 1
 
 
-async def test_missing_and_wrong_tags_are_named_and_open_chats_are_not_judged(account: Account) -> None:
+async def test_missing_and_wrong_tags_are_named_and_open_chats_are_left_out(account: Account) -> None:
     player = Player(account.livechat, [account.organization])
     await player.play(visits(1, 20))
     expected = sum(len(one.conversation.expected) for one in player.played.values())

@@ -8,7 +8,7 @@ import pytest
 
 from tagger.simulator.livechat.account import Draft, Organization, Thread, User
 from tagger.simulator.play.player import Played
-from tagger.simulator.play.showing import EXCERPTS_MAX, Piece, excerpt, excerpts, line
+from tagger.simulator.play.showing import EXCERPTS_MAX, excerpt, excerpts, line
 from tagger.simulator.play.visitors import Conversation
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -30,10 +30,6 @@ def reason(thread: Thread, number: int, start: int, end: int, keyword: str = "re
     return {"event_id": thread.events[number].id, "start": start, "end": end, "keyword": keyword}
 
 
-def shown(pieces: list[Piece]) -> str:
-    return "".join(f"[{piece.text}]" if piece.counted else piece.text for piece in pieces)
-
-
 @pytest.mark.parametrize(
     ("text", "hits", "line"),
     [
@@ -52,25 +48,25 @@ def shown(pieces: list[Piece]) -> str:
     ],
 )
 def test_an_excerpt_is_one_line_around_its_hits(text: str, hits: list[tuple[int, int]], line: str) -> None:
-    assert shown(excerpt(text, hits)) == line
+    assert excerpt(text, hits).plain == line
 
 
 def test_a_place_that_several_rules_name_is_shown_once_and_an_unknown_event_not_at_all() -> None:
     thread = thread_of(message("refund"))
     because = [reason(thread, 0, 0, 6), reason(thread, 0, 0, 6), {**reason(thread, 0, 0, 6), "event_id": "?"}]
-    assert [shown(pieces) for pieces in excerpts(thread, because)] == ["[refund]"]
+    assert [shown.plain for shown in excerpts(thread, because)] == ["[refund]"]
 
 
 def test_a_hit_in_a_form_is_looked_for_among_its_answers() -> None:
     fields = [{"type": "name", "answer": "Maya Lindqvist"}, {"type": "question", "answer": "A refund"}]
     thread = thread_of(Draft("filled_form", {"fields": fields}, "c"))
-    assert [shown(pieces) for pieces in excerpts(thread, [reason(thread, 0, 2, 8)])] == ["A [refund]"]
+    assert [shown.plain for shown in excerpts(thread, [reason(thread, 0, 2, 8)])] == ["A [refund]"]
 
 
 def test_a_hit_in_a_card_is_looked_for_among_its_titles_and_buttons() -> None:
     card = {"title": "Choose", "buttons": [{"text": "refund"}]}
     thread = thread_of(Draft("rich_message", {"elements": [card]}, "a"))
-    assert [shown(pieces) for pieces in excerpts(thread, [reason(thread, 0, 0, 6)])] == ["[refund]"]
+    assert [shown.plain for shown in excerpts(thread, [reason(thread, 0, 0, 6)])] == ["[refund]"]
 
 
 def test_a_line_shows_few_excerpts() -> None:

@@ -11,7 +11,7 @@ def conversations(seed: int, chats: int) -> list[Conversation]:
     return [conversation for visit in visits(seed, chats) for conversation in visit.conversations]
 
 
-def test_the_same_seed_tells_the_same_conversations_and_another_others() -> None:
+def test_a_seed_always_gives_the_same_conversations_and_another_seed_others() -> None:
     assert conversations(7, 50) == conversations(7, 50)
     assert conversations(7, 50) != conversations(8, 50)
 
@@ -22,13 +22,13 @@ def test_there_are_exactly_as_many_chats_as_asked_for(chats: int) -> None:
 
 
 def test_every_language_every_tag_and_every_kind_of_event_comes_up() -> None:
-    told = conversations(1, 1000)
-    assert {one.language for one in told} == set(scenes())
-    assert frozenset().union(*(one.expected for one in told)) == all_tags()
-    kinds = {line.kind for one in told for line in one.opening + one.lines}
+    made = conversations(1, 1000)
+    assert {one.language for one in made} == set(scenes())
+    assert frozenset().union(*(one.expected for one in made)) == all_tags()
+    kinds = {line.kind for one in made for line in one.opening + one.lines}
     assert kinds == {"message", "greeting", "form", "note", "card", "system"}
     assert any(len(visit.conversations) == 2 for visit in visits(1, 100))
-    assert {one.closed_by_router for one in told} == {True, False}
+    assert {one.closed_by_router for one in made} == {True, False}
 
 
 def test_some_chats_call_for_no_tag_and_some_for_several() -> None:
@@ -44,10 +44,10 @@ def test_no_blank_is_left_open_and_addresses_are_nobodys() -> None:
 
 
 def test_customers_type_differently_from_the_scene_and_agents_do_not() -> None:
-    told = conversations(1, 1000)
-    customers = {line.text for one in told for line in one.lines if line.author == "customer"}
+    made = conversations(1, 1000)
+    customers = {line.text for one in made for line in one.lines if line.author == "customer"}
     assert any(text.isupper() and len(text) > 12 for text in customers)
     assert any("\u2019" in text for text in customers)
     assert any("\u00a0" in text for text in customers)
-    agents = {line.text for one in told for line in one.lines if line.author == "agent"}
+    agents = {line.text for one in made for line in one.lines if line.author == "agent"}
     assert not any("\u00a0" in text for text in agents)

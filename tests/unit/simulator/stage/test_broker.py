@@ -96,7 +96,7 @@ async def test_a_commit_with_metadata_outlives_its_group_member(broker: Embedded
     assert offsets[partition] == committed
 
 
-async def test_down_refuses_and_up_has_kept_the_data(broker: EmbeddedBroker) -> None:
+async def test_down_refuses_connections_and_up_still_has_the_data(broker: EmbeddedBroker) -> None:
     async with producer(broker) as client:
         await client.send_and_wait("webhooks", b"before", partition=0)
         broker.down()
@@ -154,9 +154,9 @@ def test_a_wheel_without_a_library_is_named_in_one_sentence(
         module.find_library()
 
 
-def test_as_a_process_it_prints_its_address_and_ends_with_its_standard_input() -> None:
+def test_as_a_process_it_prints_its_address_and_ends_with_its_stdin() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tagger.simulator.stage.broker", "--topic", "webhooks:1"],
+        [sys.executable, "-m", "tests.embedded_broker", "webhooks:1"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -169,7 +169,7 @@ def test_as_a_process_it_prints_its_address_and_ends_with_its_standard_input() -
     process.stdout.close()
 
 
-def test_a_signal_to_the_process_is_none_to_the_broker() -> None:
+def test_a_signal_to_the_process_does_not_reach_the_broker() -> None:
     done = subprocess.run(
         [sys.executable, "-c", SIGNALLED], capture_output=True, text=True, timeout=DEADLINE_S, check=False
     )

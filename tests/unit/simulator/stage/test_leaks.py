@@ -1,4 +1,4 @@
-"""A log that holds a secret is found, whichever secret it is and wherever it stands."""
+"""A log that contains a secret is found, whichever secret it is."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ SECRETS = {"webhook secret": ["hush"], "token or code": ["dal:one", "two"]}
         (b"\xff\xfe two hush", ["webhook secret", "token or code"]),
     ],
 )
-def test_a_text_tells_the_kinds_of_secrets_that_stand_in_it(text: bytes, found: list[str]) -> None:
+def test_the_kinds_of_secrets_in_a_text_are_found(text: bytes, found: list[str]) -> None:
     assert leaks(text, SECRETS) == found
 
 
@@ -30,16 +30,16 @@ def test_every_log_of_a_folder_is_searched_and_what_is_found_is_named_without_th
     (tmp_path / "ingest.log").write_text("nothing\n")
     check_logs(tmp_path, SECRETS)
     (tmp_path / "tagger-2.log").write_text("token two\n")
-    with pytest.raises(LeakError, match=r"^tagger-2\.log holds: token or code$"):
+    with pytest.raises(LeakError, match=r"^tagger-2\.log contains: token or code$"):
         check_logs(tmp_path, SECRETS)
 
 
-async def test_a_play_fails_at_its_end_where_a_log_holds_a_token(tmp_path: Path) -> None:
+async def test_a_play_fails_at_its_end_if_a_log_contains_a_token(tmp_path: Path) -> None:
     stage = Stage(tmp_path, versions=("3.6",), oauth=True)
     await stage.__aenter__()
     kinds = stage.secrets()
     with stage.tagger.log.open("a") as log:
         log.write(kinds["token or code"][0])
-    with pytest.raises(LeakError, match=r"^tagger\.log holds: token or code$"):
+    with pytest.raises(LeakError, match=r"^tagger\.log contains: token or code$"):
         await stage.__aexit__(None, None, None)
     assert all(kinds.values())

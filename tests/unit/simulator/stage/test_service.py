@@ -46,7 +46,7 @@ async def test_a_service_is_started_checked_stopped_and_started_again(service: S
 
 
 @pytest.mark.parametrize("service", [READY], indirect=True)
-async def test_a_killed_service_has_no_time_to_say_goodbye(service: Service) -> None:
+async def test_a_killed_service_has_no_time_to_clean_up(service: Service) -> None:
     await service.start()
     assert await service.kill() == -9
 
@@ -58,7 +58,7 @@ async def test_a_service_that_does_not_stop_in_time_is_killed(service: Service) 
 
 
 @pytest.mark.parametrize("service", [BROKEN], indirect=True)
-async def test_a_service_that_ends_at_once_is_reported_with_its_last_words(service: Service) -> None:
+async def test_a_service_that_ends_at_once_is_reported_with_its_last_lines(service: Service) -> None:
     with pytest.raises(
         ServiceError, match=r"(?s)ended before.*exit code 2.*KAFKA_BOOTSTRAP_SERVERS is missing"
     ):
