@@ -78,6 +78,7 @@ PURE_OUTSIDE_CORE: Final = (
     "ingest.delivery",
     "ingest.topic",
     "ingest.runtime.topic_check",
+    "tagger.livechat.calls.answers",
     "tagger.livechat.calls.requests",
     "tagger.livechat.pacing.circuit",
     "tagger.livechat.pacing.giving_up",

@@ -20,10 +20,17 @@ from tagger.commands.setup import with_client
 from tagger.livechat.authorization.credentials import Credentials
 from tagger.livechat.client import Client
 from tagger.livechat.interactive import Desk, organization_of
-from tagger.livechat.post import ACCEPTED, SECRET_REFUSED, post
-from tagger.livechat.registry import Registry, line
-from tagger.livechat.sample_webhooks import secret_check
-from tagger.livechat.webhooks import Plan, missing, registered, to_register, to_remove, to_rotate
+from tagger.livechat.sample_webhooks import ACCEPTED, SECRET_REFUSED, post, secret_check
+from tagger.livechat.webhooks import (
+    Plan,
+    Registry,
+    line,
+    missing,
+    registered,
+    to_register,
+    to_remove,
+    to_rotate,
+)
 from tagger.settings import ApiUrl, LiveChatSettings
 
 # A change of configuration may take two minutes to take effect: https://platform.text.com/docs/management

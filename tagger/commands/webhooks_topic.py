@@ -24,8 +24,7 @@ from ingest.runtime.kafka_connections import end
 from ingest.runtime.settings import KafkaConnection, load
 from ingest.topic import Unreadable, decode
 from tagger.commands.transcript import printable
-from tagger.livechat.post import ACCEPTED, post
-from tagger.livechat.sample_webhooks import samples
+from tagger.livechat.sample_webhooks import ACCEPTED, post, samples
 from tagger.livechat.webhooks import registered
 
 KAFKA_TIMEOUT_S: Final = 15.0  # for the first answer of a broker

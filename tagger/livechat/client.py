@@ -2,7 +2,7 @@
 
 Promises that `perform` returns when a call is done or when evidence shows it to be hopeless, however long
 that takes, that it raises nothing for what the world does, and that no chat and no organization slows others.
-It never shows content or a token: what it reports are LiveChat's method names and our own words.
+It never shows content or a token, only LiveChat's method names and our own words.
 """
 
 import asyncio
@@ -15,18 +15,9 @@ from random import Random, SystemRandom
 from typing import Final
 
 from tagger.livechat.authorization.credentials import Credentials
+from tagger.livechat.calls.answers import Answer, Done, GivenUp, Permanent, Transient, failed
 from tagger.livechat.calls.error_types import ALL, TO_DO, advised
-from tagger.livechat.calls.requests import (
-    API_URL,
-    Call,
-    Done,
-    GivenUp,
-    Purpose,
-    Refused,
-    Wait,
-    failed,
-    purpose_of,
-)
+from tagger.livechat.calls.requests import API_URL, Call, Purpose, purpose_of
 from tagger.livechat.dispatch import Measure, Requests
 from tagger.livechat.pacing.call_queue import Gate, Place, Standing
 from tagger.livechat.pacing.circuit import back_off_s
@@ -36,19 +27,19 @@ from tagger.livechat.pacing.pace import Pace
 from tagger.livechat.probes import Probes
 from tagger.livechat.transport import Connections, Transport
 
-LANES_MAX: Final = 10_000  # credentials with a pace of their own; the idle ones go first, about 3 KB each
+LANES_MAX: Final = 10_000  # about 3 KB each; idle ones are evicted, the least recently used first
 REDIRECTS_MAX: Final = 2  # regions may point at each other
-# A call that is answered that it comes too fast, though others go through, is held for the reason by itself when
-# that is less likely than this, at the share of calls that are answered so; which is taken for no less, and no more.
+# A call that is refused as too fast while others go through is itself taken to be the reason once chance is less
+# likely than this, given the share of calls refused so, which is assumed to be within these bounds.
 ALONE_BY_CHANCE, ALONE_SHARE_MIN, ALONE_SHARE_MAX = 0.001, 0.05, 0.9
 ASK_TRIES: Final = 4  # over some seconds: a hiccup is not worth a person's attention, an outage is
-FINAL: Final = frozenset({"authentication", "no_credentials", UNAVAILABLE})  # no hiccups: not asked again
+FINAL: Final = frozenset({"authentication", "no_credentials", UNAVAILABLE})  # no hiccups: not retried
 COMPLAINTS_MAX: Final = 10  # organizations named in one report
 
 
 @dataclass(slots=True)
 class _Work:
-    """One call on its way, and what is known of its tries."""
+    """One call under way, and what is known of its tries."""
 
     organization: str
     call: Call
@@ -57,12 +48,12 @@ class _Work:
     trial: Trial = field(default_factory=Trial)
     redirects: int = 0
     held_as: str | None = None  # error type of the refusal for which it was held before this try
-    went: int = -1  # of the lane's calls, when this one was answered last that it comes too fast
-    singled_out: int = 0  # how often it was, though others went through since it was before
-    alone: bool = False  # it comes too fast whatever happens: it is no limit, but this call
+    went: int = -1  # the lane's `went` when this call last came too fast
+    singled_out: int = 0  # how often it came too fast although others had gone through since the last time
+    alone: bool = False  # it always comes too fast: the reason is not a limit but this call
 
     def limited(self, lane: Lane, now: float) -> None:
-        """It was answered that it comes too fast: a limit would hit others as often."""
+        """It was refused as too fast: a limit would hit others as often."""
         again = self.went >= 0
         lane.tried(again=again, refused=True)
         self.singled_out += lane.went > self.went
@@ -100,6 +91,7 @@ class Client:
         self._numbers = itertools.count()
 
     def has_credentials(self, organization: str) -> bool:
+        """Whether there are credentials for an organization."""
         return self._credentials.of(organization) is not None
 
     async def perform(
@@ -126,21 +118,21 @@ class Client:
         tries: int = ASK_TRIES,
         background: bool = False,
         purpose: Purpose | None = None,
-    ) -> Done | Wait | Refused:
-        """Send a few times at most, for a person who waits for the answer. `background` goes last."""
-        answer: Done | Wait | Refused = failed(UNAVAILABLE)
+    ) -> Answer:
+        """Send at most a few times, for a person who waits for the answer. `background` goes last."""
+        answer: Answer = failed(UNAVAILABLE)
         for number in range(1, tries + 1):
             answer = await self._once(self._work(organization, call, background, purpose))
-            if not isinstance(answer, Wait) or answer.error_type in FINAL:
+            if not isinstance(answer, Transient) or answer.error_type in FINAL:
                 break
             if answer.region is None and number < tries:
                 await self._sleep(back_off_s(number, self._rng))
         return answer
 
     def health(self) -> list[str]:
-        """What is wrong at present, each with what to do; empty when all is well."""
+        """What is wrong now, each with what to do; empty when all is well."""
         complaints = [
-            f"LiveChat refuses every call{_of(name)}, so work waits; {TO_DO['authorization']}"
+            f"LiveChat refuses every call{_of(name)}, so jobs wait; {TO_DO['authorization']}"
             for name in self.refusing()
         ] + [
             f"LiveChat{_of(one.organization)}, for {one.failing_s:.0f} s: {advised(one.lasting)}"
@@ -152,12 +144,12 @@ class Client:
         return self._credentials.problems() + complaints
 
     def standings(self) -> list[Standing]:
-        """Every lane that was used of late; at most LANES_MAX."""
+        """Every lane that was used recently; at most LANES_MAX."""
         now = self._clock()
         return [lane.standing(now) for lane in self._lanes.values()]
 
     def refusing(self) -> list[str]:
-        """Lanes in which so much is refused that refused work waits."""
+        """Lanes in which so much is refused that refused calls wait."""
         return self._evidence.parking_stopped()
 
     async def close(self) -> None:
@@ -172,7 +164,7 @@ class Client:
         return _Work(organization, call, purpose or purpose_of(call), place)
 
     async def _turn(self, lane: Lane, work: _Work) -> Done | GivenUp | float | None:
-        """One turn of a call: how it ended, or seconds to wait before the next; None: none."""
+        """One turn of a call: how it ended, or seconds to wait before the next; None: no wait."""
         now = self._clock()
         if not self.has_credentials(work.organization):
             return _given_up("no_credentials", work.trial)
@@ -182,20 +174,20 @@ class Client:
             return _given_up(UNAVAILABLE, work.trial)
         answer, is_own = await self._in_flight(lane, work)
         if not is_own:
-            return None  # LiveChat is out still
+            return None  # the outage is not over
         if isinstance(answer, Done):
             self._evidence.succeeded(lane.name, work.call.method)
             lane.allowed(work.organization, work.call)
             return answer
-        if isinstance(answer, Wait) and answer.region is not None and work.redirects < REDIRECTS_MAX:
+        if isinstance(answer, Transient) and answer.region is not None and work.redirects < REDIRECTS_MAX:
             work.redirects += 1
             return None
         return await self._failed(lane, work, answer)
 
-    async def _failed(self, lane: Lane, work: _Work, answer: Wait | Refused) -> GivenUp | float | None:
+    async def _failed(self, lane: Lane, work: _Work, answer: Transient | Permanent) -> GivenUp | float | None:
         """Judge a failed try: given up, or when to try again."""
         method, trial = work.call.method, work.trial
-        if isinstance(answer, Refused) and work.held_as not in {None, answer.error_type}:
+        if isinstance(answer, Permanent) and work.held_as not in {None, answer.error_type}:
             lane.ask_at = self._clock()  # what all were refused for is over: the next one may be good
         work.held_as = None
         is_its_own = not is_limit(answer) or work.alone
@@ -208,15 +200,15 @@ class Client:
             return given_up
         self._probes.ask_another(lane)
         work.place = Place(work.place.background, is_its_own, next(self._numbers), tried=True)
-        if isinstance(answer, Refused) and answer.error_type != "not_found":
+        if isinstance(answer, Permanent) and answer.error_type != "not_found":
             work.held_as = answer.error_type
             await self._probes.hold(lane, method)
             return None
-        wait_s = answer.seconds if isinstance(answer, Wait) else None
+        wait_s = answer.seconds if isinstance(answer, Transient) else None
         return max(trial.back_off_s(answer.error_type, self._rng), wait_s or 0.0)
 
-    async def _once(self, work: _Work) -> Done | Wait | Refused:
-        """One try, without what follows from it for a call that is performed."""
+    async def _once(self, work: _Work) -> Answer:
+        """One try, without the consequences that it has in `perform`."""
         lane = self._lane(work.organization)
         if not self.has_credentials(work.organization):
             return failed("no_credentials")
@@ -227,29 +219,29 @@ class Client:
             self._evidence.succeeded(lane.name, work.call.method)
         return answer
 
-    async def _probe(self, organization: str, call: Call) -> Done | Wait | Refused:
+    async def _probe(self, organization: str, call: Call) -> Answer:
         return await self._once(self._work(organization, call, False, "probe"))
 
-    async def _in_flight(self, lane: Lane, work: _Work) -> tuple[Done | Wait | Refused, bool]:
-        """One try of a call that the gate let in; ends its being in flight in every case.
+    async def _in_flight(self, lane: Lane, work: _Work) -> tuple[Answer, bool]:
+        """One try of a call that the gate let in; afterwards it is no longer in flight.
 
-        While one asks if an outage or a block is over, a call that was allowed before goes ahead of it.
+        While calls ask if an outage or a block is over, a call that was allowed before goes ahead.
         False: that failed, so it is not over, and this one was not tried.
         """
         pace, sent_at, answer, tried = lane.gate.pace, self._clock(), None, work
         try:
             if lane.witnesses and pace.asks_witness:
                 witness = lane.witnesses[0]
-                lane.witnesses.rotate(-1)  # should this one fail by itself
+                lane.witnesses.rotate(-1)  # in case this one is bad itself
                 tried = self._work(witness.organization, witness.read, False, "probe")
                 answer = await self._requests.send(tried.organization, tried.call, tried.purpose)
-                if isinstance(answer, Wait):
+                if isinstance(answer, Transient):
                     return answer, False
                 if isinstance(answer, Done):
                     self._evidence.succeeded(lane.name, tried.call.method)
                 pace.worked()
                 pace.unblocked(self._clock())
-                lane.gate.wake()  # this call may hang, and need not be waited for
+                lane.gate.wake()  # this call may hang; others need not wait for it
                 lane.went += 1
                 lane.tried(again=False, refused=False)
                 answer, tried, sent_at = None, work, self._clock()
@@ -258,8 +250,8 @@ class Client:
         finally:
             self._landed(lane, tried, answer, sent_at)
 
-    def _landed(self, lane: Lane, work: _Work, answer: Done | Wait | Refused | None, sent_at: float) -> None:
-        """Tell the pace how a call ended; None: it was cancelled."""
+    def _landed(self, lane: Lane, work: _Work, answer: Answer | None, sent_at: float) -> None:
+        """Report to the pace how a call ended; None: it was cancelled."""
         pace, now = lane.gate.pace, self._clock()
         match answer:
             case None:
@@ -268,19 +260,19 @@ class Client:
                 pace.succeeded(sent_at, now)
                 lane.went += 1
                 lane.tried(again=work.went >= 0, refused=False)
-            case Wait() if is_limit(answer):
+            case Transient() if is_limit(answer):
                 work.limited(lane, now)
                 if work.alone:
                     pace.answered(sent_at)
                 else:
                     pace.limited(sent_at, now, answer.seconds, work.chat)
-            case Wait(region=None):
+            case Transient(region=None):
                 pace.failed(sent_at, now, answer.seconds, work.chat)
             case _:
                 pace.answered(sent_at)
         lane.gate.wake()
         if answer is not None:
-            lane.troubled(answer.error_type if isinstance(answer, Wait) else None, now)
+            lane.troubled(answer.error_type if isinstance(answer, Transient) else None, now)
 
     def _lane(self, organization: str) -> Lane:
         name = self._credentials.lane(organization)

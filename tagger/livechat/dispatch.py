@@ -1,6 +1,6 @@
 """One request for an organization: with its token, to its region, measured.
 
-Promises at most two requests for one try: a second one where the token was refused and a fresh one is to be had.
+Promises at most two requests for one try: the second only if the token was refused and a fresh one can be had.
 """
 
 from collections import OrderedDict
@@ -9,23 +9,22 @@ from typing import Final, Protocol
 
 from tagger.livechat.authorization.credentials import Credentials
 from tagger.livechat.authorization.tokens import Authorization
-from tagger.livechat.calls.requests import Call, Done, Purpose, Refused, Wait, failed
+from tagger.livechat.calls.answers import Answer, Done, Transient, failed
+from tagger.livechat.calls.requests import Call, Purpose
 from tagger.livechat.transport import Transport
 
-REGIONS_MAX: Final = 10_000  # organizations whose region is known; the one not called for longest goes first
+REGIONS_MAX: Final = 10_000  # organizations whose region is known; the least recently redirected goes first
 
 
 class Measure(Protocol):
-    """Hears of every request; `result` is "done" or one of the error types of `errors.ALL`.
+    """Measures requests."""
 
-    `purpose` is None for what a person sets up.
-    """
-
-    def on_request(self, method: str, result: str, seconds: float, purpose: Purpose | None) -> None: ...
+    def on_request(self, method: str, result: str, seconds: float, purpose: Purpose | None) -> None:
+        """Count a request. `result` is "done" or an error type; `purpose` is None for what a person sets up."""
 
 
 class Requests:
-    """Those of one client."""
+    """The requests of one client."""
 
     def __init__(
         self,
@@ -37,31 +36,31 @@ class Requests:
     ) -> None:
         self._credentials, self._api_url, self._transport = credentials, api_url.rstrip("/"), transport
         self._clock, self._measure = clock, measure
-        self._regions: OrderedDict[str, str] = OrderedDict()  # as misdirected_request told
+        self._regions: OrderedDict[str, str] = OrderedDict()  # from misdirected_request, by organization
 
-    async def send(self, organization: str, call: Call, purpose: Purpose | None) -> Done | Wait | Refused:
+    async def send(self, organization: str, call: Call, purpose: Purpose | None) -> Answer:
         """One try; raises nothing for what the world does."""
         credential = self._credentials.of(organization)
         if credential is None:
             return failed("no_credentials")
-        authorization = await credential.authorization(self._transport.session)
-        if isinstance(authorization, Wait):
-            return authorization
-        answer = await self._post(authorization, organization, call, purpose)
-        if getattr(answer, "error_type", None) != "authentication" or not credential.refused(authorization):
-            return answer
-        authorization = await credential.authorization(self._transport.session)
-        if isinstance(authorization, Wait):
-            return authorization
-        return await self._post(authorization, organization, call, purpose)
+        for is_last in (False, True):
+            authorization = await credential.authorization(self._transport.session)
+            if isinstance(authorization, Transient):
+                return authorization
+            answer = await self._post(authorization, organization, call, purpose)
+            token_refused = not isinstance(answer, Done) and answer.error_type == "authentication"
+            if is_last or not token_refused or not credential.refused(authorization):
+                break
+        return answer
 
     async def close(self) -> None:
+        """Close credentials and connections."""
         await self._credentials.close()
         await self._transport.close()
 
     async def _post(
         self, authorization: Authorization, organization: str, call: Call, purpose: Purpose | None
-    ) -> Done | Wait | Refused:
+    ) -> Answer:
         headers = {"Authorization": authorization.header, "Content-Type": "application/json"}
         if region := self._regions.get(organization) or authorization.region:
             headers["X-Region"] = region
@@ -70,7 +69,7 @@ class Requests:
         if self._measure is not None:
             result = "done" if isinstance(answer, Done) else answer.error_type
             self._measure.on_request(call.method, result, self._clock() - started, purpose)
-        if isinstance(answer, Wait) and answer.region is not None:
+        if isinstance(answer, Transient) and answer.region is not None:
             self._regions[organization] = answer.region
             self._regions.move_to_end(organization)
             if len(self._regions) > REGIONS_MAX:

@@ -1,6 +1,6 @@
-"""The API for a person at a terminal: asks a few times, and ends with a sentence where it gets nothing.
+"""The API for a person at a terminal: tries a few times, and fails with a sentence.
 
-Promises to say every call before it is made, where that is wanted, with the secret and the token left out.
+Can say every call before it is made, without the secret and the token.
 """
 
 from collections.abc import Callable
@@ -9,41 +9,38 @@ from typing import Any, Final
 import orjson
 
 from tagger.livechat.authorization.credentials import Credentials
-from tagger.livechat.calls.requests import Call, Done, told
+from tagger.livechat.calls.answers import Done, described
+from tagger.livechat.calls.requests import Call
 from tagger.livechat.client import Client
 
 HIDDEN: Final = "(hidden)"
-NAMED_MAX: Final = 20  # organizations that one sentence names
+NAMED_MAX: Final = 20  # organizations named in one sentence
 
 
 class NoAnswerError(Exception):
-    """LiveChat did not do what it was asked; the text says why and what to do."""
+    """LiveChat did not do what was asked; the text says why and what to do."""
 
 
 class Desk:
-    """One organization's."""
+    """Calls for one organization; `say` gets each as text first."""
 
     def __init__(self, client: Client, organization: str, say: Callable[[str], None] | None = None) -> None:
         self._client, self._organization, self._say = client, organization, say
 
     async def call(self, call: Call) -> Any:
-        """Make a call; its JSON answer. NoAnswerError where LiveChat refuses or cannot be reached."""
+        """Make a call; its JSON answer. NoAnswerError if LiveChat refuses or cannot be reached."""
         if self._say is not None:
-            self._say(shown(call, self._client.api_url))
+            body = {name: HIDDEN if name == "secret_key" else value for name, value in call.body.items()}
+            url = f"{self._client.api_url}/{call.path}"
+            self._say(f"POST {url} {orjson.dumps(body).decode()}  Authorization: {HIDDEN}")
         answer = await self._client.ask(self._organization, call)
         if isinstance(answer, Done):
             return answer.value
-        raise NoAnswerError(f"{call.method}: {told(answer)}")
-
-
-def shown(call: Call, api_url: str) -> str:
-    """A call as text. The token is no part of it; a secret is left out."""
-    body = {name: HIDDEN if name == "secret_key" else value for name, value in call.body.items()}
-    return f"POST {api_url}/{call.path} {orjson.dumps(body).decode()}  Authorization: {HIDDEN}"
+        raise NoAnswerError(f"{call.method}: {described(answer)}")
 
 
 def organization_of(credentials: Credentials, wanted: str | None) -> str:
-    """Whose credentials to use; NoAnswerError where a file leaves it open and `wanted` does not tell."""
+    """Whose credentials to use; NoAnswerError if a file has several and `wanted` names none of them."""
     known = credentials.organizations()
     if not known or wanted in known:
         return wanted or ""

@@ -1,17 +1,18 @@
-"""One POST to LiveChat's API and its answer: connections, time-outs, and what their failures mean."""
+"""One POST to LiveChat's API and its answer: connections, timeouts, and what their failures mean."""
 
 from typing import Final, Protocol
 
 import aiohttp
 import orjson
 
+from tagger.livechat.calls.answers import ANSWER_BYTES_MAX, Answer, Permanent, failed, read
 from tagger.livechat.calls.error_types import ALL
-from tagger.livechat.calls.requests import ANSWER_BYTES_MAX, Call, Done, Refused, Wait, failed, read
+from tagger.livechat.calls.requests import Call
 
-TRY_TIMEOUT_S: Final = 20.0  # LiveChat itself gives up after 15 s, and its `request_timeout` is to be seen
+TRY_TIMEOUT_S: Final = 20.0  # LiveChat itself gives up after 15 s, and its `request_timeout` should be seen
 CONNECT_TIMEOUT_S: Final = 5.0
-DNS_CACHE_S: Final = 5  # how long a changed address of LiveChat may go unnoticed
-CONNECTIONS_MAX: Final = 256  # open to LiveChat, of all lanes: 8 that fill their 32 calls in flight
+DNS_CACHE_S: Final = 5  # for so long a changed address of LiveChat may go unnoticed
+CONNECTIONS_MAX: Final = 256  # open to LiveChat, for all lanes: 8 lanes with 32 calls in flight each
 
 
 class Transport(Protocol):
@@ -19,22 +20,24 @@ class Transport(Protocol):
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        """For requests to the accounts server."""
+        """Also for requests to the accounts server."""
 
-    async def post(self, url: str, headers: dict[str, str], call: Call) -> Done | Wait | Refused:
+    async def post(self, url: str, headers: dict[str, str], call: Call) -> Answer:
         """POST a call once; raises nothing for what the world does."""
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Close all connections."""
 
 
 class Connections:
-    """The connections of one process, made at the first call."""
+    """The connections of one process."""
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
 
     @property
     def session(self) -> aiohttp.ClientSession:
+        """Made at the first call."""
         if self._session is None:
             connector = aiohttp.TCPConnector(
                 limit=CONNECTIONS_MAX, ttl_dns_cache=DNS_CACHE_S, keepalive_timeout=30.0
@@ -47,7 +50,8 @@ class Connections:
             )
         return self._session
 
-    async def post(self, url: str, headers: dict[str, str], call: Call) -> Done | Wait | Refused:
+    async def post(self, url: str, headers: dict[str, str], call: Call) -> Answer:
+        """POST a call once; an answer for every failure."""
         try:
             return await _post(self.session, url, headers, call)
         except aiohttp.ClientConnectorDNSError:
@@ -60,18 +64,17 @@ class Connections:
             return failed("network")
 
     async def close(self) -> None:
+        """Close all connections."""
         if self._session is not None:
             await self._session.close()
 
 
-async def _post(
-    session: aiohttp.ClientSession, url: str, headers: dict[str, str], call: Call
-) -> Done | Wait | Refused:
-    """POST and read. A body that breaks off is read as far as it came: the status may be enough."""
+async def _post(session: aiohttp.ClientSession, url: str, headers: dict[str, str], call: Call) -> Answer:
+    """POST and read. If the body breaks off, what arrived is read: the status may be enough."""
     try:
         content = orjson.dumps(call.body)
     except orjson.JSONEncodeError:
-        return Refused(ALL["not_encodable"].why, "not_encodable")
+        return Permanent(ALL["not_encodable"].why, "not_encodable")
     async with session.post(url, data=content, headers=headers, allow_redirects=False) as response:
         body = bytearray()
         try:

@@ -1,22 +1,25 @@
-"""Which webhooks LiveChat has registered for us, and what to register or remove. Pure.
+"""Which webhooks LiveChat has registered for us, what to register or remove, and doing so.
 
 https://platform.text.com/docs/management/configuration-api#webhooks. A registration cannot be changed and its
-secret cannot be read, so its description names the secret by a fingerprint: with it, registering again
-changes nothing, and a rotation that was interrupted goes on where it stopped.
+secret cannot be read, so its description holds a fingerprint of the secret: with it, registering again
+changes nothing, and an interrupted rotation resumes. Planning is pure. Nothing is removed without asking, and
+a step that fails ends the rest.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ingest.topic import STORED_ACTIONS
+from tagger.livechat.calls import requests
+from tagger.livechat.interactive import Desk, NoAnswerError
 
 ACTIONS: Final = tuple(sorted(STORED_ACTIONS))
 PER_ACTION_MAX: Final = 3  # registrations of one action for one client id; LiveChat's limit
 URL_CHARS_MAX: Final = 500  # LiveChat's limit
 SECRET_CHARS_MAX: Final = 255  # LiveChat's limit
-OURS: Final = "livechat-tagger, secret "  # begins the description of what this program registered
+OURS: Final = "livechat-tagger, secret "  # begins the descriptions of our registrations
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +30,12 @@ class Registration:
     action: str
     url: str
     description: str = ""
-    whole: bool = True  # of the license and without a filter: it sends everything
+    whole: bool = True  # for the license and without a filter: it sends everything
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do, in this order. With problems, nothing."""
+    """What to do, in this order; nothing if there are problems."""
 
     register: tuple[str, ...] = ()  # actions
     remove: tuple[Registration, ...] = ()
@@ -40,7 +43,7 @@ class Plan:
 
 
 def registrations(answer: Iterable[Any]) -> list[Registration]:
-    """An answer of `list_webhooks`, whose shape was checked."""
+    """The registrations in an answer of `list_webhooks`, whose shape was checked."""
     return [
         Registration(
             one["id"],
@@ -54,49 +57,46 @@ def registrations(answer: Iterable[Any]) -> list[Registration]:
 
 
 def registered(secrets: str) -> str:
-    """The one that LiveChat is to send: the first of those that commas or lines separate."""
+    """The secret to register: the first of several, separated by commas or lines."""
     return secrets.replace("\n", ",").partition(",")[0].strip()
 
 
 def description(secret: str) -> str:
-    """Says whose registration it is and, by a slow hash that does not lead back to it, with which secret."""
+    """Marks a registration as ours, and its secret by a slow hash that does not reveal it."""
     mark = hashlib.scrypt(secret.encode(), salt=b"livechat-tagger webhook", n=1 << 14, r=8, p=1, dklen=6)
     return f"{OURS}{mark.hex()}"
 
 
 def to_register(existing: Sequence[Registration], url: str, secret: str) -> Plan:
-    """What lacks so that every action is sent to `url` with `secret`."""
-    problems = _unusable(url, secret)
+    """What is missing for every action to be sent to `url` with `secret`."""
     lacking = _lacking(existing, url, secret)
-    others = [one for one in existing if one.action in lacking and one.url == url and one.whole]
-    if others and not problems:
-        problems = [
-            f"{one.action} is registered at this address by hand or with another secret ({one.id}); "
-            "to put this secret in its place: tagger webhooks rotate-secret"
-            for one in others
-        ]
+    problems = _unusable(url, secret) or [
+        f"{one.action} is registered at this address by hand or with another secret ({one.id}); "
+        "to replace it with this secret: tagger webhooks rotate-secret"
+        for one in existing
+        if one.action in lacking and one.url == url and one.whole
+    ]
     return _planned(existing, lacking, (), problems)
 
 
 def to_rotate(existing: Sequence[Registration], url: str, secret: str) -> Plan:
-    """What to register beside what is there, and what to remove afterwards: `secret` alone stays."""
+    """What to register in addition, and what to remove afterwards, so that only `secret` is left."""
     problems = _unusable(url, secret)
     ours = [one for one in existing if one.url == url and one.action in ACTIONS]
     if not ours:
-        problems.append("nothing is registered at this address; begin with: tagger webhooks register")
+        problems.append("nothing is registered at this address; start with: tagger webhooks register")
     former = tuple(one for one in ours if one.description != description(secret))
     return _planned(existing, _lacking(existing, url, secret), former, problems)
 
 
 def to_remove(existing: Sequence[Registration], url: str | None) -> Plan:
-    """What to remove so that nothing is sent to `url`, or nothing at all."""
-    found = tuple(one for one in existing if url is None or one.url == url)
-    return Plan(remove=found)
+    """What to remove so that nothing is sent to `url`; None: nothing at all."""
+    return Plan(remove=tuple(one for one in existing if url in (None, one.url)))
 
 
-def missing(existing: Iterable[Registration], url: str | None = None) -> list[str]:
-    """The actions that nothing sends, or nothing sends to `url`."""
-    sent = {one.action for one in existing if one.whole and url in (None, one.url)}
+def missing(existing: Iterable[Registration]) -> list[str]:
+    """The actions that no registration sends."""
+    sent = {one.action for one in existing if one.whole}
     return [action for action in ACTIONS if action not in sent]
 
 
@@ -117,16 +117,64 @@ def _planned(
         if len(held) >= PER_ACTION_MAX:
             ids = ", ".join(f"{one.id} ({one.url})" for one in held)
             problems.append(
-                f"{action}: LiveChat allows {PER_ACTION_MAX} registrations of an action for one client id, "
+                f"{action}: LiveChat allows {PER_ACTION_MAX} registrations of an action per client id, "
                 f"and there are {ids}; remove one: tagger webhooks unregister"
             )
     return Plan(problems=tuple(problems)) if problems else Plan(register, remove)
 
 
 def _unusable(url: str, secret: str) -> list[str]:
-    problems = []
-    if len(url) > URL_CHARS_MAX:
-        problems.append(f"the address has more than {URL_CHARS_MAX} characters, LiveChat's limit")
-    if len(secret) > SECRET_CHARS_MAX:
-        problems.append(f"the secret has more than {SECRET_CHARS_MAX} characters, LiveChat's limit")
-    return problems
+    limits = (("address", url, URL_CHARS_MAX), ("secret", secret, SECRET_CHARS_MAX))
+    return [
+        f"the {name} has more than {most} characters, LiveChat's limit"
+        for name, text, most in limits
+        if len(text) > most
+    ]
+
+
+class Registry:
+    """The registered webhooks of one client id."""
+
+    def __init__(self, desk: Desk, client_id: str, say: Callable[[str], None]) -> None:
+        self._desk, self._client_id, self._say = desk, client_id, say
+
+    async def listed(self) -> list[Registration]:
+        """All registrations of the client id."""
+        return registrations(await self._desk.call(requests.list_webhooks(self._client_id)))
+
+    async def register(self, plan: Plan, url: str, secret: str) -> None:
+        """Register what a plan names; NoAnswerError with its problems if it has any."""
+        if plan.problems:
+            raise NoAnswerError("\n".join(plan.problems))
+        mark = description(secret)
+        for action in plan.register:
+            call = requests.register_webhook(action, url, secret, self._client_id, mark)
+            answer = await self._desk.call(call)
+            self._say(f"registered {action}  {url}  ({answer['id']})")
+
+    async def remove(self, found: tuple[Registration, ...], ask: Callable[[str], bool]) -> bool:
+        """Remove registrations if `ask` agrees; False if it does not."""
+        for one in found:
+            self._say(f"to be removed: {line(one)}")
+        if found and not ask(f"Remove {len(found)} of LiveChat's registrations?"):
+            return False
+        for one in found:
+            await self._desk.call(requests.unregister_webhook(one.id, self._client_id))
+        self._say(f"removed {len(found)}")
+        return True
+
+    async def enabled(self) -> bool:
+        """Whether LiveChat sends webhooks of this license."""
+        answer = await self._desk.call(requests.get_license_webhooks_state(self._client_id))
+        return bool(answer["license_webhooks_enabled"])
+
+    async def switch(self, *, on: bool) -> None:
+        """Let LiveChat send webhooks of this license, or stop it."""
+        await self._desk.call(requests.switch_license_webhooks(self._client_id, on=on))
+        self._say(f"{'enabled' if on else 'disabled'}; it may take two minutes to take effect")
+
+
+def line(one: Registration) -> str:
+    """A registration as text."""
+    note = "" if one.whole else "  (filtered: it does not send everything)"
+    return f"{one.action}  {one.url}  ({one.id}){note}"

@@ -17,7 +17,8 @@ from tagger.core.records.decision import Outcome
 from tagger.core.records.missed import DECISIONS_MAX, GRACE_MS, Judged, Look, Window, begin_ms, look
 from tagger.kafka.reader import NO_KAFKA, TopicMissingError, oldest_unfinished_ms, read_topic
 from tagger.livechat.authorization.credentials import Credentials
-from tagger.livechat.calls.requests import Done, list_archives, told
+from tagger.livechat.calls.answers import Done, described
+from tagger.livechat.calls.requests import list_archives
 from tagger.livechat.client import Client
 from tagger.metrics import Metrics
 from tagger.service.settle import Ended, Settle, partly
@@ -129,7 +130,7 @@ class Reconcile:
             call = list_archives(this.from_ms, this.report.window.until_ms, page_id=page_id)
             answer = await self._client.ask(organization, call, background=True)
             if not isinstance(answer, Done):
-                return told(answer)
+                return described(answer)
             chats = answer.value["chats"]
             found = [look(organization, chat, this.report.window, this.judged) for chat in chats]
             done = await asyncio.gather(*(self._see(one, this) for one in found))

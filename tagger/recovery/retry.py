@@ -15,7 +15,8 @@ from tagger.core.threads.fact_reader import chat_of
 from tagger.core.threads.facts import ChatStarted
 from tagger.core.threads.thread import conversation_of
 from tagger.kafka.producer import Producer
-from tagger.livechat.calls.requests import Done, Refused, Wait, get_chat, tag_thread, told
+from tagger.livechat.calls.answers import Done, Permanent, Transient, described
+from tagger.livechat.calls.requests import get_chat, tag_thread
 from tagger.livechat.client import Client
 from tagger.service.settle import Ended, Settle
 
@@ -41,10 +42,10 @@ class Parked:
         """Record how an item was closed."""
         await self._send(item, resolved_record(item, how, now_ms()))
 
-    async def refused(self, item: Item, answer: Refused) -> Tried:
+    async def refused(self, item: Item, answer: Permanent) -> Tried:
         """Record that LiveChat refused it again."""
         await self._send(item, refused_again(item, answer.why, answer.error_type, now_ms()))
-        return Tried(item, "refused", told(answer))
+        return Tried(item, "refused", described(answer))
 
     async def _send(self, item: Item, record: dict[str, object]) -> None:
         key = record_key(item.thread.organization, item.thread.chat_id)
@@ -68,10 +69,10 @@ class Retry:
         call = get_chat(chat_id, thread_id) if item.tag is None else tag_thread(chat_id, thread_id, item.tag)
         answer = await self._client.ask(organization, call)
         match answer:
-            case Wait():
-                self._failing[organization] = told(answer)
+            case Transient():
+                self._failing[organization] = described(answer)
                 return Tried(item, "waits", self._failing[organization])
-            case Refused():
+            case Permanent():
                 return await self._parked.refused(item, answer)
         if item.tag is None and (still := await self._decide(item, answer)) is not None:
             return still
@@ -82,7 +83,7 @@ class Retry:
         """Settle the chat that could not be fetched before; None: it is settled."""
         chat = chat_of(item.thread.organization, answer.value)
         if not isinstance(chat, ChatStarted) or chat.odd_events:
-            still = Refused("LiveChat still does not give the whole chat", "incomplete")
+            still = Permanent("LiveChat still does not give the whole chat", "incomplete")
             return await self._parked.refused(item, still)
         if chat.active:
             return Tried(item, "waits", "LiveChat still reports the thread as active")

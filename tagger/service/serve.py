@@ -19,7 +19,6 @@ from tagger.kafka.topics import missing_topics, topic_watch
 from tagger.keyword_files.reload import Keywords
 from tagger.livechat.authorization.credentials import Credentials
 from tagger.livechat.client import Client
-from tagger.livechat.tags import Tags
 from tagger.metrics import Metrics
 from tagger.recovery.reconcile import Reconcile, reconcile_regularly
 from tagger.service.announce import announce, announce_stored
@@ -117,7 +116,7 @@ class Service:
         """The background tasks beside the consumer's own."""
         settings, keywords, metrics = self._settings, self._keywords, self._metrics
         options, topic = settings.client_options, settings.kafka_keywords_topic
-        watch = TagWatch(keywords, self._who, Tags(self._client, time.monotonic), metrics)
+        watch = TagWatch(keywords, self._who, self._client, metrics)
         yield "slow_admin_connections", self._admin.close_the_slow
         yield "topics", self._topics.run
         yield "keywords", lambda: keywords.watch(lambda: announce(metrics, keywords))

@@ -19,7 +19,8 @@ from tagger.core.conversation import Conversation, ThreadKey
 from tagger.core.matching.decide import Decision, Judge
 from tagger.core.records.decision import Outcome, Source, decision_record, outcome_of, parked_record
 from tagger.kafka.producer import Producer
-from tagger.livechat.calls.requests import Done, GivenUp, Purpose, tag_thread
+from tagger.livechat.calls.answers import Done, GivenUp
+from tagger.livechat.calls.requests import Purpose, tag_thread
 from tagger.livechat.client import Client
 from tagger.metrics import Metrics
 from tagger.service.deciding import Deciding

@@ -14,8 +14,8 @@ import structlog
 
 from tagger.keyword_files.reload import Keywords
 from tagger.livechat.authorization.credentials import Credentials
-from tagger.livechat.calls.requests import Refused, Wait
-from tagger.livechat.tags import Finding, Tags, findings
+from tagger.livechat.calls.answers import Permanent, Transient
+from tagger.livechat.tags import Asks, Finding, findings, tags_of
 from tagger.metrics import TAG_DOUBTS, Metrics
 from tagger.service.tag_check import wanted_of
 
@@ -31,8 +31,8 @@ Doubt = tuple[str, Finding]  # organization, "" where one credential serves all
 class TagWatch:
     """Logs each doubtful tag once; what it remembers is bounded by rules and organizations."""
 
-    def __init__(self, keywords: Keywords, who: Credentials, tags: Tags, metrics: Metrics) -> None:
-        self._keywords, self._who, self._tags, self._metrics = keywords, who, tags, metrics
+    def __init__(self, keywords: Keywords, who: Credentials, client: Asks, metrics: Metrics) -> None:
+        self._keywords, self._who, self._client, self._metrics = keywords, who, client, metrics
         self._known: set[Doubt] = set()
 
     async def look(self) -> None:
@@ -40,8 +40,8 @@ class TagWatch:
         wanted = [wanted_of(rule) for rule in self._keywords.judge.rules if not rule.dry_run]
         doubts: set[Doubt] = set()
         for organization in self._who.organizations() or [""]:
-            known = await self._tags.of(organization)
-            if isinstance(known, Wait | Refused):
+            known = await tags_of(self._client, organization)
+            if isinstance(known, Transient | Permanent):
                 log.info("tags_not_listed", organization=organization, error_type=known.error_type)
                 doubts |= {doubt for doubt in self._known if doubt[0] == organization}
             else:

@@ -12,7 +12,8 @@ from ingest.runtime.clock import now_ms
 from tagger.core.partition.protocol import AskAgain, Job, NotGiven
 from tagger.core.records.decision import Source
 from tagger.kafka.assigned import Assigned
-from tagger.livechat.calls.requests import Done, GivenUp, get_chat
+from tagger.livechat.calls.answers import Done, GivenUp
+from tagger.livechat.calls.requests import get_chat
 from tagger.livechat.client import Client
 from tagger.metrics import Metrics
 from tagger.service.settle import Ended, Settle, partly

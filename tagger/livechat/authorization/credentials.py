@@ -1,10 +1,11 @@
 """Every organization's credential: one for all, or those of a file, as the settings say.
 
-Promises one object for each organization for as long as its entry stands, so that tokens are refreshed once.
+Promises one object per organization for as long as its entry is unchanged, so that tokens are refreshed once.
 It never reads the environment: values are passed in.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Protocol
@@ -16,18 +17,20 @@ from tagger.livechat.authorization.tokens import App, Credential, Fixed, OAuth
 class Credentials(Protocol):
     """Whose calls can be made, and how."""
 
-    def of(self, organization: str) -> Credential | None: ...
+    def of(self, organization: str) -> Credential | None:
+        """An organization's credential; None if it is unknown."""
 
     def lane(self, organization: str) -> str:
-        """The name under which its calls are paced and judged: one for each credential."""
+        """The name under which its calls are paced and judged: one per credential."""
 
     def organizations(self) -> list[str]:
-        """Those that are named; empty where one credential serves whoever comes."""
+        """Those with a credential of their own; empty if one credential serves all."""
 
     def problems(self) -> list[str]:
         """What somebody has to do about them, if anything."""
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Wait for what must not be lost."""
 
 
 class ForAll:
@@ -37,29 +40,34 @@ class ForAll:
         self._credential = credential
 
     def of(self, organization: str) -> Credential:
+        """The credential."""
         return self._credential
 
     def lane(self, organization: str) -> str:
+        """One lane for all."""
         return ""
 
     def organizations(self) -> list[str]:
+        """None is known beforehand."""
         return []
 
     def problems(self) -> list[str]:
+        """What is wrong with the credential."""
         problem = self._credential.problem()
         return [problem] if problem else []
 
     async def close(self) -> None:
+        """Wait for a refresh under way."""
         await self._credential.close()
 
 
-class OfFile:
-    """Those of a credentials file, which is followed."""
+class _OfFile:
+    """Those of a credentials file, whose changes take effect."""
 
     def __init__(self, file: CredentialsFile, make: Callable[[str, Entry], Credential]) -> None:
         self._file, self._make = file, make
-        # As many as the file has had entries. One that changed is made anew, but for its refresh token: that
-        # is followed where it stands, or each rotation would void the access token that came with it.
+        # As many as the file has had entries. A changed entry makes a new credential, except for a new refresh
+        # token: the credential reads that itself, or each rotation would void the access token that came with it.
         self._made: dict[str, tuple[Entry, Credential]] = {}
 
     def of(self, organization: str) -> Credential | None:
@@ -89,32 +97,27 @@ class OfFile:
             await made.close()
 
 
-class Settings(Protocol):
-    """What this needs of `tagger.settings`; `secret` gives the present value, be it from a file."""
-
-    @property
-    def livechat_accounts_url(self) -> str: ...
-    @property
-    def livechat_account_id(self) -> str | None: ...
-    @property
-    def livechat_client_id(self) -> str | None: ...
-    @property
-    def livechat_credentials_file(self) -> Path | None: ...
-
-    def secret(self, name: str) -> "Secret": ...
-
-
-class Secret(Protocol):
+class _Secret(Protocol):
     def value(self) -> str: ...
 
 
-def credentials(settings: Settings, clock: Callable[[], float], rng: Random) -> Credentials | list[str]:
+class _Settings(Protocol):
+    """What this needs of `tagger.settings`; `secret` gives the present value, which may come from a file."""
+
+    livechat_accounts_url: str
+    livechat_account_id: str | None
+    livechat_client_id: str | None
+    livechat_credentials_file: Path | None
+
+    def secret(self, name: str) -> _Secret: ...
+
+
+def credentials(settings: _Settings, clock: Callable[[], float], rng: Random) -> Credentials | list[str]:
     """The credentials that the settings name, or what is wrong with them: exactly one kind has to be set."""
-    source = {
-        name: settings.secret(f"livechat_{name}").value
-        for name in ("pat", "access_token", "client_secret", "refresh_token")
-    }
+    names = ("pat", "access_token", "client_secret", "refresh_token")
+    source = {name: settings.secret(f"livechat_{name}").value for name in names}
     given = {name for name, value in source.items() if value()}
+    account_id, client_id = settings.livechat_account_id, settings.livechat_client_id
     kinds = {
         "LIVECHAT_ACCOUNT_ID + LIVECHAT_PAT": "pat" in given,
         "LIVECHAT_ACCESS_TOKEN": "access_token" in given,
@@ -124,22 +127,18 @@ def credentials(settings: Settings, clock: Callable[[], float], rng: Random) -> 
     if list(kinds.values()).count(True) != 1:
         found = ", ".join(kind for kind, is_set in kinds.items() if is_set) or "none"
         return [f"set exactly one kind of credentials: {'; or '.join(kinds)} (found: {found})"]
-    if "pat" in given and not settings.livechat_account_id:
-        return ["LIVECHAT_ACCOUNT_ID: required beside LIVECHAT_PAT"]
-    if "refresh_token" in given and not settings.livechat_client_id:
-        return ["LIVECHAT_CLIENT_ID: required beside LIVECHAT_REFRESH_TOKEN"]
     if settings.livechat_credentials_file is not None:
         return _of_file(settings.livechat_credentials_file, settings.livechat_accounts_url, clock, rng)
-    single: Credential
+    if "access_token" in given:
+        return ForAll(Fixed(source["access_token"]))
     if "pat" in given:
-        single = Fixed(source["pat"], settings.livechat_account_id)
-    elif "access_token" in given:
-        single = Fixed(source["access_token"])
-    else:
-        client_id = settings.livechat_client_id or ""
-        app = App(settings.livechat_accounts_url, client_id, source["client_secret"], source["refresh_token"])
-        single = OAuth(app, clock, rng)
-    return ForAll(single)
+        if not account_id:
+            return ["LIVECHAT_ACCOUNT_ID: required with LIVECHAT_PAT"]
+        return ForAll(Fixed(source["pat"], account_id))
+    if not client_id:
+        return ["LIVECHAT_CLIENT_ID: required with LIVECHAT_REFRESH_TOKEN"]
+    app = App(settings.livechat_accounts_url, client_id, source["client_secret"], source["refresh_token"])
+    return ForAll(OAuth(app, clock, rng))
 
 
 def _of_file(
@@ -155,14 +154,13 @@ def _of_file(
             return Fixed(lambda: entry["pat"], entry["account_id"])
         if "access_token" in entry:
             return Fixed(lambda: entry["access_token"])
+        app = App(
+            accounts_url,
+            entry["client_id"],
+            lambda: entry.get("client_secret", ""),
+            lambda: file.entries().get(organization, entry).get("refresh_token", ""),
+            partial(file.rotate, organization),
+        )
+        return OAuth(app, clock, rng)
 
-        def refresh_token() -> str:
-            return file.entries().get(organization, entry).get("refresh_token", "")
-
-        def store(old: str, new: str) -> None:
-            file.rotate(organization, old, new)
-
-        secret = entry.get("client_secret", "")
-        return OAuth(App(accounts_url, entry["client_id"], lambda: secret, refresh_token, store), clock, rng)
-
-    return OfFile(file, make)
+    return _OfFile(file, make)

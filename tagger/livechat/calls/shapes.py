@@ -1,6 +1,6 @@
-"""Which answers are the ones LiveChat documents, for the calls whose answer is used. Pure.
+"""Which answers have the shape that LiveChat documents, for the calls whose answer is used. Pure.
 
-A check asks for what this project reads and nothing more: LiveChat adds fields without a new version.
+A check covers what this project reads and nothing more: LiveChat adds fields without a new version.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ def _objects(value: Any) -> bool:
 
 
 def _thread(value: Any) -> bool:
-    """A thread; without events where the plan hides them (`restricted_access` stands for them)."""
+    """A thread; its events are missing if the plan hides them (`restricted_access` replaces them)."""
     return (
         isinstance(value, dict)
         and isinstance(value.get("id"), str)
@@ -24,7 +24,7 @@ def _thread(value: Any) -> bool:
 
 
 def _chat(asked: Mapping[str, Any], value: Any) -> bool:
-    """The chat and the thread that were asked for; another thread's events would be judged as this one's."""
+    """The chat and thread that were asked for; another thread's events would be decided on as this one's."""
     return (
         isinstance(value, dict)
         and value.get("id") == asked["chat_id"]
@@ -58,23 +58,18 @@ def _webhooks(_: Mapping[str, Any], value: Any) -> bool:
     return _objects(value) and all(isinstance(one.get(name), str) for one in value for name in wanted)
 
 
-def _registered(_: Mapping[str, Any], value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("id"), str)
+def _has(name: str, kind: type) -> Fits:
+    return lambda _, value: isinstance(value, dict) and isinstance(value.get(name), kind)
 
 
-def _state(_: Mapping[str, Any], value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("license_webhooks_enabled"), bool)
-
-
-# The methods that answer with a payload. All others answer 200 with none, and none is asked for.
+# The methods that answer with a payload. All others answer 200 without one, and none is expected.
 ANSWERED: Final[Mapping[str, Fits]] = {
     "get_chat": _chat,
     "list_threads": _page("threads", _thread),
-    "list_archives": _page(
-        "chats", lambda chat: isinstance(chat, dict)
-    ),  # one odd chat must not hide the rest
+    # One odd chat must not hide the others.
+    "list_archives": _page("chats", lambda chat: isinstance(chat, dict)),
     "list_tags": _tags,
-    "register_webhook": _registered,
+    "register_webhook": _has("id", str),
     "list_webhooks": _webhooks,
-    "get_license_webhooks_state": _state,
+    "get_license_webhooks_state": _has("license_webhooks_enabled", bool),
 }

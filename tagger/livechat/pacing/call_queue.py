@@ -1,11 +1,11 @@
 """The queue before one lane's Pace: who may call next, and when.
 
-Calls never tried go before those that failed, in the order of their coming; those that failed have every eighth
-turn, so that neither kind waits for ever on the other. One that only came too fast keeps its turn, but every other is
-that of one never tried, or, where none of these waits, of one that failed. While one call at a time asks whether an
-outage or a block is over, half of them are the newest never tried: those that wait longest may all be bad, and then
-it would take as many to find a good one. Background calls go when no other waits. Promises that a cancelled caller
-leaves no place in flight taken. It holds one entry for each caller.
+Calls never tried go before those that failed, in order of arrival; those that failed have every eighth turn, so that
+neither kind waits indefinitely for the other. A call that only came too fast keeps its turn, but every other turn goes
+to a call never tried or, if none waits, to one that failed. While one call at a time asks whether an outage or a block
+is over, half of them are the newest never tried: those that wait longest may all be bad, and then it would take as
+many to find a good one. Background calls go when no other waits. Promises that a cancelled caller leaves no place in
+flight taken. It holds one entry per caller.
 """
 
 import asyncio
@@ -17,26 +17,26 @@ from typing import Final, NamedTuple
 
 from tagger.livechat.pacing.pace import Pace
 
-# While calls wait that failed, every so many turns is theirs: beside calls never tried, enough to know those that failed
-# hopeless; beside calls that only came too fast, which do so for ever where a chat is to blame, half.
+# Calls that failed have one turn in so many: while calls never tried wait, enough to find them hopeless; while only
+# calls wait that came too fast, which may go on indefinitely if a chat is to blame, half.
 FAILED_EVERY: Final = 8
 FAILED_BESIDE_TRIED_EVERY: Final = 2
 
-LASTS_S: Final = 15.0  # of failure without a success: a rate limit alone does not last so long
+LASTS_S: Final = 15.0  # of failure without a success: a rate limit alone does not last that long
 
 
 class Place(NamedTuple):
-    """Lower goes first, but for the share of those that failed."""
+    """Lower goes first, except for the share of those that failed."""
 
     background: bool
     failed: bool  # before, and not because it came too fast
-    number: int  # in the order of their coming; no two are equal
-    tried: bool = False  # before, with whatever answer
+    number: int  # in order of arrival; no two are equal
+    tried: bool = False  # before, with any answer
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How one lane fares at present."""
+    """How one lane fares now."""
 
     organization: str  # "" where one credential serves all
     rate: float  # calls/s that it may be sent
@@ -48,7 +48,7 @@ class Standing:
 
     @property
     def lasting(self) -> str | None:
-        """The error type, where it is worth a person's attention."""
+        """The error type, if it is worth a person's attention."""
         return self.error_type if self.failing_s >= LASTS_S else None
 
 
@@ -64,7 +64,7 @@ def _untried_first(one: tuple[Place, object]) -> tuple[bool, Place]:
 
 
 class Gate:
-    """Of one lane."""
+    """The queue of one lane."""
 
     def __init__(
         self, pace: Pace, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]
@@ -73,25 +73,23 @@ class Gate:
         self._clock, self._sleep = clock, sleep
         self._fresh: Waiting = []
         self._failed: Waiting = []  # live ones; of background calls those that failed are among the others
-        self._untried = False  # whether the last turn was taken by a call never tried out of its order
-        self._passed_over = 0  # turns since one that failed had one, while some wait
+        self._untried = False  # whether the last turn went to a call never tried, out of order
+        self._passed_over = 0  # turns since one that failed had its turn, while some wait
         self._usher: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
 
     @property
     def idle(self) -> bool:
+        """Whether no call waits or is in flight."""
         return not self.waiting and self.pace.in_flight == 0
 
     @property
     def waiting(self) -> int:
-        """How many wait; those that left since they came are counted until their turn."""
+        """How many wait; a cancelled one counts until its turn."""
         return len(self._fresh) + len(self._failed)
 
     async def enter(self, place: Place) -> bool:
-        """Wait for one's turn. True: the call is in flight, and is ended on `pace`, then by `wake`.
-
-        False: sent away.
-        """
+        """Wait for a turn. True: the call is in flight; end it on `pace`, then call `wake`. False: sent away."""
         if not self.waiting and self.pace.admit(self._clock()) == 0:
             return True
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -108,7 +106,7 @@ class Gate:
             raise
 
     def wake(self) -> None:
-        """Look again who may go: a call ended, or it has shown that an outage is over."""
+        """Check again who may go: a call ended, or it has shown that an outage is over."""
         self._news.set()
 
     def send_away(self) -> None:
@@ -118,6 +116,7 @@ class Gate:
                 turn.set_result(False)
 
     def close(self) -> None:
+        """Admit no more calls."""
         if self._usher is not None:
             self._usher.cancel()
 
@@ -134,7 +133,7 @@ class Gate:
                 await self._sleep(wait)
 
     def _pop(self, queue: Waiting) -> asyncio.Future[bool]:
-        """Take who goes next out of a queue."""
+        """Remove from a queue the call that goes next."""
         asks = self.pace.asks
         due = self.pace.asks_newest if asks else queue[0][0].tried and not self._untried
         self._untried = queue is self._fresh and due

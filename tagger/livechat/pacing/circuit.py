@@ -1,8 +1,7 @@
 """Whether LiveChat fails as a whole: many different chats in a row. Pure.
 
-While the circuit is open one call at a time asks whether it is over. The same chats failing again say nothing
-new, so however many chats LiveChat answers with an error for ever, the others pass. `now` is in seconds of any
-steady clock.
+While the circuit is open, one call at a time asks whether the outage is over. A chat that fails again shows nothing
+new, so however many chats keep failing, the others pass. `now` is in seconds of any steady clock.
 """
 
 import math
@@ -10,21 +9,21 @@ from collections import OrderedDict
 from random import Random
 from typing import Final
 
-FAILURES_TO_OPEN: Final = 8  # chats that failed in a row for the first time, without an answer between
-# Chats that failed and are tried again, remembered until their calls end; the oldest goes first. More calls
-# than this are never under way; a chat that was forgotten counts once more, which costs a probe.
+FAILURES_TO_OPEN: Final = 8  # chats that failed in a row for the first time, without an answer in between
+# Chats that failed and are retried, remembered until their calls end; the oldest goes first. There are never more
+# calls than this under way; a chat that is evicted counts once more, which costs a probe.
 CHATS_MAX: Final = 4_096
 BACK_OFF_S: Final = 0.25  # before the second try at most; doubled for each further one
-BACK_OFF_S_MAX: Final = 10.0  # design: after an outage nobody waits longer
+BACK_OFF_S_MAX: Final = 10.0  # after an outage nobody waits longer
 
 
 def back_off_s(failures: int, rng: Random) -> float:
-    """Seconds to wait after so many failures in a row; full jitter, so that nobody marches in step."""
+    """Seconds to wait after so many failures in a row; full jitter, so that calls do not come in step."""
     return rng.uniform(0.0, min(BACK_OFF_S_MAX, BACK_OFF_S * 2.0 ** min(failures, 16)))
 
 
 class Circuit:
-    """One lane's."""
+    """The circuit of one lane."""
 
     def __init__(self, rng: Random) -> None:
         self._rng = rng
@@ -35,6 +34,7 @@ class Circuit:
 
     @property
     def open(self) -> bool:
+        """Whether LiveChat fails as a whole."""
         return self._probe_at is not None
 
     def wait_s(self, now: float) -> float:
@@ -42,13 +42,13 @@ class Circuit:
         return -math.inf if self._probe_at is None else self._probe_at - now
 
     def worked(self) -> bool:
-        """LiveChat answered. Whether that ended an outage: something that a probe had felt, too."""
+        """LiveChat answered. True: that ended an outage, which a probe had met too."""
         ended = self.open and self.probes_failed > 0
         self._probe_at, self._in_a_row, self.probes_failed = None, 0, 0
         return ended
 
     def failed(self, chat: str, now: float, *, probe: bool, retry_after_s: float | None) -> None:
-        """A call for this chat failed; `probe`: it was the one that asked whether it is over."""
+        """A call for this chat failed; `probe`: it was the one that asked whether the outage is over."""
         known = chat in self._failed
         self._failed[chat] = None
         self._failed.move_to_end(chat)
@@ -59,10 +59,10 @@ class Circuit:
             self.probes_failed += 1
         elif self.open or self._in_a_row < FAILURES_TO_OPEN:
             return
-        # Each call obeys its Retry-After; but one chat's must not speak for all.
+        # Each call obeys its Retry-After, but one chat's must not bind all others.
         asked = min(retry_after_s or 0.0, BACK_OFF_S_MAX) if probe else 0.0
         self._probe_at = now + max(back_off_s(self.probes_failed + 1, self._rng), asked)
 
     def over(self, chat: str) -> None:
-        """The call for this chat is done, given up or gone."""
+        """The call for this chat is done, given up or cancelled."""
         self._failed.pop(chat, None)

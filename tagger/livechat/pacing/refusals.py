@@ -1,27 +1,25 @@
-"""Whether calls are answered 429 because they come too fast, or whatever their rate. Pure.
+"""Whether calls are answered 429 because they come too fast, or at any rate. Pure.
 
 A limit L refuses nothing below it and the share 1 - L/rate above it; a LiveChat in trouble refuses some share at
-any rate. Both are held against what was answered at different rates of late, and the likelier one is believed.
+any rate. Recent answers at different rates show which is likelier.
 """
 
 import math
 from typing import Final
 
-MEMORY: Final = 150.0  # after so many more answers one counts for 37 %
+MEMORY: Final = 150.0  # after so many more answers, one counts for 37 %
 FADED: Final = math.exp(-1 / MEMORY)
-CALM: Final = 60  # answers without a refusal: what follows is another story
-CALM_KEPT: Final = 20.0  # of them, as what went before it
-LEVELS_AN_OCTAVE: Final = (
-    2  # rates are told apart by a factor of 1.4: from 0.1 to 500 calls/s at most 26 levels
-)
-LIMITS_A_LEVEL: Final = 4  # tried as explanations
-SLIP: Final = 0.005  # the share that even a kept limit refuses, as calls arrive in bunches
-SHARE_MAX: Final = 0.65  # of calls refused whatever the rate; more is a block, not a nuisance
+CALM: Final = 60  # answers without a refusal: what follows has another cause
+CALM_KEPT: Final = 20.0  # of these answers, to compare it with
+LEVELS_AN_OCTAVE: Final = 2  # rates a factor of 1.4 apart: at most 26 levels from 0.1 to 500 calls/s
+LIMITS_A_LEVEL: Final = 4  # considered as explanations
+SLIP: Final = 0.005  # the share refused even below a limit, because calls arrive in bunches
+SHARE_MAX: Final = 0.65  # of calls refused at any rate; more is a block, not a nuisance
 SURE: Final = 3.0  # logarithm of how much likelier one explanation must be: 20 times
-LIKELY: Final = 2.0  # likewise, where no verdict is passed yet: 7 times
-UNDECIDED_MAX: Final = 25  # refusals; what comes whatever the rate shows within fewer
-LIMIT_S: Final = 600.0  # a limit that was met is believed in, unless the opposite shows
-BELIEVED_S: Final = 60.0  # a verdict without news; then a refusal is a limit's again
+LIKELY: Final = 2.0  # likewise, before there is a verdict: 7 times
+UNDECIDED_MAX: Final = 25  # refusals; those that come at any rate show within fewer
+LIMIT_S: Final = 600.0  # for so long a limit that was met is assumed, unless the opposite shows
+BELIEVED_S: Final = 60.0  # for so long a verdict holds without news; then refusals mean a limit again
 
 
 class Refusals:
@@ -31,13 +29,13 @@ class Refusals:
         self._levels: dict[int, list[float]] = {}  # level → [answers, refusals], faded
         self._calm = 0  # answers since the last refusal
         self._share, self._until = 0.0, -math.inf
-        self._limit_until = -math.inf  # so long a limit is taken for the reason
-        self._undecided = 0  # refusals of which the reason is open
+        self._limit_until = -math.inf  # until then a limit is taken to be the reason
+        self._undecided = 0  # refusals whose reason is open
 
     def add(self, rate: float, refused: bool, now: float) -> None:
         """Take in an answer to a call that was sent at this rate (calls/s).
 
-        Of several refusals in a row only the first is told: they may be one and the same block.
+        Of several refusals in a row add only the first: they may all be one block.
         """
         if refused and self._calm > CALM:
             self._fade(CALM_KEPT / max(CALM_KEPT, sum(n for n, _ in self._levels.values())))
@@ -50,11 +48,11 @@ class Refusals:
             self._judge(now)
 
     def share(self, now: float) -> float:
-        """The share of calls that is refused whatever the rate; 0 as long as a limit may be the reason."""
+        """The share of calls that is refused at any rate; 0 as long as a limit may be the reason."""
         return self._share if now < self._until else 0.0
 
     def limit_likely(self, now: float) -> bool:
-        """Whether it is rather the rate that refusals come of, as far as one knows."""
+        """Whether the rate is the likelier cause of refusals, as far as is known."""
         return now < self._limit_until
 
     def _fade(self, left: float) -> None:
@@ -67,10 +65,8 @@ class Refusals:
         seen = [(2.0 ** (name / LEVELS_AN_OCTAVE), n, k) for name, (n, k) in self._levels.items()]
         share = sum(k for _, _, k in seen) / sum(n for _, n, _ in seen)
         at_any_rate = sum(_likelihood(n, k, share) for _, n, k in seen)
-        lowest, highest = LIMITS_A_LEVEL * (min(self._levels) - 2), LIMITS_A_LEVEL * max(self._levels)
-        limits = (
-            2.0 ** (number / LIMITS_A_LEVEL / LEVELS_AN_OCTAVE) for number in range(lowest, highest + 1)
-        )
+        numbers = range(LIMITS_A_LEVEL * (min(self._levels) - 2), LIMITS_A_LEVEL * max(self._levels) + 1)
+        limits = (2.0 ** (number / LIMITS_A_LEVEL / LEVELS_AN_OCTAVE) for number in numbers)
         by_rate = max(sum(_likelihood(n, k, 1 - limit / rate) for rate, n, k in seen) for limit in limits)
         self._undecided += 1
         if by_rate - at_any_rate > LIKELY or self._undecided > UNDECIDED_MAX:
@@ -83,6 +79,6 @@ class Refusals:
 
 
 def _likelihood(answers: float, refusals: float, share: float) -> float:
-    """Logarithm of how likely so many refusals are, where this share is refused."""
+    """Logarithm of how likely so many refusals are if this share is refused."""
     share = min(max(share, SLIP), 1 - SLIP)
     return refusals * math.log(share) + (answers - refusals) * math.log(1 - share)

@@ -103,7 +103,7 @@ def _was_out_alone(history: History, chat: Chat, at: float) -> None:
 
 
 def _who_is_out_alone_is_parked(history: History) -> None:
-    """Though nobody else may have traffic; and not for ever does its work wait."""
+    """Even if nobody else has traffic: its work does not wait indefinitely."""
     setting = history.setting
     if setting.one_for_all or len(setting.organizations) < 2 or len(setting.troubles) != 1:
         return
@@ -170,7 +170,7 @@ def _was_seen(history: History, name: str, tag: str, at: float) -> bool:
 
 def _what_a_person_removed_stays_removed(history: History) -> None:
     if any(one.kind in {"hiccups", "outage"} for one in history.setting.troubles):
-        return  # a tag whose answer was lost is set again, whoever removed it meanwhile
+        return  # a tag whose answer was lost is set again, even if a person removed it meanwhile
     again = [
         (name, tag)
         for name, tag, at in history.livechat.set_again

@@ -11,8 +11,9 @@ from random import Random
 from typing import Any, Final
 
 from tagger.livechat.authorization.tokens import Authorization
-from tagger.livechat.calls.error_types import ALL, Fault
-from tagger.livechat.calls.requests import Call, Done, Refused, Wait, failed
+from tagger.livechat.calls.answers import Answer, Done, Permanent, Transient, failed
+from tagger.livechat.calls.error_types import ALL
+from tagger.livechat.calls.requests import Call
 from tests.simulation.calls.setting import Chat, Setting, Trouble
 
 ORDINARY_S: Final = 0.1  # until an answer
@@ -32,11 +33,11 @@ class Request:
         return self.call.method == "tag_thread"
 
 
-def _error(error_type: str, retry_after_s: float | None = None) -> Wait | Refused:
+def _error(error_type: str, retry_after_s: float | None = None) -> Transient | Permanent:
     known = ALL[error_type]
-    if known.fault is Fault.ITEM:
-        return Refused(known.why, error_type)
-    return Wait(known.why, error_type, retry_after_s)
+    if known.is_permanent:
+        return Permanent(known.why, error_type)
+    return Transient(known.why, error_type, retry_after_s)
 
 
 class LiveChat:
@@ -67,7 +68,7 @@ class LiveChat:
     def now(self) -> float:
         return self.loop.time() - self.began
 
-    async def post(self, url: str, headers: dict[str, str], call: Call) -> Done | Wait | Refused:
+    async def post(self, url: str, headers: dict[str, str], call: Call) -> Answer:
         organization = headers["Authorization"]
         request = Request(self.now(), organization, call)
         self.requests.append(request)
@@ -95,9 +96,7 @@ class LiveChat:
                 return one
         return None
 
-    def _answer(
-        self, organization: str, call: Call, region: str | None
-    ) -> tuple[Done | Wait | Refused, float]:
+    def _answer(self, organization: str, call: Call, region: str | None) -> tuple[Answer, float]:
         """The answer, and how long it takes."""
         seconds = ORDINARY_S * self.rng.uniform(0.5, 1.5)
         if self._troubles("slow", organization):
@@ -108,7 +107,7 @@ class LiveChat:
             return _error("authentication"), seconds
         if self.setting.elsewhere == organization and region != "fra":
             self.seen["misdirected"] += 1
-            return Wait("", "misdirected_request", 0.0, "fra"), seconds
+            return Transient("", "misdirected_request", 0.0, "fra"), seconds
         if (limit := self._troubles("limit", organization)) and not self._passes(limit):
             return _error("too_many_requests"), seconds
         if (storm := self._troubles("storm", organization)) and self.rng.random() < storm.share:
@@ -119,7 +118,7 @@ class LiveChat:
         if self._troubles("read_only", organization) and call.method == "tag_thread":
             return _error("authorization"), seconds
         answer = self._done(call)
-        if isinstance(answer, Wait) and answer.error_type == "timeout":
+        if isinstance(answer, Transient) and answer.error_type == "timeout":
             return answer, TIMEOUT_S
         if hiccups and self.rng.random() < hiccups.share / 2:
             self.seen["answer lost"] += 1
@@ -136,7 +135,7 @@ class LiveChat:
         self.allowance -= 1
         return True
 
-    def _done(self, call: Call) -> Done | Wait | Refused:
+    def _done(self, call: Call) -> Answer:
         """What a LiveChat in order makes of a call."""
         if call.method == "list_tags":
             return Done([])
@@ -178,7 +177,7 @@ class Token:
     def __init__(self, livechat: LiveChat, organization: str) -> None:
         self._livechat, self._organization = livechat, organization
 
-    async def authorization(self, session: Any) -> Authorization | Wait:
+    async def authorization(self, session: Any) -> Authorization | Transient:
         if self._livechat._troubles("no_token", self._organization):
             self._livechat.seen["no token"] += 1
             return failed("token_refresh")

@@ -122,7 +122,7 @@ def run(
     return result
 
 
-FULL = Tokens("dal:access", 28800.0, "the-refresh", "org", "account", frozenset(SCOPES_NEEDED))
+FULL = Tokens("dal:access", 28800.0, "the-refresh", "org", frozenset(SCOPES_NEEDED))
 
 
 def test_the_refresh_token_is_added_to_those_of_other_organizations(
@@ -142,7 +142,7 @@ def test_the_refresh_token_is_added_to_those_of_other_organizations(
 
 
 def test_a_missing_scope_is_reported_as_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    incomplete = Tokens("dal:access", 28800.0, "the-refresh", "org", None, frozenset(SCOPES_NEEDED[1:]))
+    incomplete = Tokens("dal:access", 28800.0, "the-refresh", "org", frozenset(SCOPES_NEEDED[1:]))
     result = run(tmp_path, monkeypatch, incomplete)
     assert result.exit_code == 1
     assert f"Missing scope: {SCOPES_NEEDED[0]}" in result.output

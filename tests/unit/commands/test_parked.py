@@ -185,7 +185,7 @@ def test_an_organization_that_fails_is_not_asked_for_every_item(
     topics.park(*(an_item(f"T{number}") for number in range(20)))
     result = retry(topics, livechat, config)
     assert result.exit_code == 1
-    assert "make a new token" in result.stdout
+    assert "create a new token" in result.stdout
     assert result.stdout.endswith("0 of 20 items done, 20 still open\n")
     assert len(livechat.asked) <= parked.AT_ONCE
     assert len(left(topics)) == 20

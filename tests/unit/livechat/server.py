@@ -1,4 +1,4 @@
-"""A far side for the client's tests: a real HTTP server on the loopback that answers as it is told."""
+"""A far side for the client's tests: a real HTTP server on the loopback that answers as a test says."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator

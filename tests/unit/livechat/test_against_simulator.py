@@ -13,23 +13,19 @@ from tagger.commands.login import log_in
 from tagger.livechat.authorization.credentials import Credentials, ForAll
 from tagger.livechat.authorization.oauth import Tokens, missing_scopes
 from tagger.livechat.authorization.tokens import App, Fixed, OAuth
+from tagger.livechat.calls.answers import Done, GivenUp, Permanent, Transient
 from tagger.livechat.calls.requests import (
-    Done,
-    GivenUp,
-    Refused,
-    Wait,
+    Call,
     create_tag,
     get_chat,
     list_archives,
     list_threads,
     tag_thread,
-    untag_thread,
 )
 from tagger.livechat.client import Client
 from tagger.livechat.interactive import Desk
-from tagger.livechat.registry import Registry
-from tagger.livechat.tags import Tags, Wanted, findings, to_create
-from tagger.livechat.webhooks import missing, to_register, to_remove
+from tagger.livechat.tags import Wanted, findings, tags_of, to_create
+from tagger.livechat.webhooks import Registry, missing, to_register, to_remove
 from tagger.simulator.livechat.account import Draft, Organization, Thread, User
 from tagger.simulator.livechat.faults import Fault
 from tagger.simulator.livechat.server import SimulatedLiveChat
@@ -119,18 +115,19 @@ async def test_from_an_empty_account_to_a_tagged_chat(
     await registry.switch(on=True)
     assert (await registry.enabled(), missing(await registry.listed())) == (True, [])
     assert len(await registry.listed()) == 3
-    tags = await Tags(client, time.clock).of(organization.id)
-    assert not isinstance(tags, Wait | Refused)
+    tags = await tags_of(client, organization.id)
+    assert not isinstance(tags, Transient | Permanent)
     found = findings(tags, [Wanted("Refund"), Wanted("refund"), Wanted("Delay")])
     assert [finding.kind for finding in found] == ["other_case", "missing"]
     for tag in to_create(found):
         assert await client.ask(organization.id, create_tag(tag)) == Done()
-    assert isinstance(await client.ask(organization.id, create_tag("REFUND")), Refused)
+    assert isinstance(await client.ask(organization.id, create_tag("REFUND")), Permanent)
     thread = ended(livechat, organization)
     for _ in range(2):
         assert await client.perform(organization.id, tag_thread(thread.chat.id, thread.id, "Delay")) == Done()
     assert set(thread.tags) == {"Delay"}
-    await client.perform(organization.id, untag_thread(thread.chat.id, thread.id, "Delay"))
+    untag = {"chat_id": thread.chat.id, "thread_id": thread.id, "tag": "Delay"}
+    await client.perform(organization.id, Call("untag_thread", "agent/action/untag_thread", untag))
     assert set(thread.tags) == set()
     await registry.remove(to_remove(await registry.listed(), HERE).remove, lambda _: True)
     assert await registry.listed() == []
@@ -229,5 +226,5 @@ async def test_a_token_without_the_scope_is_refused_by_its_type(
     account, pat = livechat.add_account(organization, frozenset({"chats--all:ro"}))
     client, thread = connect(ForAll(Fixed(lambda: pat, account.id))), ended(livechat, organization)
     answer = await client.ask(organization.id, tag_thread(thread.chat.id, thread.id, "Refund"))
-    assert isinstance(answer, Refused)
+    assert isinstance(answer, Permanent)
     assert answer.error_type == "authorization"

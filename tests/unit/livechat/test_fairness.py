@@ -1,4 +1,4 @@
-"""Chats and organizations that fail for ever beside good ones, over hours of virtual time."""
+"""Chats and organizations that fail forever while others are fine, over hours of virtual time."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,25 +9,26 @@ import pytest
 
 from tagger.livechat.authorization.credentials import ForAll
 from tagger.livechat.authorization.tokens import Fixed
-from tagger.livechat.calls.requests import Call, Done, GivenUp, Refused, Wait, failed, get_chat, tag_thread
+from tagger.livechat.calls.answers import Done, GivenUp, Permanent, Transient, failed
+from tagger.livechat.calls.requests import Call, get_chat, tag_thread
 from tagger.livechat.client import Client
 from tagger.livechat.pacing.circuit import BACK_OFF_S_MAX, FAILURES_TO_OPEN
 from tagger.livechat.pacing.giving_up import REFUSALS_IN_A_ROW
 from tests.simulation.calls.virtual import run
 from tests.unit.livechat.tokens import Each
 
-Answer = Callable[[str, Call], Done | Wait | Refused]  # (token, call)
+Answer = Callable[[str, Call], Done | Transient | Permanent]  # (token, call)
 
 
 class Far:
-    """LiveChat: answers as it is told after 0.1 s, or not within the 20 s that it is waited for."""
+    """LiveChat: answers as a test says after 0.1 s, or not within the time-out of 20 s."""
 
     session: Any = None
 
     def __init__(self, answer: Answer) -> None:
         self.answer, self.asked = answer, list[str]()
 
-    async def post(self, url: str, headers: dict[str, str], call: Call) -> Done | Wait | Refused:
+    async def post(self, url: str, headers: dict[str, str], call: Call) -> Done | Transient | Permanent:
         self.asked.append(call.method)
         answer = self.answer(headers["Authorization"], call)
         await asyncio.sleep(20.0 if answer == failed("timeout") else 0.1)
@@ -42,18 +43,18 @@ def client_of(far: Far, who: ForAll | None = None) -> Client:
     return Client(who or ForAll(Fixed(lambda: "t")), clock=clock, rng=Random(1), transport=far)
 
 
-def bad_tags_fail(_: str, call: Call) -> Done | Wait | Refused:
+def bad_tags_fail(_: str, call: Call) -> Done | Transient | Permanent:
     return failed("internal") if call.body.get("tag") == "BAD" else Done()
 
 
-def as_named(_: str, call: Call) -> Done | Wait | Refused:
-    """What a tag is called tells how its call is answered; a chat is read as it should be."""
+def as_named(_: str, call: Call) -> Done | Transient | Permanent:
+    """The name of a tag says how its call is answered; a chat is read as it should be."""
     if call.method == "get_chat":
         return Done({"thread": {"tags": ["GOOD"]}})
     return Done() if call.body["tag"] == "GOOD" else failed(call.body["tag"])
 
 
-def unread(token: str, call: Call) -> Done | Wait | Refused:
+def unread(token: str, call: Call) -> Done | Transient | Permanent:
     """The same, but no chat can be read any more."""
     return failed("internal") if call.method == "get_chat" else as_named(token, call)
 
@@ -143,7 +144,7 @@ def test_half_of_all_chats_bad_for_ever_hold_up_no_other() -> None:
 
 
 def test_a_dead_token_is_given_up_though_no_other_organization_has_traffic() -> None:
-    """Every minute another one is asked for its tags, and answers; with a single one the call waits for ever."""
+    """Every minute another one is asked for its tags, and answers; with a single one the call waits indefinitely."""
 
     async def dead(who: ForAll) -> tuple[Any, list[str]]:
         far = Far(lambda token, _: failed("authentication") if token.endswith("B") else Done([]))
@@ -170,7 +171,7 @@ def test_where_nobody_has_traffic_another_organization_is_asked_once_one_has_fai
         loop, asked = asyncio.get_running_loop(), asyncio.Event()
         began = loop.time()
 
-        def answer(_: str, call: Call) -> Done | Wait | Refused:
+        def answer(_: str, call: Call) -> Done | Transient | Permanent:
             if call.method != "list_tags":
                 return failed("authentication")
             asked.set()
@@ -189,7 +190,7 @@ def test_where_nobody_has_traffic_another_organization_is_asked_once_one_has_fai
 
 def test_chats_that_are_gone_never_stop_the_parking() -> None:
     async def forged() -> list[Any]:
-        gone = Refused("gone", "not_found")
+        gone = Permanent("gone", "not_found")
         client = client_of(Far(lambda _, call: gone if call.body.get("tag") == "GONE" else Done()))
         answers = await asyncio.gather(
             *(client.perform("o", tag_thread(f"c{n}", "t", "GONE")) for n in range(300))
@@ -205,9 +206,9 @@ def test_where_all_is_refused_a_call_that_was_allowed_before_lets_the_parking_go
     """Three hundred forged chats, and no good one that would show that the token is right."""
 
     async def forged() -> list[Any]:
-        invalid = Refused("odd", "validation")
+        invalid = Permanent("odd", "validation")
 
-        def answer(_: str, call: Call) -> Done | Wait | Refused:
+        def answer(_: str, call: Call) -> Done | Transient | Permanent:
             if call.method == "get_chat":
                 return Done({"thread": {"tags": ["GOOD"]}})
             return invalid if call.body["tag"] == "ODD" else Done()
@@ -234,10 +235,10 @@ def test_once_a_token_may_write_again_a_good_chat_waits_a_second_for_each_bad_on
         loop = asyncio.get_running_loop()
         again = loop.time() + 300.0
 
-        def answer(token: str, call: Call) -> Done | Wait | Refused:
+        def answer(token: str, call: Call) -> Done | Transient | Permanent:
             if loop.time() < again:
-                return Refused("", "authorization")
-            return Done() if call.body["tag"] == "GOOD" else Refused("", kind)
+                return Permanent("", "authorization")
+            return Done() if call.body["tag"] == "GOOD" else Permanent("", kind)
 
         (good,) = await took(*[(0.0, kind)] * (REFUSALS_IN_A_ROW + 20), (60.0, "GOOD"), answer=answer)
         return 60.0 + good - 300.0
@@ -249,7 +250,7 @@ def test_no_call_is_given_up_as_of_an_organization_that_is_out_once_a_witness_of
     """One chat cannot be read for over 15 minutes; then so many tags fail that a witness is asked."""
 
     async def witnessed() -> list[GivenUp]:
-        def answer(token: str, call: Call) -> Done | Wait | Refused:
+        def answer(token: str, call: Call) -> Done | Transient | Permanent:
             bad = call.body.get("tag") == "BAD" or call.body.get("chat_id") == "unread"
             return failed("internal") if bad else as_named(token, call) if call.body else Done([])
 

@@ -1,4 +1,4 @@
-"""What a person at a terminal is told about calls to the API."""
+"""What a person at a terminal reads about calls to the API."""
 
 import pytest
 from aiohttp import web
@@ -30,7 +30,7 @@ async def test_every_call_is_said_without_the_secret_and_the_token(server: Serve
     [
         (
             "authentication",
-            "register_webhook: the token is invalid or expired (authentication); make a new token",
+            "register_webhook: the token is invalid or expired (authentication); create a new token",
         ),
         ("limit_reached", "register_webhook: a limit of the license is reached (limit_reached)"),
     ],

@@ -5,19 +5,17 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tagger.livechat.calls.requests import Refused, Wait
+from tagger.livechat.calls.answers import Permanent, Transient
 from tagger.livechat.client import Client
 from tagger.livechat.tags import (
-    FRESH_S,
-    ORGANIZATIONS_MAX,
     Finding,
-    Tags,
     Wanted,
     findings,
     known_of,
+    tags_of,
     to_create,
 )
-from tests.unit.livechat.server import Server, Time, error
+from tests.unit.livechat.server import Server, error
 
 LISTED: list[dict[str, Any]] = [
     {"name": "Refund", "group_ids": [0], "author_id": "smith@example.com"},
@@ -71,34 +69,14 @@ def test_a_long_list_of_groups_is_cut() -> None:
     assert len(finding.text) < 200
 
 
-async def test_tags_are_asked_for_once_in_ten_minutes(server: Server, client: Client, time: Time) -> None:
-    server.answer = lambda _: web.json_response(LISTED)
-    tags = Tags(client, time.clock)
-    for _ in range(3):
-        assert await tags.of("org") == KNOWN
-    assert len(server.asked) == 1
-    time.now += FRESH_S
-    assert await tags.of("org") == KNOWN
-    assert len(server.asked) == 2
-
-
 @pytest.mark.parametrize(
-    ("error_type", "kind"), [("authorization", Refused), ("internal", Wait), ("authentication", Wait)]
+    ("error_type", "kind"),
+    [("authorization", Permanent), ("internal", Transient), ("authentication", Transient)],
 )
-async def test_what_cannot_be_listed_is_told_and_not_kept(
-    server: Server, client: Client, time: Time, error_type: str, kind: type
+async def test_tags_that_cannot_be_listed_are_reported_as_such(
+    server: Server, client: Client, error_type: str, kind: type
 ) -> None:
     server.answer = lambda _: error(error_type)
-    tags = Tags(client, time.clock)
-    answer = await tags.of("org")
-    assert isinstance(answer, kind)
+    assert isinstance(await tags_of(client, "org"), kind)
     server.answer = lambda _: web.json_response(LISTED)
-    assert await tags.of("org") == KNOWN
-
-
-async def test_what_is_kept_is_bounded(server: Server, client: Client, time: Time) -> None:
-    server.answer = lambda _: web.json_response([])
-    tags = Tags(client, time.clock)
-    for number in range(ORGANIZATIONS_MAX + 5):
-        await tags.of(f"org {number}")
-    assert len(tags._known) == ORGANIZATIONS_MAX
+    assert await tags_of(client, "org") == KNOWN

@@ -13,7 +13,8 @@ from tagger.core.matching.decide import Judge
 from tagger.core.records.decision import Source
 from tagger.core.rules.parse import RuleSet, parse
 from tagger.kafka.producer import Producer
-from tagger.livechat.calls.requests import Call, Done, GivenUp
+from tagger.livechat.calls.answers import Done, GivenUp
+from tagger.livechat.calls.requests import Call
 from tagger.livechat.client import Client
 from tagger.metrics import Metrics
 from tagger.service import settle as settling

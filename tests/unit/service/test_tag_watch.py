@@ -10,24 +10,24 @@ from structlog.testing import capture_logs
 from tagger.keyword_files.reload import Keywords
 from tagger.livechat.authorization.credentials import ForAll
 from tagger.livechat.authorization.tokens import Fixed
-from tagger.livechat.calls.requests import Call, Done, Refused, Wait
-from tagger.livechat.tags import Tags
+from tagger.livechat.calls.answers import Answer, Done, Permanent, Transient
+from tagger.livechat.calls.requests import Call
 from tagger.metrics import Metrics
 from tagger.service import tag_watch
 from tagger.service.tag_watch import LOGGED_MAX, TagWatch
 from tests.deadline import DEADLINE_S
 
-NOT_NOW = Wait("LiveChat failed inside", "internal")
+NOT_NOW = Transient("LiveChat failed inside", "internal")
 
 
 @dataclass
 class LiveChat:
     """Lists these tags, or answers something else."""
 
-    answer: Done | Wait | Refused
+    answer: Answer
     asked: list[str] = field(default_factory=list)
 
-    async def ask(self, organization: str, call: Call, *, background: bool = False) -> Done | Wait | Refused:
+    async def ask(self, organization: str, call: Call, *, background: bool = False) -> Answer:
         assert (call.method, background) == ("list_tags", True)
         self.asked.append(organization)
         return self.answer
@@ -56,10 +56,7 @@ async def told(watch: TagWatch) -> list[str]:
 
 
 def watch_over(keywords: Keywords, livechat: LiveChat) -> TagWatch:
-    """Its clock goes on by a day between two looks, so nothing is kept."""
-    clock = iter(range(0, 10**9, 86_400))
-    tags = Tags(livechat, lambda: float(next(clock)))
-    return TagWatch(keywords, ForAll(Fixed(lambda: "t")), tags, Metrics())
+    return TagWatch(keywords, ForAll(Fixed(lambda: "t")), livechat, Metrics())
 
 
 def doubtful(watch: TagWatch, kind: str) -> float:
@@ -82,8 +79,10 @@ async def test_a_tag_that_is_missing_or_in_another_case_is_told_once_and_counted
     assert (doubtful(watch, "missing"), doubtful(watch, "other_case")) == (0, 0)
 
 
-@pytest.mark.parametrize("answer", [NOT_NOW, Refused("the token lacks the scope", "authorization")])
-async def test_an_answer_that_does_not_come_changes_nothing(tmp_path: Path, answer: Wait | Refused) -> None:
+@pytest.mark.parametrize("answer", [NOT_NOW, Permanent("the token lacks the scope", "authorization")])
+async def test_an_answer_that_does_not_come_changes_nothing(
+    tmp_path: Path, answer: Transient | Permanent
+) -> None:
     livechat = LiveChat(listed())
     watch = watch_over(keywords_for(tmp_path, "New"), livechat)
     assert len(await told(watch)) == 1

@@ -51,11 +51,11 @@ def test_every_kind_of_credential_is_read(entry: dict[str, str]) -> None:
         (b" " * (FILE_BYTES_MAX + 1), "larger"),
     ],
 )
-def test_what_is_wrong_is_told_without_a_value(what: bytes, problem: str) -> None:
-    told = read(what)
-    assert isinstance(told, str)
-    assert problem in told
-    assert "secret" not in told
+def test_what_is_wrong_is_said_without_a_value(what: bytes, problem: str) -> None:
+    found = read(what)
+    assert isinstance(found, str)
+    assert problem in found
+    assert "secret" not in found
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660, 0o666])
@@ -149,20 +149,20 @@ def test_a_login_under_way_with_a_refresh_is_not_undone(tmp_path: Path, time: Ti
     path = written(tmp_path / "c.json", content(org=APP, other=PAT))
     service, login = CredentialsFile(path, time.clock), CredentialsFile(path, time.clock)
     service.entries()
-    anew = APP | {"client_id": "c2", "refresh_token": "of-the-login"}
-    login.store("org", anew)
+    stored = APP | {"client_id": "c2", "refresh_token": "of-the-login"}
+    login.store("org", stored)
     service.rotate("org", "secret-refresh", "rotated")
-    assert CredentialsFile(path, time.clock).entries() == {"org": anew, "other": PAT}
+    assert CredentialsFile(path, time.clock).entries() == {"org": stored, "other": PAT}
 
 
 def test_a_rotated_token_keeps_what_else_the_entry_has_by_now(tmp_path: Path, time: Time) -> None:
     path = written(tmp_path / "c.json", content(org=APP))
     service = CredentialsFile(path, time.clock)
     service.entries()
-    CredentialsFile(path, time.clock).store("org", APP | {"client_secret": "mended"})
+    CredentialsFile(path, time.clock).store("org", APP | {"client_secret": "fixed"})
     service.rotate("org", "secret-refresh", "rotated")
     kept = CredentialsFile(path, time.clock).entries()["org"]
-    assert kept == APP | {"client_secret": "mended", "refresh_token": "rotated"}
+    assert kept == APP | {"client_secret": "fixed", "refresh_token": "rotated"}
 
 
 def test_two_writers_lose_nothing_of_each_other(tmp_path: Path, time: Time) -> None:
@@ -187,7 +187,7 @@ def test_a_symbolic_link_stays_one_and_its_target_keeps_its_mode(tmp_path: Path,
     assert target.stat().st_mode & 0o777 == 0o400
 
 
-def test_a_writer_that_hangs_is_not_waited_for_for_ever(
+def test_a_writer_that_hangs_is_not_waited_for_indefinitely(
     tmp_path: Path, time: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written(tmp_path / "c.json", content(org=PAT))

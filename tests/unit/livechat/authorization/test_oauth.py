@@ -86,7 +86,6 @@ def test_an_answer_as_documented_is_read_whole() -> None:
         28800.0,
         "test_gfalskcakg2347o8326",
         "390e44e6-f1e6-0368c-z6ddb-74g14508c2ex",
-        "b7eff798-f8df-4364-8059-649c35c9ed0c",
         frozenset({"chats--all:ro", "chats--all:rw"}),
     )
 

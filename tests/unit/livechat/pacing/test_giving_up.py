@@ -1,9 +1,9 @@
-"""When evidence gives a call up, told as histories: what happened when, and what became of each call."""
+"""When evidence gives a call up, as histories: what happened when, and what became of each call."""
 
 import pytest
 
-from tagger.livechat.calls.error_types import ALL, DOCUMENTED, Fault
-from tagger.livechat.calls.requests import GivenUp, Refused, Wait
+from tagger.livechat.calls.answers import GivenUp, Permanent, Transient
+from tagger.livechat.calls.error_types import ALL, DOCUMENTED
 from tagger.livechat.pacing.giving_up import (
     ORGANIZATIONS_MAX,
     REFUSALS_IN_A_ROW,
@@ -13,10 +13,10 @@ from tagger.livechat.pacing.giving_up import (
 )
 
 TAG, READ = "tag_thread", "get_chat"
-DOWN = Wait("LiveChat failed inside", "internal")
-GONE = Refused("the chat, thread or tag does not exist", "not_found")
-INVALID = Refused("LiveChat finds the request malformed", "validation")
-FORBIDDEN = Refused("the token lacks the scope or the right for this", "authorization")
+DOWN = Transient("LiveChat failed inside", "internal")
+GONE = Permanent("the chat, thread or tag does not exist", "not_found")
+INVALID = Permanent("LiveChat finds the request malformed", "validation")
+FORBIDDEN = Permanent("the token lacks the scope or the right for this", "authorization")
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def evidence() -> Evidence:
 def try_for(
     evidence: Evidence,
     organization: str,
-    answer: Wait | Refused,
+    answer: Transient | Permanent,
     seconds: float,
     every_s: float = 5.0,
     beside: str | None = None,
@@ -45,23 +45,19 @@ def try_for(
     return None, now - began
 
 
-@pytest.mark.parametrize(
-    "error_type", [name for name, kind in DOCUMENTED.items() if kind.fault is Fault.ITEM]
-)
+@pytest.mark.parametrize("error_type", [name for name, kind in DOCUMENTED.items() if kind.is_permanent])
 def test_what_is_refused_by_its_type_is_given_up_at_the_first_answer_but_not_found_after_a_minute(
     evidence: Evidence, error_type: str
 ) -> None:
-    given_up, after = try_for(evidence, "org", Refused("why", error_type), 300)
+    given_up, after = try_for(evidence, "org", Permanent("why", error_type), 300)
     assert given_up is not None
     assert given_up.error_type == error_type
     assert after == (60 if error_type == "not_found" else 0)
 
 
-@pytest.mark.parametrize(
-    "error_type", [name for name, kind in DOCUMENTED.items() if kind.fault is Fault.SYSTEM]
-)
+@pytest.mark.parametrize("error_type", [name for name, kind in DOCUMENTED.items() if not kind.is_permanent])
 def test_what_hits_the_only_organization_wholly_waits_for_ever(evidence: Evidence, error_type: str) -> None:
-    assert try_for(evidence, "org", Wait("why", error_type), 7 * 24 * 3600, every_s=10)[0] is None
+    assert try_for(evidence, "org", Transient("why", error_type), 7 * 24 * 3600, every_s=10)[0] is None
 
 
 @pytest.mark.parametrize(
@@ -117,7 +113,7 @@ def test_fifty_refusals_in_a_row_stop_the_parking_until_something_succeeds(evide
     assert evidence.failed("org", TAG, waiting, INVALID, 7200.0) is not None
 
 
-def test_refused_work_that_waited_is_counted_anew_after_a_success(evidence: Evidence) -> None:
+def test_refused_work_that_waited_is_counted_again_after_a_success(evidence: Evidence) -> None:
     """A single success must not let all that waits be parked at once."""
     waiting = [Trial() for _ in range(2 * REFUSALS_IN_A_ROW)]
     for trial in waiting:
@@ -190,7 +186,7 @@ def test_chats_that_an_organization_reads_itself_are_no_success_of_another(evide
 
 @pytest.mark.parametrize("answer", [DOWN, GONE])
 def test_tags_that_are_set_vouch_for_chats_that_cannot_be_read(
-    evidence: Evidence, answer: Wait | Refused
+    evidence: Evidence, answer: Transient | Permanent
 ) -> None:
     """Who may write may read, so a chat that is never given is parked, however few are asked for."""
     waiting, ends = Trial(), []
