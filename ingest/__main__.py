@@ -1,4 +1,4 @@
-"""The command `ingest`: reads the environment, serves until SIGTERM, and says why where it cannot."""
+"""The command `ingest`: reads the environment and serves until SIGTERM, or says why it cannot."""
 
 import sys
 from importlib.metadata import version
@@ -14,29 +14,28 @@ from ingest.spool import SpoolError
 
 
 def _help() -> str:
-    rows = [f"  {name}  [{default}]\n      {doc}" for name, default, doc in IngestSettings.describe()]
-    secrets = ", ".join(name.upper() for name in IngestSettings.secret_names())
-    return "\n".join(
-        [
-            "Take LiveChat's webhooks in at POST /webhooks/livechat and keep them on a Kafka topic.",
-            "",
-            "An answer of 200 means stored. Health and metrics are on the admin address:",
-            "/health/live, /health/ready, /metrics. SIGTERM stops it without losing a webhook.",
-            "",
-            "\b",
-            "Examples:",
-            "  LIVECHAT_WEBHOOK_SECRETS=s3cret ingest",
-            "  LIVECHAT_WEBHOOK_SECRETS_FILE=/run/secrets/webhooks KAFKA_BOOTSTRAP_SERVERS=kafka:9092 \\",
-            "      INGEST_SPOOL_DIR=/var/lib/ingest ingest",
-            "",
-            "\b",
-            "Environment (in brackets: default):",
-            *rows,
-            "",
-            f"Each of {secrets} may come from the file that the same name with _FILE behind it names;",
-            "the file is read anew when it changes.",
-        ]
-    )
+    options = IngestSettings.describe()
+    rows = "\n".join(f"  {name}  [{default}]\n      {doc}" for name, default, doc in options)
+    secrets = " or ".join(name.upper() for name in IngestSettings.secret_names())
+    return f"""\
+Accept LiveChat's webhooks at POST /webhooks/livechat and store them in a Kafka topic.
+
+The answer 200 means stored. Health and metrics are on the admin address:
+/health/live, /health/ready, /metrics. SIGTERM stops it without losing a webhook.
+
+\b
+Examples:
+  LIVECHAT_WEBHOOK_SECRETS=s3cret ingest
+  LIVECHAT_WEBHOOK_SECRETS_FILE=/run/secrets/webhooks KAFKA_BOOTSTRAP_SERVERS=kafka:9092 \\
+      INGEST_SPOOL_DIR=/var/lib/ingest ingest
+
+\b
+Environment (in brackets: default):
+{rows}
+
+To read {secrets} from a file, append _FILE to the name and give the path;
+a changed file is read again.
+"""
 
 
 async def _main(settings: IngestSettings, stopping: Stopping) -> int:
@@ -56,6 +55,7 @@ async def _main(settings: IngestSettings, stopping: Stopping) -> int:
 @click.command(help=_help())
 @click.version_option(version("livechat-tagger"), prog_name="ingest")
 def main() -> None:
+    """Run `ingest`."""
     settings = load(IngestSettings)
     configure_logs(settings.log_level, settings.log_format)
     collect_garbage_seldom()

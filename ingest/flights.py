@@ -1,6 +1,6 @@
-"""Records on their way to Kafka, by partition: those that wait, and the one batch that is sent.
+"""Records on their way to Kafka, by partition: a queue, and the one batch in flight.
 
-It promises the order within a partition: nothing leaves before what came before it is acknowledged or refused.
+It promises the order within a partition: nothing leaves before its predecessors are acknowledged or refused.
 It knows no client and no clock.
 """
 
@@ -13,15 +13,15 @@ from ingest.pending import Waiting
 
 @dataclass(slots=True)
 class Flight:
-    """The batch of a partition that is sent and not acknowledged."""
+    """A partition's batch, sent and not yet acknowledged."""
 
     records: list[Waiting]
     since: float  # the loop's time in seconds
-    given_back: bool = False  # its records lie in the spool as well
+    given_back: bool = False  # its records are in the spool as well
 
 
 class Flights:
-    """Bounded by the requests in hand, and by a round of the spool."""
+    """All queues and batches in flight. Bounded by the requests in flight, and by a round of the spool."""
 
     def __init__(self) -> None:
         self._queues: defaultdict[int, deque[Waiting]] = defaultdict(deque)
@@ -35,6 +35,7 @@ class Flights:
 
     @property
     def empty(self) -> bool:
+        """Whether nothing waits and nothing is in flight."""
         return not self._flights and not any(self._queues.values())
 
     @property
@@ -43,18 +44,19 @@ class Flights:
         return any(flight.given_back for flight in self._flights.values())
 
     def put(self, partition: int, waiting: Waiting) -> None:
+        """Queue a record."""
         self._queues[partition].append(waiting)
 
     def due(self) -> list[int]:
-        """Partitions that have records and no batch under way."""
+        """Partitions with records and no batch in flight."""
         return [number for number, queue in self._queues.items() if queue and number not in self._flights]
 
-    def fill(self, batch: Any, partition: int, now: float) -> bool:
-        """Move what fits into a batch of aiokafka's; False where nothing is left to send."""
+    def fill(self, batch: Any, partition: int, now: float) -> list[Waiting]:
+        """Move what fits into an aiokafka batch; the records in it, which may be none."""
         queue, records = self._queues[partition], list[Waiting]()
         while queue and not (records and self._singly.get(partition)):
             waiting = queue[0]
-            if not waiting.future.done():  # else its sender was told that it is not stored
+            if not waiting.future.done():  # else its sender was answered: not stored
                 key, value, headers = waiting.record.key, waiting.record.value, list(waiting.record.headers)
                 if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
                     break  # full
@@ -63,21 +65,17 @@ class Flights:
         batch.close()  # nobody else adds to it
         if records:
             self._flights[partition] = Flight(records, now)
-        return bool(records)
-
-    def of(self, partition: int) -> list[Waiting]:
-        """The records of the batch under way."""
-        return self._flights[partition].records
+        return records
 
     def acknowledged(self, partition: int) -> bool:
-        """The batch is done; tells whether more waits."""
+        """End the batch in flight; True if more waits."""
         del self._flights[partition]
         if self._singly.get(partition):
             self._singly[partition] -= 1
         return bool(self._queues[partition])
 
     def refused(self, partition: int) -> Waiting | None:
-        """The batch will never be taken. The one record that is to blame, or None: each is tried by itself."""
+        """End a batch that Kafka will never take; its one record, or None: then each is sent alone."""
         records = self._flights.pop(partition).records
         if len(records) == 1:
             self._singly[partition] = max(0, self._singly.get(partition, 0) - 1)
@@ -86,18 +84,18 @@ class Flights:
         self._queues[partition].extendleft(reversed(records))
         return None
 
-    def forget_told(self) -> None:
-        """Drop those in front whose sender was told that they are not stored."""
+    def drop_answered(self) -> None:
+        """Drop records at the front whose sender was answered: not stored."""
         for queue in self._queues.values():
             while queue and queue[0].future.done():
                 queue.popleft()
 
     def sent_at(self, otherwise: float) -> float:
-        """When the oldest batch under way was sent, the loop's time."""
+        """When the oldest batch in flight was sent, the loop's time."""
         return min((flight.since for flight in self._flights.values()), default=otherwise)
 
     def waits_since(self, otherwise: float) -> float:
-        """Since when the record waits that has waited longest of those that a sender waits for."""
+        """Since when the oldest record waits whose sender waits as well."""
         found = [otherwise]
         for some in [*(flight.records for flight in self._flights.values()), *self._queues.values()]:
             oldest = next((one for one in some if not (one.spooled or one.row or one.future.done())), None)
@@ -106,19 +104,18 @@ class Flights:
         return min(found)
 
     def give_back(self) -> list[Waiting]:
-        """Empty the queues and return all that nobody was told about, in order; what is sent stays sent as well."""
-        back: list[Waiting] = []
+        """Empty the queues; all records without an outcome, in order. Batches in flight stay in flight as well."""
         for flight in self._flights.values():
             flight.given_back = True
-            back += [waiting for waiting in flight.records if not waiting.spooled]
-        back += [waiting for queue in self._queues.values() for waiting in queue]
+        sent = [one for flight in self._flights.values() for one in flight.records if not one.spooled]
+        queued = [one for queue in self._queues.values() for one in queue]
         self._queues.clear()
-        return _open_in_order(back)
+        return _open_in_order(sent + queued)
 
     def take_all(self) -> tuple[list[Waiting], Waiting | None]:
-        """Empty everything: what nobody was told about, in order, and one of the records that were sent."""
-        sent = [waiting for flight in self._flights.values() for waiting in flight.records]
-        queued = [waiting for queue in self._queues.values() for waiting in queue]
+        """Empty everything; the records without an outcome, in order, and one record that was in flight."""
+        sent = [one for flight in self._flights.values() for one in flight.records]
+        queued = [one for queue in self._queues.values() for one in queue]
         self._flights.clear()
         self._queues.clear()
         self._singly.clear()
@@ -126,5 +123,5 @@ class Flights:
 
 
 def _open_in_order(records: list[Waiting]) -> list[Waiting]:
-    """By the time they came; the sort is stable, so within a partition the order stays."""
+    """Those without an outcome, by arrival; the sort is stable, so each partition keeps its order."""
     return sorted((one for one in records if not one.future.done()), key=lambda one: one.since)

@@ -1,4 +1,4 @@
-"""A record on its way, and whoever waits to hear where it ended."""
+"""A record on its way, and the future that gets its outcome."""
 
 import asyncio
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from ingest.topic import Record
 
 # kafka       acknowledged by all in-sync replicas
 # spool       on the local disk, synced
-# not_stored  neither, as far as is known: it may be on the topic all the same
+# not_stored  neither, as far as is known: it may still be on the topic
 # refused     Kafka will never take it: too large for the topic
 Outcome = Literal["kafka", "spool", "not_stored", "refused"]
 STORED: Final[frozenset[Outcome]] = frozenset({"kafka", "spool"})  # answered 200
@@ -16,14 +16,16 @@ STORED: Final[frozenset[Outcome]] = frozenset({"kafka", "spool"})  # answered 20
 
 @dataclass(slots=True, eq=False)
 class Waiting:
+    """A record that waits for its outcome."""
+
     record: Record
     future: asyncio.Future[Outcome]
     since: float  # the loop's time in seconds
-    spooled: bool = False  # it lies in the spool as well, and its sender has been answered
-    row: int = 0  # in the spool, where it went there while Kafka had it in hand; 0: it did not
-    landed: bool = False  # Kafka has acknowledged it, whatever its sender was told
+    spooled: bool = False  # it is in the spool as well, and its sender was answered
+    row: int = 0  # in the spool, if it went there while its batch was at Kafka; else 0
+    landed: bool = False  # Kafka acknowledged it, whatever its sender was answered
 
     def ends(self, outcome: Outcome) -> None:
-        """Tell whoever waits, unless they were told before (their time was up)."""
+        """Set the outcome, unless there is one (its time was up)."""
         if not self.future.done():
             self.future.set_result(outcome)

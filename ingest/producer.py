@@ -1,12 +1,12 @@
 """Records to Kafka: one aiokafka producer at a time, kept for as long as it can be.
 
-It promises that the outcome "kafka" means acknowledged by all in-sync replicas, and that the records of a
-partition are sent in the order they came: none leaves before the one ahead of it is acknowledged.
-It never waits for Kafka without an end, and it never drops what nobody was told about.
+It promises that the outcome "kafka" means acknowledged by all in-sync replicas, and that a partition's records are
+sent in the order of their arrival: none leaves before the one ahead of it is acknowledged. It never waits for Kafka
+indefinitely, and drops no record without an outcome.
 
-It is `up` once it is connected, and no more when a record was left without an acknowledgement for STUCK_S and
-nothing else was acknowledged meanwhile, or when a producer was given up; then only an acknowledgement makes it
-`up` again. Being connected alone proves nothing: a broker that lacks in-sync replicas lets anybody connect.
+It is `up` once it is connected, until a record has no acknowledgement for STUCK_S while nothing else is acknowledged,
+or a producer is given up; then only an acknowledgement makes it `up` again. A connection proves nothing: a broker
+without enough in-sync replicas lets anybody connect.
 """
 
 import asyncio
@@ -27,37 +27,35 @@ from ingest.pending import Waiting
 from ingest.runtime.kafka_client import FOR_GOOD, error_of, new_producer
 from ingest.runtime.kafka_connections import end
 
-# A flush costs up to half a millisecond of CPU whatever it holds, most of it by partition. So the first record of
-# a burst waits for its neighbours, and then until the event loop has nothing more to read: waiting longer, the core
-# would idle while all senders wait for Kafka. Under a load that never ends there is always more to read.
+# A flush costs up to half a millisecond of CPU, mostly for each partition. So the first record of a burst waits for
+# its neighbours, then until the event loop has nothing more to read: after that the core would only idle. Under a
+# constant load there is always more to read.
 LINGER_S: Final = 0.002
 FLUSH_EVERY_S: Final = 0.005
 BATCH_BYTES_MAX: Final = 900 * 1024  # below Kafka's default max.message.bytes, above the largest record
-STUCK_S: Final = 3.0  # without an acknowledgement: leaves time for the spool within a sender's patience
-CONNECT_S: Final = 10.0  # for one try to connect: three brokers that do not answer, one after the other
+STUCK_S: Final = 3.0  # without an acknowledgement: leaves time to spool before the sender gives up
+CONNECT_S: Final = 10.0  # for one try to connect: three silent brokers, one after the other
 RETRY_S_MAX: Final = 1.0  # between tries to connect, doubling from a twentieth of it
-REPLACE_S_MAX: Final = 10.0  # while producers connect and then fail before anything is acknowledged
-# aiokafka goes on trying with the same producer id, which writes nothing twice. What a new producer sends again
-# may be written twice: so only when this long was not enough, and then less and less often.
+REPLACE_S_MAX: Final = 10.0  # while producers connect, then fail before anything is acknowledged
+# aiokafka retries with the same producer id, which writes nothing twice. A new producer's repetitions may be written
+# twice: so only after this long, and then less and less often.
 PATIENCE_S: Final = 30.0
 PATIENCE_S_MAX: Final = 240.0
-RETIRE_S: Final = 10.0  # a producer that was given up may still deliver; after that it is cut off
-RETIRING_MAX: Final = 1  # producers beside the one in use: each has connections to every broker
-TELL_EVERY_S: Final = 10.0  # that Kafka cannot be reached
-LOOK_S: Final = 0.25  # how often time is looked at
+RETIRE_S: Final = 10.0  # while a producer that was given up may still deliver; then it is cut off
+RETIRING_MAX: Final = 1  # producers besides the one in use: each has connections to every broker
+LOG_EVERY_S: Final = 10.0  # that Kafka cannot be reached
+LOOK_S: Final = 0.25  # between checks of the time
+
+GiveBack = Callable[[list[Waiting]], None]
 
 log = structlog.get_logger()
 
 
 class Producer:
-    """`give_back` takes, in order, what was not acknowledged in time; without it, everybody waits on."""
+    """`give_back` gets, in order, what was not acknowledged in time; if None, those records keep waiting."""
 
     def __init__(
-        self,
-        options: Callable[[], dict[str, Any]],
-        topic: str,
-        metrics: Metrics,
-        give_back: Callable[[list[Waiting]], None] | None = None,
+        self, options: Callable[[], dict[str, Any]], topic: str, metrics: Metrics, give_back: GiveBack | None
     ) -> None:
         self._options, self._topic, self._metrics, self._give_back = options, topic, metrics, give_back
         self._loop = asyncio.get_running_loop()
@@ -66,24 +64,26 @@ class Producer:
         self._unplaced: deque[Waiting] = deque()  # while no producer is connected
         self._flights = Flights()
         self._timer: asyncio.Handle | None = None
-        self._queued = 0  # records, at the last look
+        self._queued = 0  # records, at the last check
         self._flushed_at = self._acknowledged_at = 0.0
-        self._told_at = -TELL_EVERY_S
+        self._logged_at = -LOG_EVERY_S
         self._patience_s = PATIENCE_S
-        self._proven = False  # this producer has had an acknowledgement
+        self._proven = False  # this producer has got an acknowledgement
         self._in_doubt = False
         self._lost = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()  # the loop alone would not keep them
+        self._tasks: set[asyncio.Task[None]] = set()  # the loop itself keeps only weak references
         self._retiring: set[asyncio.Task[Any]] = set()
         self.tried = asyncio.Event()  # the first try to connect is over
         self.topic_missing = False
 
     @property
     def connected(self) -> bool:
+        """Whether a producer is in use."""
         return self._kafka is not None
 
     @property
     def up(self) -> bool:
+        """Whether Kafka is believed to store what it is sent."""
         return self._kafka is not None and not self._in_doubt
 
     @property
@@ -92,7 +92,7 @@ class Producer:
         return self._flights.settling
 
     def put(self, waiting: Waiting) -> None:
-        """Take a record; its future tells the outcome, in time or not: deadlines are the caller's."""
+        """Take a record; its future gets the outcome. Deadlines are the caller's."""
         if self._kafka is None:
             self._unplaced.append(waiting)
         else:
@@ -105,7 +105,7 @@ class Producer:
             self._timer = self._loop.call_later(LINGER_S, self._flush_if_quiet)
 
     def _flush_if_quiet(self) -> None:
-        """Flush, unless more came since the last look: the loop reads all there is between two looks."""
+        """Flush, unless more came since the last check: between two, the loop reads all there is."""
         before, self._queued = self._queued, self._flights.queued
         if self._queued > before and self._loop.time() < self._flushed_at + FLUSH_EVERY_S:
             self._timer = self._loop.call_soon(self._flush_if_quiet)
@@ -122,8 +122,8 @@ class Producer:
         batches = []
         for partition in self._flights.due():
             batch = kafka.create_batch()
-            if self._flights.fill(batch, partition, self._flushed_at):
-                batches.append((partition, batch, self._flights.of(partition)))
+            if records := self._flights.fill(batch, partition, self._flushed_at):
+                batches.append((partition, batch, records))
         if batches:
             sending = self._loop.create_task(self._send(kafka, batches))
             self._tasks.add(sending)
@@ -133,19 +133,17 @@ class Producer:
         for partition, batch, records in batches:
             try:
                 sent = await kafka.send_batch(batch, self._topic, partition=partition)
-            except Exception as error:  # noqa: BLE001  # whatever a broken aiokafka raises, the next one tries
+            except Exception as error:  # noqa: BLE001  # after any error of aiokafka the next producer tries
                 self._landed(kafka, partition, records, error)
                 return
-            sent.add_done_callback(
-                lambda done, p=partition, r=records: self._landed(kafka, p, r, error_of(done))
-            )
+            sent.add_done_callback(lambda it, p=partition, r=records: self._landed(kafka, p, r, error_of(it)))
 
     def _landed(
         self, kafka: AIOKafkaProducer, partition: int, records: list[Waiting], error: BaseException | None
     ) -> None:
-        """A batch was acknowledged, or was not."""
+        """Take a batch's outcome."""
         if error is None:
-            for waiting in records:  # counts from a producer that was given up, too
+            for waiting in records:  # even from a producer that was given up
                 waiting.landed = True
                 waiting.ends("kafka")
         if kafka is not self._kafka:
@@ -166,7 +164,7 @@ class Producer:
             self._flush_soon()
 
     def _refused(self, partition: int, error: BaseException) -> None:
-        """Kafka will never take this batch; whose fault that is shows when each record is sent by itself."""
+        """Kafka will never take this batch; sending each record alone shows which one is to blame."""
         bad = self._flights.refused(partition)
         if bad is not None:
             bad.ends("refused")
@@ -174,13 +172,11 @@ class Producer:
         self._flush_soon()
 
     def replace(self, reason: str, error: BaseException | None = None) -> None:
-        """Give this producer up, and everything back that it has not got acknowledged."""
+        """Give this producer up, and give back everything it got no acknowledgement for."""
         kafka = self._kafka
         if kafka is None:
             return
-        self._doubt(
-            self._in_doubt or not self._flights.empty
-        )  # where nothing was sent, nothing speaks against Kafka
+        self._doubt(self._in_doubt or not self._flights.empty)  # nothing sent says nothing about Kafka
         self._kafka = None
         self._metrics.kafka_up.set(0)
         self._metrics.producers_replaced.inc()
@@ -191,15 +187,15 @@ class Producer:
         elif open_ones:
             self._unplaced.extend(open_ones)
         elif sent is not None:
-            # Their senders were told, and who is not up may be sent nothing more: so one of them is tried again.
+            # Their senders were answered, and nothing new may come while Kafka is not up: so one of them is retried.
             again = replace(sent, future=self._loop.create_future(), since=self._loop.time(), spooled=True)
             self._unplaced.append(again)
         self._lost.set()
         self._retire(kafka)
 
     async def run(self) -> None:
-        """Keep a producer connected, for ever."""
-        self.replace("started again")  # where an earlier run left one, nobody looks after it
+        """Keep a producer connected, indefinitely."""
+        self.replace("started again")  # an earlier run may have left one
         retry_s = 0.0
         while True:
             await asyncio.sleep(retry_s)
@@ -210,7 +206,7 @@ class Producer:
             while connected and not self._lost.is_set():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._lost.wait(), LOOK_S)
-                self._look()
+                self._check()
             if connected and self._proven:
                 retry_s = 0.0
             else:
@@ -221,18 +217,18 @@ class Producer:
     async def _connect(self) -> bool:
         kafka = partitions = None
         try:
-            # Batches are full when aiokafka gets them: it need not wait for more.
+            # aiokafka gets batches that are full: it need not wait for more.
             kafka = new_producer(self._options(), "ingest", max_batch_size=BATCH_BYTES_MAX, linger_ms=0)
             async with asyncio.timeout(CONNECT_S):
                 await kafka.start()
-                # All topics are asked for: asking for one that is missing can create it, with one partition.
+                # For all topics: asking for one that is missing can create it, with one partition.
                 cluster = await kafka.client.fetch_all_metadata()
                 self.topic_missing = not cluster.partitions_for_topic(self._topic)
                 if not self.topic_missing:
                     partitions = await kafka.partitions_for(self._topic)
         except (KafkaError, OSError) as error:  # TimeoutError and ssl.SSLError are OSErrors
-            if self._loop.time() - self._told_at > TELL_EVERY_S:
-                self._told_at = self._loop.time()
+            if self._loop.time() - self._logged_at > LOG_EVERY_S:
+                self._logged_at = self._loop.time()
                 log.warning("kafka_away", error_type=type(error).__name__)
         finally:
             if kafka is not None and not partitions:
@@ -244,19 +240,19 @@ class Producer:
     def _use(self, kafka: AIOKafkaProducer, partitions: int) -> None:
         log.info("kafka_connected", topic=self._topic, count=partitions)
         self._kafka, self._partitions, self._proven = kafka, partitions, False
-        self._acknowledged_at = self._loop.time()  # none is owed yet
+        self._acknowledged_at = self._loop.time()  # nothing is overdue yet
         self._lost.clear()
         self._metrics.kafka_up.set(self.up)
         unplaced, self._unplaced = self._unplaced, deque()
         for waiting in unplaced:
             self.put(waiting)
 
-    def _look(self) -> None:
-        """What time alone tells: who waits for too long, and how many partitions there are."""
+    def _check(self) -> None:
+        """What only time shows: which records wait too long, and how many partitions there are."""
         if self._kafka is None:
             return
         now = self._loop.time()
-        self._flights.forget_told()
+        self._flights.drop_answered()
         sent_at = self._flights.sent_at(now)
         if now - sent_at > self._patience_s:
             self._patience_s = min(2 * self._patience_s, PATIENCE_S_MAX)
@@ -265,9 +261,9 @@ class Producer:
         if now - max(sent_at, self._acknowledged_at) > STUCK_S:
             self._doubt(True)
         elif self._give_back is None and self._flights.empty:
-            self._doubt(False)  # nothing is left that could prove anything: the next record will
+            self._doubt(False)  # only the next record can prove anything now
         if self._give_back is not None and now - self._flights.waits_since(now) > STUCK_S:
-            self._give_back(self._flights.give_back())  # aiokafka tries on with what is sent
+            self._give_back(self._flights.give_back())  # aiokafka keeps trying with those in flight
         partitions = self._kafka.client.cluster.partitions_for_topic(self._topic)
         self._partitions = len(partitions or ()) or self._partitions  # a topic can grow
 
@@ -287,7 +283,7 @@ class Producer:
         task.add_done_callback(self._retiring.discard)
 
     async def stop(self, timeout_s: float) -> None:
-        """End for good. Nobody puts records any more; what is in flight gets the time that is given."""
+        """End after the last `put`, with `timeout_s` seconds for what is in flight."""
         kafka, self._kafka = self._kafka, None
         if kafka is not None:
             self._retire(kafka)

@@ -13,67 +13,63 @@ from ingest.metrics import Metrics
 from ingest.runtime import advice, topic_check
 from ingest.runtime.admin import AdminServer, Health
 from ingest.runtime.process import cannot_listen
-from ingest.runtime.supervision import Tasks, unless_told
+from ingest.runtime.supervision import Tasks, unless_set
 from ingest.runtime.topic_watch import TopicWatch
 from ingest.settings import IngestSettings, WebhookSecrets
 from ingest.spool import Spool
 from ingest.store import KEEP_S, Store
 
-LISTEN_ON_S: Final = 5.0  # after SIGTERM: a balancer needs that long to see that we are not ready
-LAST_REQUESTS_S: Final = 1.0  # for connections that were made at the last moment to bring their request
-FINISH_S: Final = KEEP_S + 3.0  # for requests in hand: a body's time and a record's
-DRAIN_S: Final = 5.0  # for a spool that is being drained; what is left waits on the disk
-FLUSH_S: Final = 3.0  # for the producer; all of these together stay below 30 s
-FIRST_TRY_S: Final = 5.0  # to reach Kafka at start, before serving without knowing the topic
+LISTEN_ON_S: Final = 5.0  # after SIGTERM: until a balancer sees that we are not ready
+LAST_REQUESTS_S: Final = 1.0  # for requests on connections made at the last moment
+FINISH_S: Final = KEEP_S + 3.0  # for requests in flight: a body's time and a record's
+DRAIN_S: Final = 5.0  # for draining the spool; the rest waits on the disk
+FLUSH_S: Final = 3.0  # for the producer; all of these together are below 30 s
+FIRST_TRY_S: Final = 5.0  # to reach Kafka at start, before serving without it
 
 log = structlog.get_logger()
 
 
 class Service:
-    """One `ingest`. `serve` runs it until told to stop; after `open` the ports are known."""
+    """One `ingest`: `open` it, then `serve`. The ports are known once it is open."""
 
     def __init__(self, settings: IngestSettings, listen_on_s: float = LISTEN_ON_S) -> None:
-        """Raises SpoolError where the spool cannot be used."""
+        """Raises SpoolError if the spool cannot be used."""
         self._settings, self._listen_on_s = settings, listen_on_s
         self._metrics = metrics = Metrics()
         folder = settings.ingest_spool_dir
         spool = Spool(folder, settings.ingest_spool_bytes_max, metrics) if folder else None
         self.store = Store(settings.client_options, settings.kafka_webhooks_topic, spool, metrics)
-        self._topics = TopicWatch(
-            settings.client_options,
-            [topic_check.webhooks(settings.kafka_webhooks_topic)],
-            metrics.topic_unfit,
-        )
+        wanted = topic_check.webhooks(settings.kafka_webhooks_topic)
+        self._topics = TopicWatch(settings.client_options, [wanted], metrics.topic_unfit)
         secrets = WebhookSecrets(settings.secret("livechat_webhook_secrets"))
         self._app = App(self.store, secrets, metrics, settings.organizations())
-        self._door = Door(self._app.handle, self._app.on_error, metrics.connection_closed)
+        closed, closed_admin = metrics.connections_closed.labels, metrics.admin_connections_closed.labels
+        self._door = Door(self._app.handle, self._app.on_error, lambda reason: closed(reason).inc())
         metrics.connections.set_function(lambda: self._door.count)
         self._admin = AdminServer(
             settings.ingest_admin_host,
             settings.ingest_admin_port,
             self.health,
             metrics.registry,
-            metrics.admin_connection_closed,
+            lambda reason: closed_admin(reason).inc(),
         )
         self._tasks = Tasks(lambda name: metrics.task_restarts.labels(name).inc())
         self.port = self.admin_port = 0
 
     def health(self) -> Health:
+        """What works, and what does not."""
         store, settings = self.store, self._settings
         complaints = []
         notes = [
-            f"The task {name} ended ({error_type}) and is started again: the log says why."
+            f"The task {name} ended ({error_type}) and is being restarted; the log says why."
             for name, error_type in sorted(self._tasks.failing().items())
         ]
         if self._app.stopping:
             complaints.append("Stopping, as asked.")
         if not store.producer.up:
-            lets_in = "acknowledges nothing: look whether the topic's partitions have enough in-sync replicas"
-            what = (
-                lets_in
-                if store.producer.connected
-                else "does not answer, lacks the topic or refuses this user"
-            )
+            what = "does not answer, has no such topic or refuses this user"
+            if store.producer.connected:
+                what = "acknowledges nothing: check that the topic's partitions have enough in-sync replicas"
             away = f"Kafka at {settings.kafka_bootstrap_servers} {what}."
             if store.spool is None:
                 complaints.append(f"{away} Webhooks are answered 503; INGEST_SPOOL_DIR would keep them.")
@@ -82,15 +78,13 @@ class Service:
         if store.spool is not None and store.spooling:
             notes.append(f"Spooling: {store.spool.count} records wait to be sent to Kafka.")
             if store.spool.failing:
-                complaints.append(
-                    "The spool is full or its disk fails: webhooks are answered 503. Free space, or raise "
-                    "INGEST_SPOOL_BYTES_MAX."
-                )
+                failing = "The spool is full or its disk fails: webhooks are answered 503."
+                complaints.append(f"{failing} Free space, or raise INGEST_SPOOL_BYTES_MAX.")
         notes += [problem.text for problem in self._topics.problems]
         return Health(ready=complaints, notes=notes)
 
     async def open(self) -> str | None:
-        """Start everything; where it cannot be, tell why and what to do."""
+        """Start everything; if that fails, return why and what to do."""
         settings = self._settings
         loops = {"slow_connections": self._door.close_the_slow, "topics": self._topics.run}
         for task, run in {**self.store.loops(), **loops}.items():
@@ -114,9 +108,9 @@ class Service:
         return None
 
     async def serve(self, stopping: asyncio.Event, hurry: asyncio.Event | None = None) -> int:
-        """Serve until told to stop, then stop, at once where there is a hurry; the exit code."""
+        """Serve until `stopping` is set, then stop, at once if `hurry` is set; returns the exit code."""
         await stopping.wait()
-        await unless_told(hurry or asyncio.Event(), self._wind_down())
+        await unless_set(hurry or asyncio.Event(), self._wind_down())
         await self.close()
         return 0
 
@@ -126,18 +120,18 @@ class Service:
         await asyncio.sleep(self._listen_on_s)
         await self._door.stop_listening()
         await self._until(lambda: self._door.count == 0, LAST_REQUESTS_S)
-        self._door.close_idle()
-        await self._until(lambda: self._app.in_hand == 0, FINISH_S)
+        self._door.pre_shutdown()  # closes each connection once it has no request
+        await self._until(lambda: self._app.requests == 0, FINISH_S)
         await self._until(lambda: not (self.store.spooling and self.store.producer.up), DRAIN_S)
 
     async def _until(self, done: Callable[[], bool], seconds: float) -> None:
-        """Wait for something, but not longer than that."""
+        """Wait for something, but no longer than `seconds`."""
         end = asyncio.get_running_loop().time() + seconds
         while not done() and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110  # no event says so
             await asyncio.sleep(0.05)
 
     async def close(self) -> None:
-        """Free everything, in the order in which it is needed no more."""
+        """Free everything, what others need last."""
         await self._door.close()
         await self._tasks.stop()
         await self.store.stop(FLUSH_S)

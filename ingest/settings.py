@@ -7,12 +7,15 @@ import structlog
 from pydantic import Field, SecretStr, field_validator
 
 from ingest.delivery import SECRET_BYTES_MAX
-from ingest.runtime.settings import KafkaConnection, LogSettings, SecretFile
+from ingest.runtime.kafka import KafkaConnection
+from ingest.runtime.settings import LogSettings, SecretFile
 
 log = structlog.get_logger()
 
 
 class IngestSettings(KafkaConnection, LogSettings):
+    """All options."""
+
     ingest_host: str = Field("0.0.0.0", description="address to listen on for webhooks")  # noqa: S104  # public by purpose
     ingest_port: int = Field(8080, ge=0, le=65535, description="port for webhooks")
     ingest_admin_host: str = Field(
@@ -34,26 +37,26 @@ class IngestSettings(KafkaConnection, LogSettings):
 
     @field_validator("livechat_webhook_secrets")
     @classmethod
-    def _all_secrets_say_something(cls, value: SecretStr) -> SecretStr:
-        problem = problem_with(split_secrets(value.get_secret_value()))
+    def _secrets_are_usable(cls, value: SecretStr) -> SecretStr:
+        problem = _problem_with(split_secrets(value.get_secret_value()))
         if problem is not None:
             raise ValueError(problem)
         return value
 
     @field_validator("ingest_organizations")
     @classmethod
-    def _all_organizations_have_a_name(cls, value: str | None) -> str | None:
+    def _organizations_have_ids(cls, value: str | None) -> str | None:
         if value is not None and not all(split(value)):
-            raise ValueError("one of the organizations has no id")
+            raise ValueError("one of the ids is empty")
         return value
 
     def organizations(self) -> frozenset[str] | None:
-        """Whose webhooks are taken; None: any. API 3.3 names a license; its number is the id then."""
+        """Whose webhooks are accepted; None: any. API 3.3 names a license; then its number is the id."""
         return None if self.ingest_organizations is None else frozenset(split(self.ingest_organizations))
 
 
 def split(text: str) -> list[str]:
-    """What commas or lines separate, without the blanks around it."""
+    """Split at commas and line ends, without blanks around."""
     return re.split(r"\s*[,\n]\s*", text.strip())
 
 
@@ -62,30 +65,31 @@ def split_secrets(text: str) -> tuple[bytes, ...]:
     return tuple(part.encode() for part in split(text))
 
 
-def problem_with(secrets: tuple[bytes, ...]) -> str | None:
-    """Why these cannot be in force, without a word of them; None where they can."""
+def _problem_with(secrets: tuple[bytes, ...]) -> str | None:
+    """Why these are unusable, quoting none; None if they are usable."""
     if not all(secrets):
-        return "one of the secrets is empty, and an empty one would let everybody in"
+        return "one of the secrets is empty, which would let everybody in"
     if max(map(len, secrets)) > SECRET_BYTES_MAX:
         return f"one of the secrets is longer than {SECRET_BYTES_MAX} bytes"
     return None
 
 
 class WebhookSecrets:
-    """All secrets in force, following their file. A changed file that names an unusable one changes nothing."""
+    """All secrets in force, following their file. A file with an unusable secret changes nothing."""
 
     def __init__(self, source: SecretFile) -> None:
         self._source, self._text = source, source.value()
         self._secrets = split_secrets(self._text)
 
     def __call__(self) -> tuple[bytes, ...]:
+        """The secrets in force."""
         text = self._source.value()
         if text is not self._text:
             self._text = text
             secrets = split_secrets(text)
-            if problem_with(secrets) is None:
+            if _problem_with(secrets) is None:
                 self._secrets = secrets
                 log.info("webhook_secrets_read", count=len(secrets))
             else:
-                log.error("webhook_secrets_refused", reason="one of them is of no use, so all in force stay")
+                log.error("webhook_secrets_refused", reason="one is unusable, so the old ones stay in force")
         return self._secrets

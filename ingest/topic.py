@@ -3,10 +3,10 @@
 A record of `livechat.webhooks` is one webhook of LiveChat:
   key      `<organization_id or license_id>:<chat_id>`, so that a chat lives in one partition, in order
   value    the webhook's JSON without `secret_key`, unknown fields kept; this is the truth
-           The webhook's secret stands nowhere in it: a string that is the secret, whatever its name and depth, reads
-           `[secret]`, and so does each place where a secret of 16 bytes or more stands inside a string or a name.
-           A shorter one may be a word that people write, so what they wrote around it is left alone.
-  headers  `action`, `received_at_ms`: hints for people with a console consumer, nothing depends on them
+           It never contains the webhook's secret: `[secret]` replaces a string that is the secret, at any depth and
+           under any name, and a secret of 16 bytes or more inside a string or a name. A shorter one may be a word
+           that people write, so it stays inside a longer text.
+  headers  `action`, `received_at_ms`: hints for people with a console consumer; nothing depends on them
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,8 +20,8 @@ import orjson
 # https://platform.text.com/docs/management/webhooks
 STORED_ACTIONS: Final = frozenset({"incoming_chat", "incoming_event", "chat_deactivated"})
 
-HIDDEN: Final = "[secret]"  # stands where the webhook's secret stood
-SECRET_BYTES_MIN: Final = 16  # what is shorter is not looked for inside of texts
+HIDDEN: Final = "[secret]"  # replaces the webhook's secret
+SECRET_BYTES_MIN: Final = 16  # a shorter one is not searched for inside texts
 
 
 class Record(NamedTuple):
@@ -43,17 +43,18 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A record that is no webhook; the reason holds nothing of its content."""
+    """A record that is not a webhook; the reason quotes nothing."""
 
     reason: str
 
 
 def record_key(organization: str, chat_id: str) -> bytes:
+    """The key of a chat's records."""
     return f"{organization}:{chat_id}".encode()
 
 
 def split_key(key: bytes | None) -> tuple[str, str] | None:
-    """(organization, chat_id) of a record's key, or None where it is none of ours."""
+    """(organization, chat_id) of a record's key, or None if it is not one of ours."""
     if key is None:
         return None
     organization, colon, chat_id = key.decode("utf-8", "replace").partition(":")
@@ -63,7 +64,7 @@ def split_key(key: bytes | None) -> tuple[str, str] | None:
 def organization_of(envelope: Mapping[str, Any]) -> str | None:
     """The envelope's owner as text: API 3.4 and newer name an organization, 3.3 a license, 3.1 nothing ("").
 
-    None: the field is there and is no id.
+    None: the field exists and is not a valid id.
     """
     organization = envelope.get("organization_id")
     if organization is None:
@@ -75,7 +76,7 @@ def organization_of(envelope: Mapping[str, Any]) -> str | None:
 
 
 def encode(envelope: Mapping[str, Any], organization: str, chat_id: str, received_at_ms: int) -> Record:
-    """A verified webhook as a record. The secret is left out here, whatever else the envelope holds."""
+    """A verified webhook as a record, without its `secret_key`."""
     if "secret_key" in envelope:
         envelope = {name: field for name, field in envelope.items() if name != "secret_key"}
     value = orjson.dumps(envelope)
@@ -85,8 +86,8 @@ def encode(envelope: Mapping[str, Any], organization: str, chat_id: str, receive
 
 
 def holds_secret(value: bytes, secrets: tuple[bytes, ...]) -> bool:
-    """Whether one of the webhook's secrets stands in a record's value, by chance or by design."""
-    for written in _written(secrets):  # noqa: SIM110  # any() is slower, and this is done for every webhook
+    """Whether a record's value contains one of the webhook's secrets."""
+    for written in _written(secrets):  # noqa: SIM110  # any() is slower, and this is for every webhook
         if value.find(written) >= 0:  # `in` takes half as long again: it tries a number first
             return True
     return False
@@ -94,23 +95,20 @@ def holds_secret(value: bytes, secrets: tuple[bytes, ...]) -> bool:
 
 @lru_cache(maxsize=4)  # sets of secrets in force: one, and another after each rotation
 def _written(secrets: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """What a value holds where a string or a number is a secret, or where a long secret stands inside a string."""
-    parts: list[bytes] = []
-    for secret in secrets:
-        string = orjson.dumps(secret.decode())
-        parts.append(string[1:-1] if len(secret) >= SECRET_BYTES_MIN or secret.isdigit() else string)
-    return tuple(parts)
+    """How a value contains each secret: as a string or a number, and a long one also inside a string."""
+    written = [(orjson.dumps(secret.decode()), secret) for secret in secrets]
+    return tuple(s[1:-1] if len(one) >= SECRET_BYTES_MIN or one.isdigit() else s for s, one in written)
 
 
 def without_secrets(document: Any, secrets: Sequence[bytes]) -> Any:
-    """A JSON document with `[secret]` where one of the secrets stood. It nests as deep as orjson writes: 254 levels."""
+    """A JSON document with `[secret]` for each secret. It nests as deep as orjson writes: 254 levels."""
     whole = frozenset(secret.decode() for secret in secrets)
     inside = sorted((secret for secret in whole if len(secret.encode()) >= SECRET_BYTES_MIN), key=len)[::-1]
 
     def hide(text: str) -> str:
         if text in whole:
             return HIDDEN
-        for secret in inside:  # the longest first, for it may hold another one
+        for secret in inside:  # the longest first: it may contain another one
             text = text.replace(secret, HIDDEN)
         return text
 
@@ -133,7 +131,7 @@ def decode(value: bytes | None) -> Webhook | Unreadable:
 
 
 def parse(value: bytes | None) -> dict[str, Any] | Unreadable:
-    """The first half of `decode`: the envelope as it stands."""
+    """The first half of `decode`: the envelope, unchecked."""
     if value is None:
         return Unreadable("no value")
     try:
@@ -151,5 +149,5 @@ def webhook_of(envelope: Mapping[str, Any]) -> Webhook | Unreadable:
     if not isinstance(payload, dict):
         return Unreadable("no payload")
     if organization is None:
-        return Unreadable("organization is no id")
+        return Unreadable("the organization is not a valid id")
     return Webhook(action, organization, payload)

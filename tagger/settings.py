@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from ingest.runtime.settings import KafkaSettings, LogSettings, Settings
+from ingest.runtime.kafka import KafkaSettings
+from ingest.runtime.settings import LogSettings, Settings
 from tagger.core.limits import Limits
 from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
 from tagger.livechat.calls.requests import API_URL

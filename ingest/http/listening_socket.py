@@ -1,4 +1,4 @@
-"""What the kernel is asked for a socket that listens: files enough, and an end without a reset."""
+"""What a listening socket needs from the kernel: enough files, and an end without a reset."""
 
 import ctypes
 import resource
@@ -7,11 +7,11 @@ import struct
 import sys
 from typing import Final
 
-SO_ATTACH_FILTER: Final = 26  # of Linux; Python's socket module does not name it
+SO_ATTACH_FILTER: Final = 26  # Linux's; Python's socket module does not name it
 
 
 def files_allowed(wanted: int) -> int:
-    """How many files this process may open, raised as far as it is allowed to: each connection is one."""
+    """How many files this process may open, raised towards `wanted` as far as allowed: each connection is one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < wanted:
         soft = min(wanted, hard)
@@ -19,11 +19,9 @@ def files_allowed(wanted: int) -> int:
     return soft
 
 
-def let_nobody_in(listening: socket.socket) -> None:
-    """Have the kernel drop what comes for the socket: senders try again a second later and find it closed."""
+def drop_newcomers(listening: socket.socket) -> None:
+    """Let the kernel drop what arrives: senders try again a second later and find the socket closed."""
     if sys.platform == "linux":
-        program = ctypes.create_string_buffer(
-            struct.pack("HBBI", 0x06, 0, 0, 0)
-        )  # BPF: return 0 bytes, always
+        program = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))  # BPF: return 0 bytes
         filter_ = struct.pack("HP", 1, ctypes.addressof(program))  # struct sock_fprog of one instruction
         listening.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filter_)

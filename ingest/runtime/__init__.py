@@ -1,1 +1,1 @@
-"""How any process of ours starts, reaches Kafka, says how it is, and stops."""
+"""How any process of ours starts, reaches Kafka, reports its health, and stops."""

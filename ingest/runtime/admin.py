@@ -1,11 +1,9 @@
-"""The private door of any process of ours: health and metrics for those who run it, and for nobody's browser.
+"""The admin address of any process of ours: health and metrics for those who run it, never for a browser elsewhere.
 
-It has the limits of the public one (`ingest.http.connection`), tells no software's name, and answers only where it is
-asked by a name that is ours. A page of somebody else may have its own name point at this address (DNS rebinding) and
-read what comes back; the browser then says that page's name in Host. So Host must be one that no stranger can own:
-an address, as kubelet and Prometheus in Kubernetes say; a name without dots (`localhost`, `ingest` in compose); one
-under a suffix that nobody can register (`ingest.shop.svc`, `….cluster.local`, `….internal`); this machine's own name;
-or the name that it listens at.
+It has the limits of the public door (`ingest.http.connection`), names no software, and answers only a Host that no
+stranger can own, because anybody's page may point its own name at this address (DNS rebinding), and the browser sends
+that name as Host. Ours are: an IP address (kubelet, Prometheus); a name without dots (`localhost`, `ingest` in
+compose); one under a suffix that nobody can register (`ingest.shop.svc`); this machine's name; the one it listens at.
 """
 
 import ipaddress
@@ -24,18 +22,22 @@ from ingest.http.answer import Answer
 from ingest.http.connection import Door
 
 CONNECTIONS_MAX: Final = 100  # Prometheus, probes and people need a few
-PRIVATE_SUFFIXES: Final = (".svc", ".cluster.local", ".internal", ".localhost")  # registered to nobody
+PRIVATE_SUFFIXES: Final = (".svc", ".cluster.local", ".internal", ".localhost")  # nobody can register them
 JSON: Final = "Content-Type: application/json"
 TEXT: Final = "Content-Type: text/plain; charset=utf-8"
 EXPOSITION: Final = "Content-Type: text/plain; version=0.0.4; charset=utf-8"  # Prometheus' text format
 PRIVATE: Final = ("Cache-Control: no-store", "X-Content-Type-Options: nosniff")
+MISDIRECTED: Final = (
+    b"Use an IP address, localhost, a name without dots, a name under .svc, .cluster.local or .internal,\n"
+    b"this machine's name, or the one in the setting ..._ADMIN_HOST.\n"
+)
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What a process says of itself: sentences, and where they are complaints, what to do."""
+    """What a process says about itself: sentences; a complaint says what to do."""
 
     live: list[str] = field(default_factory=list)  # any: restart me
     ready: list[str] = field(default_factory=list)  # any: send me nothing
@@ -43,7 +45,7 @@ class Health:
 
 
 class AdminServer:
-    """GET /health/live, /health/ready and /metrics, on an address of their own that the public never sees."""
+    """GET /health/live, /health/ready and /metrics, on an address that the public never sees."""
 
     def __init__(
         self,
@@ -53,28 +55,20 @@ class AdminServer:
         registry: CollectorRegistry,
         closed: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`closed` is told why a connection was cut: the reasons of `ingest_connections_closed_total`."""
-        self._closed = closed
+        """`closed` is called with the reason when a connection is cut, as in `ingest_connections_closed_total`."""
         self._host, self.port = host, port  # port 0: any free one, known after start
         self._health, self._registry = health, registry
         self._names = {host.lower(), socket.gethostname().lower()}
-        self._door: Door | None = None
+        self._door = Door(self._answer, self._on_error, closed)
+        self.close_the_slow = self._door.close_the_slow
 
     async def start(self) -> None:
-        """Listen; OSError where the address is taken."""
-        self._door = Door(self._answer, self._on_error, self._closed)
-        self.port = await self._door.open(
-            self._host, self.port, shared=False, connections_max=CONNECTIONS_MAX
-        )
-
-    async def close_the_slow(self) -> None:
-        """For ever, once it listens: whoever holds a connection and does not use it loses it."""
-        if self._door is not None:
-            await self._door.close_the_slow()
+        """Listen. Raises OSError if the address is taken."""
+        self.port = await self._door.open(self._host, self.port, shared=False, count_max=CONNECTIONS_MAX)
 
     async def stop(self) -> None:
-        if self._door is not None:
-            await self._door.close()
+        """Close the address and every connection."""
+        await self._door.close()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if not is_ours(request.headers.get("Host"), self._names):
@@ -86,21 +80,20 @@ class AdminServer:
             return Answer(404, "Not Found", close=True)
         status, phrase, kind, body = page
         close = not (request.keep_alive and request.content.is_eof())
-        return Answer(
-            status, phrase, kind, *PRIVATE, body=b"" if request.method == "HEAD" else body, close=close
-        )
+        body = b"" if request.method == "HEAD" else body
+        return Answer(status, phrase, kind, *PRIVATE, body=body, close=close)
 
     def _page(self, path: str) -> tuple[int, str, str, bytes] | None:
-        """Status, its phrase, Content-Type and body; None where there is no such page."""
+        """Status, its phrase, Content-Type and body; None if the page does not exist."""
         if path == "/metrics":
             return 200, "OK", EXPOSITION, generate_latest(self._registry)
         if path not in ("/health/live", "/health/ready"):
             return None
         health = self._health()
         complaints = health.live if path == "/health/live" else health.live + health.ready
-        told = {"ok": not complaints, "complaints": complaints, "notes": health.notes}
+        page = {"ok": not complaints, "complaints": complaints, "notes": health.notes}
         status, phrase = (503, "Service Unavailable") if complaints else (200, "OK")
-        return status, phrase, JSON, orjson.dumps(told) + b"\n"
+        return status, phrase, JSON, orjson.dumps(page) + b"\n"
 
     def _on_error(self, status: int, error: BaseException | None) -> web.StreamResponse:
         if status < 500:
@@ -109,14 +102,8 @@ class AdminServer:
         return Answer(500, "Internal Server Error", close=True)
 
 
-MISDIRECTED: Final = (
-    b"Ask by an IP address, localhost, a name without dots, a name under .svc, .cluster.local or .internal,\n"
-    b"this machine's own name, or the one that the setting ..._ADMIN_HOST tells.\n"
-)
-
-
 def is_ours(host: str | None, names: set[str]) -> bool:
-    """Whether a request's Host is none that a stranger could own. None is well: no browser leaves it out.
+    """Whether no stranger could own a request's Host. None is fine: browsers always send one.
 
     names  this machine's own, in lower case
     """
@@ -128,9 +115,7 @@ def is_ours(host: str | None, names: set[str]) -> bool:
     elif name.count(":") == 1:
         name = name.partition(":")[0]
     name = name.removesuffix(".")
-    if "." not in name and ":" not in name:
-        return True
-    if name in names or name.endswith(PRIVATE_SUFFIXES):
+    if name in names or name.endswith(PRIVATE_SUFFIXES) or not ("." in name or ":" in name):
         return True
     try:
         ipaddress.ip_address(name)

@@ -1,4 +1,4 @@
-"""The wall clock, as Kafka's record times are told."""
+"""The wall clock, in the unit of Kafka's record times."""
 
 import time
 

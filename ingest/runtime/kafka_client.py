@@ -1,7 +1,7 @@
-"""How our aiokafka producers are made and spared.
+"""How our aiokafka producers are made.
 
-It promises that a producer goes on with the same producer id for as long as it can (the broker then recognises
-what it has already, so a retry writes nothing twice), and that a broker that stopped answering is asked last.
+It promises that a producer keeps its producer id for as long as it can (the broker then recognises what it already
+has, so a retry writes nothing twice), and that a broker that stopped answering is asked last.
 """
 
 import asyncio
@@ -23,25 +23,25 @@ from aiokafka.errors import (
 
 from ingest.runtime.kafka_connections import Client
 
-# For one request and for one connection. What a broker writes after that is acknowledged at the next try, so a
-# slow one costs a repetition and no duplicate; a frozen one holds up nothing for longer than this.
+# For one request and for one connection. What a broker writes later is acknowledged at the next try: a slow broker
+# costs a repetition but no duplicate, and a frozen one holds up nothing for longer.
 REQUEST_S: Final = 3.0
-METADATA_AGE_S: Final = 15.0  # how soon new partitions are known; in all services alike, or chats are split
+METADATA_AGE_S: Final = 15.0  # until new partitions are known; the same in all services, or chats are split
 
-# Answers of Kafka that are about the record itself, so that another try gets the same, and nothing was written.
+# Kafka's answers about the record itself: another try gets the same, and nothing was written.
 FOR_GOOD: Final = (
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     InvalidTimestampError,
     UnsupportedForMessageFormatError,
 )
-# Answers that a person changes, by a right or a name. Nothing was written either.
+# Answers that only a person can change, with a permission or a name. Nothing was written either.
 FORBIDDEN: Final = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError, InvalidTopicError)
 NOT_WRITTEN: Final = (*FOR_GOOD, *FORBIDDEN)
 
 
 def new_producer(options: Mapping[str, Any], client_id: str, **more: Any) -> AIOKafkaProducer:
-    """An idempotent producer that retries for ever; `options` say how to reach Kafka."""
+    """An idempotent producer that retries indefinitely; `options` say how to reach Kafka."""
     kafka = AIOKafkaProducer(
         **options,
         client_id=client_id,
@@ -59,40 +59,32 @@ def new_producer(options: Mapping[str, Any], client_id: str, **more: Any) -> AIO
 
 
 def _ask_others_first(client: Client) -> None:
-    """Have a broker that stopped answering forgotten before metadata are asked for; the others name it again.
+    """Forget a broker that stopped answering before metadata is requested; the others name it again.
 
-    aiokafka asks brokers in any order, and while it waits for a frozen one to accept a connection it makes none
-    to any other. Where none is left, all of them are known again: the last one may be the frozen one.
+    aiokafka asks in any order, and connects to no other broker while it waits for a frozen one. When none is left, all
+    are restored: the last one may be frozen.
     """
-    go_on, forgotten = client._on_connection_closed, dict[int, Any]()  # as many as there are brokers
+    closed, forgotten = client._on_connection_closed, dict[int, Any]()  # as many as there are brokers
+    silent = (None, CloseReason.CONNECTION_TIMEOUT, CloseReason.CONNECTION_BROKEN)  # None: it was never made
 
     def on_close(connection: Any, reason: CloseReason | None) -> None:
-        if reason in (
-            None,
-            CloseReason.CONNECTION_TIMEOUT,
-            CloseReason.CONNECTION_BROKEN,
-        ):  # None: never came about
-            brokers = client.cluster._brokers
-            silent = [
-                node
-                for node, broker in brokers.items()
-                if (broker.host, broker.port) == (connection.host, connection.port)
-            ]
-            for node in silent:
+        if reason in silent:
+            address, brokers = (connection.host, connection.port), client.cluster._brokers
+            for node in [node for node, each in brokers.items() if (each.host, each.port) == address]:
                 forgotten[node] = brokers.pop(node)
             if not brokers:
                 brokers.update(forgotten)
                 forgotten.clear()
-        go_on(connection, reason)
+        closed(connection, reason)
 
     client._on_connection_closed = on_close
 
 
 def _uncount_what_is_refused(kafka: AIOKafkaProducer) -> None:
-    """Have a batch that was refused uncounted before the next one of its partition is numbered.
+    """Take the records of a refused batch off the count before the partition's next batch is numbered.
 
-    aiokafka counts its records all the same, and the broker takes nothing more from a producer that is out of
-    sequence: https://github.com/aio-libs/aiokafka/issues/1017
+    aiokafka counts them, and the broker accepts nothing more from a producer that is out of sequence:
+    https://github.com/aio-libs/aiokafka/issues/1017
     """
     accumulator, count = kafka._message_accumulator, kafka._txn_manager.increment_sequence_number
     append = accumulator._append_batch
@@ -113,5 +105,5 @@ def _uncount_what_is_refused(kafka: AIOKafkaProducer) -> None:
 
 
 def error_of(done: asyncio.Future[Any]) -> BaseException | None:
-    """What became of a send: None where it was acknowledged."""
+    """Why a send failed; None if it was acknowledged."""
     return asyncio.CancelledError() if done.cancelled() else done.exception()

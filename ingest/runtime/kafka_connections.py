@@ -1,9 +1,8 @@
 """Every connection that aiokafka makes has an owner, its client, that closes it.
 
-aiokafka 0.14 leaves connections to the garbage collector: the one that a client begins with where its `start()`
-is cancelled, those of a client whose `stop()` is cut off or fails half-way, and those that a task of its own
-makes while it closes. Here a client keeps each connection that it makes until the socket is closed, and `end`
-leaves none, whatever the broker does. Importing this file is enough: all clients of the process are such ones.
+aiokafka 0.14 leaves connections to the garbage collector: the first one if `start()` is cancelled, all if `stop()`
+is cut off or fails, and those made while it closes. Here a client keeps each connection until the socket is closed,
+and `end` leaves none open, whatever the broker does. Importing this file changes all clients of the process.
 """
 
 import asyncio
@@ -22,25 +21,24 @@ from aiokafka.errors import KafkaConnectionError, ProducerClosed
 
 from ingest.runtime.supervision import closed
 
-CUT_S: Final = 1.0  # for what was cut off to end
+CUT_S: Final = 1.0  # until a client that was cut off has ended
 
 _connecting: ContextVar["Client"] = ContextVar("the client that makes a connection")
 
 
 class Client(AIOKafkaClient):  # type: ignore[misc]  # aiokafka ships no types
-    """Keeps what it opens, and leaves nothing open when it has ended."""
+    """An aiokafka client that leaves no connection open when it has ended."""
 
     _md_update_fut: asyncio.Future[bool] | None
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._opened: set[AIOKafkaConnection] = (
-            set()
-        )  # a few for each broker: closed ones leave it at the next
+        # A few for each broker; closed ones are removed when the next is opened.
+        self._opened = set[AIOKafkaConnection]()
         self._ended = False
 
     async def bootstrap(self) -> None:
-        """Ask one broker for all of them. Where that fails or is cancelled, its connection is closed."""
+        """Ask one broker for all brokers. If that fails or is cancelled, its connection is closed."""
         token = _connecting.set(self)
         try:
             await super().bootstrap()
@@ -61,33 +59,34 @@ class Client(AIOKafkaClient):  # type: ignore[misc]  # aiokafka ships no types
             _connecting.reset(token)
 
     async def connect(self, connection: AIOKafkaConnection) -> None:
-        """Connect, and know of it from the start on."""
+        """Connect, and own the connection from the start."""
         self._opened = {one for one in self._opened if one._protocol is None or _transport(one) is not None}
         self._opened.add(connection)
         try:
             if not self._ended:
                 await connection.connect()
         finally:
-            if connection._protocol is None:  # it has never had a socket
+            if connection._protocol is None:  # it never had a socket
                 self._opened.discard(connection)
         if self._ended:
             _abort(connection)
             raise KafkaConnectionError("the client has ended")
 
     async def close(self) -> None:
+        """Close every connection, properly if the broker lets it."""
         try:
             await super().close()
         finally:
             self.cut()
 
     def cut(self) -> None:
-        """Close every socket at once and fail whatever waits for an answer. No connection is made any more."""
+        """Close every socket at once, fail all requests that wait for an answer, and connect no more."""
         self._ended = True
         if self._sync_task is not None:
             self._sync_task.cancel()
         for connection in self._opened:
             _abort(connection)
-        # Nobody else ends it any more, and requests wait for it.
+        # Nobody else ends this now, and requests wait for it.
         if self._md_update_fut is None:
             self._md_update_fut = self._loop.create_future()
         if not self._md_update_fut.done():
@@ -97,11 +96,12 @@ class Client(AIOKafkaClient):  # type: ignore[misc]  # aiokafka ships no types
 async def end(
     kafka: AIOKafkaProducer | AIOKafkaConsumer | AIOKafkaAdminClient | Client, deadline_s: float
 ) -> BaseException | None:
-    """Stop a client: it gets `deadline_s` seconds to do so properly, then it is cut off. Never raises for it.
+    """Stop a client properly within `deadline_s` seconds, else cut it off. Never raises what the client raises.
 
-    return  None where it ended well; else what it raised, a TimeoutError where it did not end in time
+    return  None if it ended well; else what it raised, or TimeoutError
     """
-    stopping = asyncio.ensure_future(kafka.close() if _closes(kafka) else kafka.stop())
+    closes = isinstance(kafka, AIOKafkaAdminClient | Client)
+    stopping = asyncio.ensure_future(kafka.close() if closes else kafka.stop())
     try:
         await asyncio.wait([stopping], timeout=deadline_s)
         in_time = stopping.done()
@@ -114,12 +114,8 @@ async def end(
     return error if in_time else TimeoutError()
 
 
-def _closes(kafka: Any) -> bool:
-    return isinstance(kafka, AIOKafkaAdminClient | Client)
-
-
 def _cut(kafka: Any) -> None:
-    """End what `stop()` waits for without an end while no broker answers: requests, and a producer's flush."""
+    """End what `stop()` would wait for indefinitely while no broker answers: requests, and a producer's flush."""
     if isinstance(kafka, AIOKafkaProducer):
         kafka.client.cut()
         kafka._message_accumulator.fail_all(ProducerClosed())
@@ -130,12 +126,12 @@ def _cut(kafka: Any) -> None:
 
 
 def _transport(connection: AIOKafkaConnection) -> Any:
-    """None before there is a socket and after it was closed."""
+    """None before the socket exists and after it was closed."""
     return connection._protocol and connection._protocol._transport
 
 
 def _abort(connection: AIOKafkaConnection) -> None:
-    """Close the socket at the loop's next turn: a clean close waits for a frozen broker to read what is left."""
+    """Close the socket at the loop's next turn: a clean close waits for a frozen broker to read the rest."""
     transport = _transport(connection)
     connection.close(reason=CloseReason.SHUTDOWN)
     if transport is not None:
@@ -148,7 +144,7 @@ async def _create_conn(host: str, port: int, **options: Any) -> AIOKafkaConnecti
     return connection
 
 
-# aiokafka makes clients and connections itself. These are the names by which it finds how.
+# aiokafka makes clients and connections itself, and looks these names up.
 aiokafka.client.create_conn = _create_conn
 for _module in (aiokafka.admin.client, aiokafka.consumer.consumer, aiokafka.producer.producer):
     _module.AIOKafkaClient = Client

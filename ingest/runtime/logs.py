@@ -1,8 +1,8 @@
-"""What a log line may hold: `ingest.runtime` hands this on to every process of ours.
+"""What a log line of any process of ours may hold.
 
-It promises that no line holds content: only fields of an allow list pass, an exception shows as its type and
-place, a library's message as its template and the type of an error in it. It never prints an exception's text,
-for that may quote a webhook.
+It promises that no line holds content: only fields of an allow list pass, an exception appears as its type and
+place, a library's message as its template and the type of an error in it. An exception's text is never printed: it
+may quote a webhook.
 """
 
 import errno
@@ -19,10 +19,10 @@ from typing import Any, Final
 import orjson
 import structlog
 
-LOGGED_CHARS_MAX: Final = 500  # of one field; ids and reasons are short, anything longer is a mistake
+LOGGED_CHARS_MAX: Final = 500  # of one field; ids and reasons are shorter
 LIBRARY_EVERY_S: Final = 10.0  # for one line of library code: aiokafka repeats itself while a broker is away
 
-# Ids, sizes, reasons, places. None of these names ever holds what a person wrote, or a person's address.
+# Ids, sizes, reasons, places. No field holds what a person wrote, or a person's address.
 LOGGED_FIELDS: Final = frozenset(
     (
         *("event", "level", "timestamp", "logger", "where", "template", "error_type", "unlisted"),
@@ -40,8 +40,8 @@ Line = MutableMapping[str, Any]
 def configure_logs(level: str, log_format: str | None, *, strict: bool = False) -> None:
     """Send all logs to stderr.
 
-    level: debug, info, warning or error. log_format: json, console, or None for console on a terminal.
-    strict raises ValueError for an unlisted field instead of dropping it: for tests.
+    log_format None means console on a terminal, else json. strict raises ValueError for an unlisted field, instead
+    of dropping it: for tests.
     """
     console = log_format == "console" or (log_format is None and sys.stderr.isatty())
     threshold = getattr(logging, level.upper())
@@ -54,18 +54,15 @@ def configure_logs(level: str, log_format: str | None, *, strict: bool = False) 
             structlog.dev.ConsoleRenderer() if console else lambda _, __, line: orjson.dumps(line).decode(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=_Stderr,
+        logger_factory=lambda *_: _Stderr(),
     )
     logging.basicConfig(handlers=[_Libraries()], level=max(threshold, logging.WARNING), force=True)
-    for quoting in ("aiohttp.server", "aiohttp.access"):  # these put parts of requests into their messages
+    for quoting in ("aiohttp.server", "aiohttp.access"):  # they quote requests
         logging.getLogger(quoting).disabled = True
 
 
 class _Stderr:
-    """Where lines go. One that cannot be written is lost: a full disk must not fail a webhook."""
-
-    def __init__(self, *_: Any) -> None:
-        pass
+    """Where lines go. One that cannot be written is dropped: a full disk must not fail a webhook."""
 
     def msg(self, line: str) -> None:
         with suppress(OSError, ValueError):
@@ -80,14 +77,13 @@ def _exception_as_place(_: Any, __: str, line: Line) -> Line:
     if error is True:
         error = sys.exc_info()[1]
     while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]  # a task group's: the first cause says most
+        error = error.exceptions[0]  # a task group's: the first cause says the most
     if isinstance(error, BaseException):
         frames = traceback.extract_tb(error.__traceback__)
         line["error_type"] = type(error).__name__
-        if isinstance(error, OSError) and not isinstance(error, SSLError):
-            name = errno.errorcode.get(error.errno or 0)
-            if name:
-                line["errno"] = name
+        number = error.errno if isinstance(error, OSError) and not isinstance(error, SSLError) else None
+        if name := errno.errorcode.get(number or 0):
+            line["errno"] = name
         line["where"] = " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames))
     return line
 
@@ -108,11 +104,11 @@ def _short(value: object) -> object:
 
 
 class _Libraries(logging.Handler):
-    """Other people's loggers: level, place and the message's template; its arguments may hold content."""
+    """Libraries' loggers: level, place and the message's template; its arguments may hold content."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._last: dict[tuple[str, int], float] = {}  # as many entries as libraries have lines that log
+        self._last: dict[tuple[str, int], float] = {}  # bounded by the libraries' lines that log
 
     def emit(self, record: logging.LogRecord) -> None:
         place, now = (record.name, record.lineno), time.monotonic()
@@ -120,11 +116,10 @@ class _Libraries(logging.Handler):
             return
         self._last[place] = now
         fields: dict[str, Any] = {"logger": record.name}
-        if record.args:  # without arguments the message may be formatted already
+        if record.args:  # without any, the message may be formatted already
             fields["template"] = record.msg
-            given = record.args if isinstance(record.args, tuple) else ()
-            for error in given:
-                if isinstance(error, BaseException):  # what went wrong is mostly in there, as in aiokafka
+            for error in record.args if isinstance(record.args, tuple) else ():
+                if isinstance(error, BaseException):  # aiokafka, for one, reports errors as arguments
                     fields["error_type"] = type(error).__name__
         if record.exc_info and record.exc_info[1]:
             fields["exc_info"] = record.exc_info[1]

@@ -1,69 +1,63 @@
-"""Looks at the topics of a service every minute: what is wrong with them is logged when it begins and ends.
+"""Checks a service's topics every minute and logs when a problem begins or ends.
 
-It promises that nothing ends because of it: while Kafka is away the last look counts, and where we may not see a
-topic's settings (ACLs) nothing is said of them but once that it is so.
+It promises to stop nothing: while Kafka is away the last result counts, and settings that are hidden from us (ACLs)
+are reported once and not checked.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
+from prometheus_client import Gauge
 
 from ingest.runtime.kafka_connections import end
-from ingest.runtime.topic_check import ASKED_FOR, KINDS, Problem, Wanted, problems
+from ingest.runtime.topic_check import CLEANUP, LARGEST, TEXTS, Problem, Wanted, problems
 
 LOOK_EVERY_S: Final = 60.0
-LOOK_S_MAX: Final = 15.0  # for one look
+LOOK_S_MAX: Final = 15.0  # for one check
 CLOSE_S: Final = 1.0
-REQUEST_S: Final = 5.0  # a broker that does not answer in this time is one of several
+REQUEST_S: Final = 5.0  # then another broker is asked
 
 log = structlog.get_logger()
 
 
-class Figure(Protocol):
-    """A gauge with the labels `topic` and `kind`."""
-
-    def labels(self, *values: str) -> Any: ...
-
-
 class TopicWatch:
-    """`problems` is what was wrong at the last look."""
+    """Checks topics; `problems` is what the last check found."""
 
-    def __init__(
-        self, options: Callable[[], Mapping[str, Any]], wanted: Sequence[Wanted], figure: Figure
-    ) -> None:
+    def __init__(self, options: Callable[[], dict[str, Any]], wanted: Sequence[Wanted], unfit: Gauge) -> None:
+        """unfit: has the labels `topic` and `kind`."""
         self.problems: list[Problem] = []
-        self.looks = 0  # that succeeded
-        self._options, self._wanted, self._figure = options, wanted, figure
-        self._told_hidden = False
+        self.looks = 0  # checks that succeeded
+        self._options, self._wanted, self._unfit = options, wanted, unfit
+        self._hidden_reported = False
         self._show()
 
     async def run(self) -> None:
-        """Look for ever, the first time at once."""
+        """Check indefinitely, the first time at once."""
         while True:
             await self.look()
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def look(self) -> None:
-        """Look once. Where Kafka cannot be asked, all stays as it was."""
+        """Check once. If Kafka does not answer, nothing changes."""
         try:
             async with asyncio.timeout(LOOK_S_MAX):
-                there, configs = await self._ask()
+                existing, configs = await self._ask()
         except (KafkaError, OSError) as error:  # TimeoutError is an OSError
-            log.debug("topics_not_seen", error_type=type(error).__name__)  # others tell that Kafka is away
+            log.debug("topics_not_seen", error_type=type(error).__name__)  # others report that Kafka is away
             return
         self.looks += 1
-        found = problems(self._wanted, there, configs)
+        found = problems(self._wanted, existing, configs)
         for problem in found:
             if problem not in self.problems:
                 log.error("topic_unfit", topic=problem.topic, reason=problem.text)
         for problem in self.problems:
             if problem not in found:
-                log.info("topic_mended", topic=problem.topic)
+                log.info("topic_fixed", topic=problem.topic)
         self.problems = found
         self._show()
 
@@ -71,15 +65,15 @@ class TopicWatch:
         admin = AIOKafkaAdminClient(**self._options(), request_timeout_ms=int(REQUEST_S * 1000))
         try:
             await admin.start()
-            there = set(await admin.list_topics())
-            ours = [want.topic for want in self._wanted if want.topic in there]
-            return there, await self._configs(admin, ours)
+            existing = set(await admin.list_topics())
+            ours = [want.topic for want in self._wanted if want.topic in existing]
+            return existing, await self._configs(admin, ours)
         finally:
             await end(admin, CLOSE_S)
 
     async def _configs(self, admin: AIOKafkaAdminClient, topics: Iterable[str]) -> dict[str, dict[str, str]]:
-        """What is set for each topic; those whose settings we may not see are left out."""
-        kind, names = ConfigResourceType.TOPIC, dict.fromkeys(ASKED_FOR, "")
+        """Each topic's settings; topics whose settings are hidden from us are left out."""
+        kind, names = ConfigResourceType.TOPIC, dict.fromkeys((CLEANUP, LARGEST), "")
         resources = [ConfigResource(kind, topic, names) for topic in topics]
         if not resources:
             return {}
@@ -97,16 +91,13 @@ class TopicWatch:
         return found
 
     def _hidden(self, why: str) -> None:
-        if not self._told_hidden:
-            self._told_hidden = True
-            log.info(
-                "topic_settings_hidden",
-                reason="to have them checked give this user DescribeConfigs on its topics (deploy/kafka.md)",
-                error_type=why,
-            )
+        if not self._hidden_reported:
+            self._hidden_reported = True
+            reason = "not checked: this user needs DescribeConfigs on its topics (deploy/kafka.md)"
+            log.info("topic_settings_hidden", reason=reason, error_type=why)
 
     def _show(self) -> None:
         wrong = {(problem.topic, problem.kind) for problem in self.problems}
         for want in self._wanted:
-            for kind in KINDS:
-                self._figure.labels(want.topic, kind).set((want.topic, kind) in wrong)
+            for kind in TEXTS:
+                self._unfit.labels(want.topic, kind).set((want.topic, kind) in wrong)

@@ -3,9 +3,10 @@
 import click
 
 from ingest.runtime.exit import stop
+from ingest.runtime.kafka import KafkaSettings
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.process import Stopping, run
-from ingest.runtime.settings import KafkaSettings, LogSettings, load
+from ingest.runtime.settings import LogSettings, load
 from tagger.commands.setup import equipment
 from tagger.service.serve import Service
 from tagger.settings import RunSettings, TaggerSettings

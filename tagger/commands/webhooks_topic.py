@@ -20,8 +20,9 @@ from pydantic import Field, SecretStr
 from ingest.runtime import advice
 from ingest.runtime.clock import now_ms
 from ingest.runtime.exit import stop
+from ingest.runtime.kafka import KafkaConnection
 from ingest.runtime.kafka_connections import end
-from ingest.runtime.settings import KafkaConnection, load
+from ingest.runtime.settings import load
 from ingest.topic import Unreadable, decode
 from tagger.commands.transcript import printable
 from tagger.livechat.sample_webhooks import ACCEPTED, post, samples

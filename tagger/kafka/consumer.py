@@ -22,9 +22,9 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.partitioner import murmur2
 
 from ingest.runtime.clock import now_ms
+from ingest.runtime.kafka import KafkaSettings
 from ingest.runtime.kafka_connections import end
-from ingest.runtime.settings import KafkaSettings
-from ingest.runtime.supervision import Tasks, unless_told
+from ingest.runtime.supervision import Tasks, unless_set
 from ingest.topic import record_key
 from tagger.core.limits import Limits
 from tagger.core.partition.partition import Partition
@@ -129,7 +129,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         self.preparing.stopping = True
         for assigned in self.assigned.values():
             assigned.ready = False
-        await unless_told(hurry or asyncio.Event(), self._drain(STOP_DRAIN_S))
+        await unless_set(hurry or asyncio.Event(), self._drain(STOP_DRAIN_S))
         await self.tasks.stop()
         await self.commits.commit(self.assigned.values(), STOP_COMMIT_S)
         await asyncio.gather(*self._close_all(), return_exceptions=True)

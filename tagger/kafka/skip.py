@@ -15,7 +15,7 @@ from aiokafka.errors import CommitFailedError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata
 
 from ingest.runtime.clock import now_ms
-from ingest.runtime.settings import KafkaSettings
+from ingest.runtime.kafka import KafkaSettings
 from ingest.topic import record_key
 from tagger.core.conversation import ThreadKey
 from tagger.core.limits import CLOCK_JUMP_MS, Limits

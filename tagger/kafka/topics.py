@@ -9,8 +9,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from ingest.runtime import advice, topic_check
+from ingest.runtime.kafka import KafkaSettings
 from ingest.runtime.kafka_connections import end
-from ingest.runtime.settings import KafkaSettings
 from ingest.runtime.topic_check import Wanted
 from ingest.runtime.topic_watch import TopicWatch
 from tagger.kafka.reader import TopicMissingError

@@ -10,7 +10,7 @@ import structlog
 
 from ingest.runtime.admin import AdminServer, Health
 from ingest.runtime.process import cannot_listen, has_terminal
-from ingest.runtime.supervision import Tasks, closed, unless_told
+from ingest.runtime.supervision import Tasks, closed, unless_set
 from tagger.core.limits import Limits
 from tagger.kafka.consumer import Consumer
 from tagger.kafka.keywords_topic import a_set_in_force, keep_stored
@@ -80,7 +80,7 @@ class Service:
             for name, watch in self._watches():
                 self._tasks.start(name, watch)
             _reload_on_signals(self._keywords)
-            if missing := await unless_told(stopping, self._begin()):
+            if missing := await unless_set(stopping, self._begin()):
                 return "\n".join(missing)
             if not stopping.is_set():
                 await self._consumer.run(stopping, hurry)

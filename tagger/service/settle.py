@@ -13,7 +13,7 @@ from typing import Final, Literal
 import structlog
 
 from ingest.runtime.clock import now_ms
-from ingest.runtime.settings import KafkaSettings
+from ingest.runtime.kafka import KafkaSettings
 from ingest.topic import record_key
 from tagger.core.conversation import Conversation, ThreadKey
 from tagger.core.matching.decide import Decision, Judge

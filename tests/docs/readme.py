@@ -8,7 +8,8 @@ rewrites them; `test_readme.py` says when that is due.
 from pathlib import Path
 from typing import Final
 
-from ingest.runtime.settings import KafkaConnection, KafkaSettings, LogSettings, Settings
+from ingest.runtime.kafka import KafkaConnection, KafkaSettings
+from ingest.runtime.settings import LogSettings, Settings
 from ingest.settings import IngestSettings
 from tagger.settings import TaggerSettings
 

@@ -21,10 +21,12 @@ def wrong(gauge: Gauge) -> set[tuple[str, str]]:
     return {(one.labels["topic"], one.labels["kind"]) for one in metric.samples if one.value}
 
 
-async def test_a_topic_that_is_altered_deleted_or_mended_is_told_when_it_happens(
+async def test_a_topic_that_is_altered_deleted_or_fixed_is_logged_when_it_happens(
     kafka_real: Kafka, unique: str
 ) -> None:
-    topics = {kind: f"{unique}.{kind.__name__}" for kind in (webhooks, decisions, parked, keywords)}
+    topics = {
+        kind: f"{unique}.{number}" for number, kind in enumerate((webhooks, decisions, parked, keywords))
+    }
     for kind, topic in topics.items():
         kafka_real.create_topic(
             topic, 1, config={"cleanup.policy": "compact" if kind is keywords else "delete"}
@@ -54,7 +56,7 @@ async def test_a_topic_that_is_altered_deleted_or_mended_is_told_when_it_happens
         seen = await after(kafka_real.delete_topic, topics[parked])
         assert seen == {(topics[decisions], "too_small"), (topics[parked], "missing")}
         await watch.look()
-    assert [line["event"] for line in logs] == ["topic_unfit", "topic_mended", "topic_unfit", "topic_unfit"]
+    assert [line["event"] for line in logs] == ["topic_unfit", "topic_fixed", "topic_unfit", "topic_unfit"]
 
 
 @pytest.mark.embedded_gap("librdkafka's mock cluster describes no settings")

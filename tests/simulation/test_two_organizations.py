@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 from aiokafka import TopicPartition
 
-from ingest.runtime.settings import KafkaSettings
+from ingest.runtime.kafka import KafkaSettings
 from tagger.core.limits import Limits
 from tagger.core.matching.decide import Decision
 from tagger.core.partition.partition import Partition

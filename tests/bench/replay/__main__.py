@@ -18,7 +18,7 @@ import orjson
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from ingest.runtime.settings import KafkaSettings
+from ingest.runtime.kafka import KafkaSettings
 from ingest.topic import encode
 from tagger.core.limits import Limits
 from tagger.core.partition.offsets import Hint

@@ -27,7 +27,7 @@ class Process:
 
     @property
     def resident_bytes(self) -> int:
-        """As proc_pid_status(5) tells it, in kB."""
+        """From proc_pid_status(5), in kB."""
         status = Path(f"/proc/{self.pid}/status").read_text("utf-8")
         return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 

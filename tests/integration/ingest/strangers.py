@@ -55,7 +55,7 @@ class Strangers:
         self._kinds = list(itertools.islice(itertools.cycle(KINDS.values()), connections))
 
     async def __aenter__(self) -> "Strangers":
-        self._tasks = [asyncio.create_task(self._send_for_ever(junk)) for junk in self._kinds]
+        self._tasks = [asyncio.create_task(self._send_forever(junk)) for junk in self._kinds]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -64,7 +64,7 @@ class Strangers:
         ends = await asyncio.gather(*self._tasks, return_exceptions=True)
         assert all(isinstance(end, asyncio.CancelledError) for end in ends), ends
 
-    async def _send_for_ever(self, junk: bytes) -> None:
+    async def _send_forever(self, junk: bytes) -> None:
         for number in itertools.count():
             with suppress(OSError):
                 await self._send_until_closed(junk, reset=number % 2 == 1)

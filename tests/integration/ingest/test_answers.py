@@ -1,4 +1,4 @@
-"""What is answered over real HTTP, and that an answer tells nothing but its status."""
+"""What is answered over real HTTP, and that an answer reveals nothing but its status."""
 
 import asyncio
 from pathlib import Path
@@ -110,11 +110,11 @@ async def test_a_request_gets_its_status_and_not_a_word_more(
     answer = answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
     first, *lines = answer.removesuffix(b"\r\n\r\n").split(b"\r\n")
     assert first.startswith(b"HTTP/1.1 %d " % status), answer
-    told = {line.split(b": ")[0]: line.split(b": ")[1] for line in lines}
-    assert told.pop(b"Content-Length") == b"0"
-    assert told.pop(b"Date").endswith(b" GMT")
-    assert (told.pop(b"Connection", None) == b"close") == (status != 200 or b"HTTP/1.0" in request_bytes)
-    assert told == ({b"Allow": b"POST"} if status == 405 else {})
+    headers = {line.split(b": ")[0]: line.split(b": ")[1] for line in lines}
+    assert headers.pop(b"Content-Length") == b"0"
+    assert headers.pop(b"Date").endswith(b" GMT")
+    assert (headers.pop(b"Connection", None) == b"close") == (status != 200 or b"HTTP/1.0" in request_bytes)
+    assert headers == ({b"Allow": b"POST"} if status == 405 else {})
 
 
 async def test_of_another_organization_nothing_is_taken(
@@ -172,7 +172,7 @@ async def test_refusals_are_counted_by_reason_and_stored_actions_by_name(
     assert "made up" not in metrics
 
 
-async def test_a_mistake_of_ours_is_answered_503_and_told_without_content(
+async def test_a_bug_of_ours_is_answered_503_and_logged_without_content(
     service: Service, session: aiohttp.ClientSession,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -186,9 +186,9 @@ async def test_a_mistake_of_ours_is_answered_503_and_told_without_content(
         assert await sender.send(event(1, 1, note="canary")) == 503
     assert await sender.send(event(1, 2)) == 200
     structlog.reset_defaults()
-    told = capsys.readouterr().err
-    assert '"error_type":"ValueError"' in told
-    assert "canary" not in told
+    printed = capsys.readouterr().err
+    assert '"error_type":"ValueError"' in printed
+    assert "canary" not in printed
 
 
 async def test_a_secret_is_rotated_without_a_refusal(

@@ -1,4 +1,4 @@
-"""Requests of any kind against the running process: a 4xx or a 200, never a 5xx, and it goes on."""
+"""Requests of any kind against the running process: a 4xx or a 200, never a 5xx, and it keeps running."""
 
 import re
 import socket
@@ -87,7 +87,7 @@ def requests(draw: st.DrawFn) -> bytes:
 
 
 def answer_to(port: int, request: bytes, answers_in_s: float = 0.05) -> bytes:
-    """What is answered in a short time, or at the latest when the sender says that it has no more."""
+    """The answer, at the latest after the sender has closed its side."""
     answer = b""
     with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as connection, suppress(OSError):
         connection.sendall(request)

@@ -44,10 +44,10 @@ async def test_each_kind_of_junk_is_refused_or_cut(process: Process, session: ai
         writer.write(junk)
         try:
             async with asyncio.timeout(60):
-                told = await reader.read()
+                answer = await reader.read()
         except ConnectionError:
-            told = b""
+            answer = b""
         writer.close()
-        assert b"HTTP/1.1 2" not in told, kind
-        assert b"HTTP/1.1 5" not in told, kind
+        assert b"HTTP/1.1 2" not in answer, kind
+        assert b"HTTP/1.1 5" not in answer, kind
         assert await Sender(session, process.port).send(event(1, 1)) == 200

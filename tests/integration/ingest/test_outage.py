@@ -88,9 +88,9 @@ async def test_with_a_spool_every_webhook_is_answered_200_and_all_are_on_the_top
     await until(lambda: len(sender.stored) > 100)
     broker.down()
     await until(lambda: service.store.spooling)
-    status, told = await ready(service, session)
+    status, text = await ready(service, session)
     assert status == 200
-    assert "Spooling" in told
+    assert "Spooling" in text
     await until(lambda: len(sender.stored) > 600)
     broker.up()
     await asyncio.gather(*chats)  # they go on while the spool is drained
@@ -164,8 +164,8 @@ async def test_while_kafka_stores_nothing_it_is_not_up_and_the_same_producer_tri
     broker.inject(PRODUCE, *[NOT_ENOUGH_REPLICAS] * 100_000)
     chats = asyncio.gather(*(sender.chat(chat, 5) for chat in range(10, 20)))
     await until(lambda: not service.store.producer.up)
-    status, told = await ready(service, session)
-    assert (status, "acknowledges nothing" in told) == (200 if spool else 503, True)
+    status, text = await ready(service, session)
+    assert (status, "acknowledges nothing" in text) == (200 if spool else 503, True)
     await chats
     assert set(sender.statuses[1:]) == {200 if spool else 503}
     assert not service.store.producer.up  # a connection alone proves nothing
@@ -276,7 +276,7 @@ async def test_a_disk_that_cannot_be_read_does_not_keep_webhooks_from_kafka(
     assert_nothing_lost(sender.stored, await records(broker.bootstrap, unique))
 
 
-async def test_who_is_told_to_stop_twice_waits_for_nothing(
+async def test_a_second_signal_ends_all_waiting(
     environment: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ingest.service.FIRST_TRY_S", 0.01)

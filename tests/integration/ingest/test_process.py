@@ -41,7 +41,7 @@ def taken_port() -> Iterator[int]:
 
 
 async def keep_sending(sender: Sender, chat: int, ended: asyncio.Event) -> None:
-    """A sender that goes on until nobody listens any more; a connection that breaks otherwise is an error."""
+    """A sender that continues until nobody listens; a connection that breaks otherwise is an error."""
     number = 0
     while not ended.is_set():
         try:
@@ -52,14 +52,14 @@ async def keep_sending(sender: Sender, chat: int, ended: asyncio.Event) -> None:
 
 
 def test_help_names_every_variable_with_its_default() -> None:
-    told = run_ingest("--help").stdout
+    text = run_ingest("--help").stdout
     for name, default, doc in IngestSettings.describe():
-        assert f"{name}  [{default}]" in told
-        assert " ".join(doc.split()) in " ".join(told.split())
+        assert f"{name}  [{default}]" in text
+        assert " ".join(doc.split()) in " ".join(text.split())
     assert run_ingest("--version").stdout.startswith("ingest, version ")
 
 
-def test_wrong_settings_are_told_all_at_once(environment: Callable[..., None]) -> None:
+def test_wrong_settings_are_reported_all_at_once(environment: Callable[..., None]) -> None:
     environment("localhost:1", INGEST_PORT="x", LIVECHAT_WEBHOOK_SECRETS="", LOG_FORMAT="xml")
     ended = run_ingest()
     assert ended.returncode == 2

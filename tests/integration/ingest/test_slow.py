@@ -90,32 +90,32 @@ async def test_a_kept_connection_may_rest_between_two_requests(impatient: Servic
 async def test_bodies_that_are_not_whole_have_a_limit_in_bytes_and_the_oldest_yields(
     service: Service, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "COMING_BYTES_MAX", 100_000)
+    monkeypatch.setattr(app, "ARRIVING_BYTES_MAX", 100_000)
     monkeypatch.setattr(app, "BODY_S_MAX", DEADLINE_S)
     body = event(1, 1, note="x" * 190_000)
     async with connected(service.port) as (oldest, first), connected(service.port) as (reader, second):
         first.write(whole(body)[:90_000])
         await first.drain()
-        await until(lambda: service._app._bytes_coming > 80_000)
+        await until(lambda: service._app._bytes_arriving > 80_000)
         second.write(whole(body)[:90_000])
         assert await oldest.read() == b""  # closed
         assert await Sender(session, service.port).send(event(1, 1)) == 200
-        monkeypatch.setattr(app, "COMING_BYTES_MAX", 300_000)
+        monkeypatch.setattr(app, "ARRIVING_BYTES_MAX", 300_000)
         second.write(whole(body)[90_000:])
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
 
 
-async def test_requests_in_hand_have_a_limit(
+async def test_requests_in_flight_have_a_limit(
     service: Service, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sender = Sender(session, service.port)
-    monkeypatch.setattr(app, "IN_HAND_MAX", 0)
+    monkeypatch.setattr(app, "REQUESTS_MAX", 0)
     assert await sender.send(event(1, 1)) == 503
-    monkeypatch.setattr(app, "IN_HAND_MAX", 1)
+    monkeypatch.setattr(app, "REQUESTS_MAX", 1)
     assert await sender.send(event(1, 1)) == 200
 
 
-async def dribble_for_ever(port: int) -> None:
+async def dribble_forever(port: int) -> None:
     while True:
         with suppress(OSError):
             async with connected(port) as (_, writer):
@@ -125,7 +125,7 @@ async def dribble_for_ever(port: int) -> None:
         await asyncio.sleep(0.1)
 
 
-async def flood_for_ever(port: int) -> None:
+async def flood_forever(port: int) -> None:
     while True:
         with suppress(OSError):
             async with connected(port) as (_, writer):
@@ -143,8 +143,8 @@ async def test_a_thousand_slow_connections_and_a_flood_of_large_bodies_hold_up_n
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(4_000, hard)), hard))
     process = launch(bootstrap)
     sender, before = Sender(session, process.port), process.resident_bytes
-    hostile = [asyncio.create_task(dribble_for_ever(process.port)) for _ in range(1_000)]
-    hostile += [asyncio.create_task(flood_for_ever(process.port)) for _ in range(4)]
+    hostile = [asyncio.create_task(dribble_forever(process.port)) for _ in range(1_000)]
+    hostile += [asyncio.create_task(flood_forever(process.port)) for _ in range(4)]
     for number in range(SENT):
         assert await sender.send(event(1, number)) == 200
     for task in hostile:

@@ -174,11 +174,11 @@ async def test_who_never_reads_is_handled_no_further_and_closed(
     buffered = 0
     ignored = whole(event(1, 1, action="thread_tagged"))  # answered 200 without a wait for Kafka
 
-    async def send_for_ever() -> None:
+    async def send_forever() -> None:
         while True:
             await loop.sock_sendall(small, ignored * 100)
 
-    sending = asyncio.create_task(send_for_ever())
+    sending = asyncio.create_task(send_forever())
     async with asyncio.timeout(60):
         while not closed(service, "unread"):
             for each in service._door.connections:
@@ -214,7 +214,7 @@ async def test_a_body_that_is_cut_off_in_any_way_leaves_nothing_behind(
     assert await Sender(session, service.port).send(event(1, 2)) == 200
     await session.close()
     await until(lambda: service._door.count == 0)
-    assert (service._app.in_hand, service._app._bytes_coming, len(service._app._coming)) == (0, 0, 0)
+    assert (service._app.requests, service._app._bytes_arriving, len(service._app._arriving)) == (0, 0, 0)
     assert "connection_failed" not in capsys.readouterr().out
 
 
@@ -245,7 +245,7 @@ def test_connections_too_many_are_closed_on_every_event_loop(
 
     async def run() -> list[bytes]:
         door = Door(handle, lambda status, _: Answer(status, "", close=True), reasons.append)
-        port = await door.open("127.0.0.1", 0, connections_max=1)
+        port = await door.open("127.0.0.1", 0, count_max=1)
         async with connected(port) as (first, _):
             await until(lambda: door.count == 1)
             answers = [await exchange(port, whole(GOOD)), await first.read()]

@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
-from ingest.runtime.settings import KafkaSettings
+from ingest.runtime.kafka import KafkaSettings
 from ingest.topic import encode
 from tagger.core.limits import Limits
 from tagger.core.partition.offsets import Hint

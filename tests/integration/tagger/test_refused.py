@@ -9,7 +9,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from ingest.runtime.settings import KafkaSettings
+from ingest.runtime.kafka import KafkaSettings
 from tagger.core.conversation import Conversation, Said, ThreadKey
 from tagger.core.matching.decide import Judge
 from tagger.core.partition.protocol import Job

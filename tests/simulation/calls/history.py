@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from aiokafka import TopicPartition
 
-from ingest.runtime.settings import KafkaSettings
+from ingest.runtime.kafka import KafkaSettings
 from tagger.core.conversation import Conversation, ThreadKey
 from tagger.core.matching.decide import Decision
 from tagger.core.partition.protocol import Job

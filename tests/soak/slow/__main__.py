@@ -14,7 +14,7 @@ import aiohttp
 
 from tests.integration.ingest.process import Process
 from tests.integration.ingest.sender import Sender, event
-from tests.integration.ingest.test_slow import dribble_for_ever, flood_for_ever
+from tests.integration.ingest.test_slow import dribble_forever, flood_forever
 from tests.soak.ingest import on_embedded_broker
 from tests.soak.main import main
 
@@ -29,8 +29,8 @@ async def measured(process: Process, seconds: float) -> tuple[list[float], list[
     took: list[float] = []
     async with aiohttp.ClientSession() as session:
         sender = Sender(session, process.port)
-        hostile = [asyncio.create_task(dribble_for_ever(process.port)) for _ in range(SLOW)]
-        hostile += [asyncio.create_task(flood_for_ever(process.port)) for _ in range(FLOODS)]
+        hostile = [asyncio.create_task(dribble_forever(process.port)) for _ in range(SLOW)]
+        hostile += [asyncio.create_task(flood_forever(process.port)) for _ in range(FLOODS)]
         end = time.monotonic() + seconds
         while (began := time.monotonic()) < end:
             await sender.send(event(1, len(took)))

@@ -269,7 +269,7 @@ def test_a_result_that_kafka_refuses_to_store_is_reported(
     result = run(topics, "drop", "--all", "--yes")
     broker.heal(PRODUCE)
     assert result.exit_code == 2
-    assert "this user lacks a right" in result.stderr
+    assert "this user is missing a permission" in result.stderr
     assert left(topics) == ["T1"]
 
 

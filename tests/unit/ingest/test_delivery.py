@@ -56,7 +56,7 @@ def test_the_samples_hold_each_stored_action_of_each_version() -> None:
 @pytest.mark.parametrize(
     ("raw", "verdict"),
     [
-        # Nothing is told before the secret is right, whatever else is wrong.
+        # Nothing is revealed before the secret is right.
         (body(secret_key="wrong"), Refuse(401, "secret")),
         (body(secret_key=SECRET + "x"), Refuse(401, "secret")),
         (body(secret_key=SECRET[:-1]), Refuse(401, "secret")),
@@ -126,7 +126,7 @@ def test_a_body_gets_its_verdict(raw: bytes, verdict: delivery.Verdict) -> None:
         {"chat_id": "CHAT", "thread_id": "T", "event": {"text": "\x00"}, "unknown": {"field": [1, {}]}},
     ],
 )
-def test_whatever_has_a_chat_is_kept_for_the_tagger_to_make_sense_of(payload: dict[str, Any]) -> None:
+def test_all_that_has_a_chat_is_kept_for_the_tagger_to_make_sense_of(payload: dict[str, Any]) -> None:
     verdict = read(body(payload=payload, brand_new_field="kept"))
     assert isinstance(verdict, Keep)
     value = orjson.loads(verdict.record.value)
@@ -223,11 +223,11 @@ def test_of_other_organizations_nothing_is_taken(changed: dict[str, Any], taken:
         (rb"\n\ud83d\t\u00e9", "\n\ufffd\té"),
     ],
 )
-def test_half_an_emoji_is_mended_and_nothing_else_is_touched(written: bytes, kept: str) -> None:
+def test_half_an_emoji_is_repaired_and_nothing_else_is_touched(written: bytes, kept: str) -> None:
     verdict = read(body().replace(b"hi", written))
     assert isinstance(verdict, Keep)
     assert orjson.loads(verdict.record.value)["payload"]["event"]["text"] == kept
-    assert verdict.mended == ("\ufffd" in kept)
+    assert verdict.repaired == ("\ufffd" in kept)
 
 
 def test_of_a_key_given_twice_the_same_value_is_compared_and_kept() -> None:
@@ -283,7 +283,7 @@ class Counting:
 def test_no_body_without_the_secret_costs_more_than_a_good_one(
     junk: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "_ESCAPE", None)  # nothing is mended, or this fails
+    monkeypatch.setattr(delivery, "_ESCAPE", None)  # nothing is repaired, or this fails
     counting = Counting()
     monkeypatch.setattr(delivery, "orjson", counting)
     assert isinstance(read(GOOD), Keep)

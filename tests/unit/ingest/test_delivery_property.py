@@ -1,4 +1,4 @@
-"""No body, however made, gets anything but a verdict, and no verdict tells more than it may."""
+"""No body, however made, gets anything but a verdict, and no verdict reveals more than it may."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""Records of a partition leave in order, and what was refused with others is tried by itself."""
+"""Records of a partition leave in order, and what was refused with others is tried alone."""
 
 import asyncio
 from typing import Any
@@ -49,7 +49,7 @@ async def test_a_batch_leaves_when_the_one_before_it_is_acknowledged() -> None:
     assert flights.empty
 
 
-async def test_of_a_refused_batch_each_record_is_sent_by_itself_and_the_next_ones_together_again() -> None:
+async def test_of_a_refused_batch_each_record_is_sent_alone_and_the_next_ones_together_again() -> None:
     flights = Flights()
     bad, _, _, _ = put(flights, b"bad", b"2", b"3", b"4")
     assert sent(flights) == [b"bad", b"2"]
@@ -61,11 +61,11 @@ async def test_of_a_refused_batch_each_record_is_sent_by_itself_and_the_next_one
     assert sent(flights) == [b"3", b"4"]
 
 
-async def test_who_was_told_is_not_sent_any_more() -> None:
+async def test_a_record_whose_sender_was_answered_is_not_sent() -> None:
     flights = Flights()
-    told, _ = put(flights, b"told", b"2")
-    told.ends("not_stored")
-    flights.forget_told()
+    answered, _ = put(flights, b"answered", b"2")
+    answered.ends("not_stored")
+    flights.drop_answered()
     assert (flights.queued, sent(flights)) == (1, [b"2"])
 
 
@@ -76,7 +76,7 @@ async def test_what_is_given_back_stays_in_flight_and_leaves_the_queue() -> None
     sent(flights)
     assert not flights.settling
     assert flights.give_back() == other + first
-    assert (flights.settling, flights.queued, len(flights.of(0))) == (True, 0, 2)
+    assert (flights.settling, flights.queued, flights.due()) == (True, 0, [])
     flights.acknowledged(0)
     assert not flights.settling
 
@@ -92,10 +92,10 @@ async def test_how_long_something_takes_counts_for_those_that_somebody_waits_for
     assert flights.waits_since(9.0) == 9.0
 
 
-async def test_when_all_is_taken_one_that_was_sent_is_named_even_if_its_sender_was_told() -> None:
+async def test_when_all_is_taken_one_that_was_sent_is_named_even_if_its_sender_was_answered() -> None:
     flights = Flights()
-    (told,) = put(flights, b"told")
+    (answered,) = put(flights, b"answered")
     sent(flights)
-    told.ends("not_stored")
-    assert flights.take_all() == ([], told)
+    answered.ends("not_stored")
+    assert flights.take_all() == ([], answered)
     assert flights.empty

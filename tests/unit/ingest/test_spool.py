@@ -147,13 +147,13 @@ async def test_only_the_owner_can_read_it(folder: Path) -> None:
     await spool.close()
 
 
-def test_a_folder_serves_one_process_and_the_second_is_told_so(open_spool: Open, folder: Path) -> None:
+def test_a_folder_serves_one_process_and_the_second_gets_an_error(open_spool: Open, folder: Path) -> None:
     open_spool()
     with pytest.raises(SpoolError, match="another process"):
         open_spool()
 
 
-def test_a_folder_that_cannot_be_made_is_told_so(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SpoolError, match="Not a directory"):
         Spool(tmp_path / "file" / "spool", 1 << 30, Metrics())
@@ -175,7 +175,7 @@ async def test_beyond_its_size_nothing_is_stored_and_what_was_is_kept(folder: Pa
 
 
 def test_a_full_disk_stores_nothing_and_heals(folder: Path) -> None:
-    """A limit on the size of files stands in for the disk: the write fails as it does with ENOSPC."""
+    """A limit on the size of files replaces the disk: the write fails as it does with ENOSPC."""
     script = """
         import asyncio, resource, signal, sys
         from pathlib import Path

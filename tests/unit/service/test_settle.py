@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 import pytest
 from structlog.testing import capture_logs
 
-from ingest.runtime.settings import KafkaSettings
+from ingest.runtime.kafka import KafkaSettings
 from tagger.core.conversation import Conversation, Said, ThreadKey
 from tagger.core.matching.decide import Judge
 from tagger.core.records.decision import Source

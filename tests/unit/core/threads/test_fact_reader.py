@@ -135,9 +135,15 @@ def test_samples_that_a_setup_was_tried_out_with_are_ignored(value: bytes) -> No
         (b'{"action":7,"payload":{}}', "no action"),
         (b'{"action":"incoming_event"}', "no payload"),
         (b'{"action":"incoming_event","payload":[]}', "no payload"),
-        (b'{"action":"incoming_event","payload":{},"organization_id":[]}', "organization is no id"),
-        (b'{"action":"incoming_event","payload":{},"organization_id":""}', "organization is no id"),
-        (b'{"action":"incoming_event","payload":{},"license_id":"7"}', "organization is no id"),
+        (
+            b'{"action":"incoming_event","payload":{},"organization_id":[]}',
+            "the organization is not a valid id",
+        ),
+        (
+            b'{"action":"incoming_event","payload":{},"organization_id":""}',
+            "the organization is not a valid id",
+        ),
+        (b'{"action":"incoming_event","payload":{},"license_id":"7"}', "the organization is not a valid id"),
         (webhook("incoming_event", {"thread_id": "T", "event": {}}), "no chat_id"),
         (webhook("incoming_event", {"chat_id": "", "thread_id": "T", "event": {}}), "no chat_id"),
         (webhook("incoming_event", {"chat_id": ["C"], "thread_id": "T", "event": {}}), "no chat_id"),

@@ -1,4 +1,4 @@
-"""The admin address: its pages, who may ask for them by which name, and that it tells no software."""
+"""The admin address: its pages, who may ask for them by which name, and that it names no software."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -78,12 +78,12 @@ def test_only_a_name_that_no_stranger_can_own_is_ours(host: str | None, ours: bo
         (b"GET /metrics HTTP/1.1\r\n\r\n", b"400", b""),
     ],
 )
-async def test_a_request_gets_its_page_and_no_software_is_told(
+async def test_a_request_gets_its_page_and_no_software_is_named(
     server: AdminServer, request_bytes: bytes, status: bytes, body: bytes
 ) -> None:
     answer = await exchange(server.port, request_bytes)
-    head, _, told = answer.partition(b"\r\n\r\n")
-    assert (answer.split()[1], told) == (status, body)
+    head, _, content = answer.partition(b"\r\n\r\n")
+    assert (answer.split()[1], content) == (status, body)
     assert b"server:" not in head.lower()
     for name in (b"aiohttp", b"python"):
         assert name not in answer.lower()

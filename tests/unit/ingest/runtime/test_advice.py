@@ -1,4 +1,4 @@
-"""Where Kafka lacks something or refuses, people are told what to do."""
+"""When Kafka has no such topic or refuses, people read what to do."""
 
 import pytest
 from aiokafka.errors import CorruptRecordException, KafkaConnectionError, TopicAuthorizationFailedError
@@ -7,14 +7,14 @@ from ingest.runtime import advice
 
 
 def test_the_command_that_creates_a_topic_can_be_pasted() -> None:
-    told = advice.topic_missing("t", "k:9092", advice.WEBHOOKS_TOPIC).splitlines()
-    assert told[1] == (
+    text = advice.topic_missing("t", "k:9092", advice.WEBHOOKS_TOPIC).splitlines()
+    assert text[1] == (
         "  kafka-topics.sh --bootstrap-server k:9092 --create --topic t --partitions 12"
         " --config retention.ms=604800000"
     )
 
 
-def test_a_topic_that_is_kept_for_ever_is_created_compacted() -> None:
+def test_a_topic_that_is_kept_forever_is_created_compacted() -> None:
     assert " --partitions 1 --config cleanup.policy=compact\n" in advice.topic_missing(
         "t", "k:9092", advice.KEYWORDS_TOPIC
     )
@@ -28,14 +28,14 @@ def test_a_missing_topic_may_be_one_that_is_hidden_and_deserves_more_than_one_co
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (TopicAuthorizationFailedError("t"), "lacks a right"),
+        (TopicAuthorizationFailedError("t"), "is missing a permission"),
         (KafkaConnectionError("Unable to bootstrap"), "check KAFKA_BOOTSTRAP_SERVERS"),
         (CorruptRecordException("Invalid CRC"), "is damaged"),
-        (TimeoutError(), "user and password"),  # aiokafka tells no more of a wrong one
+        (TimeoutError(), "user and password"),  # all that aiokafka reports of a wrong one
     ],
 )
-def test_a_failure_of_kafka_is_told_by_its_name_and_where_to_look(error: Exception, words: str) -> None:
-    told = advice.kafka_failed(error)
-    assert words in told
-    assert type(error).__name__ in told
-    assert "bootstrap" not in told
+def test_a_failure_of_kafka_has_its_name_and_where_to_look(error: Exception, words: str) -> None:
+    text = advice.kafka_failed(error)
+    assert words in text
+    assert type(error).__name__ in text
+    assert "bootstrap" not in text

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ingest.runtime import kafka_checks
-from ingest.runtime.settings import KafkaSettings, read_settings
+from ingest.runtime.kafka import KafkaSettings
+from ingest.runtime.settings import read_settings
 
 Pem = Callable[[str], str]
 
@@ -31,60 +32,61 @@ def test_addresses_are_taken_in_the_form_that_kafkas_own_commands_want(text: str
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("SASL_SSL://h", "a scheme"),
         ("SASL_SSL://h", "KAFKA_SECURITY_PROTOCOL"),
         ("h:1;h:2", "a semicolon"),
         ('"h:9092"', "quotes"),
         ("'h:9092'", "quotes"),
-        ("h:abc", "'h:abc' has no port between 1 and 65535"),
-        ("h:", "no port"),
-        ("h:0", "no port"),
-        ("h:65536", "no port"),
-        ("h:٣", "no port"),
-        ("h:1,k:2x", "'k:2x' has no port"),
-        ("h:1 k:2", "is no host:port"),
-        ("h h", "separated by commas"),
-        (":9092", "is no host:port"),
-        ("::1", "stands in brackets"),
-        ("[::1", "is no host:port"),
-        ("[]:9092", "is no host:port"),
+        ("h:abc", "'h:abc' needs a port between 1 and 65535"),
+        ("h:", "needs a port"),
+        ("h:0", "needs a port"),
+        ("h:65536", "needs a port"),
+        ("h:٣", "needs a port"),
+        ("h:1,k:2x", "'k:2x' needs a port"),
+        ("h:1 k:2", "is not host:port"),
+        ("h h", "separate several by commas"),
+        (":9092", "is not host:port"),
+        ("::1", "needs brackets"),
+        ("[::1", "is not host:port"),
+        ("[]:9092", "is not host:port"),
         (",", "names no broker"),
         ("   ", "names no broker"),
         ("me:s3cret@h:9092", "KAFKA_SASL_PASSWORD"),
     ],
 )
-def test_an_address_that_cannot_work_is_told_with_what_to_write(
-    monkeypatch: pytest.MonkeyPatch, text: str, told: str
+def test_the_error_for_an_invalid_address_says_what_to_write(
+    monkeypatch: pytest.MonkeyPatch, text: str, expected: str
 ) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", text)
     (problem,) = problems()
     assert problem.startswith("KAFKA_BOOTSTRAP_SERVERS: ")
-    assert told in problem
+    assert expected in problem
     assert "s3cret" not in problem
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "told"),
+    ("variable", "value", "expected"),
     [
-        ("KAFKA_WEBHOOKS_TOPIC", "live chat", "no name that Kafka allows"),
-        ("KAFKA_WEBHOOKS_TOPIC", "a/b", "no name that Kafka allows"),
-        ("KAFKA_DECISIONS_TOPIC", "..", "no name that Kafka allows"),
+        ("KAFKA_WEBHOOKS_TOPIC", "live chat", "not a valid name in Kafka"),
+        ("KAFKA_WEBHOOKS_TOPIC", "a/b", "not a valid name in Kafka"),
+        ("KAFKA_DECISIONS_TOPIC", "..", "not a valid name in Kafka"),
         ("KAFKA_PARKED_TOPIC", "x" * 250, "249 at most"),
-        ("KAFKA_PARKED_TOPIC", "livechat.decisions", "the topic of KAFKA_DECISIONS_TOPIC as well"),
-        ("KAFKA_DECISIONS_TOPIC", "livechat.webhooks", "the topic of KAFKA_WEBHOOKS_TOPIC as well"),
+        ("KAFKA_PARKED_TOPIC", "livechat.decisions", "also the topic of KAFKA_DECISIONS_TOPIC"),
+        ("KAFKA_DECISIONS_TOPIC", "livechat.webhooks", "also the topic of KAFKA_WEBHOOKS_TOPIC"),
+        ("KAFKA_KEYWORDS_TOPIC", "livechat.parked", "also the topic of KAFKA_PARKED_TOPIC"),
         ("KAFKA_GROUP_ID", "  ", "is blank"),
-        ("KAFKA_GROUP_INSTANCE_ID", "pod 1", "no name that Kafka allows"),
+        ("KAFKA_GROUP_INSTANCE_ID", "pod 1", "not a valid name in Kafka"),
     ],
 )
-def test_a_name_that_kafka_does_not_allow_is_told(
-    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, told: str
+def test_a_name_that_kafka_does_not_allow_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, expected: str
 ) -> None:
     monkeypatch.setenv(variable, value)
     (problem,) = problems()
     assert problem.startswith(f"{variable}: ")
-    assert told in problem
+    assert expected in problem
 
 
 @pytest.fixture
@@ -118,33 +120,36 @@ def pem(tmp_path: Path) -> Pem:
 
 
 @pytest.mark.parametrize(
-    ("variables", "told"),
+    ("variables", "expected"),
     [
-        ({"CAFILE": "junk"}, {"CAFILE": "holds no certificate"}),
-        ({"CAFILE": "empty"}, {"CAFILE": "holds no certificate"}),
-        ({"CAFILE": "our.key"}, {"CAFILE": "holds no certificate"}),
+        ({"CAFILE": "junk"}, {"CAFILE": "contains no PEM certificate"}),
+        ({"CAFILE": "empty"}, {"CAFILE": "contains no PEM certificate"}),
+        ({"CAFILE": "our.key"}, {"CAFILE": "contains no PEM certificate"}),
         ({"CAFILE": "none"}, {"CAFILE": "does not point to a file"}),
-        ({"CERTFILE": "junk", "KEYFILE": "our.key"}, {"CERTFILE": "holds no certificate"}),
-        ({"CERTFILE": "our.pem", "KEYFILE": "junk"}, {"KEYFILE": "holds no private key"}),
-        ({"CERTFILE": "our.pem", "KEYFILE": "our.pem"}, {"KEYFILE": "holds no private key"}),
-        ({"CERTFILE": "our.pem", "KEYFILE": "other.key"}, {"KEYFILE": "another certificate's key"}),
+        ({"CERTFILE": "junk", "KEYFILE": "our.key"}, {"CERTFILE": "contains no PEM certificate"}),
+        ({"CERTFILE": "our.pem", "KEYFILE": "junk"}, {"KEYFILE": "contains no PEM private key"}),
+        ({"CERTFILE": "our.pem", "KEYFILE": "our.pem"}, {"KEYFILE": "contains no PEM private key"}),
+        (
+            {"CERTFILE": "our.pem", "KEYFILE": "other.key"},
+            {"KEYFILE": "is not the key of KAFKA_SSL_CERTFILE"},
+        ),
         ({"CERTFILE": "our.pem", "KEYFILE": "encrypted.key"}, {"KEYFILE": "decrypt it"}),
         ({"CERTFILE": "our.pem"}, {"KEYFILE": "belong together"}),
         ({"CAFILE": "our.pem", "CERTFILE": "our.pem", "KEYFILE": "our.key"}, {}),
         (
             {"CAFILE": "junk", "CERTFILE": "junk", "KEYFILE": "junk"},
-            {"CAFILE": "no certificate", "CERTFILE": "no certificate"},
+            {"CAFILE": "no PEM certificate", "CERTFILE": "no PEM certificate"},
         ),
     ],
 )
-def test_a_certificate_or_key_of_no_use_is_told(
-    monkeypatch: pytest.MonkeyPatch, pem: Pem, variables: dict[str, str], told: dict[str, str]
+def test_an_unusable_certificate_or_key_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, pem: Pem, variables: dict[str, str], expected: dict[str, str]
 ) -> None:
     for name, file in variables.items():
         monkeypatch.setenv(f"KAFKA_SSL_{name}", pem(file))
     found = problems()
-    assert [problem.split(":")[0] for problem in found] == [f"KAFKA_SSL_{name}" for name in told]
-    for problem, words in zip(found, told.values(), strict=True):
+    assert [problem.split(":")[0] for problem in found] == [f"KAFKA_SSL_{name}" for name in expected]
+    for problem, words in zip(found, expected.values(), strict=True):
         assert words in problem
 
 

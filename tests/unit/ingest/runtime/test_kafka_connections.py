@@ -1,4 +1,4 @@
-"""Whatever becomes of a client of aiokafka, none of its connections is left to the garbage collector.
+"""However an aiokafka client ends, none of its connections is left to the garbage collector.
 
 The far side is a broker that stops answering. It is asked who is still connected while whatever could free a
 connection is kept alive, so that the collector cannot help.
@@ -46,7 +46,7 @@ def options(broker: MuteBroker) -> dict[str, Any]:
 
 
 async def cancelled(task: "asyncio.Task[Any]") -> BaseException:
-    """Cancel it; the error, which holds all that the task had in hand."""
+    """Cancel it; the error, which holds all that the task held."""
     task.cancel()
     with pytest.raises(asyncio.CancelledError) as caught:
         await task

@@ -1,4 +1,4 @@
-"""Whatever is logged, by us or by a library, no line holds content."""
+"""No matter what is logged, by us or by a library, no line holds content."""
 
 import errno
 import logging
@@ -76,7 +76,7 @@ def test_a_librarys_arguments_and_ready_made_messages_are_left_out(lines: Callab
     assert CONTENT not in str(found)
 
 
-def test_an_error_among_a_librarys_arguments_is_told_by_its_type(lines: Callable[[], list[Line]]) -> None:
+def test_an_error_among_a_librarys_arguments_is_logged_by_its_type(lines: Callable[[], list[Line]]) -> None:
     logging.getLogger("aiokafka").error('cannot connect to "%s": %s', CONTENT, ConnectionError(CONTENT))
     logging.getLogger("aiokafka").error("%(what)s", {"what": ConnectionError(CONTENT)})
     found = lines()
@@ -84,7 +84,7 @@ def test_an_error_among_a_librarys_arguments_is_told_by_its_type(lines: Callable
     assert CONTENT not in str(found)
 
 
-def test_the_same_line_of_a_library_is_told_once_in_a_while(lines: Callable[[], list[Line]]) -> None:
+def test_the_same_line_of_a_library_is_logged_once_in_a_while(lines: Callable[[], list[Line]]) -> None:
     for _ in range(100):
         logging.getLogger("aiokafka.client").error("no broker at %s", "here")
     assert len(lines()) == 1
@@ -106,6 +106,6 @@ def test_a_level_holds_for_our_lines_and_the_libraries(capsys: pytest.CaptureFix
 def test_the_console_shows_the_same_fields(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("info", "console")
     structlog.get_logger().info("hello", chat_id="C", text=CONTENT)
-    told = capsys.readouterr().err
-    assert "hello" in told
-    assert CONTENT not in told
+    printed = capsys.readouterr().err
+    assert "hello" in printed
+    assert CONTENT not in printed

@@ -1,4 +1,4 @@
-"""Settings are read once and wrong ones told at once; health has pages; a process ends as it should."""
+"""Settings are read once, and all wrong ones reported at once; health has pages; a process ends as it should."""
 
 import asyncio
 import os
@@ -12,9 +12,10 @@ from prometheus_client import CollectorRegistry, Counter
 from pydantic import Field, SecretStr
 
 from ingest.runtime.admin import AdminServer, Health
+from ingest.runtime.kafka import KafkaSettings
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.process import Stopping, run
-from ingest.runtime.settings import KafkaSettings, LogSettings, SecretFile, Settings, load, read_settings
+from ingest.runtime.settings import LogSettings, SecretFile, Settings, load, read_settings
 from tests.deadline import DEADLINE_S
 
 
@@ -38,7 +39,7 @@ def test_defaults_hold_where_nothing_is_set_or_set_to_nothing(monkeypatch: pytes
     }
 
 
-def test_all_problems_are_told_in_one_message_and_the_process_ends_with_2(
+def test_all_problems_are_in_one_message_and_the_process_ends_with_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setenv("EXAMPLE_PORT", "many")
@@ -49,7 +50,7 @@ def test_all_problems_are_told_in_one_message_and_the_process_ends_with_2(
     with pytest.raises(SystemExit) as ended:
         load(Example)
     assert ended.value.code == 2
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     for variable in (
         "EXAMPLE_PORT",
         "EXAMPLE_TOKEN",
@@ -57,9 +58,9 @@ def test_all_problems_are_told_in_one_message_and_the_process_ends_with_2(
         "KAFKA_SASL_PASSWORD",
         "KAFKA_SSL_CERTFILE",
     ):
-        assert f"  {variable}: " in told
-    assert "what the door asks for" in told
-    assert "KAFKA_SASL_USERNAME" not in told
+        assert f"  {variable}: " in printed
+    assert "what the door asks for" in printed
+    assert "KAFKA_SASL_USERNAME" not in printed
 
 
 @pytest.mark.parametrize("name", ["EXAMPLE_TOKEN", "KAFKA_SASL_PASSWORD"])
@@ -95,7 +96,7 @@ def test_no_problem_tells_the_value_of_a_secret(monkeypatch: pytest.MonkeyPatch)
     assert "hunter2" not in problems[0]
 
 
-def test_a_changed_file_is_read_anew_and_a_vanished_or_empty_one_changes_nothing(tmp_path: Path) -> None:
+def test_a_changed_file_is_read_again_and_a_vanished_or_empty_one_changes_nothing(tmp_path: Path) -> None:
     now, path = 100.0, tmp_path / "secret"
     path.write_text("one")
     secret = SecretFile(path, "one", lambda: now)
@@ -175,17 +176,17 @@ def test_a_signal_sets_the_event_and_the_exit_code_is_the_services(number: signa
         ([signal.SIGTERM, signal.SIGHUP], False),
     ],
 )
-def test_who_is_told_to_stop_twice_hurries(numbers: list[signal.Signals], hurried: bool) -> None:
+def test_a_second_signal_means_hurry(numbers: list[signal.Signals], hurried: bool) -> None:
     async def main(stopping: Stopping) -> int:
         for number in numbers:
-            stopping.tell(number)
+            stopping.on_signal(number)
         assert stopping.is_set()
         return int(stopping.hurry.is_set())
 
     assert run(main) == hurried
 
 
-def test_an_error_ends_the_process_with_1_and_its_text_is_told_to_nobody(
+def test_an_error_ends_the_process_with_1_and_its_text_is_not_printed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     async def main(_: asyncio.Event) -> int:
@@ -198,7 +199,7 @@ def test_an_error_ends_the_process_with_1_and_its_text_is_told_to_nobody(
 
     configure_logs("info", "json")
     assert run(main) == 1
-    told = capsys.readouterr().err
-    assert '"error_type":"ValueError"' in told
-    assert "test_settings.py" in told
-    assert "what a customer wrote" not in told
+    printed = capsys.readouterr().err
+    assert '"error_type":"ValueError"' in printed
+    assert "test_settings.py" in printed
+    assert "what a customer wrote" not in printed

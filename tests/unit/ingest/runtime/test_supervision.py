@@ -1,4 +1,4 @@
-"""Background tasks are started again, whatever ended them; a client that closes badly ends nobody."""
+"""Background tasks are restarted after any end; a client that closes badly ends nothing."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from ingest.runtime import supervision
-from ingest.runtime.supervision import Tasks, closed, unless_told
+from ingest.runtime.supervision import Tasks, closed, unless_set
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ async def returns() -> None:
     ("ending", "named"),
     [(raises, "RuntimeError"), (leaked_cancellation, "CancelledError"), (returns, "ended")],
 )
-async def test_a_task_that_ends_by_itself_is_started_again_counted_and_named(
+async def test_a_task_that_ends_is_restarted_counted_and_named(
     ending: Callable[[], object], named: str
 ) -> None:
     restarts: list[str] = []
@@ -106,8 +106,8 @@ async def test_who_closes_a_client_can_be_cancelled() -> None:
         await closing
 
 
-async def test_what_is_waited_for_ends_when_somebody_tells() -> None:
-    told = asyncio.Event()
-    asyncio.get_running_loop().call_soon(told.set)
-    assert await unless_told(told, asyncio.sleep(10**6, "late")) is None
-    assert await unless_told(asyncio.Event(), asyncio.sleep(0, "in time")) == "in time"
+async def test_a_wait_ends_when_its_event_is_set() -> None:
+    event = asyncio.Event()
+    asyncio.get_running_loop().call_soon(event.set)
+    assert await unless_set(event, asyncio.sleep(10**6, "late")) is None
+    assert await unless_set(asyncio.Event(), asyncio.sleep(0, "in time")) == "in time"

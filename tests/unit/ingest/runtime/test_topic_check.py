@@ -1,4 +1,4 @@
-"""What is wrong with a topic is told with what to do; what may not be seen is no fault."""
+"""What is wrong with a topic comes with what to do; hidden settings are not a problem."""
 
 import pytest
 
@@ -27,7 +27,7 @@ COMPACTED = {**RIGHT, "cleanup.policy": "compact"}
         (webhooks("t"), {}, []),  # not shown to us
     ],
 )
-def test_a_topic_is_held_against_what_we_write(
+def test_a_topic_is_compared_with_what_we_write(
     want: Wanted, config: dict[str, str], kinds: list[str]
 ) -> None:
     found = problems([want], {"t", "other"}, {"t": config})
@@ -35,6 +35,6 @@ def test_a_topic_is_held_against_what_we_write(
     assert all("t" in problem.text and ":" in problem.text for problem in found)
 
 
-def test_a_topic_that_is_gone_is_told_and_the_others_are_looked_at() -> None:
+def test_a_topic_that_is_gone_is_reported_and_the_others_are_checked() -> None:
     found = problems([webhooks("w"), parked("p")], {"p"}, {"p": COMPACTED})
     assert [(problem.topic, problem.kind) for problem in found] == [("w", "missing"), ("p", "compacted")]
