@@ -21,16 +21,20 @@ from tagger.commands.keyword_options import (
 from tagger.core.review.lint import lint
 from tagger.core.rules.model import Rule
 from tagger.core.rules.parse import RuleSet, keywords_of, parse
-from tagger.core.rules.problems import PROBLEMS_MAX, Problem
+from tagger.core.rules.problems import PROBLEMS_MAX, Place, Problem
+from tagger.keyword_files.overlooked import Overlooked, overlooked
 
 
 @click.command("check")
 @path_argument
 @placeholder_option
 @format_option("github", explained="github: annotations on a pull request.")
+@click.option("--strict", is_flag=True, help="Let warnings fail, too.")
 @click.option("--online", is_flag=True, help="Also check that LiveChat has the tags.")
 @click.option("--create", is_flag=True, help="With --online: create the missing tags.")
-def command(path: Path, placeholder: str, form: str, online: bool, create: bool) -> None:
+def command(  # noqa: PLR0913, PLR0917 - one argument an option
+    path: Path, placeholder: str, form: str, strict: bool, online: bool, create: bool
+) -> None:
     """Find errors in keyword files.
 
     PATH is a folder or one file; the default is TAGGER_CONFIG, or else `config`. Each line says where the
@@ -41,12 +45,12 @@ def command(path: Path, placeholder: str, form: str, online: bool, create: bool)
     differently, and tags whose groups may not include the group of a chat.
 
     \b
-    Exit code: 0 no errors, perhaps warnings; 1 errors; 2 nothing could be read.
+    Exit code: 0 no errors, perhaps warnings; 1 errors, or warnings with --strict; 2 nothing could be read.
     \b
     Examples:
       tagger check
       tagger check config/billing.yaml
-      tagger check --format github      in a GitHub workflow
+      tagger check --format github --strict      in a GitHub workflow
       tagger check --online --create
     """
     if create and not online:
@@ -56,6 +60,8 @@ def command(path: Path, placeholder: str, form: str, online: bool, create: bool)
         parsed = parse(files)
         rules = parsed if isinstance(parsed, RuleSet) else None
         found = lint(parsed, datetime.now(UTC).date(), placeholder) if isinstance(parsed, RuleSet) else parsed
+    if rules is not None:
+        found = [*map(_overlooked, overlooked(path)), *found]
     if rules is not None and online:
         found = [*found, *_online(rules.rules, create)]
     if form == "json":
@@ -65,7 +71,12 @@ def command(path: Path, placeholder: str, form: str, online: bool, create: bool)
             click.echo(_annotation(problem) if form == "github" else line_of(problem))
     if form == "text":
         click.echo(_summary(found, rules, len(files)))
-    raise SystemExit(1 if _errors(found) else 0)
+    raise SystemExit(1 if _errors(found) or (strict and found) else 0)
+
+
+def _overlooked(entry: Overlooked) -> Problem:
+    place = Place(entry.path, 1, 1)
+    return Problem(place, "not-read", f"this {entry.what}, so it is not read", entry.advice, "warning")
 
 
 def _online(rules: Sequence[Rule], create: bool) -> list[Problem]:

@@ -16,6 +16,7 @@ from ingest.runtime.exit import stop
 from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
 from tagger.core.rules.parse import RuleSet, parse
 from tagger.core.rules.problems import Problem
+from tagger.keyword_files.overlooked import overlooked
 from tagger.keyword_files.read import read_files
 
 
@@ -65,7 +66,7 @@ def read(path: Path) -> dict[str, bytes]:
     """The bytes of the keyword files, by name; exits 2 if there are none."""
     files = read_files(path)
     if isinstance(files, str):
-        stop(files)
+        stop("\n".join([files, *map(str, overlooked(path))]))
     return files
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from tagger.core.rules.decode import FILE_BYTES_MAX
 from tagger.core.rules.parse import BYTES_MAX, FILES_MAX
-from tagger.core.rules.yaml_document import FILE_BYTES_MAX
 
 SUFFIXES: Final = (".yaml", ".yml")
 ENTRIES_MAX: Final = 100_000  # of a folder, of any kind: listing more takes seconds
@@ -43,7 +43,9 @@ def read_files(path: Path) -> dict[str, bytes] | str:
         is_folder = stat.S_ISDIR(path.stat().st_mode)
         paths = [str(path / name) for name in _names(path)] if is_folder else [str(path)]
     except OSError as error:
-        return f"{_shown(path)}: cannot be read ({error.strerror}). Name the folder of your keyword files."
+        return (
+            f"{shown_path(path)}: cannot be read ({error.strerror}). Name the folder of your keyword files."
+        )
     except _Unreadable as wrong:
         return str(wrong)
     files, left, wrongs = dict[str, bytes](), BYTES_MAX + 1, list[str]()
@@ -57,7 +59,7 @@ def read_files(path: Path) -> dict[str, bytes] | str:
             break
     if wrongs:
         return "\n".join(wrongs)
-    return files or f"{_shown(path)}: contains no *.yaml files. Name the folder of your keyword files."
+    return files or f"{shown_path(path)}: contains no *.yaml files. Name the folder of your keyword files."
 
 
 def _names(folder: Path) -> list[str]:
@@ -67,7 +69,7 @@ def _names(folder: Path) -> list[str]:
         for count, entry in enumerate(entries):
             if count == ENTRIES_MAX:
                 advice = "Name a folder that holds your keyword files and little else."
-                raise _Unreadable(f"{_shown(folder)}: has more than {ENTRIES_MAX:,} entries. {advice}")
+                raise _Unreadable(f"{shown_path(folder)}: has more than {ENTRIES_MAX:,} entries. {advice}")
             if entry.name.endswith(SUFFIXES) and not entry.name.startswith("."):
                 names.append(entry.name)
     return sorted(names)[: FILES_MAX + 1]
@@ -77,7 +79,7 @@ def _content(path: str, bytes_max: int) -> bytes:
     """The beginning of a regular file. Anything else is refused, not waited for: a pipe would block forever."""
     if not path.isprintable():
         advice = "Give it a name in UTF-8, without control characters."
-        raise _Unreadable(f"{_shown(path)}: has a name that cannot be read. {advice}")
+        raise _Unreadable(f"{shown_path(path)}: has a name that cannot be read. {advice}")
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         try:
@@ -98,7 +100,7 @@ def _read(descriptor: int, bytes_max: int) -> Iterator[bytes]:
         yield part
 
 
-def _shown(path: Path | str) -> str:
+def shown_path(path: Path | str) -> str:
     """A path that is safe in a terminal and a log: what is not UTF-8, or moves the cursor, is escaped."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)

@@ -17,7 +17,7 @@ from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
 from tagger.core.matching.decide import Judge
 from tagger.core.review.lint import lint
 from tagger.core.review.rule_tests import outcomes, uncovered
-from tagger.core.rules import fields, keyword_field, yaml_document
+from tagger.core.rules import decode, fields, keyword_field
 from tagger.core.rules.parse import (
     BYTES_MAX,
     CANNED_MAX,
@@ -144,7 +144,7 @@ def test_every_command_prints_what_the_manual_shows(tmp_path: Path, monkeypatch:
         ("characters of a tag, of an id", f"{fields.TAG_CHARS_MAX}, {fields.ID_CHARS_MAX}"),
         (
             "files; bytes of one; bytes of all",
-            f"{FILES_MAX:,}; {yaml_document.FILE_BYTES_MAX >> 20} MiB; {BYTES_MAX >> 20} MiB",
+            f"{FILES_MAX:,}; {decode.FILE_BYTES_MAX >> 20} MiB; {BYTES_MAX >> 20} MiB",
         ),
     ],
 )

@@ -1,6 +1,6 @@
 """What nearly made a rule hold, and why it did not count. For people who ask; decides nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from tagger.core.conversation import Author, Conversation
 from tagger.core.matching.automaton import Match
@@ -16,7 +16,9 @@ def near_misses(book: Rulebook, conversation: Conversation) -> Iterator[tuple[Ru
             matches = book.matcher.find(text)
             yield from _of_keywords(book, at, field, said.author, dict(book.matcher.near_misses(text)))
             yield from _of_keywords(book, at, field, said.author, dict.fromkeys(matches))
-            for rule, found in book.by_rule(matches, said.author).items():
+            in_link = book.in_link(text, matches)
+            yield from _of_links(book, at, field, said.author, in_link)
+            for rule, found in book.by_rule(matches, said.author, in_link).items():
                 for wanted, match in split_ignored(found)[1]:
                     place = RuleMatch(rule, at, field, match.start, match.end, wanted.keyword.written)
                     yield place, "removed by ignore"
@@ -34,6 +36,17 @@ def _of_keywords(
             if wanted.part in _COUNTING and counts != (reason is None):
                 place = RuleMatch(wanted.rule, at, field, start, end, wanted.keyword.written)
                 yield place, reason or f"said by the {author}"
+
+
+def _of_links(
+    book: Rulebook, at: int, field: int, author: Author, in_link: Iterable[Match]
+) -> Iterator[tuple[RuleMatch, str]]:
+    """Matches inside links, of rules that ignore these."""
+    for start, end, number in in_link:
+        for wanted in book.wanted[number] if number < len(book.wanted) else ():
+            ignores = book.rules[wanted.rule].links == "ignore" and wanted.part in _COUNTING
+            if ignores and book.counts(wanted, author):
+                yield RuleMatch(wanted.rule, at, field, start, end, wanted.keyword.written), "inside a link"
 
 
 def _of_canned(

@@ -6,7 +6,7 @@ caller can do something else in between.
 """
 
 from collections import defaultdict
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final, NamedTuple, get_args
@@ -15,6 +15,7 @@ from tagger.core.conversation import Author, Conversation
 from tagger.core.folding.fold import fold
 from tagger.core.matching.automaton import Match, Matcher
 from tagger.core.matching.canned import Anchors, Likeness, Message, Template, find, words_of
+from tagger.core.matching.links import link_spans, overlapping
 from tagger.core.rules.model import Keyword, Rule
 
 # Enough to see why a rule holds, few enough for a record on the topic. The first match of each part that the rule
@@ -97,6 +98,7 @@ class Rulebook:
         self.templates = [Template.read(text, placeholder) for text in texts]
         self._anchors = Anchors(self.templates)
         self.matcher = Matcher([owners[0].keyword for owners in self.wanted], self._anchors.words)
+        self._ignores_links = any(rule.links == "ignore" for rule in rules)
         # Whose texts any rule looks at; others are not even folded.
         self._searched: set[Author] = {author for author in get_args(Author) if self._looks_at(author)}
 
@@ -122,7 +124,8 @@ class Rulebook:
                     spent = cost
                 matches = self.matcher.find(text)
                 if matches:
-                    for rule, found in self.by_rule(matches, said.author).items():
+                    in_link = self.in_link(text, matches)
+                    for rule, found in self.by_rule(matches, said.author, in_link).items():
                         spent += MATCH_COST * len(found)
                         kept, _ = split_ignored(found)
                         self._take(tallies[rule], self.rules[rule], at, number, kept)
@@ -160,13 +163,21 @@ class Rulebook:
                     tallies[rule].add(match, CANNED)
         return spent
 
-    def by_rule(self, matches: Sequence[Match], author: Author) -> dict[int, Found]:
+    def in_link(self, text: str, matches: Sequence[Match]) -> set[Match]:
+        """Those of the matches that a rule with `links: ignore` does not count."""
+        if not self._ignores_links:
+            return set()
+        inside = overlapping(((match.start, match.end) for match in matches), list(link_spans(text)))
+        return {match for match, is_inside in zip(matches, inside, strict=True) if is_inside}
+
+    def by_rule(self, matches: Sequence[Match], author: Author, in_link: Set[Match]) -> dict[int, Found]:
         """The matches that count when this author says them, by rule and then by position."""
         found: dict[int, Found] = defaultdict(list)
         for match in matches:
             if match.keyword < len(self.wanted):
                 for wanted in self.wanted[match.keyword]:
-                    if self.counts(wanted, author):
+                    ignored = match in in_link and self.rules[wanted.rule].links == "ignore"
+                    if not ignored and self.counts(wanted, author):
                         found[wanted.rule].append((wanted, match))
         return found
 

@@ -5,7 +5,7 @@ other is asked of the matcher itself, so a warning never has another opinion tha
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Final, NamedTuple
@@ -13,8 +13,9 @@ from typing import Final, NamedTuple
 from tagger.core.conversation import Author
 from tagger.core.folding.fold import fold
 from tagger.core.matching.automaton import Match, Matcher
+from tagger.core.matching.links import link_spans
 from tagger.core.review import lint_text
-from tagger.core.review.lint_text import Doubt
+from tagger.core.review.doubt import Doubt
 from tagger.core.rules.parse import Keyword, MatchKind, Rule, RuleSet
 from tagger.core.rules.problems import Place, Problem, shown
 
@@ -89,7 +90,7 @@ def lint(rules: RuleSet, today: date, placeholder: str) -> list[Problem]:
     order = {rule.place.file: at for at, rule in reversed(list(enumerate(rules.rules)))}
     warnings = [
         *(warning for one in linted for warning in _of_rule(one, today, placeholder)),
-        *(warning for one in linted for warning in _covered(one, finder)),
+        *(warning for one in linted for warning in _redundant(one, finder)),
         *(warning for one in linted for warning in _never_fires(one, finder)),
         *_two_tags(linted),
         *_tags_alike(rules.rules),
@@ -123,7 +124,8 @@ def _of_rule(one: _Linted, today: date, placeholder: str) -> Iterator[Problem]:
         for identity, keyword in each.keywords:
             for doubt in lint_text.in_keyword(keyword, identity.folded, calls=each.name != "ignore"):
                 yield _warning(keyword.place, doubt)
-        yield from _repeated(each)
+        if rule.links == "ignore":
+            yield from _links(keyword for _, keyword in each.keywords)
     for canned in rule.canned:
         for doubt in lint_text.in_canned(canned.text, placeholder):
             yield _warning(canned.place, doubt)
@@ -145,14 +147,14 @@ def _untested(rule: Rule) -> Iterator[Problem]:
         yield _warning(rule.place, Doubt("no-absent-test", text, advice))
 
 
-def _repeated(each: _List) -> Iterator[Problem]:
-    """The same keyword twice in one list."""
-    first: dict[_Identity, Keyword] = {}
-    for identity, keyword in each.keywords:
-        known = first.setdefault(identity, keyword)
-        if known is not keyword:
-            text = f"the keyword {shown(keyword.written)} is already on line {known.place.line}"
-            yield _warning(keyword.place, Doubt("repeated-keyword", text, "Delete one of the two."))
+def _links(keywords: Iterable[Keyword]) -> Iterator[Problem]:
+    """Addresses among the keywords of a rule that ignores addresses."""
+    for keyword in keywords:
+        if any(link_spans(keyword.text)):
+            text = f"the keyword {shown(keyword.written)} is never found: it is a link, and the rule ignores links"
+            yield _warning(
+                keyword.place, Doubt("ignored-link", text, "Delete it, or delete `links: ignore`.")
+            )
 
 
 def _idle_ignore(rule: Rule) -> Iterator[Problem]:
@@ -179,21 +181,40 @@ def _covers(wide: Keyword, match: Match, narrow: Keyword) -> bool:
     return left and right
 
 
-def _covered(one: _Linted, finder: _Finder) -> Iterator[Problem]:
-    """A keyword that is never found where a shorter or wider one of its list is not."""
-    if one.rule.min_matches > 1:
-        return  # then a longer keyword makes one occurrence of several
+def _redundant(one: _Linted, finder: _Finder) -> Iterator[Problem]:
+    """Keywords that change nothing: covered by another one of their list, or twice in it. One warning for each."""
     for each in one.lists:
-        known = dict(each.keywords) if each.name != "ignore" and len(each.keywords) > 1 else {}
-        for itself, narrow in known.items():
-            for other, match in finder.find(narrow.text):
-                wide = known.get(other)
-                if wide is None or other == itself or not _covers(wide, match, narrow):
-                    continue
-                text = f"wherever {shown(narrow.written)} is found, {shown(wide.written)} is found too"
+        # Where keywords are counted, a longer one makes one occurrence of several.
+        alone = each.name == "ignore" or one.rule.min_matches > 1
+        covers = {} if alone or len(each.keywords) == 1 else _covered(each, finder)
+        first: dict[_Identity, Keyword] = {}
+        for identity, keyword in each.keywords:
+            known = first.setdefault(identity, keyword)
+            if wide := covers.get(identity):
+                text = f"wherever {shown(keyword.written)} is found, {shown(wide.written)} is found too"
                 advice = f"Delete it; line {wide.place.line} covers it."
-                yield _warning(narrow.place, Doubt("covered-keyword", text, advice))
+                yield _warning(keyword.place, Doubt("covered-keyword", text, advice))
+            elif known is not keyword:
+                text = f"the keyword {shown(keyword.written)} is already on line {known.place.line}"
+                yield _warning(keyword.place, Doubt("repeated-keyword", text, "Delete this one."))
+
+
+def _covered(each: _List, finder: _Finder) -> dict[_Identity, Keyword]:
+    """For each keyword that is never found where a wider one is not: the widest, which nothing else covers."""
+    known = dict(reversed(each.keywords))  # of equal ones the first
+    wider: dict[_Identity, _Identity] = {}
+    for itself, narrow in known.items():
+        for other, match in finder.find(narrow.text):
+            wide = known.get(other)
+            if wide is not None and other != itself and _covers(wide, match, narrow):
+                wider[itself] = other
                 break
+    widest: dict[_Identity, Keyword] = {}
+    for itself, other in wider.items():
+        while other in wider:
+            other = wider[other]  # noqa: PLW2901 - up the chain; it ends, because covering is an order
+        widest[itself] = known[other]
+    return widest
 
 
 def _never_fires(one: _Linted, finder: _Finder) -> Iterator[Problem]:

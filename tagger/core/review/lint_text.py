@@ -6,11 +6,13 @@ warns of is allowed; it is seldom what was meant.
 
 import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 from unicodedata import name, normalize
 
 from tagger.core.folding.characters import CONTINUES, INVISIBLE, SIGNS, is_spaceless
 from tagger.core.matching.canned import Template
+from tagger.core.review.doubt import Doubt
+from tagger.core.review.foreign import foreign
 from tagger.core.rules.model import Keyword
 from tagger.core.rules.problems import shown
 
@@ -44,14 +46,6 @@ mein mit nein nicht oder sie und von war was wie wir zu
 STOP_WORDS: Final = frozenset(_STOP_WORDS.split())
 
 
-class Doubt(NamedTuple):
-    """What looks wrong in a text, without the place."""
-
-    code: str
-    text: str
-    advice: str
-
-
 def smart_quotes(text: str) -> Doubt | None:
     """Quotes of a word processor: YAML does not know them, so they are part of the text."""
     stripped = text.strip()
@@ -67,6 +61,7 @@ def _is_apostrophe(text: str) -> bool:
 
 
 def no_break_space(text: str) -> Doubt | None:
+    """A space at which a line may not break; matching takes it for a space, people cannot see it."""
     if _NO_BREAK.isdisjoint(text):
         return None
     what = f"{shown(text)} contains a no-break space, which only looks like a space"
@@ -74,6 +69,7 @@ def no_break_space(text: str) -> Doubt | None:
 
 
 def invisible(text: str) -> Doubt | None:
+    """Characters that matching drops, named by their code points."""
     hidden = sorted({f"U+{ord(char):04X}" for char in text if char in _HIDDEN})
     if not hidden:
         return None
@@ -96,6 +92,7 @@ def mixed_scripts(text: str) -> Doubt | None:
 
 
 def too_short(keyword: Keyword, folded: str) -> Doubt | None:
+    """One letter, or few with an open side; `folded` is without outer white space."""
     if len(folded) == 1 and CONTINUES[folded]:
         what = f"the keyword {shown(keyword.written)} is a single letter or digit"
         return Doubt("one-letter", what, "Use a longer keyword; this one is in many messages.")
@@ -108,6 +105,7 @@ def too_short(keyword: Keyword, folded: str) -> Doubt | None:
 
 
 def stop_word(keyword: Keyword, folded: str) -> Doubt | None:
+    """Nothing but words that nearly every chat has."""
     if keyword.case_sensitive or not all(word in STOP_WORDS for word in folded.split()):
         return None
     what = f"the keyword {shown(keyword.written)} is in nearly every chat"
@@ -115,6 +113,7 @@ def stop_word(keyword: Keyword, folded: str) -> Doubt | None:
 
 
 def spaceless_word(keyword: Keyword) -> Doubt | None:
+    """`match: word` in a script that has no spaces."""
     if keyword.match_given and keyword.match == "word" and any(map(is_spaceless, _ends(keyword))):
         what = f"{shown(keyword.written)} is in a script without spaces, so `match: word` has no effect"
         return Doubt("word-without-spaces", what, "Delete `match: word`.")
@@ -139,6 +138,7 @@ def _ends(keyword: Keyword) -> tuple[str, str]:
 
 
 def short_canned(text: str, placeholder: str) -> Doubt | None:
+    """Too few words besides the placeholders."""
     words = len(Template.read(text, placeholder).words)
     if words < CANNED_WORDS_MIN:
         what = f"the canned response {shown(text)} has fewer than {CANNED_WORDS_MIN} words of its own"
@@ -147,6 +147,7 @@ def short_canned(text: str, placeholder: str) -> Doubt | None:
 
 
 def odd_placeholder(text: str, placeholder: str) -> Doubt | None:
+    """A placeholder in the syntax of another product."""
     found = _BRACES.search(re.sub(placeholder, " ", text))
     if found is None:
         return None
@@ -170,6 +171,9 @@ def in_keyword(keyword: Keyword, folded: str, *, calls: bool) -> Iterator[Doubt]
     folded  its text, without outer white space
     calls   a match of it decides something, as it does not under `ignore`
     """
+    if doubt := foreign(keyword):
+        yield doubt
+        return  # the rest is about a text that will be replaced
     if not keyword.text.isascii():
         yield from in_text(keyword.written)
         for check in (spaceless_word, hangul_particle):
@@ -181,6 +185,7 @@ def in_keyword(keyword: Keyword, folded: str, *, calls: bool) -> Iterator[Doubt]
 
 
 def in_canned(text: str, placeholder: str) -> Iterator[Doubt]:
+    """Doubts about a canned response."""
     for check in (short_canned, odd_placeholder):
         if doubt := check(text, placeholder):
             yield doubt

@@ -29,14 +29,17 @@ class Outcome:
 
     @property
     def fired(self) -> bool:
+        """Whether the rule fired."""
         return bool(self.because)
 
     @property
     def passed(self) -> bool:
+        """Whether it did what the test asks."""
         return self.fired == (self.test.expect == "match")
 
     @property
     def expected(self) -> str:
+        """What the test asks, in words."""
         return "should fire" if self.test.expect == "match" else "should not fire"
 
     @property

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from tagger.core.folding.fold import fold
+from tagger.core.rules.look_alikes import item_of
 from tagger.core.rules.problems import SHOWN_CHARS_MAX, Findings, did_you_mean, listed, shown
 from tagger.core.rules.yaml_document import Mapping, Node, Sequence, Text
 
@@ -81,8 +82,14 @@ _ELSEWHERE: Final = {
 }  # fmt: skip
 
 
+# Options of a keyword that people write beside the keywords of a rule, and a value of each.
+_OF_A_KEYWORD: Final = {"case": "sensitive", "match": "prefix", "accents": "exact"}
+
+
 def meant_by(key: str, known: Collection[str]) -> str | None:
     """The known key that an unknown one stands for, probably."""
+    if key in _OF_A_KEYWORD and "any" in known:
+        return None
     meant = did_you_mean(key, known) or _ELSEWHERE.get(key.lower())
     return meant if meant in known else None
 
@@ -90,6 +97,9 @@ def meant_by(key: str, known: Collection[str]) -> str | None:
 def _advice(key: str, known: Collection[str]) -> str:
     if ":" in key:
         return "Put a space after the colon, or put the whole text in quotes."
+    if key in _OF_A_KEYWORD and "any" in known:
+        option = f"{{keyword: refund, {key}: {_OF_A_KEYWORD[key]}}}"
+        return f"Did you mean it for a keyword? Write {option} under `any`."
     meant = meant_by(key, known)
     return f"Did you mean `{meant}`?" if meant else f"Valid keys: {', '.join(known)}."
 
@@ -121,6 +131,19 @@ def _no_list(found: Findings, node: Node, name: str, example: str) -> None:
     if isinstance(node, Sequence) or (isinstance(node, Text) and node.plain and not node.value):
         found.add(node, "empty-list", f"{name} is empty", f"Delete it, or add items: {example}")
         return
+    if isinstance(node, Text) and (item := item_of(node.value)):
+        what = f"{name}: {item[0]} does not start an item"
+        found.add(node, "wrong-type", what, f"Write an ordinary dash and a space: - {item[1]}")
+        return
+    if isinstance(node, Mapping) and "- " in example:
+        what = f"{name}: expected a list, found {kind_of(node)}"
+        key = node.pairs[0][0].value if node.pairs else "id"
+        found.add(
+            node, "wrong-type", what, f"Write `- ` in front of `{key}`, and indent the lines below it as far."
+        )
+        return
+    if isinstance(node, Text) and "\n" in node.value and not node.plain:
+        example = f"[{', '.join(filter(None, map(str.strip, node.value.splitlines())))}]"
     if isinstance(node, Text) and 0 < len(node.value) <= SHOWN_CHARS_MAX and node.value.isprintable():
         example = f"[{node.value}]"
     what, advice = (
@@ -171,6 +194,7 @@ def _boolean(found: Findings, node: Node, name: str) -> bool:
 
 
 def whole_number(least: int) -> Kind:
+    """A whole number from `least` to `COUNT_MAX`."""
     schema = {"type": "integer", "minimum": least, "maximum": COUNT_MAX}
     return Kind(partial(_whole_number, least=least), schema)
 
@@ -202,8 +226,8 @@ def _identifier(found: Findings, node: Node, name: str) -> str | None:
     value = _text(found, node, name, chars_max=ID_CHARS_MAX)
     if value is None or re.fullmatch(_ID, value):
         return value
-    plain = re.sub(r"[^a-z0-9_.]+", "-", fold(value).text).strip("-._")
-    what = f"{shown(value)} is not a valid id: use only letters from A to Z, digits, - _ and ."
+    plain = re.sub(r"[^A-Za-z0-9_.]+", "-", fold(value, case_sensitive=True).text).strip("-._")
+    what = f"{shown(value)} is not a valid id: only a to z, A to Z, 0 to 9 and - _ . are allowed, and no sign at its start"
     found.add(node, "bad-id", what, f"Write `{plain}`." if plain else "Write something like `refund`.")
     return None
 

@@ -9,8 +9,8 @@ from typing import Any, Final, Literal, get_args
 from tagger.core.folding.fold import fold
 from tagger.core.rules.fields import REQUIRED, Key, Kind, kind_of, list_of, one_of, schema_of, text, values
 from tagger.core.rules.problems import NOWHERE, Findings, Place, shown
+from tagger.core.rules.quotes import escape_advice, quoted
 from tagger.core.rules.yaml_document import Mapping, Node, Sequence, Text
-from tagger.core.rules.yaml_errors import quoted
 
 KEYWORD_CHARS_MAX: Final = 200  # a sentence; whatever is longer belongs under `canned`
 
@@ -91,6 +91,11 @@ def _of_text(found: Findings, node: Text, options: dict[str, Any]) -> Keyword | 
     searched = written.strip()
     match: MatchKind | None = options.get("match")
     kind: MatchKind = match or "word"
+    if node.escaped:
+        raw = written.replace("\n", "\\n").replace("\t", "\\t")
+        what = "a backslash is special inside double quotes: \\n is a line break, \\t a tab"
+        found.add(node, "escape", what, escape_advice(raw))
+        return None
     if match is None and "*" in written:
         left, right = searched.startswith("*"), searched.endswith("*") and len(searched) > 1
         searched = searched[left : len(searched) - right].strip()
@@ -98,6 +103,8 @@ def _of_text(found: Findings, node: Text, options: dict[str, Any]) -> Keyword | 
             what = f"{shown(written)}: a star is allowed only at the ends of a keyword, and not alone"
             literal = f"{{keyword: {quoted(written)}, match: word}}"
             advice = f"Write each form as a separate keyword; for a literal star, write {literal}."
+            if (ends := written.replace(".*", "*")) != written and "*" not in ends.strip("*"):
+                advice = f"Write {quoted(ends)}, without a full stop."
             found.add(node, "star", what, advice)
             return None
         kind = _STARS[left, right]

@@ -21,6 +21,7 @@ from tagger.core.rules.yaml_document import Mapping, Node, Sequence
 __all__ = ["RULE_KEYS", "Canned", "From", "Keyword", "MatchKind", "Rule", "RuleSet", "RuleTest"]
 
 From = Literal["customer", "agent", "any"]
+Links = Literal["count", "ignore"]
 _Keywords = tuple[Keyword, ...]
 _TEXT: Final = fields.text(fields.TEXT_CHARS_MAX)
 
@@ -115,6 +116,7 @@ _CANNED: Final = fields.list_of(
 )
 _COUNT: Final = fields.whole_number(1)
 _FROM: Final = fields.one_of(*get_args(From))
+_LINKS: Final = fields.one_of(*get_args(Links))
 _TESTS: Final = tests_of("customer")
 _GROUPS: Final = fields.list_of(fields.whole_number(0), "a group id", "[0, 3]", "A group id.", frozenset)
 
@@ -130,6 +132,7 @@ class Rule:
     all: Annotated[tuple[_Keywords, ...], KEYWORD_GROUPS, "One keyword of every list must be said."] = ()
     none: Annotated[_Keywords, KEYWORDS, "If anybody says one of these, the rule does not fire."] = ()
     ignore: Annotated[_Keywords, KEYWORDS, "A keyword inside one of these phrases does not count."] = ()
+    links: Annotated[Links, _LINKS, "Whether keywords inside web addresses count."] = "count"
     canned: Annotated[tuple[Canned, ...], _CANNED, "Texts that agents send."] = ()
     min_matches: Annotated[int, _COUNT, "How often keywords must be said, over the whole chat."] = 1
     groups: Annotated[frozenset[int] | None, _GROUPS, "Only chats that began in one of these groups."] = None

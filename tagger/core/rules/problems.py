@@ -48,9 +48,12 @@ class Placed(Protocol):
     """Anything that knows where it stands in its file."""
 
     @property
-    def line(self) -> int: ...
+    def line(self) -> int:
+        """Counts from 1."""
+
     @property
-    def column(self) -> int: ...
+    def column(self) -> int:
+        """In characters, counts from 1."""
 
 
 class Findings:
@@ -61,6 +64,7 @@ class Findings:
         self.problems: list[Problem] = []
 
     def place(self, at: Placed) -> Place:
+        """The place of something in this file."""
         return Place(self.file, at.line, at.column)
 
     @property
@@ -69,6 +73,7 @@ class Findings:
         return len(self.problems) >= PROBLEMS_MAX
 
     def add(self, at: Placed, code: str, text: str, advice: str) -> None:
+        """Report an error, unless the report is full."""
         if not self.is_full:
             self.problems.append(Problem(self.place(at), code, text, advice))
 

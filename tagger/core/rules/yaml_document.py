@@ -11,19 +11,22 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
+from tagger.core.rules import look_alikes
+from tagger.core.rules.decode import decode
 from tagger.core.rules.problems import Findings, shown
-from tagger.core.rules.yaml_errors import explain, quoted
+from tagger.core.rules.quotes import escape_advice, escapes_of, quoted, swallowed, without_escapes
+from tagger.core.rules.yaml_errors import explain
 
-FILE_BYTES_MAX: Final = 8 << 20  # 100,000 keywords of ordinary length take 2 MiB
 VALUES_MAX: Final = 1_000_000  # 100,000 keywords in mapping form, as many tests, and room
 NESTING_MAX: Final = 12  # the format's deepest is 8: file, rules, rule, tests, test, list, mapping, text
+KEY_COLUMN_MAX: Final = (
+    64  # of a key that is the first on its line; looking at a line for each key costs its square
+)
 SYNTAX_ERRORS_MAX: Final = 20  # reported at once; each costs one more reading of the file
 
 # libyaml is ten times as fast; installations without it exist, and then the pure reader serves.
 LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-# What YAML forbids, and line ends that YAML counts and editors do not.
-_FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 # A comment that may be meant as text. The blanks before it are not part of the pattern: searching for a run of them
 # and then for something else costs the square of the run, and an editor leaves runs of any length.
 _CUT: Final = re.compile(r"(?<=\s)#[^\s#]")
@@ -39,15 +42,20 @@ class Text(NamedTuple):
     column: int
     plain: bool = True  # without quotes
     lines: int = 1  # how many it runs over
+    escaped: bool = False  # has a line break or a tab that is written as \n or \t
 
 
 class Sequence(NamedTuple):
+    """A list."""
+
     items: list["Node"]
     line: int
     column: int
 
 
 class Mapping(NamedTuple):
+    """Keys with their values, in order."""
+
     pairs: list[tuple[Text, "Node"]]  # each key once
     line: int
     column: int
@@ -65,9 +73,16 @@ class _GivenUp(Exception):  # noqa: N818 - not an error: the reason was reported
     """The rest of the file is not worth reading."""
 
 
+class _OddKey(Exception):  # noqa: N818 - for `read`, which reports it
+    """A key begins with what only looks like a space."""
+
+    def __init__(self, odd: look_alikes.LookAlike) -> None:
+        self.odd = odd
+
+
 def read(content: bytes, found: Findings, loader: Any = LOADER) -> Node | None:
     """The document of a file; None if it has none. Problems are added to `found`."""
-    text = _decode(content, found)
+    text = decode(content, found)
     if text is None:
         return None
     lines = text.splitlines()
@@ -77,50 +92,31 @@ def read(content: bytes, found: Findings, loader: Any = LOADER) -> Node | None:
             node = _Builder(notes, lines).document(yaml.parse("\n".join(lines) + "\n", Loader=loader))
         except _GivenUp:
             node = None
-        except yaml.MarkedYAMLError as error:
-            wrong = explain(error, lines)
-            found.add(_At(wrong.line, wrong.column), "yaml", wrong.text, wrong.advice)
-            if wrong.fixed is None or wrong.fixed == lines[wrong.line - 1]:
+        except (_OddKey, yaml.MarkedYAMLError) as error:
+            fixed = _reported(error, lines, found)
+            if fixed is None or fixed == lines:
                 return None
-            lines[wrong.line - 1] = wrong.fixed
+            lines = fixed
             continue
         found.problems += notes.problems
         return node
     return None
 
 
-def _decode(content: bytes, found: Findings) -> str | None:
-    start = _At(1, 1)
-    if len(content) > FILE_BYTES_MAX:
-        advice = "Split it into several files."
-        found.add(start, "file-too-large", f"the file is larger than {FILE_BYTES_MAX >> 20} MiB", advice)
-        return None
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        found.add(start, "encoding", "the file is saved as UTF-16", "Save it as UTF-8.")
-        return None
-    content = content.removeprefix(b"\xef\xbb\xbf")
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        before = content[: error.start].decode("utf-8", "replace")
-        at = _At(before.count("\n") + 1, len(before) - before.rfind("\n"))
-        found.add(
-            at, "encoding", "this character is not valid UTF-8", "Save the file as UTF-8 in your editor."
-        )
-        return None
-    return _without_forbidden(text, found) if _FORBIDDEN.search(text) else text
-
-
-def _without_forbidden(text: str, found: Findings) -> str:
-    for match in _FORBIDDEN.finditer(text):
-        before = text[: match.start()]
-        at = _At(before.count("\n") + 1, len(before) - before.rfind("\n"))
-        name = f"U+{ord(match[0]):04X}"
-        what = f"there is an invisible control character ({name}) here"
-        found.add(at, "control-character", what, "Delete it.")
-        if len(found.problems) >= SYNTAX_ERRORS_MAX:
-            break
-    return _FORBIDDEN.sub(" ", text)
+def _reported(error: "_OddKey | yaml.MarkedYAMLError", lines: list[str], found: Findings) -> list[str] | None:
+    """The lines as they were probably meant, after a report of what is wrong; None where that is not certain."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        marks = (error.context_mark, error.problem_mark)
+        odd = look_alikes.near(lines, {mark.line for mark in marks if mark})
+        if odd is None:
+            wrong = explain(error, lines)
+            found.add(_At(wrong.line, wrong.column), "yaml", wrong.text, wrong.advice)
+            at = wrong.line - 1
+            return None if wrong.fixed is None else [*lines[:at], wrong.fixed, *lines[at + 1 :]]
+    else:
+        odd = error.odd
+    found.add(_At(odd.line, odd.column), "yaml", odd.text, odd.advice)
+    return odd.lines
 
 
 class _Builder:
@@ -131,6 +127,7 @@ class _Builder:
         self._lines = lines
         self._cut = {number for number, line in enumerate(lines) if "#" in line and _CUT.search(line)}
         self._values = 0
+        self._is_joined = False  # two files in one
 
     def document(self, events: Iterator[Any]) -> Node | None:
         node: Node | None = None
@@ -138,8 +135,10 @@ class _Builder:
             if isinstance(event, yaml.DocumentStartEvent):
                 if node is not None:
                     mark: Any = event.start_mark
-                    text = "`---` starts a second document"
-                    self._found.add(_At(mark.line + 1, 1), "second-document", text, "Delete this line.")
+                    text, advice = "`---` starts a second document", "Delete this line."
+                    if any(line.startswith("version") for line in self._lines[mark.line : mark.line + 3]):
+                        advice = "Delete this line, and the lines `version: 1` and `rules:` below it."
+                    self._found.add(_At(mark.line + 1, 1), "second-document", text, advice)
                     raise _GivenUp
                 node = self._node(next(events), events, 1)
         return node
@@ -188,12 +187,33 @@ class _Builder:
             if not isinstance(key, Text):
                 text = "expected a key, found a list or a mapping"
                 self._found.add(key, "key", text, "Put the text in quotes.")
+            elif odd := self._odd(key):
+                raise _OddKey(odd)
             elif first := pairs.get(key.value):
-                text = f"the key {shown(key.value)} is already on line {first[0].line}"
-                self._found.add(key, "repeated-key", text, "Merge the two, or delete one.")
+                self._repeated(key, first[0])
             else:
                 pairs[key.value] = (key, value)
         return list(pairs.values())
+
+    def _odd(self, key: Text) -> look_alikes.LookAlike | None:
+        if key.column > KEY_COLUMN_MAX or not key.plain or not look_alikes.is_odd(key.value):
+            return None
+        return look_alikes.near(self._lines, {key.line - 1})
+
+    def _repeated(self, key: Text, first: Text) -> None:
+        text, advice = (
+            f"the key {shown(key.value)} is already on line {first.line}",
+            "Merge the two, or delete one.",
+        )
+        if key.column == 1 and key.value == "version":
+            text = f"a second keyword file begins here: `version` is already on line {first.line}"
+            advice = "Delete this line and the line `rules:` below it."
+            self._is_joined = True
+        elif key.column == 1 and key.value == "rules":
+            if self._is_joined:
+                return  # the other half of the same mistake
+            advice = "Delete this line, so that all rules are in one list."
+        self._found.add(key, "repeated-key", text, advice)
 
     def _text(self, event: Any) -> Text:
         start, end = event.start_mark, event.end_mark
@@ -206,7 +226,20 @@ class _Builder:
         plain = not event.style  # libyaml says "" where the pure reader says None
         if plain and event.value and end.line in self._cut and self._is_cut(end):
             self._cut_off(event)
-        return Text(event.value, line, column, plain, end.line - start.line + 1)
+        value, escaped = event.value, False
+        if event.style == '"' and start.line == end.line:
+            raw = self._lines[start.line][start.column + 1 : end.column - 1]
+            if "\\" in raw:
+                value, escaped = self._unescaped(raw, value, _At(line, column))
+        return Text(value, line, column, plain, end.line - start.line + 1, escaped)
+
+    def _unescaped(self, raw: str, value: str, at: _At) -> tuple[str, bool]:
+        if letter := swallowed(raw):
+            read = "".join(filter(str.isprintable, value))
+            text = f"\\{letter} in double quotes becomes an invisible character, so {shown(read)} is read"
+            self._found.add(at, "escape", text, escape_advice(raw))
+            return without_escapes(raw), False
+        return value, not {"n", "t"}.isdisjoint(escapes_of(raw))
 
     def _is_cut(self, end: Any) -> bool:
         """Whether only blanks are between the end of a text and what may be meant as more of it."""

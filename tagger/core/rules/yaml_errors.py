@@ -11,15 +11,14 @@ from typing import Final, NamedTuple
 import yaml
 
 from tagger.core.rules.problems import shown
+from tagger.core.rules.quotes import escape_advice, parts_of, quoted, text_behind, unclosed, without_escapes
 
 # All of these are linear in the line, which is as long as its author likes: after a run of characters comes
 # nothing that could also be one of them, and what is searched for has a fixed length.
-_DASHES: Final = re.compile(r"\s*(?:-[ ]+)*")
-_KEY: Final = re.compile(r"[\w.-]+:[ ]+")
-_COMMENT: Final = re.compile(r"(?<=\s)#(?=\s|$)")
 _GLUED: Final = re.compile(r"\s*(?:-[ ]+)*([A-Za-z_]+)[:：](?=[^\s/])")
 _BARE_KEY: Final = re.compile(r"\s*(?:-[ ]+)*([A-Za-z_]+)\s*(?:：\s*)?$")
 _BRACKET: Final = re.compile(r"[\[{]")
+_NO_COMMA: Final = re.compile(r"(?<=[\[,\s])(\"[^\",\\]{0,200}\")\s{1,20}(\"[^\",\\]{0,200}\")")
 _HASH_IN_LIST: Final = re.compile(r"[\s\[,]#")
 
 _MEANING: Final = {
@@ -56,36 +55,19 @@ class Syntax(NamedTuple):
     fixed: str | None = None  # the line as it was probably meant
 
 
-class _Parts(NamedTuple):
-    """One line of a keyword file."""
-
-    head: str  # indentation, dashes and key
-    value: str
-    comment: str  # with the space in front of it; "" where there is none
-
-
-def _parts(line: str) -> _Parts | None:
-    """The line in its parts; None where it has no value."""
-    dashes = _DASHES.match(line)
-    begin = dashes.end() if dashes else 0
-    key = _KEY.match(line, begin)
-    if key and line[key.end() :].strip():
-        begin = key.end()
-    comment = _COMMENT.search(line, begin)
-    end = len(line[: comment.start()].rstrip()) if comment else len(line)
-    if end <= begin or line[begin].isspace():
-        return None
-    return _Parts(line[:begin], line[begin:end], line[end:])
-
-
 def explain(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Syntax:
     """What a person did wrong where YAML could not read on."""
     problem, context = error.problem or "", error.context or ""
     end, begin = error.problem_mark, error.context_mark
-    if "quoted scalar" in context and "end of stream" in problem:
-        return _at(begin, "this quote is never closed", "Close it at the end of the text.")
+    at_end = "quoted scalar" in context and "end of stream" in problem
     if "escape" in problem:
-        return _at(begin, "a backslash is special inside double quotes", "Use 'single quotes' here.")
+        return _escape(begin, lines)
+    last = begin if at_end else end or begin
+    number = last.line if last else 0
+    if found := unclosed(lines, number, at_end=at_end):
+        return Syntax(found.line + 1, found.column + 1, found.text, found.advice, found.fixed)
+    if at_end:
+        return _at(begin, "this quote is never closed", "Close it at the end of the text.")
     for mark in (begin, end):
         if mark is not None and (starts := _special_start(mark, problem + context, lines)):
             return starts
@@ -98,11 +80,6 @@ def explain(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Syntax:
     if "block" in context:
         return _misplaced(end, lines)
     return _at(end or begin, f"this is not valid YAML ({problem})", "Compare it with a line that works.")
-
-
-def quoted(text: str) -> str:
-    """The text in quotes, so that YAML reads it as written."""
-    return f'"{text}"' if '"' not in text and "\\" not in text else "'" + text.replace("'", "''") + "'"
 
 
 def _at(mark: yaml.Mark | None, text: str, advice: str, fixed: str | None = None) -> Syntax:
@@ -124,11 +101,24 @@ def _special_start(mark: yaml.Mark, what: str, lines: Sequence[str]) -> Syntax |
     if not begins or char not in _MEANING:
         return None
     text = f"text cannot start with {char}, which {_MEANING[char]} in YAML"
-    parts = _parts(line)
+    parts = parts_of(line)
     if not parts or len(parts.head) != mark.column:
         return _at(mark, text, "Put it in quotes.")
     value = quoted(parts.value)
     return _at(mark, text, f"Put it in quotes: {value}", parts.head + value + parts.comment)
+
+
+def _escape(begin: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
+    text, line = "a backslash is special inside double quotes", _line(begin, lines)
+    opens = begin.column if begin else 0
+    closes = line.find('"', opens + 1)
+    while closes > 0 and line[closes - 1] == "\\" and line[closes - 2] != "\\":
+        closes = line.find('"', closes + 1)
+    if closes < 0:
+        return _at(begin, text, "Use 'single quotes' here.")
+    raw = line[opens + 1 : closes]
+    fixed = line[:opens] + quoted(without_escapes(raw)) + line[closes + 1 :]
+    return _at(begin, text, escape_advice(raw), fixed)
 
 
 def _no_colon(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
@@ -157,7 +147,7 @@ def _second_colon(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
         if key := _BARE_KEY.match(above):
             text, fixed = f"`{key[1]}` needs a colon after it", f"{above[: key.end(1)]}:"
             return Syntax(mark.line, key.end(1) + 1, text, f"Write `{key[1]}:`", fixed)
-    parts = _parts(line)
+    parts = parts_of(line)
     if parts and mark and len(parts.head) < mark.column and ": " in parts.value and parts.head.strip():
         value = quoted(parts.value)
         text = "a colon followed by a space makes this a key in YAML"
@@ -171,6 +161,10 @@ def _unclosed(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
     if bracket and (cut := _HASH_IN_LIST.search(lines[number], bracket.end())):
         text = "the # starts a comment, which hides the rest of the line"
         return Syntax(number + 1, cut.end(), text, "Put the text with the # in quotes.")
+    if texts := _NO_COMMA.search(lines[number]):
+        fixed = f"{lines[number][: texts.end(1)]}, {lines[number][texts.start(2) :]}"
+        text = f"there is no comma between {texts[1]} and {texts[2]}"
+        return Syntax(number + 1, texts.end(1) + 1, text, f"Write {texts[1]}, {texts[2]}", fixed)
     text = "this list or mapping is not closed, or a comma or a quote is missing in it"
     return _at(mark, text, "Write one item per line, each starting with `- `; then you need neither.")
 
@@ -178,11 +172,8 @@ def _unclosed(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
 def _misplaced(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
     line = _line(mark, lines)
     before = line[: mark.column].rstrip() if mark else ""
-    if before.endswith(('"', "'")) and (parts := _parts(line)):
-        text, quote = parts.value, parts.value[0]
-        value = quoted(text[1:-1] if len(text) > 1 and text[-1] == quote else text)
-        fixed = parts.head + value + parts.comment
-        return _at(mark, "there is text after the closing quote", f"Write {value}", fixed)
+    if before.endswith(('"', "'")) and (parts := parts_of(line)) and parts.value[0] in "\"'":
+        return _at(mark, *text_behind(line, parts))
     if before.endswith(("]", "}")):
         return _at(mark, "there is text after the closing bracket", "Put the text in quotes.")
     return _at(mark, "this line does not line up with the lines above", _LINE_UP)

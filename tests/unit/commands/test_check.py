@@ -123,3 +123,27 @@ def test_more_errors_than_anybody_fixes_at_once_are_cut(tmp_path: Path) -> None:
     result = check(tmp_path, "version: 1\nrules:\n" + "  - x\n" * 1_001)
     assert len(result.output.splitlines()) == 1_001
     assert result.output.endswith("\nAt least 1,000 errors found.\n")
+
+
+@pytest.mark.parametrize(("content", "code"), [(FINE, 0), (DOUBTFUL, 1), (WRONG, 1)])
+def test_strict_makes_warnings_fail(tmp_path: Path, content: str, code: int) -> None:
+    assert check(tmp_path, content, "--strict").exit_code == code
+
+
+def test_what_looks_meant_and_is_not_read_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "billing.yml.txt").write_text(FINE)
+    result = check(tmp_path, FINE)
+    warning, summary = result.output.splitlines()
+    assert warning.startswith(
+        f"{tmp_path}/billing.yml.txt:1:1: warning: this file's name does not end in .yaml"
+    )
+    assert warning.endswith("so it is not read. Rename it to billing.yaml.")
+    assert summary.startswith("No errors, 1 warning: ")
+    assert check(tmp_path, FINE, "--strict").exit_code == 1
+
+
+def test_it_is_named_where_nothing_else_is_there(tmp_path: Path) -> None:
+    (tmp_path / "Billing.YAML").write_text(FINE)
+    result = CliRunner().invoke(main, ["check", str(tmp_path)])
+    assert result.exit_code == 2
+    assert f"{tmp_path}/Billing.YAML: this file's name" in result.output

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tagger.core.rules.yaml_document import FILE_BYTES_MAX
+from tagger.core.rules.decode import FILE_BYTES_MAX
 from tagger.keyword_files import read as folder
 from tagger.keyword_files.read import read_files
 

@@ -293,7 +293,7 @@ def named(id: str) -> str:
         pytest.param(tagged('""'), (3, 18), "empty", "`tag` is empty", id="tag empty"),
         pytest.param(tagged('"A\\n"'), (3, 18), "bad-tag", "line break", id="tag of two lines"),
         pytest.param(tagged("x" * 257), (3, 18), "too-long", "257 characters long", id="tag too long"),
-        pytest.param(named("Zwrot ł"), (3, 10), "bad-id", "Write `zwrot-l`", id="id with a space"),
+        pytest.param(named("Zwrot ł"), (3, 10), "bad-id", "Write `Zwrot-l`", id="id with a space"),
         pytest.param(named("退款"), (3, 10), "bad-id", "like `refund`", id="id without Latin letters"),
         pytest.param(named("x" * 65), (3, 10), "too-long", "the limit is 64", id="id too long"),
     ],

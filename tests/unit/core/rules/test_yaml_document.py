@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from tagger.core.rules import yaml_document
+from tagger.core.rules import decode, yaml_document
 from tagger.core.rules.problems import Findings
 from tagger.core.rules.yaml_document import Mapping, Sequence, Text, read
 
@@ -90,7 +90,7 @@ def test_it_refuses(content: str, expected: list[str], loader: object) -> None:
     [
         pytest.param("a: żółć\n".encode("utf-16"), ["1:1 encoding"], id="UTF-16"),
         pytest.param(b"a: b\n# caf\xe9\n", ["2:6 encoding"], id="Latin-1"),
-        pytest.param(b"a" * (yaml_document.FILE_BYTES_MAX + 1), ["1:1 file-too-large"], id="size"),
+        pytest.param(b"a" * (decode.FILE_BYTES_MAX + 1), ["1:1 file-too-large"], id="size"),
     ],
 )
 def test_it_refuses_bytes(content: bytes, expected: list[str]) -> None:

@@ -3,8 +3,9 @@
 import pytest
 import yaml
 
+from tagger.core.rules.quotes import quoted
 from tagger.core.rules.yaml_document import LOADER
-from tagger.core.rules.yaml_errors import Syntax, explain, quoted
+from tagger.core.rules.yaml_errors import Syntax, explain
 
 Loader = type[yaml.SafeLoader] | type[yaml.CSafeLoader]
 LOADERS = [pytest.param(LOADER, id="libyaml"), pytest.param(yaml.SafeLoader, id="pure")]
@@ -54,14 +55,14 @@ def test_so_does_one_inside_brackets(written: str, loader: Loader) -> None:
     ("content", "place", "says", "fixed"),
     [
         pytest.param("a:\n\t- x\n", (2, 1), "a tab is used where", None, id="tab"),
-        pytest.param('a:\n  - "x\n', (2, 5), "this quote is never closed", None, id="open quote"),
+        pytest.param('a:\n  - "x\n', (2, 5), "this quote is never closed", '  - "x"', id="open quote"),
         pytest.param(
             "a:\n  - 'don't'\n", (2, 10), "text after the closing quote", '  - "don\'t"', id="don't"
         ),
         pytest.param(
-            'a:\n  - "x" y\n', (2, 9), "text after the closing quote", "  - '\"x\" y'", id="quoted word"
+            'a:\n  - "x" y\n', (2, 9), "text after the closing quote", '  - "x y"', id="quoted word"
         ),
-        pytest.param('a: "50\\% off"\n', (1, 4), "a backslash", None, id="backslash"),
+        pytest.param('a: "50\\% off"\n', (1, 4), "a backslash", 'a: "50% off"', id="backslash"),
         pytest.param(
             "a:\n  - id: x\n    tag:y\n    b: z\n", (3, 9), "`tag` needs a colon", "    tag: y", id="tag:y"
         ),
@@ -86,7 +87,7 @@ def test_it_names_the_mistake_and_its_place(
     wrong = explained(content, loader)
     assert (wrong.line, wrong.column) == place
     assert says in wrong.text
-    assert wrong.advice.endswith((".", "`", '"', "'"))
+    assert wrong.advice.endswith((".", "`", '"', "'", "]"))
     assert wrong.fixed == fixed
 
 
