@@ -61,7 +61,7 @@ kafka: .venv/ready  ## a real Apache Kafka on the loopback, until Ctrl-C
 	@exec $(BIN)/python -m tests.kafka
 
 $(BENCHES): bench-%: .venv/bench
-	$(BIN)/python -m tests.bench.$*
+	$(BIN)/python -m tests.bench.$* $(ARGS)
 
 $(SOAKS): soak-%: .venv/ready
 	$(BIN)/python -m tests.soak.$*

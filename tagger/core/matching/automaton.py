@@ -1,8 +1,8 @@
 """Keywords → automata; text → matches. The only file that knows pyahocorasick.
 
-For each way of folding there is an automaton of the keywords that ask for it. It finds their letters wherever
-they stand in a text that was folded the same way; word edges are judged afterwards, on the original characters.
-Time grows with the text and with what is found in it, not with the number of keywords.
+Each way of folding has an automaton of the keywords that ask for it. It finds their letters anywhere in a text that
+was folded the same way; after that the original characters decide whether they have the edges they ask for. Time
+grows with the text and with what is found in it, not with the number of keywords.
 """
 
 from collections import defaultdict
@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 
 import ahocorasick
 
-from tagger.core.folding.characters import CONTINUES, INVISIBLE, is_space
-from tagger.core.folding.fold import Folded
+from tagger.core.folding.characters import CONTINUES, DROPPED, is_space
+from tagger.core.folding.fold import Folded, without_emphasis
 from tagger.core.folding.tables import ACCENTS_EXACT, CASE_SENSITIVE, LOOSE, fold_regular, is_even
 from tagger.core.rules.model import Keyword
 
@@ -50,7 +50,7 @@ class Matcher:
     """Finds keywords. A keyword that folds to nothing is never found."""
 
     def __init__(self, keywords: Sequence[Keyword], words: Sequence[str] = ()) -> None:
-        """`words` are folded already and found anywhere; they are numbered after the keywords."""
+        """`words` are already folded, and found anywhere; their numbers follow those of the keywords."""
         self._keywords = keywords
         asking: dict[int, dict[str, list[_Asking]]] = defaultdict(lambda: defaultdict(list))
         for number, keyword in enumerate(keywords):
@@ -67,7 +67,7 @@ class Matcher:
     def find(self, text: str) -> list[Match]:
         """All matches of all keywords, overlapping ones too, by position.
 
-        Costs O(text + finds): a find is a place where the letters of a keyword stand, inside a word or not.
+        Costs O(text + finds). A find is a place with the letters of a keyword, inside a word or not.
         """
         matches: list[Match] = []
         for variant, search, rows in self._searches:
@@ -75,28 +75,29 @@ class Matcher:
             if folded is not None and not (finds := list(search(folded))):
                 continue
             if folded is None or not is_even(text, folded, variant):
-                matches += {match for match, has_edges in _places(text, variant, search, rows) if has_edges}
+                matches += {match for match, why_not in _places(text, variant, search, rows) if not why_not}
                 continue
-            # The usual case: positions and word edges of the folded text are those of the text.
+            # The usual case: positions and edges of the folded text are those of the text.
+            beside = without_emphasis(folded) if "_" in folded else folded
             for last, row in finds:
                 end = last + 1
                 for number, length, left, right in rows[row]:
                     start = end - length
-                    if left and CONTINUES[folded[start - 1 : start]]:
+                    if left and CONTINUES[beside[start - 1 : start]]:
                         continue
-                    if right and CONTINUES[folded[end : end + 1]]:
+                    if right and CONTINUES[beside[end : end + 1]]:
                         continue
                     matches.append(_match((start, end, number)))
         matches.sort()
         return matches
 
     def near_misses(self, text: str) -> list[tuple[Match, str]]:
-        """What is nearly a match, each with the reason why it is none. For people who ask; slow."""
+        """What is nearly a match, each with the reason why it is not. For people who ask; slow."""
         reasons: dict[Match, str] = {}
         for variant, search, rows in self._searches:
-            for match, has_edges in _places(text, variant, search, rows):
-                if not has_edges:
-                    reasons[match] = self._why_inside(text, match)
+            for match, why_not in _places(text, variant, search, rows):
+                if why_not:
+                    reasons[match] = self._plural(text, match) or why_not
         strict, relaxed = self._relaxed
         for start, end, number in relaxed.find(text) if strict else ():
             match = Match(start, end, strict[number])
@@ -112,14 +113,14 @@ class Matcher:
         keywords = [replace(self._keywords[at], case_sensitive=False, accents_exact=False) for at in strict]
         return strict, Matcher(keywords)
 
-    def _why_inside(self, text: str, match: Match) -> str:
+    def _plural(self, text: str, match: Match) -> str | None:
         start, end, keyword = match
         ends, far = end, min(len(text), end + PLURAL_CHARS_MAX)
-        while ends < far and (CONTINUES[text[ends]] or text[ends] in INVISIBLE):
+        while ends < far and (CONTINUES[text[ends]] or text[ends] in DROPPED):
             ends += 1
         if not CONTINUES[text[start - 1 : start]] and text[end:ends].casefold() in {"s", "es"}:
             return f"plural: keyword {self._keywords[keyword].written}, text {text[start:ends]}"
-        return "inside a word"
+        return None
 
 
 def _search(keywords: Iterable[str]) -> _Search:
@@ -145,8 +146,8 @@ def _search(keywords: Iterable[str]) -> _Search:
     return lambda text: chain.from_iterable(automaton.iter(text) for automaton in automata)
 
 
-def _places(text: str, variant: int, search: _Search, rows: _Rows) -> Iterator[tuple[Match, bool]]:
-    """Where keywords stand in a text of any kind, and whether they have the edges that they ask for."""
+def _places(text: str, variant: int, search: _Search, rows: _Rows) -> Iterator[tuple[Match, str | None]]:
+    """Where the letters of keywords are in any text, each with the reason why it is not a match, or None."""
     folded = Folded(text, variant)
     for last, row in search(folded.text):
         end = last + 1
@@ -154,8 +155,12 @@ def _places(text: str, variant: int, search: _Search, rows: _Rows) -> Iterator[t
             start = end - length
             before = folded.before(start) if left else ""
             after = folded.after(end) if right else ""
-            inside = before is None or after is None or CONTINUES[before] or CONTINUES[after]
-            yield Match(*folded.span(start, end), number), not inside
+            why_not = None
+            if folded.cuts_emoji(start, end):
+                why_not = "inside an emoji"
+            elif before is None or after is None or CONTINUES[before] or CONTINUES[after]:
+                why_not = "inside a word"
+            yield Match(*folded.span(start, end), number), why_not
 
 
 def _variant(keyword: Keyword) -> int:

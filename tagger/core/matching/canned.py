@@ -1,9 +1,9 @@
 """Canned responses: is this message that canned response, filled in and lightly edited?
 
-The literal words of the response must stand in the message in order: all of a short one, nine tenths of one of
-ten words or more. A placeholder may be anything of up to eight words, and a few words may have come in between.
-Candidates come from rare words of the response, which are searched for like keywords, so the cost does not grow
-with the number of responses. Comparing one with a message is linear in the words of both.
+The literal words of the response must be in the message, in order: all of a short one, nine tenths of one of ten words
+or more. A placeholder may be any text of up to eight words, and an agent may have added a few words in between. Rare
+words of each response are searched for like keywords, so the cost does not grow with the number of responses; comparing
+one with a message is linear in the words of both.
 """
 
 import re
@@ -15,20 +15,20 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from tagger.core.folding.characters import is_mark, is_spaceless, is_word
-from tagger.core.folding.fold import fold
+from tagger.core.folding.fold import fold, without_emphasis
 
 # LiveChat does not document its own syntax in public; this is one setting in one place.
 DEFAULT_PLACEHOLDER: Final = r"%[A-Za-z_]+%"
 PLACEHOLDER_WORDS_MAX: Final = 8
 # Words that an editor may have put between two neighbouring words of the response: "is on its way" and
-# "is now already on its way". In place of a missing word one more may stand, whatever is beside it.
+# "is now already on its way". Each missing word may be replaced by one more.
 INSERTED_WORDS_MAX: Final = 3
 
-# Ways to read a response into a message that are followed at a time: the half that has found most words, and the
-# half that began last. Beside a response's own words few others begin one, so only a text that says the same
-# over and over has more; of such a text it does not matter which way is found.
+# Ways to read a response into a message that are followed at a time: the half that has found the most words, and the
+# half that began last. Few words other than a response's own begin one, so only a text that keeps repeating itself has
+# more ways, and there it does not matter which one is found.
 WAYS_MAX: Final = 24
-# Places in a response where a word of the message may stand that are tried for one way.
+# Places of a word in a response that are tried for one way.
 PLACES_TRIED_MAX: Final = 4
 
 # How many of the words by which a response is looked for must be there: one alone is in many other messages.
@@ -42,8 +42,9 @@ _ASCII_WORD: Final = re.compile(r"\w+")
 def words_of(folded: str) -> list[tuple[int, int]]:
     """Where the words of a folded text begin and end; punctuation is between them.
 
-    In scripts without spaces every character, with the marks on it, is a word.
+    In scripts without spaces each character, with the marks on it, is a word.
     """
+    folded = without_emphasis(folded)
     if folded.isascii():
         return [found.span() for found in _ASCII_WORD.finditer(folded)]
     words: list[tuple[int, int]] = []
@@ -76,7 +77,7 @@ class Template:
 
     @classmethod
     def read(cls, text: str, placeholder: str = DEFAULT_PLACEHOLDER) -> "Template":
-        """Raises re.error if the placeholder is no regular expression."""
+        """Read a response as written. Raises re.error if the placeholder is not a valid regular expression."""
         words: list[str] = []
         fills: list[int] = []
         fill, done = 0, 0
@@ -92,12 +93,12 @@ class Template:
 
 
 def missing_max(words: int) -> int:
-    """How many of so many words may be missing: a tenth, so of under ten none."""
+    """How many of so many words may be missing: a tenth, so none of fewer than ten."""
     return words // 10
 
 
 def places_of(words: Sequence[str]) -> dict[str, list[int]]:
-    """Word → where it stands, in order."""
+    """Word → its places, in order."""
     places: dict[str, list[int]] = defaultdict(list)
     for at, word in enumerate(words):
         places[word].append(at)
@@ -107,8 +108,8 @@ def places_of(words: Sequence[str]) -> dict[str, list[int]]:
 class Anchors:
     """Rare words of each template, by which messages are found that may be it.
 
-    As many words may be missing as `missing_max` says, so of those chosen all but that many are in every
-    message that the template is recognised in. Few messages have these by chance.
+    At most `missing_max` words may be missing, so all but that many of the chosen words are in each message that the
+    template is recognised in. Few messages have them by chance.
     """
 
     def __init__(self, templates: Sequence[Template]) -> None:
@@ -136,7 +137,7 @@ class Anchors:
 
 
 class Likeness(NamedTuple):
-    """Where in a message a canned response is: words `start` to `end`; how many of its own are missing."""
+    """The place of a canned response in a message, in words, and how many of its words are missing."""
 
     start: int
     end: int
@@ -158,7 +159,7 @@ class _Way:
     """A response read as far as one of its words."""
 
     start: int  # where in the message it begins
-    at: int  # where in the message the last word that was found stands
+    at: int  # where in the message the last word is that was found
     index: int  # which of the response's words that is
     missing: int  # how many of those before it are not there
     until: int = 0  # the last place in the message from which it can go on
@@ -169,19 +170,18 @@ def find(template: Template, said: Message, spare: int | None = None) -> Likenes
 
     None if more words are missing than `spare`, or else than the template allows.
 
-    Between two of its words that stand in the message there are at most `INSERTED_WORDS_MAX` others, or,
-    where the template has placeholders, as many as they hold; and one for each word missing in between.
+    Between two of its words that are in the message there are at most `INSERTED_WORDS_MAX` others, or, where the
+    template has placeholders, as many as they hold; and one more for each word missing in between.
 
-    Costs O(words of both): at each word of the message at most `WAYS_MAX` ways are gone on with.
+    Costs O(words of both): at each word of the message at most `WAYS_MAX` ways are continued.
     """
     spare = template.missing_max if spare is None else spare
-    lacking = sum(word not in said.places for word in template.words)
-    if not template.words or lacking > spare:
+    absent = sum(word not in said.places for word in template.words)
+    if not template.words or absent > spare:
         return None
-    found = _best(
-        template, said, lacking
-    )  # with so few to spare hardly anything is tried, and mostly it is there
-    return found if found or lacking == spare else _best(template, said, spare)
+    # With so few to spare hardly anything is tried, and usually that is enough.
+    found = _best(template, said, absent)
+    return found if found or absent == spare else _best(template, said, spare)
 
 
 def _best(template: Template, said: Message, spare: int) -> Likeness | None:
@@ -200,7 +200,7 @@ def _best(template: Template, said: Message, spare: int) -> Likeness | None:
             if missing <= spare and (best is None or (missing, at + 1, -way.start) < best):
                 best = missing, at + 1, -way.start
         if best is not None:
-            spare = best[0] - 1  # whatever ends later must have more of the words
+            spare = best[0] - 1  # a later end must have more of the words
         if spare < 0 or at + 1 == end:
             break
         ways = [way for way in ways if way.until > at] + grown
@@ -236,7 +236,7 @@ def _grown(template: Template, word: str, at: int, ways: Sequence[_Way], spare: 
             if known is None or (missing, -way.start) < (known.missing, -known.start):
                 best[index] = _Way(way.start, at, index, missing)
             if between == skipped and not held:
-                # The new way goes on like the old one, one word ahead; only that word may yet stand later.
+                # The new way continues like the old one, one word ahead; only that word may still come later.
                 way.until = min(way.until, at + INSERTED_WORDS_MAX)
             break
     for way in best.values():
@@ -245,7 +245,7 @@ def _grown(template: Template, word: str, at: int, ways: Sequence[_Way], spare: 
 
 
 def _reach(template: Template, way: _Way, spare: int) -> int:
-    """The last place in a message at which the next word of a way may stand."""
+    """The last place in a message where the next word of a way may be."""
     left = spare - way.missing
     last = min(way.index + 1 + left, len(template.words) - 1)
     held = template.filled[last] - template.filled[way.index]

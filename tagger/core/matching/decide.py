@@ -1,8 +1,8 @@
 """Conversation + matches → Decision(tags, because, near_misses).
 
-A rule holds if everything it asks for was said, and nothing that it forbids. Deterministic: the same rules
-and conversation give the same decision, in the same order. Never knows where a conversation comes from, nor
-what becomes of its tags.
+A rule holds if everything it asks for was said, and nothing that it forbids. Deterministic: the same rules and
+conversation give the same decision, in the same order. Knows neither where a conversation comes from nor what happens to
+its tags.
 """
 
 from collections import Counter, defaultdict
@@ -17,10 +17,10 @@ from tagger.core.matching.near_misses import near_misses
 from tagger.core.matching.rulebook import ALL, ANY, CANNED, PIECE_COST_MAX, Rulebook, RuleMatch, Tally
 from tagger.core.rules.model import Rule, RuleSet
 
-# Of one rule in an explanation, the first ones. More would bury what people look for.
+# The first ones of each rule are explained. More would bury what people look for.
 NEAR_MISSES_PER_RULE_MAX: Final = 50
 
-# Of a reason, in the units of `hearing.PIECE_COST_MAX`; the longest decision has a hundred thousand.
+# Of a reason, in the units of `PIECE_COST_MAX`; the longest decision has a hundred thousand.
 _REASON_COST: Final = 4
 
 _DAY_MS: Final = 86_400_000
@@ -42,7 +42,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class NearMiss:
-    """A match, or nearly one, that did not count, and why."""
+    """A match, or nearly one, that did not count, and why it did not."""
 
     rule: str
     keyword: str
@@ -64,7 +64,7 @@ class Decision:
 
 
 class Judge:
-    """One set of rules in force. Immutable: a set is swapped as a whole, and threads may share it."""
+    """Decides by one set of rules. Immutable: a set is swapped as a whole, and threads may share it."""
 
     def __init__(self, ruleset: RuleSet, book: Rulebook) -> None:
         self.rules = ruleset.rules
@@ -73,11 +73,11 @@ class Judge:
 
     @classmethod
     def compile(cls, ruleset: RuleSet, placeholder: str = DEFAULT_PLACEHOLDER) -> "Judge":
-        """CPU only. Raises re.error if the placeholder is not a valid regular expression."""
+        """Build the automata. CPU only. Raises re.error if the placeholder is not a valid regular expression."""
         return cls(ruleset, Rulebook(ruleset.rules, placeholder))
 
     def decide(self, conversation: Conversation, ended_at_ms: int, *, explain: bool = False) -> Decision:
-        """Judge a thread by what was said in it, as of the end of its end's record.
+        """Decide which tags a thread calls for, as of the time of the record of its end.
 
         Linear in the text, and in the finds in it: see `Matcher.find`.
         """
@@ -92,11 +92,11 @@ class Judge:
     def pieces(
         self, conversation: Conversation, ended_at_ms: int, *, explain: bool = False
     ) -> Generator[int, None, Decision]:
-        """The same, piece by piece, for whoever has other things to do meanwhile.
+        """The same in pieces, for a caller that has other things to do in between.
 
-        Yields between two pieces: what the next one costs where it cannot be divided, else no more than
-        `hearing.PIECE_COST_MAX`. The first piece costs no more than that, and an ordinary thread has one only.
-        An explanation is for people who wait for it, and is not divided.
+        Yields between two pieces what the next one costs: more than `PIECE_COST_MAX` only if it cannot be divided. The
+        first piece never costs more, and an ordinary thread has only one. An explanation is not divided: people wait
+        for it.
         """
         tallies: dict[int, Tally] = defaultdict(Tally)
         spent = yield from self._book.search(conversation, tallies)

@@ -1,4 +1,4 @@
-"""A decision for programs, and the texts of a chat with their matches marked, for whatever shows them to people."""
+"""A decision for programs, and for people the texts of a chat with their matches marked."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -48,7 +48,7 @@ def _without_field(found: Reason | NearMiss) -> dict[str, Any]:
 
 
 def passages(said: Sequence[Said], labelled: Iterable[Labelled]) -> Iterator[Passage]:
-    """What was said, by whom, with the marks that lie in it."""
+    """What was said, by whom, with the marks in it."""
     marks: dict[tuple[str, int], list[Mark]] = {}
     for found, label in labelled:
         mark = Mark(found.start, found.end, isinstance(found, Reason), label)
@@ -66,7 +66,7 @@ def counted(decision: Decision) -> Iterator[Labelled]:
 
 
 def not_counted(decision: Decision) -> Iterator[Labelled]:
-    """What did not count; of the same in the same text the first, and how many there are."""
+    """What did not count. Of equal ones in one text the first, and how many there are."""
     alike: dict[tuple[str, int, str], list[NearMiss]] = {}
     for no in decision.near_misses:
         label = f"{short(no.keyword)}: {no.reason}  [rule {no.rule}]"

@@ -1,4 +1,4 @@
-"""What nearly made a rule hold, and why it did not count. For people who ask; decides nothing."""
+"""What nearly made a rule hold, and why it did not count. For people who ask; it decides nothing."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -10,7 +10,7 @@ _COUNTING = (ANY, ALL)
 
 
 def near_misses(book: Rulebook, conversation: Conversation) -> Iterator[tuple[RuleMatch, str]]:
-    """(where, the reason in words), for every rule and in no order."""
+    """Near misses of all rules, each with its reason in words, in no particular order."""
     for at, said in enumerate(conversation.said):
         for field, text in enumerate(said.fields):
             matches = book.matcher.find(text)
@@ -29,7 +29,7 @@ def near_misses(book: Rulebook, conversation: Conversation) -> Iterator[tuple[Ru
 def _of_keywords(
     book: Rulebook, at: int, field: int, author: Author, places: Mapping[Match, str | None]
 ) -> Iterator[tuple[RuleMatch, str]]:
-    """Near misses with their reasons, and matches, which have none, in the words of somebody else."""
+    """Near misses with their reasons, and matches (which have none) in the words of somebody the rule ignores."""
     for (start, end, number), reason in places.items():
         for wanted in book.wanted[number] if number < len(book.wanted) else ():
             counts = book.counts(wanted, author)

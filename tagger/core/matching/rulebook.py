@@ -1,8 +1,8 @@
 """The rules as one book to search by: which keywords and canned responses a conversation has, where, how often.
 
-All rules are searched for at once, and only those with a match cost anything. Each text is searched by itself,
-and nothing of it is kept but positions, a limited number for each rule. The search comes in pieces, so that the
-caller can do something else in between.
+All rules are searched for at once, and only those with a match cost anything. Each text is searched separately, and only
+positions are kept, a limited number for each rule. The search comes in pieces, so that the caller can do something else
+in between.
 """
 
 from collections import defaultdict
@@ -22,11 +22,11 @@ from tagger.core.rules.model import Keyword, Rule
 # asks for is always kept.
 MATCHES_PER_RULE_MAX: Final = 20
 
-# One piece, in units of at most about a microsecond, so 20 ms: the longest ASCII text is one piece. What cannot be
-# divided may cost more, and says so beforehand: a text of other characters, and the comparison of a long text with
-# a canned response.
+# Of one piece, in units of at most about a microsecond, so 20 ms: the longest ASCII text is one piece. What cannot be
+# divided may cost more, and is announced: a text of other characters, and the comparison of a long text with a canned
+# response.
 PIECE_COST_MAX: Final = 20_000
-# An ASCII character is one unit; in a text that has others, each may have to be folded by itself.
+# An ASCII character is one unit; in a text with others, each may have to be folded separately.
 ODD_CHAR_COST: Final = 8
 TEXT_COST: Final = 16  # of any text, however short
 MATCH_COST: Final = 8  # of a match, for each rule that has the keyword
@@ -34,12 +34,12 @@ SPOKEN_WORD_COST: Final = 128  # of each word of a text, for each canned respons
 
 ANY, ALL, NONE, IGNORE, CANNED = range(5)
 
-# Yields between two pieces: what the next one costs that cannot be divided, else no more than PIECE_COST_MAX.
+# Yields between two pieces what the next one costs: more than PIECE_COST_MAX only if it cannot be divided.
 Pieces = Generator[int, None, int]  # returns what was spent since the last yield
 
 
 class Wanted(NamedTuple):
-    """Where a keyword stands in the rules."""
+    """A place of a keyword in the rules."""
 
     rule: int
     part: int  # ANY, ALL, NONE or IGNORE
@@ -48,7 +48,7 @@ class Wanted(NamedTuple):
 
 
 class RuleMatch(NamedTuple):
-    """A match, or a near miss, of one rule in a conversation. Sorts in reading order."""
+    """A match or a near miss of one rule in a conversation. Sorts in reading order."""
 
     rule: int
     said: int  # which event of the conversation
@@ -60,7 +60,7 @@ class RuleMatch(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """What a conversation has of one rule."""
+    """What was found of one rule in a conversation."""
 
     matches: set[RuleMatch] = field(default_factory=set)
     parts: set[tuple[int, int]] = field(default_factory=set)  # (part, group) with a match
@@ -68,6 +68,7 @@ class Tally:
     forbidden: str | None = None  # the first keyword of `none`
 
     def add(self, match: RuleMatch, part: int, group: int = 0) -> None:
+        """Count a match of a part of the rule, and keep it while there is room."""
         if (part, group) not in self.parts or len(self.matches) < MATCHES_PER_RULE_MAX:
             self.matches.add(match)
         self.parts.add((part, group))
@@ -79,7 +80,7 @@ Found = list[tuple[Wanted, Match]]
 class Rulebook:
     """Rules, compiled. Immutable once built; building is pure and may run in a thread.
 
-    Raises re.error if the placeholder is no regular expression.
+    Raises re.error if the placeholder is not a valid regular expression.
     """
 
     def __init__(self, rules: Sequence[Rule], placeholder: str) -> None:
@@ -107,11 +108,11 @@ class Rulebook:
         return (author == "agent" and bool(self.canned)) or any(self.counts(one, author) for one in keywords)
 
     def counts(self, wanted: Wanted, author: Author) -> bool:
-        """`none` looks at everyone, every other part at those whom `from` names."""
+        """Whether a keyword counts when this author says it: `none` looks at everyone, the rest at whom `from` names."""
         return wanted.part == NONE or self.rules[wanted.rule].from_ in {author, "any"}
 
     def search(self, conversation: Conversation, tallies: dict[int, Tally]) -> Pieces:
-        """Add to the tallies, by number of the rule, what the conversation has. Costs O(text + finds)."""
+        """Add what the conversation has to the tallies, by number of the rule. Costs O(text + finds)."""
         spent = 0
         for at, said in enumerate(conversation.said):
             if said.author not in self._searched:
@@ -134,7 +135,7 @@ class Rulebook:
         return spent
 
     def _possible(self, matches: Sequence[Match]) -> list[int]:
-        """The canned responses that may be in a text with these matches, by number."""
+        """The numbers of the canned responses that may be in a text with these matches."""
         first = len(self.wanted)
         return self._anchors.possible(match.keyword - first for match in matches if match.keyword >= first)
 
@@ -196,7 +197,7 @@ class Rulebook:
 
 
 class Spoken:
-    """A text as words, made once for all the canned responses it is compared with."""
+    """A text as words, split once for all the canned responses it is compared with."""
 
     def __init__(self, text: str) -> None:
         self._folded = fold(text)
@@ -204,7 +205,7 @@ class Spoken:
         self.message = Message([self._folded.text[start:end] for start, end in self._spans])
 
     def likeness(self, template: Template, missing_max: int) -> Likeness | None:
-        """Where in the original text the template is, if at most so many of its words are missing."""
+        """The place of the template in the original text, if at most so many of its words are missing."""
         found = find(template, self.message, missing_max)
         if found is None:
             return None
@@ -239,7 +240,7 @@ def split_ignored(found: Found) -> tuple[Found, Found]:
 
 
 def occurrences(matches: Sequence[Match]) -> int:
-    """How many matches are left when of overlapping ones only the leftmost, and of those the longest, stay."""
+    """How many matches there are, counting of overlapping ones the leftmost, and of those the longest."""
     count, reach = 0, 0
     for match in sorted(matches, key=lambda match: (match.start, -match.end)):
         if match.start >= reach:

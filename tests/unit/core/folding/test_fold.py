@@ -3,7 +3,7 @@
 import pytest
 
 from tagger.core.folding import tables as foldtable
-from tagger.core.folding.fold import SEGMENT_CHARS_MAX, Folded, fold
+from tagger.core.folding.fold import SEGMENT_CHARS_MAX, Folded, fold, without_emphasis
 from tagger.core.folding.tables import VARIANTS, fold_regular, is_even
 
 FOLDS = [
@@ -16,19 +16,30 @@ FOLDS = [
     ("byte order mark", "\ufeffrefund", "refund"),
     ("direction marks", "\u200erefund\u200f \u202bx\u202c \u2066y\u2069\u061c", "refund x y"),
     ("variation selectors", "❤\ufe0f 葛\U000e0100", "❤ 葛"),
+    ("tags", "🏴\U000e0067\U000e0062\U000e007f", "🏴"),
+    ("the Arabic tatweel", "كـــتاب", "كتاب"),
     ("a joiner between letters", "re\u200dfund re\u200cfund", "refund refund"),
     ("a non-joiner in Persian", "می\u200cخواهم", "میخواهم"),
     ("a joiner after a vowel killer", "क्\u200dष", "क्ष"),
     ("a joiner in an emoji stays", "👨\u200d👩\u200d👧", "👨\u200d👩\u200d👧"),
     ("a joiner in an emoji with a selector stays", "🏳\ufe0f\u200d🌈", "🏳\u200d🌈"),
     ("a joiner between an emoji and a letter goes", "👍\u200da", "👍a"),
+    ("a joiner between digits or symbols that are not emoji goes", "4\u200d04 +\u200d+", "404 ++"),
+    ("a joiner at the end of an emoji goes", "👍\u200d", "👍"),
+    ("a non-joiner goes everywhere", "4\u200c04 👩\u200c👧", "404 👩👧"),
     ("zero width space is white space", "re\u200bfund", "re fund"),
+    ("also beside a script without spaces", "ក\u200brefund\u200b ខ", "ក refund ខ"),
+    ("but a Khmer space bar types it between letters", "សង\u200bប្រាក់\u200b\u200bវិញ", "សងប្រាក់វិញ"),
+    ("also between Han, and where something invisible is beside it", "返\u200b\u2060金", "返金"),
+    ("not between a letter and a digit or a sign", "ក\u200b១ ក\u200b។", "ក 1 ក ។"),
     ("full-width", "ＲＥＦＵＮＤ　１２", "refund 12"),
     ("ligature", "oﬃce", "office"),
     ("full case folding", "STRASSE Straße", "strasse strasse"),
     ("final sigma", "ΟΔΌΣ", "οδοσ"),
     ("the dotted capital", "İstanbul", "istanbul"),
-    ("the dotless ı is never i", "ılık", "ılık"),
+    ("the dotless ı is i", "ılık", "ilik"),
+    ("digits of every script", "٠١٢٣٤٥٦٧٨٩ ۴۰۴ ४०४ ๔๐๔ ៤០៤ ４０４ 𝟜𝟘𝟜", "0123456789 404 404 404 404 404 404"),
+    ("numbers that are not decimal digits stay", "四 ½ Ⅷ", "四 1⁄2 viii"),
     ("capital I is i, not ı", "ILIK", "ilik"),
     ("trade mark", "Acme™", "acmetm"),
     ("ellipsis", "wait…", "wait..."),
@@ -38,7 +49,11 @@ FOLDS = [
     ("extended marks", "a\u1ab0b\u1dc4c\ufe20d", "abcd"),
     ("a keycap is not its digit", "1\ufe0f\u20e3", "1\u20e3"),
     ("Arabic vowel signs", "كِتَابٌ", "كتاب"),
-    ("Arabic hamza and madda stay", "أ آ ؤ", "أ آ ؤ"),
+    ("hamza and madda on a letter", "أ إ آ ؤ ئ ا\u0654", "ا ا ا و ي ا"),
+    ("a hamza of its own stays", "ءة", "ءة"),
+    ("Cyrillic letters that look like accented ones stay", "мой їжак ўсе И\u0306", "мой їжак ўсе й"),
+    ("Cyrillic ё is е, and stress is an accent", "Ёлка за\u0301мок й\u0301", "елка замок й"),
+    ("skin tones", "👍🏽 👩🏿\u200d💻", "👍 👩\u200d💻"),
     ("Hebrew vowel signs", "שָׁלוֹם", "שלום"),
     ("Polish", "Zażółć gęślą jaźń Łódź", "zazolc gesla jazn lodz"),
     ("Nordic and Icelandic", "Smørrebrød Æther Þór œuvre", "smorrebrod aether thor oeuvre"),
@@ -74,6 +89,13 @@ def test_folding_makes(text: str, folded: str) -> None:
         ("Straße", False, True, "strasse"),
         ("İ", False, True, "i\u0307"),
         ("كِتَاب", False, True, "كِتَاب"),
+        ("أ ا\u0653", False, True, "أ آ"),
+        ("ılık ILIK", False, True, "ılık ilik"),
+        ("ılık ILIK", True, False, "ilik ILIK"),
+        ("Йод Ёж", True, False, "Йод Еж"),
+        ("Йод Ёж", False, True, "йод ёж"),
+        ("👍🏽", False, True, "👍🏽"),
+        ("٤٠٤ re\u034ffund كـتاب", True, True, "404 refund كتاب"),
     ],
 )
 def test_case_and_accents_are_kept_where_asked_and_nothing_else(
@@ -92,6 +114,10 @@ def test_case_and_accents_are_kept_where_asked_and_nothing_else(
         ("\u0301cafe", "cafe", "cafe"),
         ("re\u00adfund\u00ad", "refund", "re\u00adfund"),
         ("❤\ufe0f!", "❤", "❤\ufe0f"),
+        ("👍🏽!", "👍", "👍🏽"),
+        ("🏴\U000e0067\U000e007f!", "🏴", "🏴\U000e0067\U000e007f"),
+        ("សង\u200bវិញ!", "សងវិញ", "សង\u200bវិញ"),
+        ("и\u0306о", "й", "и\u0306"),
         ("Acme™", "acme", "Acme"),
         ("oﬃce", "of", "oﬃ"),
         ("oﬃce", "ice", "ﬃce"),
@@ -124,6 +150,8 @@ def test_a_folded_part_comes_from_these_characters(text: str, part: str, origina
         ("a\u0301 b", "b", " ", ""),
         ("ab\u0301c", "c", "\u0301", ""),
         ("a \u00a8b", " ", "a", "b"),
+        ("_refund_", "refund", " ", " "),
+        ("re_fund_ß", "fund", "_", "_"),
     ],
 )
 def test_neighbours_are_original_characters_and_none_is_inside_one(
@@ -134,14 +162,68 @@ def test_neighbours_are_original_characters_and_none_is_inside_one(
     assert (folded.before(start), folded.after(start + len(part))) == (before, after)
 
 
-@pytest.mark.parametrize("text", ["plain", "Ünïçödé – “x”", "a\nb", "退款 한국어"])
+IGNORABLE = [
+    *map(chr, (0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810))),
+    *map(chr, (0x200C, 0x200D, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0x3164)),
+    *map(chr, (*range(0xFE00, 0xFE10), 0xFEFF, 0xFFA0, *range(0xFFF0, 0xFFF9), *range(0x1BCA0, 0x1BCA4))),
+    *map(chr, (*range(0x1D173, 0x1D17B), 0xE0001, 0xE0020, 0xE007F, 0xE0100, 0xE01EF, 0xE0FFF)),
+]
+
+
+@pytest.mark.parametrize("ignorable", IGNORABLE, ids=lambda ch: f"U+{ord(ch):04X}")
+def test_what_unicode_calls_ignorable_is_dropped_however_text_is_folded(ignorable: str) -> None:
+    text = f"{ignorable}re{ignorable}{ignorable}fund{ignorable}"
+    for case_sensitive in (False, True):
+        for accents_exact in (False, True):
+            assert fold(text, case_sensitive, accents_exact).text == "refund"
+            assert fold(ignorable, case_sensitive, accents_exact).text == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "without"),
+    [
+        ("order_id order__id a_1", "order_id order__id a_1"),
+        ("_refund_ __bold__ *_x_*", " refund    bold   * x *"),
+        ("_ a_ _b a _ b", "  a   b a   b"),
+        ("é_x e\u0301_x", "é_x e\u0301_x"),
+        ("退_款 退款_refund _退款_", "退 款 退款 refund  退款 "),
+        ("", ""),
+    ],
+)
+def test_an_underscore_that_does_not_join_is_emphasis(text: str, without: str) -> None:
+    assert without_emphasis(text) == without
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "is_cut"),
+    [
+        ("🇦🇺🇸🇪", "🇦🇺", False),
+        ("🇦🇺🇸🇪", "🇸🇪", False),
+        ("🇦🇺🇸🇪", "🇺🇸", True),
+        ("🇦🇺🇸", "🇸", False),
+        ("x🇦🇺", "🇦", True),
+        ("👩\u200d💻", "👩", True),
+        ("👩\u200d💻", "💻", True),
+        ("👩\u200d💻👩", "👩\u200d💻", False),
+        ("👍🏽!", "👍", False),
+        ("ﬁ", "f", False),
+        ("refund", "fund", False),
+    ],
+)
+def test_a_part_can_cut_a_flag_or_a_joined_emoji(text: str, part: str, is_cut: bool) -> None:
+    folded = fold(text)
+    start = folded.text.index(part)
+    assert folded.cuts_emoji(start, start + len(part)) is is_cut
+
+
+@pytest.mark.parametrize("text", ["plain", "Ünïçödé – “x”", "a\nb", "退款 한국어", "٤٠٤ мой أ"])
 def test_text_that_folds_one_to_one_keeps_its_positions(text: str) -> None:
     folded = fold_regular(text)
     assert folded is not None
     assert is_even(text, folded)
 
 
-@pytest.mark.parametrize("text", ["a  b", "ß", "\u00adx", "ß\u00ad", "…"])
+@pytest.mark.parametrize("text", ["a  b", "ß", "\u00adx", "ß\u00ad", "…", "🇺🇸"])
 def test_text_that_does_not_says_so(text: str) -> None:
     """Also where lengths happen to be equal: ß is two, the soft hyphen none."""
     folded = fold_regular(text)

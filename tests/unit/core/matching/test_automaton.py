@@ -30,7 +30,16 @@ WORDS = [
     ),
     ("inside a word is no match", "fund", "refund funds fund", ["fund"]),
     ("a digit continues a word", "refund", "refund2 2refund", []),
-    ("an underscore continues a word", "refund", "refund_policy my_refund", []),
+    ("an underscore continues a word", "refund", "refund_policy my_refund my__refund 2_refund", []),
+    ("at the outside of a word it is emphasis", "refund", "_refund_ __refund__, *_refund_*", ["refund"] * 3),
+    ("beside a script without spaces, too", "refund", "退款_refund_谢谢", ["refund"]),
+    ("a keyword may have one", "order_id", "_order_id_ my_order_id", ["order_id"]),
+    (
+        "or end in one, and then asks for an edge",
+        "order_",
+        "order_ order_id order__ order__id",
+        ["order_"] * 2,
+    ),
     ("a digit and a letter side by side are no edge", "5", "5kg", []),
     ("a combining mark continues its word", "refund", "refund\u20dd", []),
     ("a vowel sign after a keyword continues its word", "हिन्द", "हिन्दी", []),
@@ -40,7 +49,13 @@ WORDS = [
     ("a price", "$10", "US$10 $100 a$10", ["$10", "$10"]),
     ("an emoticon", ":)", "ok:)fine", [":)"]),
     ("an emoji", "👍", "ok👍fine", ["👍"]),
-    ("an emoji that is part of a longer one", "👩", "👨\u200d👩\u200d👧", ["👩"]),
+    ("an emoji that is part of a joined one", "👩", "👨\u200d👩\u200d👧 👩\u200d💻", []),
+    ("the joined one", "👩\u200d💻", "👩\u200d💻👨\u200d👩\u200d💻", ["👩\u200d💻"]),
+    ("an emoji of another skin tone", "👍", "👍🏽👍🏿", ["👍🏽", "👍🏿"]),
+    ("a skin tone in the keyword", "👩🏿\u200d💻", "👩\u200d💻", ["👩\u200d💻"]),
+    ("a flag", "🇺🇸", "🇺🇸🇺🇸", ["🇺🇸", "🇺🇸"]),
+    ("a flag across two others", "🇺🇸", "🇦🇺🇸🇪", []),
+    ("a flag behind an odd letter", "🇦🇺", "🇸🇦🇺 x🇦🇺", ["🇦🇺"]),
     ("a phrase in parentheses", "(iykyk)", "context(iykyk)", ["(iykyk)"]),
     ("edges are judged on the original characters", "acme", "Acme™", ["Acme"]),
     ("also of circled letters, which are symbols", "acme", "acmeⓡ", ["acme"]),
@@ -79,7 +94,17 @@ WORDS = [
     ("and Latin on the right", "退款abc", "退款abcd", []),
     ("Hangul syllables are not taken apart", "하", "한", []),
     ("all overlapping matches", "a a", "a a a", ["a a", "a a"]),
-    ("the dotless ı is not i", "ilik", "ılık", []),
+    ("the dotless ı is i", "ilik", "ılık", ["ılık"]),
+    ("Arabic with and without hamza", "ارجاع", "أرجاع إرجاع", ["أرجاع", "إرجاع"]),
+    ("Arabic that is stretched", "كتاب", "كتـــاب", ["كتـــاب"]),
+    ("digits of another script", "404", "خطأ ٤٠٤ ๔๐๔", ["٤٠٤", "๔๐๔"]),
+    ("a digit continues a number in every script", "10", "ราคา๑๐๐บาท ราคา๑๐บาท", ["๑๐"]),
+    ("й is not и", "мои", "мой", []),
+    ("ї is not і", "іх", "їх", []),
+    ("ў is not у", "усе", "ўсе", []),
+    ("ё is е", "елка", "Ёлка", ["Ёлка"]),
+    ("й however it is typed", "мой", "мои\u0306", ["мои\u0306"]),
+    ("Khmer as a space bar types it", "សងប្រាក់", "សូម\u200bសង\u200bប្រាក់\u200bវិញ", ["សង\u200bប្រាក់"]),
     ("accents fold", "cafe", "Café CAFE\u0301", ["Café", "CAFE\u0301"]),
     ("in the keyword too", "zażółć", "zazolc", ["zazolc"]),
     ("full-width text", "refund", "ＲＥＦＵＮＤ", ["ＲＥＦＵＮＤ"]),
@@ -120,6 +145,8 @@ def test_an_open_side_asks_for_no_edge_and_the_hit_is_the_keywords_own_letters(
         ("c+", "suffix", "c+ xc+ c+x", ["c+", "c+", "c+"]),
         ("5*", "word", "5* 55*", ["5*"]),
         ("환불", "prefix", "환불해 주세요", ["환불"]),
+        ("👩", "anywhere", "👩\u200d💻 👩!", ["👩"]),
+        ("order", "prefix", "order_id my_order", ["order"]),
     ],
 )
 def test_open_sides_and_symbols(written: str, match: MatchKind, text: str, matches: list[str]) -> None:
@@ -136,6 +163,11 @@ def test_open_sides_and_symbols(written: str, match: MatchKind, text: str, match
         ("ß", False, True, "ss SS ß ẞ", ["ss", "SS", "ß", "ẞ"]),
         ("ß", True, True, "ss ß", ["ß"]),
         ("x", False, True, "x\u0302 x", ["x"]),
+        ("ılık", False, True, "ilik ılık", ["ılık"]),
+        ("أ", False, True, "ا أ", ["أ"]),
+        ("👍", False, True, "👍🏽 👍", ["👍"]),
+        ("👍🏽", False, True, "👍🏽 👍", ["👍🏽"]),
+        ("мой", True, False, "Мой мой мои", ["мой"]),
         ("don't", True, True, "don’t", ["don’t"]),
     ],
 )
@@ -214,6 +246,8 @@ NEAR_MISSES = [
     ),
     ("both", keyword("Café", "word", True, True), "cafe", "case and accents differ"),
     ("inside one character", keyword("acmet"), "Acme™", "inside a word"),
+    ("inside a joined emoji", keyword("👩"), "👩\u200d💻", "inside an emoji"),
+    ("across two flags", keyword("🇺🇸"), "🇦🇺🇸🇪", "inside an emoji"),
 ]
 
 
@@ -242,6 +276,11 @@ HOSTILE = {
     "jamo": "ᄒ\u1161\u11a8",
     "late vowels only": "\u1161",
     "spaces": " \u200b",
+    "zero width spaces in Khmer": "ក\u200b",
+    "flags": "🇺🇸",
+    "skin tones": "👍🏽",
+    "underscores only": "_",
+    "underscores": "a__",
     "nothing visible": "\u00ad",
     "every letter another": "".join(map(chr, range(0x4E00, 0x8E00))),
     "every character another": "".join(map(chr, range(0xA0, 0x40A0))),
@@ -253,7 +292,13 @@ def test_the_longest_message_costs_linear_time_whatever_is_in_it(unit: str) -> N
     """Twice the text, twice the steps; and never more than 2,000 a character."""
     text = (unit * 16_384)[:16_384]
     matcher = Matcher(
-        [keyword("a"), keyword("A", "word", True), keyword("á", "anywhere", False, True), keyword("fi")]
+        [
+            keyword("a"),
+            keyword("A", "word", True),
+            keyword("á", "anywhere", False, True),
+            keyword("fi"),
+            keyword("_"),
+        ]
     )
 
     def cost(text: str) -> int:

@@ -126,6 +126,9 @@ def test_the_place_is_that_of_the_response_and_not_of_what_is_around_it() -> Non
     ("text", "expected"),
     [
         ("don't say, e-mail!", ["don", "t", "say", "e", "mail"]),
+        ("_don't_ __order_id__", ["don", "t", "order_id"]),
+        ("_Größe_ à_la", ["grosse", "a_la"]),
+        ("ราคา๑๐บาท", ["ร", "า", "ค", "า", "10", "บ", "า", "ท"]),
         ("café__1 ½", ["cafe__1", "1", "2"]),
         ("हिन्दी में", ["हिन्दी", "में"]),
         ("ABC退款def", ["abc", "退", "款", "def"]),
