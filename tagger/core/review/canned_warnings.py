@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from tagger.core.matching.canned import Anchors, Message, Template, find
-from tagger.core.review.lint_text import Doubt
+from tagger.core.review.doubt import Doubt
 from tagger.core.rules.model import Canned, Rule
 from tagger.core.rules.problems import shown
 

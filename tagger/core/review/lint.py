@@ -14,7 +14,7 @@ from tagger.core.conversation import Author
 from tagger.core.folding.fold import fold
 from tagger.core.matching.automaton import Match, Matcher
 from tagger.core.matching.links import link_spans
-from tagger.core.review import lint_text
+from tagger.core.review import canned_warnings, lint_text
 from tagger.core.review.doubt import Doubt
 from tagger.core.rules.parse import Keyword, MatchKind, Rule, RuleSet
 from tagger.core.rules.problems import Place, Problem, shown
@@ -95,6 +95,7 @@ def lint(rules: RuleSet, today: date, placeholder: str) -> list[Problem]:
         *_two_tags(linted),
         *_tags_alike(rules.rules),
         *_fires_often(linted, finder),
+        *(_warning(canned.place, doubt) for canned, doubt in canned_warnings.alike(rules.rules, placeholder)),
     ]
     warnings.sort(key=lambda warning: (order[warning.place.file], warning.place.line, warning.place.column))
     return warnings[:WARNINGS_MAX]
@@ -127,6 +128,8 @@ def _of_rule(one: _Linted, today: date, placeholder: str) -> Iterator[Problem]:
         if rule.links == "ignore":
             yield from _links(keyword for _, keyword in each.keywords)
     for canned in rule.canned:
+        if short := canned_warnings.short(canned.text, placeholder):
+            yield _warning(canned.place, short)
         for doubt in lint_text.in_canned(canned.text, placeholder):
             yield _warning(canned.place, doubt)
     yield from _expired(rule, today)

@@ -10,7 +10,6 @@ from typing import Final
 from unicodedata import name, normalize
 
 from tagger.core.folding.characters import CONTINUES, INVISIBLE, SIGNS, is_spaceless
-from tagger.core.matching.canned import Template
 from tagger.core.review.doubt import Doubt
 from tagger.core.review.foreign import foreign
 from tagger.core.rules.model import Keyword
@@ -20,7 +19,6 @@ OPEN_CHARS_MIN: Final = (
     3  # fewer letters (jamo in Hangul) with an open side are found inside half of all words
 )
 
-CANNED_WORDS_MIN: Final = 3  # of shorter ones every word must be there, and they are part of many messages
 
 _QUOTES: Final = frozenset(
     sign for sign, plain in SIGNS.items() if sign not in "`´ʼ" and plain in "'\""
@@ -137,15 +135,6 @@ def _ends(keyword: Keyword) -> tuple[str, str]:
     return text[0], text[-1]
 
 
-def short_canned(text: str, placeholder: str) -> Doubt | None:
-    """Too few words besides the placeholders."""
-    words = len(Template.read(text, placeholder).words)
-    if words < CANNED_WORDS_MIN:
-        what = f"the canned response {shown(text)} has fewer than {CANNED_WORDS_MIN} words of its own"
-        return Doubt("short-canned", what, "It is found wherever they are said. Add more of its text.")
-    return None
-
-
 def odd_placeholder(text: str, placeholder: str) -> Doubt | None:
     """A placeholder in the syntax of another product."""
     found = _BRACES.search(re.sub(placeholder, " ", text))
@@ -186,6 +175,5 @@ def in_keyword(keyword: Keyword, folded: str, *, calls: bool) -> Iterator[Doubt]
 
 def in_canned(text: str, placeholder: str) -> Iterator[Doubt]:
     """Doubts about a canned response."""
-    for check in (short_canned, odd_placeholder):
-        if doubt := check(text, placeholder):
-            yield doubt
+    if doubt := odd_placeholder(text, placeholder):
+        yield doubt

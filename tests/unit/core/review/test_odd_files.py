@@ -290,7 +290,7 @@ IN_WORDS: Final = {
     "empty-file", "empty-keyword", "empty-list", "encoding", "expired", "file-kind", "file-too-large",
     "fires-often", "idle-ignore", "invisible-character", "key", "missing-key", "mixed-scripts", "never-fires",
     "no-absent-test", "no-break-space", "no-keyword", "no-rules", "no-version", "odd-placeholder", "one-letter",
-    "repeated-keyword", "short-canned", "short-open", "stop-word", "tags-alike", "too-deep", "too-long",
+    "repeated-keyword", "canned-alike", "short-canned", "short-open", "stop-word", "tags-alike", "too-deep", "too-long",
     "too-many-values", "two-lines", "two-tags", "type-mark", "wrong-value", "wrong-version",
 }  # fmt: skip
 
