@@ -79,7 +79,8 @@ class Partition:
         state = self._state
         kept = None
         if state.last_record_ms is not None:
-            kept = Kept(state.position, state.last_record_ms, self._committed)
+            since_ms = state.expiry.complete_since_ms
+            kept = Kept(state.position, state.last_record_ms, self._committed, since_ms)
         resume = Resume(
             committed, metadata, log_start, log_end, kept, self._limits, self._counted, added=added
         )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tagger.core.limits import CLOCK_JUMP_MS, METADATA_AGE_MS, Limits
-from tagger.core.partition.offsets import NEVER_COMPLETE_MS, Void, decode
+from tagger.core.partition.offsets import NEVER_COMPLETE_MS, Hint, Void, decode
 from tagger.core.partition.protocol import Seek
 
 Stage = Literal["kept", "hinted", "ready"]
@@ -22,11 +22,12 @@ Stage = Literal["kept", "hinted", "ready"]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """State of an earlier assignment: how far it got, and what the group had committed then."""
+    """State of an earlier assignment: how far it got, what the group had committed then, and `complete since`."""
 
     position: int
     last_record_ms: int
     committed: int
+    complete_since_ms: int | None
 
 
 class Resume:
@@ -114,8 +115,15 @@ class Resume:
         return max(self._least_since_ms, cut_ms + margin_ms)
 
     def _continues(self, kept: Kept) -> bool:
-        """Whether kept state may be used: the group was not set back, and the log still covers it."""
+        """Whether kept state may be used: the group was not set back, and the log still covers it.
+
+        Nor may another member have deleted threads meanwhile that are known here: it asks later for what then came
+        for them, and this state would take that for settled.
+        """
         if self._committed is None or not kept.committed <= self._committed <= self._log_end:
+            return False
+        hint, since_ms = decode(self._metadata), kept.complete_since_ms
+        if isinstance(hint, Hint) and since_ms is not None and hint.complete_since_ms > since_ms:
             return False
         self.effects_from = self._committed
         near = self._committed - kept.position <= self._limits.replay_records_max

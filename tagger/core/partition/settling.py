@@ -95,7 +95,10 @@ class Settling:
                 continue
             offsets = ending.handed + ending.waiting
             ending.handed, ending.waiting, ending.account, ending.held, ending.shed = (), (), None, 0, False
+            came_late = ending.late or len(offsets) > 1
             ending.late |= offsets[0] < effects_from
+            if came_late and offsets[-1] < effects_from and self._expiry.may_have_been_deleted(thread):
+                offsets = (effects_from,)
             if offsets[-1] >= effects_from:
                 rest = [offset for offset in offsets if offset >= effects_from]
                 if not thread.thread_id:  # a range of unreadable records: none may be left out

@@ -120,8 +120,10 @@ class State:
         if ending is None:
             silent = offset < self.effects_from
             ended_ms = self.expiry.time_of(at_ms)
-            self.expiry.index.end(thread, Ending(self.expiry.clock_ms, ended_ms, ended=True, late=silent))
+            ending = Ending(self.expiry.clock_ms, ended_ms, ended=True, late=False)
+            self.expiry.index.end(thread, ending)
             self._due(thread, offset, at_ms)
+            ending.late = silent
             self.expiry.look_later(thread)
         elif ending.ended:
             self._count["repeated_end", ""] += 1
@@ -205,6 +207,7 @@ class State:
             # The thread may have expired before this came. What we have of it may be repeats that look complete,
             # and an earlier assignment may not have got as far as asking LiveChat: this one asks.
             thread.incomplete, thread.completed = thread.incomplete or "expired", False
+        if self.expiry.may_have_been_deleted(thread):
             offset = max(offset, self.effects_from)
         if offset >= self.effects_from:
             self.settling.add(thread, offset, at_ms)

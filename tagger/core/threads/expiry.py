@@ -97,6 +97,17 @@ class Expiry:
             self.complete_since_ms = max(self.complete_since_ms, min(created_ms + 1, newest_ms))
         self.delete(thread)
 
+    def may_have_been_deleted(self, thread: Thread) -> bool:
+        """Whether an earlier assignment may have deleted the thread before something came late for it.
+
+        Then that was the first it knew of the thread, to be asked for when it expires: the committed offset may have
+        passed what came, and nobody has asked yet.
+        """
+        ending = thread.ending
+        if ending is None or not ending.late or not thread.thread_id:
+            return False
+        return thread.incomplete is not None or not thread.created_since(self.complete_since_ms)
+
     def evict(self, bytes_max: int, offset: int) -> None:
         """Delete the oldest threads, but none that waits, until a sixteenth of the limit is free.
 

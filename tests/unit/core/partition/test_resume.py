@@ -205,7 +205,7 @@ def test_a_time_far_ahead_of_ours_is_not_believed_for_ever() -> None:
     assert begun.since_ms(START_MS * 1_000) == START_MS + 3_600_000 + MARGIN_MS
 
 
-KEPT: Final = Kept(position=480, last_record_ms=START_MS, committed=460)
+KEPT: Final = Kept(position=480, last_record_ms=START_MS, committed=460, complete_since_ms=7)
 
 
 @pytest.mark.parametrize("committed", [460, 470, 480, 490])
@@ -229,6 +229,16 @@ def test_kept_state_goes_on_once_its_last_record_was_seen_again(committed: int) 
 )
 def test_kept_state_does_not_go_on(committed: int | None, log_start: int, log_end: int) -> None:
     assert Begun(committed, log_start=log_start, log_end=log_end, kept=KEPT).start.stage != "kept"
+
+
+@pytest.mark.parametrize(
+    ("complete_since_ms", "stage"), [(6, "kept"), (7, "kept"), (8, "hinted"), (NEVER_COMPLETE_MS, "hinted")]
+)
+def test_kept_state_does_not_go_on_where_another_member_evicted_threads(
+    complete_since_ms: int, stage: str
+) -> None:
+    metadata = hint(450, complete_since_ms=complete_since_ms)
+    assert Begun(490, metadata, kept=KEPT).start.stage == stage
 
 
 def test_kept_state_knows_what_retention_took() -> None:
