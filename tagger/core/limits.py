@@ -68,7 +68,8 @@ class Limits:
 
     unsettled_max: int = 5_000
     """Ended threads that wait with their text; of several organizations, none has more than it leaves for the others.
-    At this many the partition is paused."""
+    At this many the partition is paused. It is no less than `JOBS_MAX`: jobs under way keep their text, half of them
+    may be of an organization that was alone, and the partition resumes at half of this."""
 
     offsets_max: int = 300_000
     """Offsets tracked from the committed one on: what waits, and what is settled behind it, which a crash repeats.

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from tagger.core.partition.offsets import Hint, encode
 from tagger.core.partition.protocol import Job
 from tests.simulation.member import Member
-from tests.simulation.setting import UNTRUE, Setting, Step
+from tests.simulation.setting import UNTRUE, Setting, Step, least_unsettled
 from tests.simulation.world import (
     AGENT_WORDS,
     CUSTOMER_WORDS,
@@ -347,7 +347,7 @@ class History:
             longer = (b >> 5) % 2 and "very_late" not in faults
             self.limits = replace(
                 drawn,
-                unsettled_max=2 + b % 17,
+                unsettled_max=least_unsettled(faults) + b % 17,
                 offsets_max=drawn.offsets_max if "failing" in faults else 5 + b % 31,
                 linger_s=drawn.linger_s * (1 + longer),
                 chat_idle_s_max=drawn.chat_idle_s_max * (1 + (b >> 6) % 3),

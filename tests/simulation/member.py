@@ -5,15 +5,13 @@ It does what the real shell does at assign, poll, commit and revoke, in the same
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Final
 
 from tagger.core.conversation import Conversation
 from tagger.core.limits import Limits
 from tagger.core.partition.partition import Partition
 from tagger.core.partition.protocol import AskAgain, Job, NotGiven, Seek
+from tests.simulation.setting import UNDER_WAY_MAX
 from tests.simulation.world import Event, Log, Thread, World
-
-UNDER_WAY_MAX: Final = 4
 
 
 class Violation(AssertionError):

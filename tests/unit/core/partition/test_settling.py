@@ -229,3 +229,17 @@ def test_the_rest_of_a_range_that_another_member_parked_in_part_is_parked_withou
     begun(log, 4, partition=partition)
     rest = the_job(partition)
     assert (counted(partition, "resumed"), rest.offset, rest.last_offset) == (1, 4, 8)
+
+
+def test_what_the_first_has_under_way_when_the_second_comes_keeps_nothing_paused(log: Log) -> None:
+    for number in range(LIMITS.unsettled_max):
+        log.ends(str(number), chat=str(number))
+    partition = begun(log)
+    stuck = partition.jobs(LIMITS.unsettled_max)
+    ends_of(log, "small", "a")
+    read(partition, log)
+    [job] = partition.jobs(LIMITS.unsettled_max - len(stuck))
+    assert job.thread.organization == "small"
+    partition.settled(job.id, NO_TAGS)
+    assert (len(stuck), partition.stats().unsettled, partition.stats().shed) == (2, 4, 2)
+    assert not partition.paused
