@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from ingest.runtime.topic_check import Wanted, decisions, keywords, parked, webhooks
 from ingest.runtime.topic_watch import TopicWatch
+from tests.deadline import DEADLINE_S
 from tests.kafka.kafka import AnyKafka, Kafka
 
 
@@ -38,7 +39,7 @@ async def test_a_topic_that_is_altered_deleted_or_fixed_is_logged_when_it_happen
     async def after(change: Callable[..., None], *arguments: str) -> set[tuple[str, str]]:
         await asyncio.to_thread(change, *arguments)
         before = {(problem.topic, problem.kind) for problem in watch.problems}
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(DEADLINE_S):
             while {(problem.topic, problem.kind) for problem in watch.problems} == before:
                 await watch.look()
         return wrong(gauge)

@@ -6,6 +6,7 @@ from typing import Final
 
 import aiohttp
 
+from tests.deadline import DEADLINE_S
 from tests.integration.ingest.process import Process
 from tests.integration.ingest.sender import Sender, event
 from tests.integration.ingest.strangers import KINDS, Strangers
@@ -43,7 +44,7 @@ async def test_each_kind_of_junk_is_refused_or_cut(process: Process, session: ai
         reader, writer = await asyncio.open_connection("127.0.0.1", process.port)
         writer.write(junk)
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(DEADLINE_S):
                 answer = await reader.read()
         except ConnectionError:
             answer = b""

@@ -14,7 +14,7 @@ from ingest.http import connection
 from ingest.http.answer import Answer
 from ingest.http.connection import Door
 from ingest.service import Service
-from tests.deadline import until
+from tests.deadline import DEADLINE_S, until
 from tests.integration.ingest.conftest import Services
 from tests.integration.ingest.sender import SECRET, Sender, event
 from tests.integration.ingest.wire import connected, exchange
@@ -179,7 +179,7 @@ async def test_who_never_reads_is_handled_no_further_and_closed(
             await loop.sock_sendall(small, ignored * 100)
 
     sending = asyncio.create_task(send_forever())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(DEADLINE_S):
         while not closed(service, "unread"):
             for each in service._door.connections:
                 if each.transport is not None:
