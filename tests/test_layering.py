@@ -342,8 +342,6 @@ ARROWS: Final[Mapping[str, tuple[str, ...]]] = {
     "tagger.simulator.play": ("tagger.simulator.livechat",),
     "tagger.simulator.stage": ("tagger.simulator.livechat", "tagger.simulator.play"),
 }
-# What puts the service together takes parts from downstream, too: it runs `reconcile` every so often.
-COMPOSES: Final = "tagger.service.serve"
 # What every room may have: plain values, options and figures.
 EVERYWHERE: Final = ("ingest.runtime", "ingest.topic", "tagger.settings", "tagger.metrics")
 # Plain values that each room of `core` shares.
@@ -355,8 +353,7 @@ def rule_10(module: Module) -> Violations:
     room = max((room for room in ARROWS if within(module.name, room)), key=len, default=None)
     if room is not None:
         shared = OF_CORE if within(room, "tagger.core") else EVERYWHERE
-        composed = ["tagger.recovery"] if module.name == COMPOSES else []
-        yield from importing(module, OURS, but=[room, *ARROWS[room], *shared, *composed, "ingest.topic"])
+        yield from importing(module, OURS, but=[room, *ARROWS[room], *shared, "ingest.topic"])
     elif within(module.name, "tagger.core"):
         yield from importing(module, OURS, but=OF_CORE)
 

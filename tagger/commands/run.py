@@ -1,5 +1,7 @@
 """`tagger run`: the service, in the foreground."""
 
+from functools import partial
+
 import click
 
 from ingest.runtime.exit import stop
@@ -8,6 +10,7 @@ from ingest.runtime.logs import configure_logs
 from ingest.runtime.process import Stopping, run
 from ingest.runtime.settings import LogSettings, load
 from tagger.commands.setup import equipment
+from tagger.recovery.reconcile import reconcile_in_service
 from tagger.service.serve import Service
 from tagger.settings import RunSettings, TaggerSettings
 
@@ -31,8 +34,11 @@ def command(show_settings: bool) -> None:
     configure_logs(settings.log_level, settings.log_format)
     who, keywords = equipment(settings, for_service=True)
 
+    reconciling = partial(reconcile_in_service, settings) if settings.tagger_reconcile_every_s else None
+
     async def main(stopping: Stopping) -> int:
-        problem = await Service(settings, keywords, who).run(stopping, stopping.hurry)
+        service = Service(settings, keywords, who, reconciling)
+        problem = await service.run(stopping, stopping.hurry)
         if problem is not None:
             stop(problem)
         return 0

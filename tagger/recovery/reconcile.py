@@ -165,6 +165,19 @@ class Reconcile:
         return outcome is not None
 
 
+async def reconcile_in_service(  # noqa: PLR0913, PLR0917 - the parts of the service that it works with
+    settings: RunSettings,
+    who: Credentials,
+    client: Client,
+    settle: Settle,
+    is_ours: Callable[[], bool],
+    metrics: Metrics,
+) -> None:
+    """Repair every TAGGER_RECONCILE_EVERY_S with the service's own parts."""
+    reconcile = Reconcile(settings, who, client, settle)
+    await reconcile_regularly(reconcile, settings.tagger_reconcile_every_s, is_ours, metrics)
+
+
 async def reconcile_regularly(
     reconcile: Reconcile, every_s: int, is_ours: Callable[[], bool], metrics: Metrics
 ) -> None:

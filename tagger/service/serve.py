@@ -20,7 +20,6 @@ from tagger.keyword_files.reload import Keywords
 from tagger.livechat.authorization.credentials import Credentials
 from tagger.livechat.client import Client
 from tagger.metrics import Metrics
-from tagger.recovery.reconcile import Reconcile, reconcile_regularly
 from tagger.service.announce import announce, announce_stored
 from tagger.service.health import LiveChatFigures, PartitionFigures, health_of
 from tagger.service.settle import Settle
@@ -35,12 +34,22 @@ TROUBLE_LOOK_S: Final = 1.0
 
 log = structlog.get_logger()
 
+# Finds and tags every so often what was missed, while the function that is passed says that this member is to do it.
+Reconciling = Callable[[Credentials, Client, Settle, Callable[[], bool], Metrics], Coroutine[Any, Any, None]]
+
 
 class Service:
     """One member of the group. Make it where an event loop runs."""
 
-    def __init__(self, settings: RunSettings, keywords: Keywords, who: Credentials) -> None:
+    def __init__(
+        self,
+        settings: RunSettings,
+        keywords: Keywords,
+        who: Credentials,
+        reconciling: Reconciling | None = None,
+    ) -> None:
         self._settings, self._keywords, self._who = settings, keywords, who
+        self._reconciling = reconciling
         self._metrics = metrics = Metrics()
         self._client = client = Client(who, settings.livechat_api_url, metrics)
         self._producer = Producer(settings.client_options(), metrics)
@@ -123,9 +132,11 @@ class Service:
         yield "keywords_topic", lambda: keep_stored(keywords, options, topic, metrics)
         yield "troubles", lambda: _log_troubles(self._client)
         yield "tag_watch", lambda: watch.run(self._is_mine)
-        if every_s := settings.tagger_reconcile_every_s:
-            reconcile = Reconcile(settings, self._who, self._client, self._settle)
-            yield "reconcile", lambda: reconcile_regularly(reconcile, every_s, self._is_mine, metrics)
+        if reconciling := self._reconciling:
+            yield (
+                "reconcile",
+                lambda: reconciling(self._who, self._client, self._settle, self._is_mine, metrics),
+            )
 
     def _is_mine(self) -> bool:
         """Whether this member does what one does for the whole group: partition 0 has one owner."""

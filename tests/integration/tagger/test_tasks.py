@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from tagger.commands.setup import equipment
 from tagger.kafka.reader import read_topic
+from tagger.recovery.reconcile import reconcile_in_service
 from tagger.service import serve
 from tagger.settings import RunSettings
 from tagger.simulator.livechat.port import reserved_port
@@ -81,7 +83,8 @@ async def serving(kafka: AnyKafka, folder: Path) -> AsyncIterator[Service]:
     with reserved_port() as port:
         settings = settings_of(kafka, topic, folder, port)
         who, keywords = equipment(settings)
-        running = asyncio.create_task(serve.Service(settings, keywords, who).run(stopping))
+        member = serve.Service(settings, keywords, who, partial(reconcile_in_service, settings))
+        running = asyncio.create_task(member.run(stopping))
         async with aiohttp.ClientSession() as session:
             await until(lambda: is_ready(session, f"http://127.0.0.1:{port}"))
         yield Service(kafka, topic, f"http://127.0.0.1:{port}", running)
