@@ -113,7 +113,8 @@ def read_settings(settings_class: type[S]) -> S | list[str]:
     except ValidationError as failure:
         for problem in failure.errors(include_url=False, include_context=False, include_input=False):
             name = str(problem["loc"][0])
-            text = problem["msg"].removeprefix("Value error, ")
+            missing = problem["type"] == "missing"
+            text = "not set" if missing else problem["msg"].removeprefix("Value error, ")
             doc = settings_class.model_fields[name].description
             problems.setdefault(name, f"{name.upper()}: {text} ({doc})")
         return list(problems.values())

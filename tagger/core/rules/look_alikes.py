@@ -31,7 +31,7 @@ class LookAlike(NamedTuple):
     lines: list[str] | None  # the file as it was probably meant; None where that is not certain
 
 
-class _Mended(NamedTuple):
+class _Cured(NamedTuple):
     column: int
     text: str
     advice: str
@@ -41,20 +41,20 @@ class _Mended(NamedTuple):
 def near(lines: Sequence[str], numbers: set[int]) -> LookAlike | None:
     """The look-alike on one of these lines (counted from 0) or on the line above; all of its kind are replaced."""
     around = {number for each in numbers for number in (each - 1, each) if 0 <= number < len(lines)}
-    for mend in (_fence, _tab, _space, _dash, _glued):
+    for cure in (_fence, _tab, _space, _dash, _glued):
         for number in sorted(around):
-            if mended := mend(lines[number]):
-                return _everywhere(lines, number, mend, mended)
+            if cured := cure(lines[number]):
+                return _everywhere(lines, number, cure, cured)
     return None
 
 
 def _everywhere(
-    lines: Sequence[str], number: int, mend: Callable[[str], _Mended | None], first: _Mended
+    lines: Sequence[str], number: int, cure: Callable[[str], _Cured | None], first: _Cured
 ) -> LookAlike:
-    mended = [mend(line) for line in lines]
-    others = sum(each is not None for each in mended) - 1
+    cured = [cure(line) for line in lines]
+    others = sum(each is not None for each in cured) - 1
     text = first.text + (f" (also on {others:,} more line{'s' * (others > 1)})" if others else "")
-    fixed = [line if each is None else each.line for line, each in zip(lines, mended, strict=True)]
+    fixed = [line if each is None else each.line for line, each in zip(lines, cured, strict=True)]
     known = [line for line in fixed if line is not None]
     return LookAlike(
         number + 1, first.column, text, first.advice, known if len(known) == len(fixed) else None
@@ -75,7 +75,7 @@ def is_odd(text: str) -> bool:
     return _ODD.match(text) is not None
 
 
-def _space(line: str) -> _Mended | None:
+def _space(line: str) -> _Cured | None:
     head = _HEAD.match(line)
     odd = _ODD.search(line, 0, head.end()) if head else None
     if head is None or odd is None:
@@ -86,39 +86,39 @@ def _space(line: str) -> _Mended | None:
     what = "an invisible character" if is_hidden else "a character that only looks like a space"
     text = f"there is {what} (U+{ord(odd[0]):04X}) here"
     # How many columns a wide space is meant to fill is not certain.
-    return _Mended(odd.start() + 1, text, _RETYPE, None if "\u3000" in head[0] else fixed)
+    return _Cured(odd.start() + 1, text, _RETYPE, None if "\u3000" in head[0] else fixed)
 
 
-def _tab(line: str) -> _Mended | None:
+def _tab(line: str) -> _Cured | None:
     head = _HEAD.match(line)
     at = head[0].find("\t") if head and line[head.end() :].strip() else -1
     if head is None or at < 0:
         return None
     text = "a tab is used where only spaces are allowed"
     fixed = None if not line[:at].strip() else head[0].replace("\t", " ") + line[head.end() :]
-    return _Mended(at + 1, text, "Replace it with spaces.", fixed)
+    return _Cured(at + 1, text, "Replace it with spaces.", fixed)
 
 
-def _dash(line: str) -> _Mended | None:
+def _dash(line: str) -> _Cured | None:
     found = _ODD_DASH.match(line)
     if found is None:
         return None
     at, rest = found.start(1), line[found.end() :]
     text = f"{found[1]} is not the dash that starts an item"
     advice = f"Write an ordinary dash: - {rest.strip()[:40]}"
-    return _Mended(at + 1, text, advice, f"{line[:at]}- {rest}")
+    return _Cured(at + 1, text, advice, f"{line[:at]}- {rest}")
 
 
-def _glued(line: str) -> _Mended | None:
+def _glued(line: str) -> _Cured | None:
     found = _GLUED_DASH.match(line)
     if found is None:
         return None
     fixed = f"{found[0]} {line[found.end() :]}"
-    return _Mended(found.end() + 1, "the dash needs a space after it", f"Write {fixed.strip()[:40]}", fixed)
+    return _Cured(found.end() + 1, "the dash needs a space after it", f"Write {fixed.strip()[:40]}", fixed)
 
 
-def _fence(line: str) -> _Mended | None:
+def _fence(line: str) -> _Cured | None:
     if not _FENCE.match(line):
         return None
     text = "``` marks code in chats and on web pages, and does not belong to the file"
-    return _Mended(line.index("`") + 1, text, "Delete this line.", "")
+    return _Cured(line.index("`") + 1, text, "Delete this line.", "")
