@@ -65,12 +65,12 @@ class Metrics:
 
     def _about_requests(self, counter: partial[Counter], gauge: partial[Gauge]) -> None:
         self.refusals = counter("ingest_refusals", "Requests that were refused, and why.", ["reason"])
-        self.repaired = counter("ingest_mended", "Webhooks with half an emoji, replaced by U+FFFD.")
+        self.repaired = counter("ingest_repaired", "Webhooks with half an emoji, replaced by U+FFFD.")
         self.last_webhook = gauge(
             "ingest_last_webhook_timestamp_seconds",
             "When the last webhook with a right secret came, Unix time: silence is a reason to look.",
         )
-        self.requests = gauge("ingest_requests_in_hand", "Requests in flight.")
+        self.requests = gauge("ingest_requests_in_flight", "Requests in flight.")
         self.connections = gauge("ingest_connections", "Open connections.")
         self.connections_closed = counter(
             "ingest_connections_closed",

@@ -239,7 +239,7 @@ class Metrics:
 
     def _show_from_the_start(self) -> None:
         shown: tuple[tuple[Counter | Gauge, Sequence[str]], ...] = (
-            (self.task_restarts, ("poll", "mend", "beat", "commits", "log_ends", "unheld")),
+            (self.task_restarts, ("poll", "recover", "beat", "commits", "log_ends", "unheld")),
             (self.task_restarts, ("keywords", "troubles", "tag_watch", "reconcile")),
             (self.offsets_changed, ("missing", "moved")),
             (self.decisions, get_args(Outcome)),

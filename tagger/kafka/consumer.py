@@ -120,7 +120,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
     async def run(self, stopping: asyncio.Event, hurry: asyncio.Event | None = None) -> None:
         """Read until `stopping` is set, then drain, commit and leave the group; `hurry` ends the draining."""
         self.tasks.start("poll", self.polling.run)
-        self.tasks.start("mend", self.polling.recover)
+        self.tasks.start("recover", self.polling.recover)
         self.tasks.start("beat", self._beat)
         self.tasks.start("commits", self.commits.run)
         self.tasks.start("log_ends", self._ends.run)

@@ -165,7 +165,7 @@ async def test_refusals_are_counted_by_reason_and_stored_actions_by_name(
         'ingest_refusals_total{reason="secret"} 1.0',
         'ingest_refusals_total{reason="no_secret"} 1.0',
         'ingest_refusals_total{reason="not_json"} 1.0',
-        "ingest_mended_total 1.0",
+        "ingest_repaired_total 1.0",
         "ingest_kafka_up 1.0",
     ):
         assert line in metrics

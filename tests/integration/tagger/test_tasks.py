@@ -26,7 +26,7 @@ from tests.integration.tagger.scene import Scene, ended, started
 from tests.kafka.kafka import AnyKafka
 
 NAMES = {
-    *("poll", "mend", "beat", "commits", "log_ends", "unheld"),
+    *("poll", "recover", "beat", "commits", "log_ends", "unheld"),
     *("keywords", "troubles", "tag_watch", "reconcile", "topics", "keywords_topic", "slow_admin_connections"),
 }
 RULES = "version: 1\nrules:\n  - {id: refund, tag: Refund, any: [refund]}\n"
