@@ -35,6 +35,7 @@ demo: .venv/ready  ## watch chats get their tags: a simulated LiveChat, the real
 	$(BIN)/tagger demo
 
 test: .venv/ready  ## all tests; those on a real Kafka start one, or use KAFKA_BOOTSTRAP_SERVERS
+	@$(BIN)/python -m tests.kafka.jars || true  # the tests that need it say so, too
 	$(PYTEST) $(WITHOUT_DEPLOY)
 
 test-fast: .venv/ready  ## the tests that need no Java
