@@ -1,0 +1,145 @@
+"""Two keyword sets over the same chats: which tags each chat would get by either, and why they differ. Pure.
+
+Rules that both sets have, word for word, call for the same tags in both, so they decide once; a small change to
+a large set costs hardly more than the set itself.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Final, Literal, NamedTuple
+
+from tagger.core.conversation import Conversation, ThreadKey
+from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
+from tagger.core.matching.decide import Judge, Reason
+from tagger.core.review.past_chat import PastChat
+from tagger.core.rules.model import Rule, RuleSet
+
+Change = Literal["gained", "lost"]
+
+# Changed chats of which the reasons are kept, for each tag and direction: more are only counted. Each is an id, a
+# time and a few positions, some 500 bytes; a person reads tens, not thousands.
+SAMPLE_MAX: Final = 1_000
+_NO_MEANING: Final = frozenset({"place", "owner", "tests"})
+# Reasons kept for one changed chat: enough to see why.
+REASONS_MAX: Final = 5
+
+
+class Changed(NamedTuple):
+    """A chat that one set tags and the other does not."""
+
+    thread: ThreadKey
+    ended_at_ms: int
+    because: tuple[Reason, ...]  # of the set that calls for the tag
+    conversation: Conversation | None  # None unless its words are to be shown
+
+
+@dataclass(slots=True)
+class TagChange:
+    """What happens to one tag. Counts are chats."""
+
+    before: int = 0
+    after: int = 0
+    gained: int = 0
+    lost: int = 0
+    # (direction, rule, keyword) → chats whose change it explains; a chat may be explained by several.
+    causes: Counter[tuple[Change, str, str]] = field(default_factory=Counter)
+    sample: dict[Change, list[Changed]] = field(default_factory=lambda: {"gained": [], "lost": []})
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether any chat gains or loses the tag."""
+        return bool(self.gained or self.lost)
+
+    def share_of_before(self) -> float:
+        """Changed chats by chats that had the tag; infinite where none had it and some gain it."""
+        changed = self.gained + self.lost
+        return changed / self.before if self.before else float("inf") if changed else 0.0
+
+
+class Backtest:
+    """Counts over chats added one by one; holds no chat but the sample."""
+
+    def __init__(
+        self, old: RuleSet, new: RuleSet, placeholder: str = DEFAULT_PLACEHOLDER, *, keep_words: bool = False
+    ) -> None:
+        """Compile both sets. Raises re.error if the placeholder is not a valid regular expression."""
+        in_old, in_new = _by_meaning(old.rules), _by_meaning(new.rules)
+        same = in_old.keys() & in_new.keys()
+        self._same = _judge((in_new[rule] for rule in in_new if rule in same), placeholder)
+        self._old = _judge((in_old[rule] for rule in in_old if rule not in same), placeholder)
+        self._new = _judge((in_new[rule] for rule in in_new if rule not in same), placeholder)
+        self._keep_words = keep_words
+        self.chats = 0
+        self.untagged_before = self.untagged_after = 0
+        self.changed_chats = 0
+        self.incomplete = 0  # not decided: their beginning is missing, or their words are not known
+        self.tags: dict[str, TagChange] = defaultdict(TagChange)
+        for rule in (*old.rules, *new.rules):
+            if not rule.dry_run:
+                self.tags[rule.tag]
+
+    def add(self, chat: PastChat) -> None:
+        """Decide one chat by both sets."""
+        said = chat.conversation
+        if said is None or not said.complete:
+            self.incomplete += 1
+            return
+        same, old, new = (
+            judge.decide(said, chat.ended_at_ms) if judge.rules else None
+            for judge in (self._same, self._old, self._new)
+        )
+        both = frozenset(same.tags if same else ())
+        before, after = both.union(old.tags if old else ()), both.union(new.tags if new else ())
+        self.chats += 1
+        self.untagged_before += not before
+        self.untagged_after += not after
+        self.changed_chats += before != after
+        for tag in before | after:
+            change = self.tags[tag]
+            change.before += tag in before
+            change.after += tag in after
+            if tag not in before and new:
+                self._note(change, "gained", tag, chat, new.because)
+            elif tag not in after and old:
+                self._note(change, "lost", tag, chat, old.because)
+
+    def _note(
+        self, change: TagChange, direction: Change, tag: str, chat: PastChat, because: Iterable[Reason]
+    ) -> None:
+        reasons = [reason for reason in because if reason.tag == tag]
+        if direction == "gained":
+            change.gained += 1
+        else:
+            change.lost += 1
+        change.causes.update({(direction, reason.rule, reason.keyword) for reason in reasons})
+        sample = change.sample[direction]
+        if len(sample) < SAMPLE_MAX:
+            kept = chat.conversation if self._keep_words else None
+            sample.append(Changed(chat.thread, chat.ended_at_ms, tuple(reasons[:REASONS_MAX]), kept))
+
+    def changed_tags(self) -> list[str]:
+        """Tags of which chats change, those that change most first."""
+        changed = [tag for tag, change in self.tags.items() if change.is_changed]
+        return sorted(changed, key=lambda tag: (-self.tags[tag].gained - self.tags[tag].lost, tag))
+
+    def above(self, share_max: float) -> list[str]:
+        """Tags of which more than this share of the chats that had them change."""
+        return [tag for tag in self.changed_tags() if self.tags[tag].share_of_before() > share_max]
+
+
+def _by_meaning(rules: Iterable[Rule]) -> dict[Any, Rule]:
+    return {_meaning(rule): rule for rule in rules}
+
+
+def _meaning(part: Any) -> Any:
+    """All of a rule that decides: not where it is written, whom to ask, or how it is tested."""
+    if isinstance(part, tuple):
+        return tuple(map(_meaning, part))
+    if not is_dataclass(part):
+        return part
+    return tuple(_meaning(getattr(part, one.name)) for one in fields(part) if one.name not in _NO_MEANING)
+
+
+def _judge(rules: Iterable[Rule], placeholder: str) -> Judge:
+    return Judge.compile(RuleSet(tuple(rules), ""), placeholder)
