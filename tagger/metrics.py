@@ -116,7 +116,9 @@ class Metrics:
         self.api_seconds.labels(method=method).observe(seconds)
 
     def _about_threads(self) -> None:
-        self.decisions = self._counter("tagger_decisions", "Threads settled, by outcome.", "outcome")
+        self.decisions = self._counter(
+            "tagger_decisions", "Decisions on threads, by outcome; what comes late makes another.", "outcome"
+        )
         self.tags = self._counter("tagger_tags", "Tags that were called for, by result.", "result")
         self.tags_doubtful = self._gauge(
             "tagger_tags_doubtful", "Tags of the rules in force that LiveChat may refuse.", "kind"

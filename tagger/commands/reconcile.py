@@ -104,12 +104,18 @@ def _print_report(report: Report, form: str) -> None:
     if form == "json":
         names = ("looked", "missed", "short", "repaired", "recent", "left", "problems")
         counts = {name: getattr(report, name) for name in names}
+        if report.too_early:
+            counts["recent"] = None  # nothing was listed
         click.echo(orjson.dumps({"since": since, "until": until, **counts}))
         return
+    if report.too_early:
+        return  # the problem says it all
     click.echo(
         f"{counted(report.missed, 'chat')} missed since {since}, {report.short} decided on fewer messages than "
         f"LiveChat has; {report.repaired} repaired, {report.left} left"
     )
-    click.echo(
-        f"compared {counted(report.looked, 'ended chat')} until {until}; {report.recent} too recent to say"
+    compared = report.looked - report.recent
+    recent = (
+        f"{counted(report.recent, 'later one')} {'is' if report.recent == 1 else 'are'} too recent to say"
     )
+    click.echo(f"compared {counted(compared, 'ended chat')} until {until}; {recent}")

@@ -7,31 +7,43 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import orjson
 from pydantic import Field, SecretStr, TypeAdapter, ValidationError
 
 from ingest.runtime.exit import stop
-from ingest.runtime.settings import load
+from ingest.runtime.kafka import KafkaConnection
+from ingest.runtime.settings import load, read_settings
 from tagger.commands.keyword_options import format_option
 from tagger.commands.setup import with_client
 from tagger.livechat.authorization.credentials import Credentials
 from tagger.livechat.client import Client
 from tagger.livechat.interactive import Desk, organization_of
-from tagger.livechat.sample_webhooks import ACCEPTED, SECRET_REFUSED, post, secret_check
+from tagger.livechat.sample_webhooks import (
+    ACCEPTED,
+    SECRET_REFUSED,
+    post,
+    sample_organization,
+    secret_check,
+)
 from tagger.livechat.webhooks import (
+    ACTIONS,
     Plan,
     Registry,
+    addresses,
+    described,
     line,
-    missing,
     registered,
     to_register,
     to_remove,
     to_rotate,
 )
 from tagger.settings import ApiUrl, LiveChatSettings
+
+if TYPE_CHECKING:
+    from tagger.commands.webhooks_topic import Arrived
 
 # A change of configuration may take two minutes to take effect: https://platform.text.com/docs/management
 SETTLE_S: Final = 120.0
@@ -45,6 +57,7 @@ class _WebhookSettings(LiveChatSettings):
     livechat_webhook_secrets: SecretStr | None = Field(
         None, description="secret_key of the webhooks, as for ingest; with several, the first is registered"
     )
+    ingest_organizations: str | None = Field(None, description="as for ingest, which accepts no others")
 
 
 class _Group(click.Group):
@@ -181,21 +194,34 @@ async def disable(registry: Registry, yes: bool) -> None:
 @_with_registry
 @FORMAT
 async def status(registry: Registry, form: str) -> None:
-    """Show whether LiveChat sends the webhooks. Exits 1 unless all three are registered and enabled.
+    """Show whether LiveChat sends the webhooks, where to, and when the last one arrived.
+
+    Exits 1 unless they are enabled, and one address gets all three. When the last one arrived is looked up on the
+    topic if KAFKA_BOOTSTRAP_SERVERS is set.
 
     \b
     Example:
       tagger webhooks status
     """
-    enabled, unregistered = await registry.enabled(), missing(await registry.listed())
+    enabled, found = await registry.enabled(), addresses(await registry.listed())
+    arrived = await _arrived()
+    missing = list(found[0].missing if found else ACTIONS)
     if form == "json":
-        click.echo(orjson.dumps({"enabled": enabled, "missing": unregistered}))
+        where = [{"url": one.url, "actions": one.actions, "twice": one.twice} for one in found]
+        shown = {"enabled": enabled, "missing": missing, "addresses": where, "last_arrived_at": arrived.at}
+        click.echo(orjson.dumps(shown))
     else:
         click.echo("enabled" if enabled else "disabled; to enable them: tagger webhooks enable")
-        for action in unregistered:
-            click.echo(f"{action} is not registered; to register it: tagger webhooks register URL")
-    if unregistered or not enabled:
+        for text in (*described(found), arrived.text):
+            click.echo(text)
+    if missing or not enabled:
         raise SystemExit(1)
+
+
+async def _arrived() -> "Arrived":
+    from tagger.commands import webhooks_topic  # Kafka's client
+
+    return await webhooks_topic.last_arrival(read_settings(KafkaConnection))
 
 
 @command.command()
@@ -234,10 +260,13 @@ async def rotate_secret(registry: Registry, url: str, yes: bool) -> None:
 
     After an interruption, run it again: it continues where it stopped.
     """
-    secret = _secret()
-    answered = await asyncio.to_thread(post, url, secret_check(secret))
+    secret, organization = _secret(), sample_organization(load(_WebhookSettings).ingest_organizations)
+    answered = await asyncio.to_thread(post, url, secret_check(secret, organization))
     if answered == SECRET_REFUSED:
-        stop("ingest does not accept the new secret yet; first set LIVECHAT_WEBHOOK_SECRETS=new,old for it")
+        stop(
+            "ingest does not accept the new secret yet; first set LIVECHAT_WEBHOOK_SECRETS=new,old for it. If "
+            "INGEST_ORGANIZATIONS is set for it, set it here, too"
+        )
     if answered != ACCEPTED and not yes:
         question = f"Could not check whether ingest accepts the new secret ({answered}). Continue?"
         if not click.confirm(question):

@@ -1,6 +1,6 @@
-"""`tagger webhooks send` and `tail`: whether webhooks arrive on the topic.
+"""`tagger webhooks send` and `tail`, and what `status` says of the topic: whether webhooks arrive there.
 
-Both read from the end of the topic and without a group, so they affect no other reader. No output contains the
+All read near the end of the topic and without a group, so they affect no other reader. No output contains the
 secret; only `tail --content` prints chat text.
 """
 
@@ -8,30 +8,39 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from secrets import token_hex
 from typing import Final, TypeVar
 
 import click
 import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
-from aiokafka.errors import KafkaError
 from pydantic import Field, SecretStr
 
 from ingest.runtime import advice
 from ingest.runtime.clock import now_ms
 from ingest.runtime.exit import stop
 from ingest.runtime.kafka import KafkaConnection
-from ingest.runtime.kafka_connections import end
 from ingest.runtime.settings import load
 from ingest.topic import Unreadable, decode
 from tagger.commands.transcript import printable
-from tagger.livechat.sample_webhooks import ACCEPTED, post, samples
+from tagger.core.records.decision import rfc3339
+from tagger.kafka.reader import ANSWER_S, NO_KAFKA, TopicMissingError, connected, last_ms
+from tagger.livechat.sample_webhooks import (
+    ACCEPTED,
+    is_sample,
+    post,
+    sample_organization,
+    samples,
+    to_do,
+)
 from tagger.livechat.webhooks import registered
 
-KAFKA_TIMEOUT_S: Final = 15.0  # for the first answer of a broker
 ARRIVAL_TIMEOUT_S: Final = 15.0  # for a stored webhook to arrive; from the spool it may take longer
-CLOSE_S: Final = 5.0  # for the consumer to end
 POLL_MS: Final = 500
+# What arrives while a command starts and connects is shown, too, so that nobody has to wait for it before sending.
+# Also room for clocks that differ.
+LOOK_BACK_MS: Final = 5_000
 
 T = TypeVar("T")
 
@@ -40,6 +49,7 @@ class _SendSettings(KafkaConnection):
     """Kafka, and the secret that ingest knows."""
 
     livechat_webhook_secrets: SecretStr = Field(description="secret_key of the webhooks, as for ingest")
+    ingest_organizations: str | None = Field(None, description="as for ingest, which accepts no others")
 
 
 @click.command()
@@ -59,14 +69,19 @@ def send(url: str) -> None:
         raise click.BadParameter("URL must begin with http:// or https://")
     settings = load(_SendSettings)
     secret, suffix = registered(settings.secret("livechat_webhook_secrets").value()), token_hex(4)
-    sent = samples(secret, suffix, now_ms())
+    sent = samples(secret, suffix, now_ms(), sample_organization(settings.ingest_organizations))
 
     async def main(consumer: AIOKafkaConsumer) -> int:
-        stored = 0
+        stored, refused = 0, dict[int | str, None]()
         for sample in sent:
             answered = await asyncio.to_thread(post, url, sample)
-            stored += answered == ACCEPTED
+            if answered == ACCEPTED:
+                stored += 1
+            else:
+                refused[answered] = None
             click.echo(f"{sample['action']}: ingest answered {answered}")
+        for answered in refused:
+            click.echo(to_do(answered), err=True)
         return await _arrivals(consumer, suffix.encode(), stored)
 
     arrived = _run(settings, main)
@@ -78,6 +93,8 @@ def send(url: str) -> None:
 @click.option("--content", is_flag=True, help="Show the content, too: chat text and addresses.")
 def tail(content: bool) -> None:
     """Show webhooks as they arrive on the topic. Their content stays hidden; Ctrl-C stops it.
+
+    Those of the last five seconds are shown, too.
 
     \b
     Examples:
@@ -108,27 +125,55 @@ def shown(record: ConsumerRecord[bytes, bytes], content: bool) -> str:
     return printable(text)
 
 
-@asynccontextmanager
-async def _at_end(kafka: KafkaConnection) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer of webhooks that arrive from now on."""
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """When the last webhook arrived on the topic."""
+
+    text: str
+    at: str | None = None  # RFC 3339; None: none did, or it is not known
+
+
+async def last_arrival(kafka: KafkaConnection | list[str]) -> Arrived:
+    """When the last webhook arrived, samples aside; unknown without settings, or if Kafka does not answer."""
+    unknown = "when the last webhook arrived is not known: "
+    if isinstance(kafka, list):
+        return Arrived(unknown + "; ".join(kafka))
+    if "kafka_bootstrap_servers" not in kafka.model_fields_set:
+        return Arrived(f"{unknown}set KAFKA_BOOTSTRAP_SERVERS to look it up")
     topic = kafka.kafka_webhooks_topic
-    consumer = AIOKafkaConsumer(
-        group_id=None, enable_auto_commit=False, auto_offset_reset="latest", **kafka.client_options()
-    )
     try:
-        async with asyncio.timeout(KAFKA_TIMEOUT_S):
-            await consumer.start()
-            if topic not in await consumer.topics():
-                stop(advice.topic_missing(topic, kafka.kafka_bootstrap_servers, advice.WEBHOOKS_TOPIC))
-            consumer.subscribe([topic])
-            while not consumer.assignment():
-                await consumer.getmany(timeout_ms=POLL_MS)
-            await consumer.seek_to_end()
-            for partition in consumer.assignment():
-                await consumer.position(partition)  # looks it up: from here on nothing is missed
+        at_ms = await last_ms(kafka.client_options(), topic, lambda key: not is_sample(key))
+    except TopicMissingError:
+        return Arrived(f"{unknown}Kafka has no topic {topic}, or this user may not see it")
+    except NO_KAFKA as error:
+        return Arrived(unknown + advice.kafka_failed(error))
+    if at_ms is None:
+        return Arrived(f"no webhook has arrived on {topic}")
+    return Arrived(f"the last webhook arrived {_ago(now_ms() - at_ms)} ago, on {topic}", rfc3339(at_ms))
+
+
+def _ago(ms: int) -> str:
+    """A time span in its largest unit: 12 s, 5 min, 3 h, 2 days."""
+    seconds = max(0, ms) // 1_000
+    for unit, length, most in (("s", 1, 120), ("min", 60, 7_200), ("h", 3_600, 172_800)):
+        if seconds < most:
+            return f"{seconds // length} {unit}"
+    return f"{seconds // 86_400} days"
+
+
+@asynccontextmanager
+async def arriving(kafka: KafkaConnection) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of webhooks that arrive from now on, and of the last LOOK_BACK_MS."""
+    since_ms = now_ms() - LOOK_BACK_MS
+    async with connected(kafka.client_options(), kafka.kafka_webhooks_topic) as (consumer, partitions, _):
+        async with asyncio.timeout(ANSWER_S):
+            ends = await consumer.end_offsets(partitions)
+            found = await consumer.offsets_for_times(dict.fromkeys(partitions, since_ms))
+        consumer.assign(partitions)
+        for tp in partitions:  # from here on nothing is missed
+            first = found.get(tp)
+            consumer.seek(tp, ends[tp] if first is None else min(first.offset, ends[tp]))
         yield consumer
-    finally:
-        await end(consumer, CLOSE_S)
 
 
 async def _arrivals(consumer: AIOKafkaConsumer, suffix: bytes, expected: int) -> int:
@@ -143,10 +188,12 @@ async def _arrivals(consumer: AIOKafkaConsumer, suffix: bytes, expected: int) ->
 
 def _run(kafka: KafkaConnection, main: Callable[[AIOKafkaConsumer], Awaitable[T]]) -> T:
     async def reading() -> T:
-        async with _at_end(kafka) as consumer:
+        async with arriving(kafka) as consumer:
             return await main(consumer)
 
     try:
         return asyncio.run(reading())
-    except (KafkaError, TimeoutError) as error:
+    except TopicMissingError as error:
+        stop(advice.topic_missing(str(error), kafka.kafka_bootstrap_servers, advice.WEBHOOKS_TOPIC))
+    except NO_KAFKA as error:
         stop(advice.kafka_failed(error))

@@ -70,6 +70,16 @@ async def read_last(
             await _read(consumer, {tp: end}, take)
 
 
+async def last_ms(
+    options: Mapping[str, Any], topic: str, counts: Callable[[bytes | None], bool]
+) -> int | None:
+    """The time of the newest record, of the partitions' last ones whose key `counts`, in ms; None: there is none."""
+    async with connected(options, topic) as (consumer, partitions, _):
+        starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+        last = [await _record_at(consumer, tp, ends[tp] - 1) for tp in partitions if starts[tp] < ends[tp]]
+        return max((int(record.timestamp) for record in last if counts(record.key)), default=None)
+
+
 async def oldest_unfinished_ms(options: Mapping[str, Any], topic: str, group: str) -> int | None:
     """The record time of the oldest record that the group has not finished; None if it finished all."""
     async with connected(options, topic) as (consumer, partitions, admin):
@@ -138,10 +148,15 @@ async def _first_since(
 
 async def _time_of(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> int:
     """The time of the first existing record at or after an offset, in ms."""
+    return int((await _record_at(consumer, tp, offset)).timestamp)
+
+
+async def _record_at(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> Any:
+    """The first existing record at or after an offset."""
     consumer.assign([tp])
     consumer.seek(tp, offset)
     async with asyncio.timeout(ANSWER_S):
-        return int((await consumer.getone(tp)).timestamp)
+        return await consumer.getone(tp)
 
 
 async def _fetched(consumer: AIOKafkaConsumer, left: Iterable[TopicPartition]) -> dict[TopicPartition, Any]:

@@ -7,6 +7,7 @@ a step that fails ends the rest.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -31,6 +32,20 @@ class Registration:
     url: str
     description: str = ""
     whole: bool = True  # for the license and without a filter: it sends everything
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where webhooks are sent, and which of our actions."""
+
+    url: str
+    actions: tuple[str, ...]
+    twice: tuple[str, ...] = ()  # of these: registered more than once, so that each webhook arrives as often
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The actions that are not sent there."""
+        return tuple(action for action in ACTIONS if action not in self.actions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +109,41 @@ def to_remove(existing: Sequence[Registration], url: str | None) -> Plan:
     return Plan(remove=tuple(one for one in existing if url in (None, one.url)))
 
 
-def missing(existing: Iterable[Registration]) -> list[str]:
-    """The actions that no registration sends."""
-    sent = {one.action for one in existing if one.whole}
-    return [action for action in ACTIONS if action not in sent]
+def addresses(existing: Iterable[Registration]) -> list[Address]:
+    """Where our actions are sent, the most complete address first; what is filtered does not count."""
+    sent: dict[str, Counter[str]] = {}
+    for one in existing:
+        if one.whole and one.action in ACTIONS:
+            sent.setdefault(one.url, Counter())[one.action] += 1
+    found = [
+        Address(url, tuple(sorted(counts)), tuple(sorted(each for each in counts if counts[each] > 1)))
+        for url, counts in sent.items()
+    ]
+    return sorted(found, key=lambda address: (len(address.missing), address.url))
+
+
+def described(found: Sequence[Address]) -> list[str]:
+    """What is registered, in sentences; what is wrong with it, with what to do."""
+    if not found:
+        return ["nothing is registered; to register the webhooks: tagger webhooks register URL"]
+    lines = []
+    for place, address in enumerate(found):
+        url, missing = address.url, address.missing
+        sent = f"{', '.join(address.actions)} {'is' if len(address.actions) == 1 else 'are'} sent to {url}"
+        if place:
+            unwanted = f"if that is an old address: tagger webhooks unregister {url}"
+            lines.append(f"{sent}, too; {unwanted}")
+        elif missing:
+            to_do = f"to register the rest: tagger webhooks register {url}"
+            lines.append(f"{sent}, but not {', '.join(missing)}; {to_do}")
+        else:
+            lines.append(sent)
+        if address.twice:
+            to_do = f"to finish replacing the secret: tagger webhooks rotate-secret {url}"
+            lines.append(
+                f"{', '.join(address.twice)}: registered there more than once, and sent as often; {to_do}"
+            )
+    return lines
 
 
 def _lacking(existing: Sequence[Registration], url: str, secret: str) -> tuple[str, ...]:

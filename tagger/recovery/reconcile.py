@@ -53,9 +53,14 @@ class Report:
     missed: int = 0
     short: int = 0
     repaired: int = 0  # of these
-    recent: int = 0  # too recent to check
+    recent: int = 0  # too recent to check; unknown if it is too early
     unreadable: int = 0
     problems: list[str] = field(default_factory=list)  # one for each organization that was not finished
+
+    @property
+    def too_early(self) -> bool:
+        """Whether nothing in the window can be checked yet, so that nothing was listed."""
+        return self.window.since_ms >= self.window.until_ms
 
     @property
     def left(self) -> int:
@@ -98,7 +103,7 @@ class Reconcile:
         if judged.full:
             report.problems.append(f"more than {DECISIONS_MAX:,} decisions: choose a shorter window")
             return report
-        if report.window.since_ms >= report.window.until_ms:
+        if report.too_early:
             report.problems.append(TOO_EARLY)
             return report
         this = _Pass(listed_from_ms, judged, report, repairs, watch or Watch())
@@ -127,7 +132,8 @@ class Reconcile:
         page_id: str | None = None
         looked = 0
         for _ in range(PAGES_MAX):
-            call = list_archives(this.from_ms, this.report.window.until_ms, page_id=page_id)
+            # Those that are too recent are listed, too: a person is told how many they are.
+            call = list_archives(this.from_ms, this.report.window.asked_until_ms, page_id=page_id)
             answer = await self._client.ask(organization, call, background=True)
             if not isinstance(answer, Done):
                 return described(answer)
@@ -158,7 +164,8 @@ class Reconcile:
             this.watch.on_chat(found, await self._settle.decide(found.conversation, found.ended_at_ms), None)
             return True
         missing = None if found.conversation.complete else partly()
-        ended = Ended(found.conversation, found.ended_at_ms, missing=missing)
+        rules = None if found.found == "short" else frozenset[str]()  # a short one was decided on before
+        ended = Ended(found.conversation, found.ended_at_ms, rules=rules, missing=missing)
         decision, outcome = await self._settle.thread(ended, purpose="reconcile")
         this.watch.on_chat(found, decision, outcome)
         report.repaired += outcome is not None

@@ -53,8 +53,15 @@ class Service:
         self._metrics = metrics = Metrics()
         self._client = client = Client(who, settings.livechat_api_url, metrics)
         self._producer = Producer(settings.client_options(), metrics)
+        self._tag_watch = TagWatch(keywords, who, client, metrics)
         self._settle = Settle(
-            lambda: keywords.judge, client, self._producer, metrics, settings, dry_run=settings.tagger_dry_run
+            lambda: keywords.judge,
+            client,
+            self._producer,
+            metrics,
+            settings,
+            dry_run=settings.tagger_dry_run,
+            on_tag=self._tag_watch.was_set,
         )
         self._consumer = Consumer(
             settings,
@@ -125,13 +132,12 @@ class Service:
         """The background tasks beside the consumer's own."""
         settings, keywords, metrics = self._settings, self._keywords, self._metrics
         options, topic = settings.client_options, settings.kafka_keywords_topic
-        watch = TagWatch(keywords, self._who, self._client, metrics)
         yield "slow_admin_connections", self._admin.close_the_slow
         yield "topics", self._topics.run
         yield "keywords", lambda: keywords.watch(lambda: announce(metrics, keywords))
         yield "keywords_topic", lambda: keep_stored(keywords, options, topic, metrics)
         yield "troubles", lambda: _log_troubles(self._client)
-        yield "tag_watch", lambda: watch.run(self._is_mine)
+        yield "tag_watch", lambda: self._tag_watch.run(self._is_mine)
         if reconciling := self._reconciling:
             yield (
                 "reconcile",

@@ -44,7 +44,9 @@ class Ended:
     source: Source | None = None  # None: LiveChat listed it, no record of its end exists
     read_from: Literal["webhooks", "api"] = "api"
     late: bool = False  # something came after it was decided
-    decided: frozenset[str] = frozenset()  # tags that an earlier decision called for
+    decided: frozenset[str] = frozenset()  # tags that earlier decisions called for
+    rules: frozenset[str] | None = frozenset()  # that held in earlier decisions; None: not all are known
+    parked: bool = False  # a tag of an earlier decision was refused for good
     missing: GivenUp | None = None  # why LiveChat did not give all of it, which is parked
 
     @property
@@ -65,8 +67,11 @@ class Settle:
         kafka: KafkaSettings,
         *,
         dry_run: bool,
+        on_tag: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
+        """`on_tag` hears of each tag that LiveChat took: organization, tag."""
         self._judge, self._client, self._producer, self._metrics = judge, client, producer, metrics
+        self._on_tag = on_tag
         self._kafka = kafka
         self.dry_run = dry_run  # decided and recorded, not set
         self._deciding = Deciding(metrics)
@@ -154,6 +159,8 @@ class Settle:
                 return None
             raise  # a fault of ours, which must not make a live thread look settled
         self._metrics.tags.labels(result="set" if isinstance(answer, Done) else "refused").inc()
+        if isinstance(answer, Done):
+            self._on_tag(thread.organization, tag)
         return answer
 
     def _outcome(self, ended: Ended, decision: Decision, refused: int) -> Outcome:
@@ -165,14 +172,20 @@ class Settle:
                 self._strangers.add(organization)
                 log.warning("no_credentials", organization=organization)
             return "no_credentials"
-        complete, late, decided = ended.conversation.complete, ended.late, ended.decided
-        return outcome_of(decision.tags, complete=complete, late=late, decided=decided, refused=refused)
+        return outcome_of(
+            decision.tags,
+            complete=ended.conversation.complete,
+            late=ended.late and ended.rules is not None,
+            decided=ended.decided,
+            refused=refused > 0 or ended.parked,
+        )
 
     def _report(self, ended: Ended, decision: Decision, outcome: Outcome) -> None:
         """The decision for people: metrics and one log line, ids only."""
         self._metrics.decisions.labels(outcome=outcome).inc()
-        self._rules_hit |= (rules := {each.rule for each in decision.because})
-        for rule in rules:
+        self._rules_hit |= (rules := decision.rules)
+        # Each rule counts once a thread; where earlier decisions are not all known, they counted it.
+        for rule in set[str]() if ended.rules is None else rules - ended.rules:
             self._metrics.rule_hits.labels(rule=rule).inc()
         log.info(
             "decided",

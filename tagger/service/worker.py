@@ -46,7 +46,7 @@ class Worker:
                 faults += 1
                 name, thread = type(error).__name__, job.thread
                 self._metrics.faults.labels(error_type=name).inc()
-                log.error("job_failed", exc_info=error, chat_id=thread.chat_id, thread_id=thread.thread_id)
+                log.error("job_failed", exc_info=error, **thread._asdict())
                 if faults >= FAULT_TRIES_MAX and self._settled > settled_before:
                     await self._give_up(assigned, job, GivenUp("a fault of the tagger", name, faults))
                     return
@@ -66,11 +66,14 @@ class Worker:
             read_from="webhooks" if job.incomplete is None else "api",
             late=whole.kind == "late",
             decided=whole.decided,
+            rules=whole.rules,
+            parked=whole.parked,
             missing=missing,
         )
-        decision, _ = await self._settle.thread(ended, live=True)
-        assigned.state.settled(whole.id, frozenset(decision.tags))
-        self._metrics.end_to_tag.observe(max(0, now_ms() - whole.ended_at_ms) / 1000)
+        decision, outcome = await self._settle.thread(ended, live=True)
+        assigned.state.settled(whole.id, frozenset(decision.tags), decision.rules, parked=outcome == "parked")
+        if whole.kind == "end":  # of what comes late, or expires, the end is long past
+            self._metrics.end_to_tag.observe(max(0, now_ms() - whole.ended_at_ms) / 1000)
 
     async def _give_up(self, assigned: Assigned, job: Job, why: GivenUp) -> None:
         """Park the whole job."""

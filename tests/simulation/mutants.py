@@ -312,7 +312,7 @@ def _set_back_unnoticed(original: Any) -> Any:
     return continues
 
 
-def _decided_forgotten(self: Settling, job_id: int, thread: Thread, *_: Any) -> None:
+def _decided_forgotten(self: Settling, job_id: int, thread: Thread, *_: Any, **__: Any) -> None:
     assert thread.ending is not None
     size, thread.ending.decided = thread.size(), ()
     self.grew(thread, thread.size() - size)

@@ -62,6 +62,11 @@ class Decision:
     near_misses: tuple[NearMiss, ...]  # filled only when asked to explain
     config: str  # RuleSet.hash
 
+    @property
+    def rules(self) -> frozenset[str]:
+        """The rules that held, those that are tried out included."""
+        return frozenset(reason.rule for reason in self.because)
+
 
 class Judge:
     """Decides by one set of rules. Immutable: a set is swapped as a whole, and threads may share it."""

@@ -128,6 +128,8 @@ class Jobs:
             incomplete,
             frozenset(ending.decided),
             ending.handed[-1],
+            None if ending.rules is None else frozenset(ending.rules),
+            ending.parked,
         )
 
     def under_way(self, job_id: int) -> Thread | None:

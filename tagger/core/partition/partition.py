@@ -188,16 +188,19 @@ class Partition:
             return AskAgain(now_ms + self._limits.still_active_every_s * 1000)
         return jobs.job(job_id, thread, None, self._state.settling.unite(thread, chat))
 
-    def settled(self, job_id: int, tags: frozenset[str]) -> None:
+    def settled(
+        self, job_id: int, tags: frozenset[str], rules: frozenset[str] = frozenset(), *, parked: bool = False
+    ) -> None:
         """Settle a job: its tag calls are answered, and its decision is acknowledged.
 
-        `tags` are those that the decision called for, set or not. A job of an earlier assignment is ignored.
+        `tags` are those that the decision called for, set or not, and `rules` those that held. `parked`: LiveChat
+        refused a tag for good. A job of an earlier assignment is ignored.
         """
         thread = self._state.jobs.under_way(job_id)
         if thread is None:
             self._count["ignored_answers", ""] += 1
             return
-        self._state.settling.settle(job_id, thread, tags)
+        self._state.settling.settle(job_id, thread, tags, rules, parked=parked)
         self._balance()
 
     def committable(self) -> Committable | None:

@@ -56,6 +56,8 @@ class Job:
     incomplete: str | None = None  # why LiveChat must be asked before deciding; None: it need not
     decided: frozenset[str] = frozenset()  # tags that earlier decisions on this thread called for
     last_offset: int = -1  # of the last record that the job covers
+    rules: frozenset[str] | None = frozenset()  # that held in earlier decisions; None: not all are known
+    parked: bool = False  # LiveChat refused a tag of an earlier decision for good
 
 
 @dataclass(frozen=True, slots=True)

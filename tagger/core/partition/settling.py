@@ -73,13 +73,24 @@ class Settling:
         else:
             self._expiry.abandon(thread)
 
-    def settle(self, job_id: int, thread: Thread, tags: Iterable[str]) -> None:
-        """Settle the job; `tags` were called for."""
+    def settle(
+        self,
+        job_id: int,
+        thread: Thread,
+        tags: Iterable[str],
+        rules: Iterable[str] = (),
+        *,
+        parked: bool = False,
+    ) -> None:
+        """Settle the job; `tags` were called for by `rules`. `parked`: LiveChat refused one of them for good."""
         ending = thread.ending
         assert ending is not None, "no job"
         size = thread.size()
         self.jobs.settle(job_id)
         ending.decided = tuple(sorted({*ending.decided, *tags}))
+        ending.parked |= parked
+        if ending.rules is not None:
+            ending.rules = tuple(sorted({*ending.rules, *rules}))
         self.grew(thread, thread.size() - size)
         self._fit(thread)
         if thread.thread_id and not ending.ended:
@@ -96,7 +107,8 @@ class Settling:
             offsets = ending.handed + ending.waiting
             ending.handed, ending.waiting, ending.account, ending.held, ending.shed = (), (), None, 0, False
             came_late = ending.late or len(offsets) > 1
-            ending.late |= offsets[0] < effects_from
+            if offsets[0] < effects_from:
+                ending.late, ending.rules = True, None
             if came_late and offsets[-1] < effects_from and self._expiry.may_have_been_deleted(thread):
                 offsets = (effects_from,)
             if offsets[-1] >= effects_from:

@@ -123,7 +123,8 @@ class State:
             ending = Ending(self.expiry.clock_ms, ended_ms, ended=True, late=False)
             self.expiry.index.end(thread, ending)
             self._due(thread, offset, at_ms)
-            ending.late = silent
+            if silent:
+                ending.late, ending.rules = True, None
             self.expiry.look_later(thread)
         elif ending.ended:
             self._count["repeated_end", ""] += 1
@@ -212,6 +213,8 @@ class State:
         if offset >= self.effects_from:
             self.settling.add(thread, offset, at_ms)
             self._count["late", ""] += ending.late and thread.thread_id != ""
+        else:
+            ending.rules = None
 
     def _ask(self, thread: Thread, offset: int) -> bool:
         """Have LiveChat asked whether a thread without an end has ended; False if an earlier assignment did."""

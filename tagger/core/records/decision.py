@@ -133,16 +133,23 @@ def parked_record(  # noqa: PLR0913 - one argument a field of the record
 
 
 def outcome_of(
-    tags: Iterable[str], *, complete: bool, late: bool, decided: frozenset[str], refused: int
+    tags: Iterable[str], *, complete: bool, late: bool, decided: frozenset[str], refused: bool
 ) -> Outcome:
-    """Name the outcome for a thread; `decided` are the tags that earlier decisions on it called for."""
+    """Name the outcome for a thread; `decided` are the tags that earlier decisions on it called for.
+
+    What came late and calls for nothing new leaves the thread with the outcome that it has. So it does where not
+    all earlier decisions are known, and none of it is `late`. `refused`: LiveChat refused a tag for good, now or
+    earlier.
+    """
     wanted = frozenset(tags)
     if refused:
         return "parked"
     if not complete:
         return "partial"
-    if late:
-        return "late" if decided <= wanted else "late_conflict"
+    if not decided <= wanted:
+        return "late_conflict"
+    if late and decided != wanted:
+        return "late"
     return "tagged" if wanted else "no_match"
 
 

@@ -35,17 +35,21 @@ Found = Literal[
     "short",  # the decision counts fewer messages
     "decided",  # all is well
     "recent",  # its end may still be on its way, or waiting in the log
-    "outside",  # it ended before the window
+    "outside",  # it ended before or after the window
     "unreadable",  # not what LiveChat documents; a sample, or still active
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The threads to check: those that ended at or after `since_ms` and before `until_ms` (Unix time)."""
+    """The threads to check: those that ended at or after `since_ms` and before `until_ms` (Unix time).
+
+    What ended from then until `asked_until_ms` is too recent to check, and only counted.
+    """
 
     since_ms: int
     until_ms: int
+    asked_until_ms: int
 
     @classmethod
     def before(
@@ -57,7 +61,7 @@ class Window:
         (`unfinished_ms`, None if all are finished), may still be on its way.
         """
         oldest = now_ms if unfinished_ms is None else min(unfinished_ms, now_ms)
-        return cls(max(since_ms, whole_since_ms), min(until_ms, oldest - GRACE_MS))
+        return cls(max(since_ms, whole_since_ms), min(until_ms, oldest - GRACE_MS), until_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +123,10 @@ def look(organization: str, listed: object, window: Window, judged: Judged) -> L
     thread = ThreadKey(organization, chat.chat_id, chat.thread_id)
     ended_at_ms = last_event_ms(listed)
     known = judged.messages(thread)
-    if not window.since_ms <= ended_at_ms < window.until_ms:
-        return Look("outside" if ended_at_ms < window.since_ms else "recent", thread, ended_at_ms)
+    if not window.since_ms <= ended_at_ms < window.asked_until_ms:
+        return Look("outside", thread, ended_at_ms)
+    if ended_at_ms >= window.until_ms:
+        return Look("recent", thread, ended_at_ms)
     # If LiveChat withholds the events, the thread is decided on nothing, and parked, as after such a get_chat.
     conversation = Conversation(thread, (), complete=False)
     if isinstance(chat, ChatStarted):

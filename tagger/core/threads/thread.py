@@ -30,10 +30,12 @@ AUTHORS_MAX: Final = 200
 # What one thread costs besides its text and names (the objects, and its places in the indexes), and its ending.
 # Measured; `tests/unit/core/threads/test_expiry.py` compares it with what the interpreter allocates.
 THREAD_BYTES: Final = 520
-_ENDING_BYTES: Final = 173
+_ENDING_BYTES: Final = 189
 # What an author's id or a tag costs besides its characters; and each group id.
 _NAME_BYTES: Final = 68
 _GROUP_BYTES: Final = 40
+# And each rule that held: its name belongs to the keyword files.
+_RULE_BYTES: Final = 48
 # Names that many threads share, those of agents and organizations, are stored once. A flood of forged ones takes no
 # more than this many places.
 _SHARED_NAMES_MAX: Final = 1_024
@@ -217,7 +219,8 @@ class Ending:
     """The job of a thread that ended, expired or was unreadable: due, under way, or settled."""
 
     __slots__ = (
-        "account", "asked", "at_ms", "decided", "ended", "handed", "held", "last", "late", "record_ms", "shed", "waiting",
+        "account", "asked", "at_ms", "decided", "ended", "handed", "held", "last", "late", "parked", "record_ms",
+        "rules", "shed", "waiting",
     )  # fmt: skip
 
     def __init__(self, at_ms: int, record_ms: int, *, ended: bool, late: bool) -> None:
@@ -235,6 +238,9 @@ class Ending:
         self.shed = False  # it waits without its text, beyond its organization's share
         self.asked = 0  # times that LiveChat called the thread active
         self.decided: tuple[str, ...] = ()  # tags that decisions called for, each once
+        self.parked = False  # LiveChat refused one of these for good
+        # Rules that held in decisions; None: it was also decided elsewhere or before a restart, so not all are known.
+        self.rules: tuple[str, ...] | None = ()
 
     @property
     def unsettled(self) -> bool:
@@ -243,8 +249,10 @@ class Ending:
 
 
 def cost(ending: Ending | None) -> int:
-    """Return the bytes of an ending and the tags it holds; 0 for None."""
-    return 0 if ending is None else _ENDING_BYTES + sum([_cost(tag) for tag in ending.decided])
+    """Return the bytes of an ending and the names it holds; 0 for None."""
+    if ending is None:
+        return 0
+    return _ENDING_BYTES + sum([_cost(tag) for tag in ending.decided]) + _RULE_BYTES * len(ending.rules or ())
 
 
 def _cost(name: str) -> int:

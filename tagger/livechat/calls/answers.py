@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from tagger.livechat.calls.error_types import ALL, DOCUMENTED, TO_DO, type_of_status
+from tagger.livechat.calls.error_types import ALL, DOCUMENTED, NO_TAG, TO_DO, type_of_status
 from tagger.livechat.calls.requests import Call
 from tagger.livechat.calls.shapes import ANSWERED
 
@@ -21,6 +21,10 @@ from tagger.livechat.calls.shapes import ANSWERED
 ANSWER_BYTES_MAX: Final = 8 << 20
 # LiveChat documents no Retry-After. A proxy's is obeyed, but none may stop an organization for a day.
 RETRY_AFTER_S_MAX: Final = 300.0
+# How LiveChat says, in the message of an error, that a tag does not exist is not documented, nor with which type.
+_TAG_MISSING: Final = re.compile(
+    r"\btag\b.*\b(?:not exist|doesn't exist|not found|not defined|unknown)|\b(?:unknown|no such|not find) (?:\w+ )?tag\b"
+)
 # A region becomes a header, so it is checked first: "dal", "fra", "fra-a".
 _REGION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,15}")
 
@@ -78,6 +82,8 @@ def read(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> An
     if error_type is not None:
         if _done_already(call, error_type, document):
             return Done()
+        if _lacks_tag(call, error_type, document):
+            return Permanent(NO_TAG, error_type)
         return _failure(error_type, headers, document)
     if 200 <= status < 300:
         return _accepted(call, headers, body, document)
@@ -155,6 +161,16 @@ def _done_already(call: Call, error_type: str, document: Any) -> bool:
         error_type in {"validation", "not_allowed"}
         and isinstance(message, str)
         and "already" in message.lower()
+    )
+
+
+def _lacks_tag(call: Call, error_type: str, document: Any) -> bool:
+    """Whether LiveChat refuses a tag because it does not exist; its message may quote the tag, which is left out."""
+    if call.method != "tag_thread" or error_type not in {"validation", "not_found", "not_allowed"}:
+        return False
+    message = document["error"].get("message")
+    return isinstance(message, str) and bool(
+        _TAG_MISSING.search(message.replace(call.body["tag"], "").lower())
     )
 
 

@@ -60,6 +60,9 @@ DOCUMENTED: Final[dict[str, _ErrorType]] = {
     "transfer_ownership": _permanent("ownership cannot be transferred"),
 }
 
+# Whatever the type, if that is what LiveChat's message says of a tag.
+NO_TAG: Final = "the tag does not exist in LiveChat"
+
 # Our names for answers, and missing answers, that name no documented type.
 OURS: Final[dict[str, _ErrorType]] = {
     "undocumented": _transient("LiveChat returned an error that it does not document"),

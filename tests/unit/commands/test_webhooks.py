@@ -14,6 +14,7 @@ from tagger.livechat.webhooks import ACTIONS, PER_ACTION_MAX
 from tests.unit.livechat.server import Asked, error, in_a_thread
 
 TOKEN, SECRET, OLD = "access-token", "new-secret", "old-secret"
+OTHER = "https://other.example.com/webhooks/livechat"
 
 
 @dataclass
@@ -23,12 +24,14 @@ class Registrar:
     url: str = ""
     registered: list[dict[str, Any]] = field(default_factory=list)
     enabled: bool = True
+    organizations: frozenset[str] | None = None  # as INGEST_ORGANIZATIONS
     secrets: set[str] = field(default_factory=lambda: {SECRET, OLD})
     made: int = 0
 
     def answer(self, asked: Asked) -> web.StreamResponse:
         if asked.method == "livechat":
-            return web.Response(status=200 if asked.body["secret_key"] in self.secrets else 401)
+            accepted = self.organizations is None or asked.body["organization_id"] in self.organizations
+            return web.Response(status=200 if accepted and asked.body["secret_key"] in self.secrets else 401)
         if asked.headers["Authorization"] != f"Bearer {TOKEN}":
             return error("authentication", 401)
         answer: web.StreamResponse = getattr(self, asked.method)(asked.body)
@@ -133,6 +136,38 @@ def test_status_exits_1_unless_everything_flows(livechat: Registrar, here: str, 
     assert run(livechat, "status", "--format", form).exit_code == 1
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_status_names_another_address_that_gets_them_too(livechat: Registrar, here: str, form: str) -> None:
+    run(livechat, "register", here)
+    run(livechat, "register", OTHER)
+    result = run(livechat, "status", "--format", form)
+    assert result.exit_code == 0
+    assert here in result.output
+    assert OTHER in result.output
+
+
+def test_status_is_no_success_if_the_actions_are_sent_to_different_addresses(
+    livechat: Registrar, here: str
+) -> None:
+    run(livechat, "register", OTHER)
+    run(livechat, "register", here)
+    for one in livechat.registered[:2], livechat.registered[5:]:
+        livechat.registered = [each for each in livechat.registered if each not in one]
+    result = run(livechat, "status")
+    assert result.exit_code == 1
+    assert f"tagger webhooks register {here}" in result.output
+
+
+def test_status_says_that_it_does_not_know_when_the_last_webhook_arrived(
+    livechat: Registrar, here: str
+) -> None:
+    run(livechat, "register", here)
+    result = run(livechat, "status")
+    assert "is not known: set KAFKA_BOOTSTRAP_SERVERS" in result.output
+    told = orjson.loads(run(livechat, "status", "--format", "json").output)
+    assert (told["last_arrived_at"], told["missing"]) == (None, [])
+
+
 def test_disabling_asks_first(livechat: Registrar) -> None:
     assert run(livechat, "disable", answer="n\n").exit_code == 2
     assert livechat.enabled
@@ -176,6 +211,18 @@ def test_a_rotation_waits_until_ingest_knows_the_new_secret(livechat: Registrar,
     assert result.exit_code == 2
     assert "does not accept the new secret yet" in result.stderr
     assert livechat.secrets_of(here) == [OLD] * 3
+
+
+def test_a_rotation_asks_ingest_for_an_organization_that_it_accepts(
+    livechat: Registrar, here: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "SETTLE_S", 0.0)
+    run(livechat, "register", here, LIVECHAT_WEBHOOK_SECRETS=OLD)
+    livechat.organizations = frozenset({"org"})
+    refused = run(livechat, "rotate-secret", here, "--yes")
+    assert refused.exit_code == 2
+    assert "INGEST_ORGANIZATIONS" in refused.stderr
+    assert run(livechat, "rotate-secret", here, "--yes", INGEST_ORGANIZATIONS="org").exit_code == 0
 
 
 def test_a_rotation_that_is_not_agreed_to_keeps_both(

@@ -8,7 +8,7 @@ import pytest
 from ingest.topic import STORED_ACTIONS
 from tagger.core.threads import fact_reader
 from tagger.core.threads.facts import Ignored
-from tagger.livechat.sample_webhooks import CHAT_PREFIX, samples, secret_check
+from tagger.livechat.sample_webhooks import CHAT_PREFIX, is_sample, sample_organization, samples, secret_check
 from tagger.livechat.webhooks import (
     ACTIONS,
     OURS,
@@ -16,8 +16,9 @@ from tagger.livechat.webhooks import (
     URL_CHARS_MAX,
     Plan,
     Registration,
+    addresses,
+    described,
     description,
-    missing,
     registrations,
     to_register,
     to_remove,
@@ -51,7 +52,7 @@ def test_only_what_lacks_is_registered() -> None:
 def test_a_filtered_registration_does_not_count_as_one() -> None:
     there = registered("incoming_event", whole=False) + registered("incoming_chat", "chat_deactivated")
     assert to_register(there, HERE, NEW) == Plan(register=("incoming_event",))
-    assert missing(there) == ["incoming_event"]
+    assert [one.missing for one in addresses(there)] == [("incoming_event",)]
 
 
 @pytest.mark.parametrize("secret", [OLD, None])
@@ -122,12 +123,69 @@ def test_removal_is_by_address_or_of_all(url: str | None, count: int) -> None:
     assert len(to_remove(there, url).remove) == count
 
 
+ALL_THREE = "chat_deactivated, incoming_chat, incoming_event"
+
+
 @pytest.mark.parametrize(
-    ("sent", "lacking"),
-    [((), list(ACTIONS)), (("incoming_chat",), ["chat_deactivated", "incoming_event"]), (ACTIONS, [])],
+    ("there", "said"),
+    [
+        ([], ["nothing is registered; to register the webhooks: tagger webhooks register URL"]),
+        (registered(*ACTIONS), [f"{ALL_THREE} are sent to {HERE}"]),
+        (
+            registered("incoming_chat"),
+            [
+                f"incoming_chat is sent to {HERE}, but not chat_deactivated, incoming_event; "
+                f"to register the rest: tagger webhooks register {HERE}"
+            ],
+        ),
+        (
+            registered("incoming_chat", url=ELSEWHERE) + registered(*ACTIONS),
+            [
+                f"{ALL_THREE} are sent to {HERE}",
+                f"incoming_chat is sent to {ELSEWHERE}, too; if that is an old address: "
+                f"tagger webhooks unregister {ELSEWHERE}",
+            ],
+        ),
+        (
+            registered(*ACTIONS) + registered("incoming_chat", secret=OLD),
+            [
+                f"{ALL_THREE} are sent to {HERE}",
+                "incoming_chat: registered there more than once, and sent as often; to finish replacing the secret: "
+                f"tagger webhooks rotate-secret {HERE}",
+            ],
+        ),
+    ],
 )
-def test_actions_that_nothing_sends_are_named(sent: tuple[str, ...], lacking: list[str]) -> None:
-    assert missing(registered(*sent)) == lacking
+def test_every_address_is_named_with_what_is_sent_there_and_what_to_do(
+    there: list[Registration], said: list[str]
+) -> None:
+    assert described(addresses(there)) == said
+
+
+def test_actions_that_go_to_two_addresses_reach_neither_of_them_wholly() -> None:
+    there = registered("incoming_chat", "incoming_event") + registered("chat_deactivated", url=ELSEWHERE)
+    found = addresses(there)
+    assert [(one.url, one.missing) for one in found] == [
+        (HERE, ("chat_deactivated",)),
+        (ELSEWHERE, ("incoming_chat", "incoming_event")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "pretended"), [(None, "tagger-sample"), ("", "tagger-sample"), (" a , b", "a"), ("a", "a")]
+)
+def test_samples_are_of_an_organization_that_ingest_accepts(accepted: str | None, pretended: str) -> None:
+    organization = sample_organization(accepted)
+    sent = [*samples("s", "ab12", 0, organization), secret_check("s", organization)]
+    assert {one["organization_id"] for one in sent} == {pretended}
+
+
+@pytest.mark.parametrize(
+    ("key", "is_one"),
+    [(b"org:tagger-sample-ab12", True), (b"tagger-sample:C", False), (b"org:C", False), (None, False)],
+)
+def test_samples_are_known_by_their_chat(key: bytes | None, is_one: bool) -> None:
+    assert is_sample(key) is is_one
 
 
 def test_livechats_list_is_read_as_documented() -> None:

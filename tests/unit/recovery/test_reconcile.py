@@ -48,9 +48,10 @@ class Scene(Watch):
     reconcile: Reconcile
     producer: Producer
     told: list[tuple[str, Outcome | None]] = field(default_factory=list)
+    ago: timedelta = AGO
 
     def chat(self, text: str) -> Thread:
-        """A chat that ended half an hour ago."""
+        """A chat that ended so long ago."""
         customer = User(self.organization.new_uuid(), "customer", "Ann", "ann@example.com")
         thread = self.livechat.start_chat(
             self.organization, (customer,), [Draft("message", {"text": text}, customer.id)]
@@ -58,10 +59,13 @@ class Scene(Watch):
         self.livechat.deactivate(thread)
         return thread
 
-    async def run(self, *, repairs: bool = True, since_ms: int | None = None) -> Report:
+    async def run(
+        self, *, repairs: bool = True, since_ms: int | None = None, until_ms: int | None = None
+    ) -> Report:
         self.told.clear()
         since = now_ms() - HOUR if since_ms is None else since_ms
-        return await self.reconcile.run(since, now_ms(), repairs=repairs, watch=self)
+        until = now_ms() if until_ms is None else until_ms
+        return await self.reconcile.run(since, until, repairs=repairs, watch=self)
 
     async def records(self, topic: str) -> list[dict[str, Any]]:
         values: list[bytes | None] = []
@@ -90,7 +94,10 @@ async def scene(broker: EmbeddedBroker) -> AsyncIterator[Scene]:
     settings: dict[str, Any] = {f"kafka_{name}_topic": topic for name, topic in topics.items()}
     kafka = RunSettings(kafka_bootstrap_servers=broker.bootstrap, **settings)
     judge = build({"rules.yaml": RULES}, "%[a-z]+%")
-    async with SimulatedLiveChat(seed=1, now=lambda: datetime.now(UTC) - AGO) as livechat:
+    made: list[Scene] = []
+    async with SimulatedLiveChat(
+        seed=1, now=lambda: datetime.now(UTC) - (made[0].ago if made else AGO)
+    ) as livechat:
         organization = livechat.add_organization(tags=["Refund"])
         account, pat = livechat.add_account(organization)
         who = ForAll(Fixed(lambda: pat, account.id))
@@ -105,8 +112,9 @@ async def scene(broker: EmbeddedBroker) -> AsyncIterator[Scene]:
             kafka,
             dry_run=False,
         )
-        made = Reconcile(kafka, who, client, settles)
-        yield Scene(livechat, organization, kafka, made, producer)
+        reconcile = Reconcile(kafka, who, client, settles)
+        made.append(Scene(livechat, organization, kafka, reconcile, producer))
+        yield made[0]
         await client.close()
         await producer.stop()
 
@@ -175,6 +183,21 @@ async def test_chats_that_ended_before_the_window_are_left_alone(scene: Scene) -
     assert (report.looked, report.missed, thread.tags) == (0, 0, [])
 
 
+async def test_chats_that_ended_just_now_are_counted_and_left_for_the_next_time(scene: Scene) -> None:
+    older = scene.chat("a refund, please")
+    scene.ago = timedelta(minutes=1)
+    threads = [scene.chat("a refund, please") for _ in range(30)]
+    report = await scene.run()
+    assert (report.looked, report.recent, report.missed, report.problems) == (31, 30, 1, [])
+    assert [thread.tags for thread in (older, *threads)] == [["Refund"]] + [[]] * 30
+
+
+async def test_chats_that_ended_after_the_window_are_no_part_of_it(scene: Scene) -> None:
+    scene.chat("a refund, please")
+    report = await scene.run(until_ms=now_ms() - 40 * 60_000)
+    assert (report.looked, report.recent, report.missed) == (0, 0, 0)
+
+
 async def test_a_window_of_which_nothing_can_be_told_yet_is_said_so(scene: Scene) -> None:
     report = await scene.run(since_ms=now_ms() - 60_000)
     assert report.problems == [reconcile.TOO_EARLY]
@@ -201,7 +224,7 @@ async def test_whose_one_credential_is_shows_in_the_decisions(scene: Scene) -> N
 
 async def test_rounds_of_the_service_that_fail_are_counted_and_made_up_for() -> None:
     """As the service goes through the archives: Kafka is away, a fault of ours, a part is missing, all is well."""
-    window = Window(1, 2)
+    window = Window(1, 2, 2)
     turns: list[Exception | Report] = [
         KafkaConnectionError(),
         ValueError(),

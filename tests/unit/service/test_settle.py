@@ -57,13 +57,15 @@ class World:
         self.happened.append((topic, record["tag"] if topic == "parked" else record["outcome"]))
 
 
-def settle_in(world: World, *, dry_run: bool = False) -> Settle:
+def settle_in(world: World, *, dry_run: bool = False, **more: Any) -> Settle:
     rules = parse({"a.yaml": RULES})
     assert isinstance(rules, RuleSet)
     judge = Judge.compile(rules)
     client, producer = cast(Client, world), cast(Producer, world)
     topics: Any = {"kafka_decisions_topic": "decisions", "kafka_parked_topic": "parked"}
-    return Settle(lambda: judge, client, producer, Metrics(), KafkaSettings(**topics), dry_run=dry_run)
+    return Settle(
+        lambda: judge, client, producer, Metrics(), KafkaSettings(**topics), dry_run=dry_run, **more
+    )
 
 
 def ended(tags: frozenset[str] = frozenset(), *, complete: bool = True, **more: Any) -> Ended:
@@ -81,6 +83,19 @@ def ended(tags: frozenset[str] = frozenset(), *, complete: bool = True, **more: 
             ended(decided=frozenset({"A"}), late=True),
             False,
             [("called", "B"), ("decisions", "late")],
+        ),
+        (World(), ended(decided=frozenset({"A", "B"}), late=True), False, [("decisions", "tagged")]),
+        (
+            World(),
+            ended(decided=frozenset({"A", "B"}), late=True, parked=True),
+            False,
+            [("decisions", "parked")],
+        ),
+        (
+            World(),
+            ended(late=True, rules=None),
+            False,
+            [("called", "A"), ("called", "B"), ("decisions", "tagged")],
         ),
         (
             World({"A": REFUSED}),
@@ -137,3 +152,33 @@ async def test_a_rule_that_held_in_any_thread_is_not_among_those_never_hit() -> 
     assert settle.rules_never_hit() == 2
     await settle.thread(ended(), purpose="reconcile")
     assert settle.rules_never_hit() == 0
+
+
+async def test_a_rule_counts_once_a_thread_however_much_comes_late() -> None:
+    settle = settle_in(World())
+    await settle.thread(ended(), live=True)
+    first = frozenset({"a", "b"})
+    for rules in (first, None):  # None: another process decided on it before
+        await settle.thread(ended(decided=frozenset({"A", "B"}), late=True, rules=rules), live=True)
+    assert hits(settle) == {"a": 1, "b": 1}
+    await settle.thread(ended(decided=frozenset({"A"}), late=True, rules=frozenset({"a"})), live=True)
+    assert hits(settle) == {"a": 1, "b": 2}
+
+
+def hits(settle: Settle) -> dict[str, float]:
+    (family,) = settle._metrics.rule_hits.collect()
+    return {each.labels["rule"]: each.value for each in family.samples}
+
+
+async def test_a_parked_line_names_the_organization_and_the_reason() -> None:
+    with capture_logs() as lines:
+        await settle_in(World({"A": REFUSED})).thread(ended(), live=True)
+    (line,) = (line for line in lines if line["event"] == "parked")
+    assert {**THREAD._asdict(), "tag": "A", "reason": REFUSED.reason}.items() <= line.items()
+
+
+async def test_who_asked_hears_of_the_tags_that_livechat_took_and_of_no_other() -> None:
+    heard: list[tuple[str, str]] = []
+    settle = settle_in(World({"A": REFUSED}), on_tag=lambda *what: heard.append(what))
+    await settle.thread(ended(), live=True)
+    assert heard == [("org", "B")]

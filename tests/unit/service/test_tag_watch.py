@@ -123,3 +123,73 @@ async def test_the_watch_looks_where_it_is_its_turn_and_forgets_where_it_is_not(
     with pytest.raises(RuntimeError):  # the turns are over
         await asyncio.wait_for(watching, DEADLINE_S)
     assert (len(livechat.asked), doubtful(watch, "missing")) == (1, 0)
+
+
+async def test_a_tag_that_livechat_takes_is_missing_no_longer(tmp_path: Path) -> None:
+    watch = watch_over(keywords_for(tmp_path, "New", "Refund"), LiveChat(listed("refund")))
+    await told(watch)
+    watch.was_set("any", "Other")
+    assert (doubtful(watch, "missing"), doubtful(watch, "other_case")) == (1, 1)
+    watch.was_set("any", "New")
+    assert (doubtful(watch, "missing"), doubtful(watch, "other_case")) == (0, 1)
+    watch.was_set("any", "Refund")
+    assert (doubtful(watch, "missing"), doubtful(watch, "other_case")) == (0, 0)
+
+
+async def test_a_tag_that_was_taken_on_one_thread_may_be_refused_on_those_of_other_groups(
+    tmp_path: Path,
+) -> None:
+    livechat = LiveChat(Done([{"name": "Refund", "group_ids": [3]}]))
+    watch = watch_over(keywords_for(tmp_path, "Refund"), livechat)
+    await told(watch)
+    watch.was_set("any", "Refund")
+    assert doubtful(watch, "groups") == 1
+
+
+async def test_where_livechat_does_not_answer_tags_that_no_rule_sets_any_more_are_forgotten(
+    tmp_path: Path,
+) -> None:
+    livechat = LiveChat(listed())
+    keywords = keywords_for(tmp_path, "New", "Old")
+    watch = watch_over(keywords, livechat)
+    assert len(await told(watch)) == 2
+    livechat.answer = NOT_NOW
+    keywords.judge = keywords_for(tmp_path, "New").judge
+    assert await told(watch) == []
+    assert doubtful(watch, "missing") == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "looks"),
+    [(listed(), 4), (NOT_NOW, 4), (listed("New"), 1), (Done([{"name": "New", "group_ids": [3]}]), 1)],
+)
+async def test_only_where_a_tag_is_missing_or_nobody_answered_is_asked_again_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Answer, looks: int
+) -> None:
+    monkeypatch.setattr(tag_watch, "LOOK_S", 0.0)
+    monkeypatch.setattr(tag_watch, "AGAIN_S", 0.0)
+    livechat, turn = LiveChat(answer), iter([True] * 4)
+    watch = watch_over(keywords_for(tmp_path, "New"), livechat)
+    watching = asyncio.create_task(watch.run(lambda: next(turn)))
+    with pytest.raises(RuntimeError):  # the turns are over
+        await asyncio.wait_for(watching, DEADLINE_S)
+    assert len(livechat.asked) == looks
+
+
+async def test_a_change_of_the_keyword_files_is_looked_at_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tag_watch, "LOOK_S", 0.0)
+    livechat, keywords = LiveChat(listed("Fine")), keywords_for(tmp_path, "New")
+    watch = watch_over(keywords, livechat)
+
+    def is_mine() -> bool:
+        if len(livechat.asked) == 2:
+            raise RuntimeError
+        if livechat.asked:
+            keywords.judge = keywords_for(tmp_path, "Fine").judge
+        return True
+
+    with pytest.raises(RuntimeError):
+        await asyncio.wait_for(watch.run(is_mine), DEADLINE_S)
+    assert doubtful(watch, "missing") == 0

@@ -106,6 +106,53 @@ def test_what_comes_while_the_end_is_decided_is_decided_after_it_and_knows_what_
     assert committed(partition) == 5
 
 
+@pytest.mark.parametrize("parked", [False, True])
+def test_what_comes_late_knows_which_rules_held_and_whether_a_tag_was_refused(
+    ended: Log, parked: bool
+) -> None:
+    partition = begun(ended)
+    job = the_job(partition)
+    assert (job.rules, job.parked) == (frozenset(), False)
+    partition.settled(job.id, REFUND, frozenset({"refund"}), parked=parked)
+    for event_id, known in (("T_4", {"refund"}), ("T_5", {"refund", "other"})):
+        ended.says(message(event_id, "late"))
+        read(partition, ended)
+        late = the_job(partition)
+        assert (late.rules, late.parked) == (frozenset(known), parked)
+        partition.settled(late.id, NO_TAGS, frozenset({"other"}))
+
+
+def test_what_comes_late_after_a_restart_does_not_know_which_rules_held(ended: Log) -> None:
+    before = begun(ended)
+    before.settled(the_job(before).id, REFUND, frozenset({"refund"}))
+    at = before.committable()
+    assert at is not None
+    ended.says(message("T_4", "late"))
+    restarted = begun(ended, at.offset, at.metadata)
+    late = the_job(restarted)
+    assert (late.kind, late.rules) == ("late", None)
+    restarted.settled(late.id, REFUND, frozenset({"refund"}))
+    ended.says(message("T_5", "later"))
+    read(restarted, ended)
+    assert the_job(restarted).rules is None
+
+
+def test_what_another_member_decided_meanwhile_is_not_known(ended: Log) -> None:
+    partition = begun(ended)
+    partition.settled(the_job(partition).id, REFUND, frozenset({"refund"}))
+    at = partition.committable()
+    assert at is not None
+    partition.committed(at.offset)
+    partition.suspended()
+    ended.says(message("T_4", "late, and decided elsewhere"))
+    begun(ended, ended.end, at.metadata, partition=partition)
+    assert partition.jobs(10) == []
+    ended.says(message("T_5", "later"))
+    read(partition, ended)
+    late = the_job(partition)
+    assert (late.decided, late.rules) == (REFUND, None)
+
+
 def test_what_comes_before_the_end_is_handed_out_is_decided_with_it(ended: Log) -> None:
     partition = begun(ended)
     ended.says(message("T_4", "late"))

@@ -101,19 +101,24 @@ def test_a_parked_record_names_the_thing_given_up_and_why() -> None:
 @pytest.mark.parametrize(
     ("tags", "complete", "late", "decided", "refused", "outcome"),
     [
-        ([], True, False, [], 0, "no_match"),
-        (["A"], True, False, [], 0, "tagged"),
-        (["A"], True, False, [], 1, "parked"),
-        (["A"], False, False, [], 0, "partial"),
-        ([], False, False, [], 0, "partial"),
-        (["A", "B"], True, True, ["A"], 0, "late"),
-        (["A"], True, True, ["A"], 0, "late"),
-        (["B"], True, True, ["A"], 0, "late_conflict"),
-        (["B"], True, True, ["A"], 1, "parked"),
+        ([], True, False, [], False, "no_match"),
+        (["A"], True, False, [], False, "tagged"),
+        (["A"], True, False, [], True, "parked"),
+        (["A"], False, False, [], False, "partial"),
+        ([], False, False, [], False, "partial"),
+        (["A", "B"], True, True, ["A"], False, "late"),
+        (["A"], True, True, ["A"], False, "tagged"),
+        ([], True, True, [], False, "no_match"),
+        (["A"], True, True, ["A"], True, "parked"),
+        (["A"], True, True, [], False, "late"),
+        (["A"], True, False, ["A"], False, "tagged"),
+        ([], True, False, ["A"], False, "late_conflict"),
+        (["B"], True, True, ["A"], False, "late_conflict"),
+        (["B"], True, True, ["A"], True, "parked"),
     ],
 )
 def test_the_outcome_names_what_matters_most(
-    tags: list[str], complete: bool, late: bool, decided: list[str], refused: int, outcome: str
+    tags: list[str], complete: bool, late: bool, decided: list[str], refused: bool, outcome: str
 ) -> None:
     assert (
         outcome_of(tags, complete=complete, late=late, decided=frozenset(decided), refused=refused) == outcome

@@ -21,7 +21,7 @@ from tagger.core.records.missed import (
 
 HOUR = 3_600_000
 NOW = 1_795_000_000_000
-WINDOW = Window(NOW - 2 * HOUR, NOW)
+WINDOW = Window(NOW - 2 * HOUR, NOW, NOW + HOUR)
 THREAD = ThreadKey("org", "C", "T")
 
 
@@ -167,7 +167,7 @@ def test_more_decisions_than_can_be_kept_are_noticed(monkeypatch: pytest.MonkeyP
 def test_the_window_leaves_out_what_cannot_be_checked(
     until: int, unfinished: int | None, whole_since: int, window: tuple[int, int]
 ) -> None:
-    assert Window.before(NOW - HOUR, until, NOW, unfinished, whole_since) == Window(*window)
+    assert Window.before(NOW - HOUR, until, NOW, unfinished, whole_since) == Window(*window, until)
 
 
 @pytest.mark.parametrize(

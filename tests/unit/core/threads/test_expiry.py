@@ -207,7 +207,7 @@ def remember(expiry: Expiry, messages: int, characters: int, agents: int, *, end
         if ended:
             ending = Ending(expiry.clock_ms, now_ms, ended=True, late=True)
             expiry.index.end(thread, ending)
-            ending.last, ending.decided = offset + 1, tuple(TAGS)
+            ending.last, ending.decided, ending.rules = offset + 1, tuple(TAGS), tuple(TAGS)
             expiry.look_later(thread)
 
 

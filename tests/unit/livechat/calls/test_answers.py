@@ -17,7 +17,7 @@ from tagger.livechat.calls.answers import (
     Transient,
     read,
 )
-from tagger.livechat.calls.error_types import ALL, DOCUMENTED
+from tagger.livechat.calls.error_types import ALL, DOCUMENTED, NO_TAG
 from tagger.livechat.calls.requests import Call
 from tests.unit.livechat.calls.test_requests import CHAT, EVERY_CALL, TAG
 
@@ -187,6 +187,41 @@ def test_a_chat_too_large_for_memory_is_refused() -> None:
 )
 def test_what_is_so_already_is_done(call: Call, error_type: str, message: str, done: bool) -> None:
     assert (read(call, 400, {}, error(error_type, message)) == Done()) is done
+
+
+@pytest.mark.parametrize(
+    ("call", "error_type", "message", "is_missing"),
+    [
+        (TAG, "validation", "Tag does not exist", True),
+        (TAG, "validation", "tag `%s` doesn't exist", True),
+        (TAG, "not_found", "Tag not found", True),
+        (TAG, "not_allowed", "unknown tag: %s", True),
+        (TAG, "validation", "Could not find a tag", True),
+        (TAG, "not_found", "Thread not found", False),
+        (TAG, "not_found", "Chat %s not found", False),
+        (TAG, "validation", "`tag` is required", False),
+        (TAG, "authorization", "Tag and thread share no group", False),
+        (TAG, "internal", "tag not found", False),
+        (CHAT, "validation", "tag does not exist", False),
+    ],
+)
+def test_a_tag_that_does_not_exist_is_called_so(
+    call: Call, error_type: str, message: str, is_missing: bool
+) -> None:
+    """The type stays LiveChat's; the message may quote the tag, which then says nothing."""
+    quoted = message.replace("%s", TAG.body["tag"])
+    answer = read(call, 400, {}, error(error_type, quoted))
+    assert isinstance(answer, Permanent | Transient)
+    assert answer.error_type == error_type
+    assert (answer.why == NO_TAG) is is_missing
+
+
+def test_a_tag_whose_name_says_that_it_is_missing_is_not_taken_at_its_word() -> None:
+    odd = requests.tag_thread("C", "T", "tag not found")
+    answer = read(
+        odd, 400, {}, error("validation", "`tag not found`: the thread has 50 tags, which is the most")
+    )
+    assert answer == Permanent(ALL["validation"].why, "validation")
 
 
 @pytest.mark.parametrize(
