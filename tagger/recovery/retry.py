@@ -82,11 +82,12 @@ class Retry:
     async def _decide(self, item: Item, answer: Done) -> Tried | None:
         """Settle the chat that could not be fetched before; None: it is settled."""
         chat = chat_of(item.thread.organization, answer.value)
-        if not isinstance(chat, ChatStarted) or chat.odd_events:
+        conversation = conversation_of(chat) if isinstance(chat, ChatStarted) else None
+        if not isinstance(chat, ChatStarted) or conversation is None or not conversation.complete:
             still = Permanent("LiveChat still does not give the whole chat", "incomplete")
             return await self._parked.refused(item, still)
         if chat.active:
             return Tried(item, "waits", "LiveChat still reports the thread as active")
-        ended = Ended(conversation_of(chat), last_event_ms(answer.value), item.identity.source)
+        ended = Ended(conversation, last_event_ms(answer.value), item.identity.source)
         _, outcome = await self._settle.thread(ended)
         return None if outcome else Tried(item, "waits", "LiveChat does not answer")

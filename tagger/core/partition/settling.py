@@ -47,10 +47,12 @@ class Settling:
         """Unite LiveChat's chat with what was seen of the thread, and keep it for late events."""
         size = thread.size()
         more = thread.unite(chat)
+        events = thread.events + len(more) + len(chat.deleted)
         fits = len(thread.text) + sum(len(field) for event in more for field in event.fields)
-        if thread.events + len(more) > self._limits.thread_events_max or fits > self._limits.thread_bytes_max:
+        if events > self._limits.thread_events_max or fits > self._limits.thread_bytes_max:
             thread.completed, thread.incomplete = False, "limit"
         else:
+            thread.expect_deleted(chat.deleted)
             for event in more:
                 thread.add(*event)
             more = ()
@@ -59,6 +61,8 @@ class Settling:
             thread.incomplete = "unreadable" if chat.odd_events else "still_active"
         self.grew(thread, thread.size() - size)
         conversation = thread.conversation(complete=not (chat.odd_events or chat.active), more=more)
+        if thread.completed and not conversation.complete:
+            thread.completed, thread.incomplete = False, "no_author"
         self._fit(thread)
         return conversation
 

@@ -1,8 +1,8 @@
 """What one LiveChat event says. Pure.
 
-What a person wrote or could read counts as said: a message's text; a rich message's titles, subtitles and buttons;
-a form's answers, except name and e-mail. What does not: system messages, automatic greetings, events visible to
-agents only, file names, the value behind a button.
+What a person wrote or could read counts as said: a message's text; a rich message's titles, subtitles, buttons and
+product labels; a form's answers, except name and e-mail. What does not: system messages, automatic greetings, events
+that are deleted or visible to agents only, file names, the value behind a button.
 """
 
 from collections.abc import Iterator
@@ -13,8 +13,14 @@ from typing import Any, Final
 # https://platform.text.com/docs/messaging/agent-chat-api/data-structures#message
 FIELD_CHARS_MAX: Final = 16_384
 
-# A rich message has at most 10 elements of a title, a subtitle and 13 buttons.
-FIELDS_MAX: Final = 200
+# A rich message has at most 10 elements of a title, a subtitle, 13 buttons and a product's label: 160 texts. The number
+# of a product's options is not documented; the rest is for them.
+FIELDS_MAX: Final = 500
+
+# Properties of the namespace `lc2` that only the event of a greeting has: a number and a text. A thread that a greeting
+# led to has them as well.
+# https://platform.text.com/docs/messaging/references/default-properties#lc2
+_GREETING_IDS: Final = ("greeting_id", "greeting_unique_id")
 
 # Form fields that hold who somebody is, not what they want.
 _PERSONAL: Final = ("name", "email")
@@ -25,39 +31,43 @@ def fields_of(event: dict[str, Any]) -> tuple[str, ...] | None:
 
     An event is odd if it has a text that is not a string: something was said that cannot be read.
     """
+    if event.get("visibility") == "agents" or event.get("recipients") == "agents" or is_deleted(event):
+        return ()
+    properties = event.get("properties")
+    if properties and _is_greeting(properties):
+        return ()
     kind = event.get("type")
     if kind == "message":
-        if event.get("visibility") == "agents" or event.get("recipients") == "agents":
-            return ()
         text = event.get("text")
         if type(text) is not str:
             return () if text is None else None
-        properties = event.get("properties")
-        if type(properties) is dict and "lc2" in properties and _is_greeting(properties):
-            return ()
         if len(text) > FIELD_CHARS_MAX:
             text = text[:FIELD_CHARS_MAX]
         return (text,) if text else ()
     if kind == "rich_message":
-        texts = _of_elements(event.get("elements"))
-    elif kind == "filled_form":
-        texts = _of_answers(event.get("fields"))
-    else:
-        return None if kind is not None and type(kind) is not str else ()
-    if event.get("visibility") == "agents" or event.get("recipients") == "agents":
-        return ()
-    if _is_greeting(event.get("properties")):
-        return ()
-    return _kept(texts)
+        return _kept(_of_elements(event.get("elements")))
+    if kind == "filled_form":
+        return _kept(_of_answers(event.get("fields")))
+    return None if kind is not None and type(kind) is not str else ()
+
+
+def is_deleted(event: dict[str, Any]) -> bool:
+    """Return whether somebody deleted the event; LiveChat returns its text nevertheless to those it trusts.
+
+    https://platform.text.com/docs/messaging/agent-chat-api/data-structures#deleted-event
+    """
+    return event.get("deleted") is True
 
 
 def _is_greeting(properties: Any) -> bool:
-    """Return whether LiveChat, not a person, wrote the message.
-
-    https://platform.text.com/docs/messaging/references/default-properties#lc2
-    """
+    """Return whether LiveChat, not a person, wrote the message: a welcome message or an accepted greeting."""
     namespace = properties.get("lc2") if type(properties) is dict else None
-    return type(namespace) is dict and namespace.get("welcome_message") is True
+    if type(namespace) is not dict:
+        return False
+    return namespace.get("welcome_message") is True or any(
+        type(value) is int or (type(value) is str and value != "")
+        for value in map(namespace.get, _GREETING_IDS)
+    )
 
 
 def _of_elements(elements: Any) -> Iterator[Any]:
@@ -66,6 +76,11 @@ def _of_elements(elements: Any) -> Iterator[Any]:
         yield element.get("subtitle")
         for button in _dicts(element.get("buttons")):
             yield button.get("text")
+        product = element.get("ecommerce")
+        if type(product) is dict:
+            yield product.get("label")
+            for option in _dicts(product.get("options")):
+                yield option.get("label")
 
 
 def _of_answers(fields: Any) -> Iterator[Any]:

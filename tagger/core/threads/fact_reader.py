@@ -9,7 +9,7 @@ from typing import Any, Final, TypeGuard
 
 from ingest import topic
 from tagger.core.limits import ID_BYTES_MAX
-from tagger.core.threads.event_text import fields_of
+from tagger.core.threads.event_text import fields_of, is_deleted
 from tagger.core.threads.facts import (
     ChatEnded,
     ChatStarted,
@@ -180,7 +180,7 @@ def _chat(organization: str, chat: object) -> ChatStarted | Restricted | Ignored
         return Unreadable("no thread", organization, chat_id)
     if thread.get("restricted_access"):
         return Restricted(chat_id, thread["id"])
-    events, odd = _events(thread.get("events"))
+    events, deleted, odd = _events(thread.get("events"))
     return ChatStarted(
         organization,
         chat_id,
@@ -192,16 +192,23 @@ def _chat(organization: str, chat: object) -> ChatStarted | Restricted | Ignored
         _group_ids(thread.get("access")) or _group_ids(chat.get("access")),
         tuple([tag for tag in _list(thread.get("tags"))[:_TAGS_MAX] if isinstance(tag, str) and _fits(tag)]),
         odd,
+        deleted,
     )
 
 
-def _events(listed: object) -> tuple[tuple[Event, ...], int]:
-    """Return the events that say something, and how many could not be read."""
+def _events(listed: object) -> tuple[tuple[Event, ...], tuple[str, ...], int]:
+    """Return the events that say something, the ids of those deleted, and how many could not be read."""
     events: list[Event] = []
+    deleted: list[str] = []
     odd = 0
     if listed is not None and not isinstance(listed, list):
-        return (), 1
+        return (), (), 1
     for event in _list(listed):
+        if isinstance(event, dict) and is_deleted(event):
+            event_id = event.get("id")
+            if _is_id(event_id) and _fits(event_id):
+                deleted.append(event_id)
+            continue
         fields = fields_of(event) if isinstance(event, dict) else None
         if fields is None:
             odd += 1
@@ -214,7 +221,7 @@ def _events(listed: object) -> tuple[tuple[Event, ...], int]:
             odd += 1
         else:
             events.append(Event(event_id, author_id, fields))
-    return tuple(events), odd
+    return tuple(events), tuple(deleted), odd
 
 
 def _customers(users: object) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ class ChatStarted(NamedTuple):
     group_ids: tuple[int, ...] | None  # None if LiveChat does not say
     tags: tuple[str, ...]
     odd_events: int  # how many events could not be read: the thread has holes
+    deleted: tuple[str, ...] = ()  # ids of the events that somebody deleted
 
     def __repr__(self) -> str:
         return f"ChatStarted({self.chat_id!r}, {self.thread_id!r}, {len(self.events)} events)"

@@ -6,6 +6,8 @@ four of them separate the parts:
 
     ids    FF [FC] event id FE
     text   FF author's place FD text [FD text]...
+
+A deleted event keeps its entries, without text, so that a copy of it that comes later does not count.
 """
 
 from collections.abc import Iterator
@@ -42,6 +44,8 @@ _SHARED_NAMES_MAX: Final = 1_024
 
 # The beginning of an entry of `text`, by the author's place.
 _PLACES: Final = tuple(b"\xff%c\xfd" % place for place in range(AUTHORS_MAX + 1))
+_DELETED: Final = _PLACES[AUTHORS_MAX]  # all of its entry; a text is never empty
+_MANY: Final = "?"  # the author of what is said by those who have no place
 
 
 class Thread:
@@ -91,14 +95,38 @@ class Thread:
         return news or self.customers != known, grown
 
     def unite(self, chat: ChatStarted) -> tuple[Event, ...]:
-        """Take what `get_chat` returns, except its events; return those that are not known yet."""
+        """Take what `get_chat` returns, except its events; return those that are not known yet.
+
+        Known events that it calls deleted count no longer.
+        """
         self._learn(chat)
         self.completed, self.incomplete = True, None
+        self._delete(chat.deleted)
         fresh: dict[str, Event] = {}
         for event in chat.events:
-            if self._entry(event.event_id) not in self.ids:
+            if self._entry(event.event_id) not in self.ids and event.event_id not in chat.deleted:
                 fresh.setdefault(event.event_id, event)
         return tuple(fresh.values())
+
+    def _delete(self, event_ids: tuple[str, ...]) -> None:
+        """Delete what these events say, if they are known."""
+        places = [self.ids.find(self._entry(event_id)) for event_id in event_ids]
+        if max(places, default=-1) < 0:
+            return
+        entries = bytes(self.text).split(_ENTRY)
+        for place in places:
+            if place >= 0:
+                entries[self.ids.count(_ID_END, 0, place) + 1] = _DELETED[1:]
+        self.text = bytearray(_ENTRY.join(entries))
+
+    def expect_deleted(self, event_ids: tuple[str, ...]) -> None:
+        """Let these deleted events not count if they come after all."""
+        for event_id in event_ids:
+            entry = self._entry(event_id)
+            if entry not in self.ids:
+                self.ids += entry
+                self.text += _DELETED
+                self.events += 1
 
     def _learn(self, chat: ChatStarted) -> int:
         grown = 0
@@ -189,15 +217,16 @@ class Thread:
     def conversation(self, *, complete: bool, more: tuple[Event, ...] = ()) -> Conversation:
         """Return what was said, in the order it was seen; `more` are events that are not in the text yet.
 
-        If the thread is incomplete and the customer unknown, only authors with an agent's id, an e-mail address, count.
+        Whatever nobody tells the author of is left out, and everything if nobody tells who the customer is: it might be
+        the customer's, and taken for the agent's. The conversation is then incomplete.
         """
         customers = {author for place, author in enumerate(self.authors) if self.customers >> place & 1}
         said: list[Said] = []
         for event_id, author_id, fields in (*self._entries(), *more):
-            if author_id in customers:
-                said.append(Said(event_id, "customer", fields))
-            elif complete or customers or "@" in author_id:
-                said.append(Said(event_id, "agent", fields))
+            if author_id and customers:
+                said.append(Said(event_id, "customer" if author_id in customers else "agent", fields))
+            else:
+                complete = False
         return Conversation(
             ThreadKey(*self.chat, self.thread_id),
             tuple(said),
@@ -210,8 +239,10 @@ class Thread:
         own = self.thread_id.encode()
         ids = bytes(self.ids)[1:-1].split(_ID_END + _ENTRY)
         for known_as, entry in zip(ids, bytes(self.text).split(_ENTRY)[1:], strict=False):
+            if entry == _DELETED[1:]:
+                continue
             event_id = known_as[1:] if known_as.startswith(_ALIEN) else own + known_as
-            author_id = self.authors[entry[0]] if entry[0] < AUTHORS_MAX else ""
+            author_id = self.authors[entry[0]] if entry[0] < AUTHORS_MAX else _MANY
             yield event_id.decode(), author_id, tuple(field.decode() for field in entry[2:].split(_FIELD))
 
 

@@ -7,7 +7,7 @@ https://platform.text.com/docs/messaging#chats
 import random
 import string
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -49,6 +49,7 @@ class Event:
     id: str
     created_at: datetime
     draft: Draft
+    deleted: bool = False
 
 
 @dataclass(slots=True)
@@ -126,6 +127,12 @@ class Organization:
         event = Event(f"{thread.id}_{len(thread.events) + 1}", now, draft)
         thread.events.append(event)
         return event
+
+    def delete_event(self, thread: Thread, event_id: str) -> None:
+        """Mark the event as deleted. LiveChat keeps it, and shows its text to administrators."""
+        thread.events = [
+            replace(event, deleted=True) if event.id == event_id else event for event in thread.events
+        ]
 
     def find_thread(self, chat_id: str, thread_id: str | None = None) -> Thread | ApiError:
         """The thread, or the chat's last if none is named."""

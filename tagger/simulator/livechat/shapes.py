@@ -28,6 +28,8 @@ def event_json(event: Event, version: Version) -> dict[str, Any]:
     if draft.properties:
         shape["properties"] = draft.properties
     shape |= draft.content
+    if event.deleted:
+        shape["deleted"] = True
     if version == "3.3":
         shape.pop("form_type", None)  # new in 3.4
     return shape

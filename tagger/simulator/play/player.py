@@ -68,19 +68,59 @@ def draft_of(line: Line, conversation: Conversation, users: Sequence[User]) -> D
     author = {"customer": customer, "agent": agent}.get(line.author)
     message: dict[str, Any] = {"text": line.text}
     match line.kind:
-        case "greeting":  # https://platform.text.com/docs/messaging/references/default-properties
+        # https://platform.text.com/docs/messaging/references/default-properties
+        case "greeting":
             return Draft("message", message, author, properties={"lc2": {"welcome_message": True}})
+        case "buttons":
+            properties = {"lc2": {"greeting_id": 7, "greeting_unique_id": "Q10X0W041P"}}
+            return Draft("rich_message", _card_of(line.text, line.buttons), author, properties=properties)
+        case "click":
+            return Draft(
+                "message", message | {"postback": {"id": "0", "type": "message", "value": "0"}}, author
+            )
+        case "product":
+            return Draft("rich_message", _product_of(line), author)
         case "note":
             return Draft("message", message, author, visibility="agents")
         case "system":
             return Draft("system_message", message | {"system_message_type": "chat_transferred"})
         case "card":
-            button = {"text": "OK", "type": "message", "value": "ok", "postback_id": "ok", "user_ids": []}
-            element = {"title": line.text, "subtitle": conversation.agent, "buttons": [button]}
-            return Draft("rich_message", {"template_id": "quick_replies", "elements": [element]}, author)
+            return Draft("rich_message", _card_of(line.text, ["OK"], conversation.agent), author)
         case "form":
             return Draft("filled_form", _form_of(line, conversation), author)
     return Draft("message", message, author)
+
+
+def _card_of(title: str, buttons: Iterable[str], subtitle: str = "") -> dict[str, Any]:
+    """A title with buttons that answer for the customer."""
+    shown = [
+        {"text": text, "type": "message", "value": str(number), "postback_id": str(number), "user_ids": []}
+        for number, text in enumerate(buttons)
+    ]
+    element = {"title": title, **({"subtitle": subtitle} if subtitle else {}), "buttons": shown}
+    return {"template_id": "quick_replies", "elements": [element]}
+
+
+def _product_of(line: Line) -> dict[str, Any]:
+    """A product with its options, as a message of the template `ecommerce`."""
+    options = [
+        {
+            "option_id": f"5001-{number}",
+            "label": label,
+            "price": "12.00",
+            "currency": "EUR",
+            "available": True,
+        }
+        for number, label in enumerate(line.buttons)
+    ]
+    product = {
+        "view_type": "tags",
+        "product_id": "5001",
+        "label": line.text,
+        "options": options,
+        "addons": [],
+    }
+    return {"template_id": "ecommerce", "elements": [{"title": "", "buttons": [], "ecommerce": product}]}
 
 
 def _form_of(line: Line, conversation: Conversation) -> dict[str, Any]:
@@ -134,7 +174,9 @@ class Player:
         self.played[thread.id] = Played(conversation, thread)
         for line in conversation.lines:
             await asyncio.sleep(self.pause_s)
-            self.livechat.add_event(thread, draft_of(line, conversation, users))
+            event = self.livechat.add_event(thread, draft_of(line, conversation, users))
+            if line.kind == "deleted":
+                organization.delete_event(thread, event.id)
         await asyncio.sleep(self.pause_s)
         self.livechat.deactivate(thread, None if conversation.closed_by_router else users[0].id)
         if conversation.rated:

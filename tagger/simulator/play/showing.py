@@ -51,12 +51,14 @@ def _said_in(event: Event, start: int, end: int, keyword: str) -> str | None:
 
 
 def _texts_of(event: Event) -> list[str]:
-    """A message's text, a card's titles and buttons, or a form's answers."""
+    """A message's text, a card's titles, buttons and products, or a form's answers."""
     content = event.draft.content
     if "elements" in content:
         cards = content["elements"]
         titles = [card.get(name, "") for card in cards for name in ("title", "subtitle")]
-        return titles + [button["text"] for card in cards for button in card.get("buttons", ())]
+        products = [card["ecommerce"] for card in cards if "ecommerce" in card]
+        labels = [label["label"] for product in products for label in (product, *product["options"])]
+        return titles + labels + [button["text"] for card in cards for button in card.get("buttons", ())]
     if "fields" in content:
         return [str(field.get("answer", "")) for field in content["fields"]]
     return [content.get("text", "")]

@@ -18,19 +18,27 @@ RULES: Final = Path(__file__).parent / "rules"  # the keyword files whose tags t
 
 # Of 100 conversations; the others have one topic.
 NO_TOPIC, TWO_TOPICS = 25, 20
+TAGGED: Final = ("topics", "canned", "products")  # the blocks that call for a tag
 EMOJI: Final = ("🙂", "😕", "🙏", "👍", "…", "!!")
 
 Author = Literal["customer", "agent", "system"]
-Kind = Literal["message", "greeting", "form", "note", "card", "system"]
+Kind = Literal[
+    "message", "greeting", "buttons", "click", "form", "note", "card", "product", "deleted", "system"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One event. Only messages, and a customer's answers in a form, can call for a tag."""
+    """One event. Only messages, a customer's answers in a form and an agent's products can call for a tag.
+
+    A greeting may have `buttons`, one of which the customer may click; a product has its options there. What is deleted
+    calls for no tag, whether it counts or not: the webhook of its deletion comes after it was said.
+    """
 
     author: Author
     kind: Kind
     text: str
+    buttons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,7 @@ def visits(seed: int, chats: int | None = None) -> Iterator[Visit]:
 
 def all_tags() -> frozenset[str]:
     """Every tag that a conversation can call for."""
-    blocks = [block for scene in scenes().values() for block in (*scene["topics"], *scene["canned"])]
+    blocks = [block for scene in scenes().values() for part in TAGGED for block in scene[part]]
     return frozenset(block["tag"] for block in blocks)
 
 
@@ -122,8 +130,10 @@ class _Writer:
             ]
             lines += self._customer(self.rng.choice(decoys))
             lines.append(self._say("agent", "agent_talk"))
-        lines += self._escalation(expected)
+        lines += self._escalation(expected) + self._offer(expected)
         lines.append(self._say("customer", "closings"))
+        if self.rng.random() < 0.1:
+            lines.insert(self.rng.randrange(len(lines)), self._say("customer", "talk", "deleted"))
         if self.rng.random() < 0.5:
             lines.append(self._say("agent", "agent_closings"))
         return Conversation(
@@ -141,8 +151,14 @@ class _Writer:
 
     def _opening(self) -> list[Line]:
         opening = []
-        if self.rng.random() < 0.5:
+        dice = self.rng.random()
+        if dice < 0.3:
             opening.append(Line("agent", "greeting", self._fill(self.scene["greeting"])))
+        elif dice < 0.5:
+            buttons = tuple(self.scene["buttons"])
+            opening.append(Line("agent", "buttons", self._fill(self.scene["greeting"]), buttons))
+            if self.rng.random() < 0.5:
+                opening.append(Line("customer", "click", buttons[0]))
         if self.rng.random() < 0.4:
             opening.append(Line("customer", "form", self.scene["form"]["other"]))
         opening.append(self._say("customer", "openings"))
@@ -169,6 +185,14 @@ class _Writer:
         expected.add(canned["tag"])
         before = self.rng.choice(("", "Right. ", "OK! "))
         return [Line("agent", "message", before + self._fill(canned["text"]))]
+
+    def _offer(self, expected: set[str]) -> list[Line]:
+        """Sometimes, a product that the agent shows."""
+        if not self.scene["products"] or self.rng.random() > 0.08:
+            return []
+        product = self.rng.choice(self.scene["products"])
+        expected.add(product["tag"])
+        return [Line("agent", "product", product["label"], tuple(product["options"]))]
 
     def _customer(self, variant: Any) -> list[Line]:
         """A variant of a block, as the customer types it."""

@@ -225,6 +225,7 @@ def test_what_livechat_has_is_united_with_what_was_seen(log: Log) -> None:
     ],
 )
 def test_if_livechat_refuses_the_chat_it_is_decided_on_what_was_seen(log: Log, answer: object) -> None:
+    log.begins(created_at=None)
     log.says(message("T_2", "seen", AGENT))
     log.ends()
     partition = begun(log)

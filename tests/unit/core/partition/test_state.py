@@ -90,7 +90,9 @@ def test_what_comes_while_an_expired_thread_is_asked_for_keeps_it_open(log: Log)
     assert committed(partition) == log.end
     log.ends()
     read(partition, log)
-    assert texts(the_job(partition)) == ["hi", "there"]
+    whole = partition.completed(the_job(partition).id, get_chat(), 0)
+    assert isinstance(whole, Job)
+    assert texts(whole) == ["hi", "there"]
 
 
 def test_an_unreadable_record_is_a_job_that_holds_the_offset(log: Log) -> None:

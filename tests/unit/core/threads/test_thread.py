@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagger.core.conversation import Said, ThreadKey
+from tagger.core.conversation import Author, Said, ThreadKey
 from tagger.core.threads.fact_reader import chat_of
 from tagger.core.threads.facts import ChatStarted, Event
 from tagger.core.threads.thread import AUTHORS_MAX, Thread, conversation_of
@@ -39,12 +39,15 @@ EVENTS: Final = st.lists(
 def test_what_goes_in_comes_out_once(events: list[tuple[str, str, list[str]]]) -> None:
     thread = a_thread()
     thread.begin(started())
-    first: dict[str, Said] = {}
+    first: dict[str, Said | None] = {}  # None: nobody said it
     for event_id, author_id, fields in events:
-        said = Said(event_id, "customer" if author_id == CUSTOMER else "agent", tuple(fields))
+        author: Author = "customer" if author_id == CUSTOMER else "agent"
+        said = Said(event_id, author, tuple(fields)) if author_id else None
         assert bool(thread.add(event_id, author_id, tuple(fields))) == (event_id not in first)
         first.setdefault(event_id, said)
-    assert thread.conversation(complete=True).said == tuple(first.values())
+    conversation = thread.conversation(complete=True)
+    assert conversation.said == tuple(filter(None, first.values()))
+    assert conversation.complete == (None not in first.values())
 
 
 @given(EVENTS)
@@ -69,16 +72,22 @@ def test_who_is_the_customer_may_become_known_after_what_they_said(order: tuple[
     assert said == {("first",): "customer", ("second",): "agent"}
 
 
-@pytest.mark.parametrize(("complete", "heard"), [(True, [AGENT, "0123abcd", ""]), (False, [AGENT])])
-def test_where_nobody_told_who_the_customer_is_only_agents_are_heard_for_certain(
-    complete: bool, heard: list[str]
-) -> None:
+@pytest.mark.parametrize("complete", [True, False])
+def test_where_nobody_tells_who_the_customer_is_nobodys_words_are_the_agents(complete: bool) -> None:
     thread = a_thread()
     for author in (AGENT, "0123abcd", ""):
         thread.add(author or "nobody", author, ("hi",))
-    said = thread.conversation(complete=complete).said
-    assert [one.event_id for one in said] == [author or "nobody" for author in heard]
-    assert {one.author for one in said} == {"agent"}
+    conversation = thread.conversation(complete=complete)
+    assert (conversation.said, conversation.complete) == ((), False)
+
+
+def test_what_nobody_said_is_neither_the_customers_nor_the_agents() -> None:
+    thread = a_thread()
+    thread.begin(started())
+    thread.add("T_1", CUSTOMER, ("hi",))
+    thread.add("T_2", "", ("yo",))
+    conversation = thread.conversation(complete=True)
+    assert (conversation.said, conversation.complete) == ((Said("T_1", "customer", ("hi",)),), False)
 
 
 def test_authors_beyond_a_limit_are_agents() -> None:

@@ -4,6 +4,7 @@ import random
 from datetime import UTC, datetime
 
 from tagger.simulator.livechat.account import Draft, Organization
+from tagger.simulator.livechat.shapes import chat_json
 from tagger.simulator.play.player import Comparison, Player, compare, draft_of, users_of
 from tagger.simulator.play.visitors import Author, Kind, Line, Visit, all_tags, visits
 from tests.deadline import DEADLINE_S
@@ -13,13 +14,22 @@ BY = next(visits(1, 1)).conversations[0]
 
 
 def draft(author: Author, kind: Kind, organization: Organization) -> Draft:
-    return draft_of(Line(author, kind, "my parcel"), BY, users_of(BY, organization))
+    return draft_of(Line(author, kind, "my parcel", ("Late?", "Other")), BY, users_of(BY, organization))
 
 
 async def test_each_kind_of_line_is_the_event_that_livechat_would_send(account: Account) -> None:
     organization = account.organization
     assert draft("customer", "message", organization).content == {"text": "my parcel"}
     assert draft("agent", "greeting", organization).properties == {"lc2": {"welcome_message": True}}
+    buttons = draft("agent", "buttons", organization)
+    assert set(buttons.properties["lc2"]) == {"greeting_id", "greeting_unique_id"}
+    assert [button["text"] for button in buttons.content["elements"][0]["buttons"]] == ["Late?", "Other"]
+    assert draft("customer", "click", organization).content["postback"]["type"] == "message"
+    product = draft("agent", "product", organization).content["elements"][0]["ecommerce"]
+    assert (product["label"], [option["label"] for option in product["options"]]) == (
+        "my parcel",
+        ["Late?", "Other"],
+    )
     assert draft("agent", "note", organization).visibility == "agents"
     assert draft("system", "system", organization).author_id is None
     assert draft("agent", "card", organization).content["elements"][0]["title"] == "my parcel"
@@ -39,6 +49,18 @@ async def test_all_events_of_a_conversation_reach_the_receiver(account: Account,
     actions = [body["action"] for body in receiver.bodies]
     assert actions.count("incoming_chat") == actions.count("chat_deactivated") == 30
     assert actions.count("incoming_event") == sum(len(one.lines) + one.rated for one in played)
+
+
+async def test_a_deleted_event_is_kept_and_shown_as_deleted(account: Account) -> None:
+    player = Player(account.livechat, [account.organization])
+    await player.play(visits(1, 50))
+    for one in player.played.values():
+        lines = (*one.conversation.opening, *one.conversation.lines)
+        shown = chat_json(one.thread, "3.6")["thread"]["events"]
+        assert [event.get("deleted", False) for event in shown[: len(lines)]] == [
+            line.kind == "deleted" for line in lines
+        ]
+    assert any(event.deleted for one in player.played.values() for event in one.thread.events)
 
 
 async def test_a_customer_who_comes_back_opens_the_same_chat_again(account: Account) -> None:

@@ -45,6 +45,16 @@ async def test_every_conversation_gets_its_tags_and_no_other(judge: Judge) -> No
         assert set(decided(judge, played.thread)) == played.conversation.expected, list(said(played))
 
 
+async def test_a_conversation_of_which_all_was_deleted_gets_no_tag(judge: Judge) -> None:
+    livechat = SimulatedLiveChat(seed=6)
+    player = Player(livechat, [livechat.add_organization(version) for version in VERSIONS])
+    await player.play(visits(seed=6, chats=200))
+    for played in player.played.values():
+        for event in played.thread.events:
+            played.thread.chat.organization.delete_event(played.thread, event.id)
+        assert decided(judge, played.thread) == ()
+
+
 def decided(judge: Judge, thread: Thread) -> tuple[str, ...]:
     organization = thread.chat.organization
     chat = chat_of(organization.id, chat_json(thread, organization.version))

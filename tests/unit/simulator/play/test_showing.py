@@ -69,6 +69,12 @@ def test_a_hit_in_a_card_is_looked_for_among_its_titles_and_buttons() -> None:
     assert [shown.plain for shown in excerpts(thread, [reason(thread, 0, 0, 6)])] == ["[refund]"]
 
 
+def test_a_hit_in_a_product_is_looked_for_among_its_labels() -> None:
+    product = {"label": "Repair kit", "options": [{"label": "for a refund"}]}
+    thread = thread_of(Draft("rich_message", {"elements": [{"ecommerce": product}]}, "a"))
+    assert [shown.plain for shown in excerpts(thread, [reason(thread, 0, 6, 12)])] == ["for a [refund]"]
+
+
 def test_a_line_shows_few_excerpts() -> None:
     thread = thread_of(*[message("refund")] * 9)
     assert len(excerpts(thread, [reason(thread, number, 0, 6) for number in range(9)])) == EXCERPTS_MAX

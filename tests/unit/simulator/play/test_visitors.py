@@ -1,10 +1,11 @@
 """Conversations: seeded, believable in number and kind, with tags that follow from what they are made of."""
 
 from collections import Counter
+from typing import get_args
 
 import pytest
 
-from tagger.simulator.play.visitors import Conversation, all_tags, scenes, visits
+from tagger.simulator.play.visitors import Conversation, Kind, all_tags, scenes, visits
 
 
 def conversations(seed: int, chats: int) -> list[Conversation]:
@@ -26,7 +27,7 @@ def test_every_language_every_tag_and_every_kind_of_event_comes_up() -> None:
     assert {one.language for one in made} == set(scenes())
     assert frozenset().union(*(one.expected for one in made)) == all_tags()
     kinds = {line.kind for one in made for line in one.opening + one.lines}
-    assert kinds == {"message", "greeting", "form", "note", "card", "system"}
+    assert kinds == set(get_args(Kind))
     assert any(len(visit.conversations) == 2 for visit in visits(1, 100))
     assert {one.closed_by_router for one in made} == {True, False}
 
