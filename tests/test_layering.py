@@ -117,6 +117,7 @@ OF_COMMANDS: Final = (
     "tagger.commands.on_kafka",
     "tagger.commands.progress",
     "tagger.commands.setup",
+    "tagger.commands.tables",
     "tagger.commands.transcript",
 )
 READ_ENVIRONMENT: Final = (
