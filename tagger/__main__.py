@@ -30,6 +30,7 @@ GROUPS: Final = {
         "demo": "Run everything on this machine with a simulated LiveChat.",
     },
 }
+HELP: Final = "help"  # in no group: the last line of the list names it
 SUMMARIES: Final = {name: summary for group in GROUPS.values() for name, summary in group.items()}
 
 
@@ -37,10 +38,10 @@ class _Commands(click.Group):
     """Imports a command when it is needed, and lists the commands in groups."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(SUMMARIES)
+        return [*SUMMARIES, HELP]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in SUMMARIES:
+        if cmd_name not in {*SUMMARIES, HELP}:
             if ctx.resilient_parsing:  # a shell asks for completions
                 return None
             from difflib import get_close_matches
@@ -60,9 +61,12 @@ class _Commands(click.Group):
 @click.command(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="`tagger COMMAND --help` shows the options of a command, with examples.",
+    epilog="`tagger help COMMAND` shows the options of a command, with examples.",
 )
 @click.version_option(
+    None,
+    "-V",
+    "--version",
     package_name="livechat-tagger",
     prog_name="tagger",
     message="%(prog)s %(version)s",
@@ -76,7 +80,7 @@ def main(ctx: click.Context, no_color: str) -> None:
 
     \b
     Examples:
-      tagger explain "I want a refund"
+      tagger explain 'I want a refund!'
       tagger demo
     """
     if no_color:

@@ -113,11 +113,13 @@ ARE_HTTP_CLIENTS: Final = (
 )
 # What only commands share.
 OF_COMMANDS: Final = (
+    "tagger.commands.chat_input",
     "tagger.commands.keyword_options",
     "tagger.commands.on_kafka",
     "tagger.commands.progress",
     "tagger.commands.setup",
     "tagger.commands.tables",
+    "tagger.commands.text_argument",
     "tagger.commands.transcript",
 )
 READ_ENVIRONMENT: Final = (

@@ -15,6 +15,7 @@ from tagger.commands.keyword_options import (
     line_of,
     path_argument,
     placeholder_option,
+    quiet_option,
     read,
     uncollected,
 )
@@ -32,8 +33,9 @@ from tagger.keyword_files.overlooked import Overlooked, overlooked
 @click.option("--strict", is_flag=True, help="Let warnings fail, too.")
 @click.option("--online", is_flag=True, help="Also check that LiveChat has the tags.")
 @click.option("--create", is_flag=True, help="With --online: create the missing tags.")
+@quiet_option
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
-    path: Path, placeholder: str, form: str, strict: bool, online: bool, create: bool
+    path: Path, placeholder: str, form: str, strict: bool, online: bool, create: bool, quiet: bool
 ) -> None:
     """Find errors in keyword files.
 
@@ -69,7 +71,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     else:
         for problem in found:
             click.echo(_annotation(problem) if form == "github" else line_of(problem))
-    if form == "text":
+    if form == "text" and not quiet:
         click.echo(_summary(found, rules, len(files)))
     raise SystemExit(1 if _errors(found) or (strict and found) else 0)
 

@@ -56,6 +56,9 @@ placeholder_option = click.option(
 )
 
 
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print findings only, no summary.")
+
+
 def format_option(*others: str, explained: str | None = None) -> Callable[..., Any]:
     """`--format`: text, json, and the other formats of a command."""
     choice = click.Choice(["text", "json", *others])

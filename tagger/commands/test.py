@@ -16,11 +16,13 @@ from tagger.commands.keyword_options import (
     load,
     path_argument,
     placeholder_option,
+    quiet_option,
     regular_expression,
 )
 from tagger.commands.transcript import Line, transcript
 from tagger.core.matching.decide import Judge
 from tagger.core.matching.explain import Labelled, passages, short
+from tagger.core.matching.why_not import worded
 from tagger.core.review.rule_tests import Outcome, conversation_of, outcomes, uncovered
 from tagger.core.rules.problems import Problem
 
@@ -39,8 +41,11 @@ from tagger.core.rules.problems import Problem
     "--coverage", is_flag=True, help="Also fail on keywords and canned responses that no test covers."
 )
 @placeholder_option
+@quiet_option
 @format_option("junit")
-def command(path: Path, wanted: str, coverage: bool, placeholder: str, form: str) -> None:
+def command(  # noqa: PLR0913, PLR0917 - one argument an option
+    path: Path, wanted: str, coverage: bool, placeholder: str, quiet: bool, form: str
+) -> None:
     """Run the tests beside the rules.
 
     PATH is a folder or one file; the default is TAGGER_CONFIG, or else `config`. A test checks its own rule
@@ -66,11 +71,11 @@ def command(path: Path, wanted: str, coverage: bool, placeholder: str, form: str
     elif form == "junit":
         click.echo(_as_junit(results, gaps))
     else:
-        _print(results, gaps)
+        _print(results, gaps, quiet)
     raise SystemExit(1 if gaps or any(not result.passed for result in results) else 0)
 
 
-def _print(results: Sequence[Outcome], gaps: Sequence[Problem]) -> None:
+def _print(results: Sequence[Outcome], gaps: Sequence[Problem], quiet: bool) -> None:
     failed = [result for result in results if not result.passed]
     for result in failed:
         at = result.test.place
@@ -82,6 +87,8 @@ def _print(results: Sequence[Outcome], gaps: Sequence[Problem]) -> None:
         click.echo()
     for gap in gaps:
         click.echo(line_of(gap))
+    if quiet:
+        return
     passed = f"{counted(len(results) - len(failed), 'test')} passed"
     text = ", ".join([passed, *([f"{len(failed)} failed"] if failed else [])])
     if gaps:
@@ -92,7 +99,7 @@ def _print(results: Sequence[Outcome], gaps: Sequence[Problem]) -> None:
 def _said(result: Outcome) -> list[Line]:
     """The messages, with matches and near misses marked."""
     labelled: list[Labelled] = [(hit, f"match: {short(hit.keyword)}") for hit in result.because]
-    labelled += [(no, f"{short(no.keyword)}: {no.reason}") for no in result.near_misses]
+    labelled += [(no, f"{short(no.keyword)}: {worded(no.why_not)}") for no in result.near_misses]
     return list(transcript(passages(conversation_of(result.rule, result.test).said, labelled)))
 
 

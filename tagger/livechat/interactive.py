@@ -20,6 +20,10 @@ NAMED_MAX: Final = 20  # organizations named in one sentence
 class NoAnswerError(Exception):
     """LiveChat did not do what was asked; the text says why and what to do."""
 
+    def __init__(self, text: str, error_type: str = "") -> None:
+        super().__init__(text)
+        self.error_type = error_type  # LiveChat's or ours (`calls.error_types`); "" if no call was refused
+
 
 class Desk:
     """Calls for one organization; `say` gets each as text first."""
@@ -36,7 +40,7 @@ class Desk:
         answer = await self._client.ask(self._organization, call)
         if isinstance(answer, Done):
             return answer.value
-        raise NoAnswerError(f"{call.method}: {described(answer)}")
+        raise NoAnswerError(f"{call.method}: {described(answer)}", answer.error_type)
 
 
 def organization_of(credentials: Credentials, wanted: str | None) -> str:

@@ -120,8 +120,10 @@ def run(block: Block) -> str:
     printed = ""
     for line in block.text.splitlines():
         if line.startswith("$ "):
-            _, *arguments = shlex.split(line.removeprefix("$ "))
-            printed += f"{line}\n{CliRunner().invoke(main, arguments).output}"
+            said, _, typed = line.removeprefix("$ ").rpartition(" | ")
+            _, *arguments = shlex.split(typed)
+            given = shlex.split(said)[1].replace("\\n", "\n") if said else None  # of `printf '…\\n'`
+            printed += f"{line}\n{CliRunner().invoke(main, arguments, input=given).output}"
     return printed
 
 

@@ -17,7 +17,9 @@ import ahocorasick
 from tagger.core.folding.characters import CONTINUES, DROPPED, is_space
 from tagger.core.folding.fold import Folded, without_emphasis
 from tagger.core.folding.tables import ACCENTS_EXACT, CASE_SENSITIVE, LOOSE, fold_regular, is_even
-from tagger.core.rules.model import Keyword
+from tagger.core.matching.why_not import WhyNot
+from tagger.core.rules.model import Keyword, MatchKind
+from tagger.core.rules.written import written
 
 # Building or freeing an automaton stops every thread of the process: for about 20 ms if its keywords have this many
 # characters in all, as 20,000 keywords do. More keywords take more automata, each of which reads the text. Keywords
@@ -37,6 +39,15 @@ class Match(NamedTuple):
 
 # Half the time of `Match(...)`, which goes through a function in Python.
 _match: Callable[[tuple[int, int, int]], Match] = partial(tuple.__new__, Match)
+
+
+class _Blocked(NamedTuple):
+    """What keeps the letters of a keyword from being a match."""
+
+    left: bool  # the edge that is asked for there is missing
+    right: bool
+    in_emoji: bool = False
+
 
 # A keyword's number and length, and whether it asks for an edge on its left and on its right.
 _Asking = tuple[int, int, bool, bool]
@@ -75,7 +86,7 @@ class Matcher:
             if folded is not None and not (finds := list(search(folded))):
                 continue
             if folded is None or not is_even(text, folded, variant):
-                matches += {match for match, why_not in _places(text, variant, search, rows) if not why_not}
+                matches += {match for match, blocked in _places(text, variant, search, rows) if not blocked}
                 continue
             # The usual case: positions and edges of the folded text are those of the text.
             beside = without_emphasis(folded) if "_" in folded else folded
@@ -91,13 +102,15 @@ class Matcher:
         matches.sort()
         return matches
 
-    def near_misses(self, text: str) -> list[tuple[Match, str]]:
+    def near_misses(self, text: str) -> list[tuple[Match, WhyNot]]:
         """What is nearly a match, each with the reason why it is not. For people who ask; slow."""
-        reasons: dict[Match, str] = {}
+        reasons: dict[Match, WhyNot] = {}
         for variant, search, rows in self._searches:
-            for match, why_not in _places(text, variant, search, rows):
-                if why_not:
-                    reasons[match] = self._plural(text, match) or why_not
+            for match, blocked in _places(text, variant, search, rows):
+                if blocked and match.keyword < len(self._keywords):
+                    keyword = self._keywords[match.keyword]
+                    plural = None if blocked.in_emoji else _plural(text, match, keyword)
+                    reasons[match] = plural or _cured(blocked, keyword)
         strict, relaxed = self._relaxed
         for start, end, number in relaxed.find(text) if strict else ():
             match = Match(start, end, strict[number])
@@ -112,15 +125,6 @@ class Matcher:
         strict = [at for at, keyword in enumerate(self._keywords) if _variant(keyword) != LOOSE]
         keywords = [replace(self._keywords[at], case_sensitive=False, accents_exact=False) for at in strict]
         return strict, Matcher(keywords)
-
-    def _plural(self, text: str, match: Match) -> str | None:
-        start, end, keyword = match
-        ends, far = end, min(len(text), end + PLURAL_CHARS_MAX)
-        while ends < far and (CONTINUES[text[ends]] or text[ends] in DROPPED):
-            ends += 1
-        if not CONTINUES[text[start - 1 : start]] and text[end:ends].casefold() in {"s", "es"}:
-            return f"plural: keyword {self._keywords[keyword].written}, text {text[start:ends]}"
-        return None
 
 
 def _search(keywords: Iterable[str]) -> _Search:
@@ -146,8 +150,8 @@ def _search(keywords: Iterable[str]) -> _Search:
     return lambda text: chain.from_iterable(automaton.iter(text) for automaton in automata)
 
 
-def _places(text: str, variant: int, search: _Search, rows: _Rows) -> Iterator[tuple[Match, str | None]]:
-    """Where the letters of keywords are in any text, each with the reason why it is not a match, or None."""
+def _places(text: str, variant: int, search: _Search, rows: _Rows) -> Iterator[tuple[Match, _Blocked | None]]:
+    """Where the letters of keywords are in any text, each with what keeps them from being a match, if anything does."""
     folded = Folded(text, variant)
     for last, row in search(folded.text):
         end = last + 1
@@ -155,12 +159,12 @@ def _places(text: str, variant: int, search: _Search, rows: _Rows) -> Iterator[t
             start = end - length
             before = folded.before(start) if left else ""
             after = folded.after(end) if right else ""
-            why_not = None
+            blocked = None
             if folded.cuts_emoji(start, end):
-                why_not = "inside an emoji"
+                blocked = _Blocked(False, False, in_emoji=True)
             elif before is None or after is None or CONTINUES[before] or CONTINUES[after]:
-                why_not = "inside a word"
-            yield Match(*folded.span(start, end), number), why_not
+                blocked = _Blocked(before is None or CONTINUES[before], after is None or CONTINUES[after])
+            yield Match(*folded.span(start, end), number), blocked
 
 
 def _variant(keyword: Keyword) -> int:
@@ -178,12 +182,36 @@ def _wanted(keyword: Keyword) -> tuple[str, bool, bool]:
     return folded.text.strip(" "), left, right
 
 
-def _what_differs(said: str, keyword: Keyword) -> str:
+def _cured(blocked: _Blocked, keyword: Keyword) -> WhyNot:
+    """Why the letters of a keyword are no match, and the keyword that would find them there."""
+    if blocked.in_emoji:
+        return WhyNot("inside_an_emoji")
+    left = blocked.left or keyword.match in {"suffix", "anywhere"}
+    right = blocked.right or keyword.match in {"prefix", "anywhere"}
+    open_to: MatchKind = "anywhere" if left and right else "suffix" if left else "prefix"
+    return WhyNot("inside_a_word", cure=written(replace(keyword, match=open_to)))
+
+
+def _plural(text: str, match: Match, keyword: Keyword) -> WhyNot | None:
+    """The same for a plural, which is more often meant than all words that begin alike."""
+    start, end, _ = match
+    ends, far = end, min(len(text), end + PLURAL_CHARS_MAX)
+    while ends < far and (CONTINUES[text[ends]] or text[ends] in DROPPED):
+        ends += 1
+    ending = "".join(ch for ch in text[end:ends] if ch not in DROPPED)
+    lower = ending.casefold()
+    if CONTINUES[text[start - 1 : start]] or lower not in {"s", "es"}:
+        return None
+    ending = ending if keyword.case_sensitive else lower
+    return WhyNot("plural", cure=written(replace(keyword, text=keyword.text + ending)))
+
+
+def _what_differs(said: str, keyword: Keyword) -> WhyNot:
     if not keyword.accents_exact or _is_same(said, keyword.text, ACCENTS_EXACT):
-        return "case differs"
+        return WhyNot("case_differs", cure="case: insensitive")
     if not keyword.case_sensitive or _is_same(said, keyword.text, CASE_SENSITIVE):
-        return "accents differ"
-    return "case and accents differ"
+        return WhyNot("accents_differ", cure="accents: fold")
+    return WhyNot("case_and_accents_differ", cure="case: insensitive, accents: fold")
 
 
 def _is_same(said: str, wanted: str, variant: int) -> bool:

@@ -15,6 +15,7 @@ from tagger.core.conversation import Conversation
 from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
 from tagger.core.matching.near_misses import near_misses
 from tagger.core.matching.rulebook import ALL, ANY, CANNED, PIECE_COST_MAX, Rulebook, RuleMatch, Tally
+from tagger.core.matching.why_not import WhyNot
 from tagger.core.rules.model import Rule, RuleSet
 
 # The first ones of each rule are explained. More would bury what people look for.
@@ -49,7 +50,7 @@ class NearMiss:
     event_id: str
     start: int
     end: int
-    reason: str  # for people: 'inside a word', 'said by the agent', ...
+    why_not: WhyNot
     field: int = 0
 
 
@@ -107,7 +108,7 @@ class Judge:
         spent = yield from self._book.search(conversation, tallies)
         tags: set[str] = set()
         because: list[Reason] = []
-        against: list[tuple[RuleMatch, str]] = []
+        against: list[tuple[RuleMatch, WhyNot]] = []
         for at in sorted(tallies):
             rule, matches = self.rules[at], sorted(tallies[at].matches)
             spent += _REASON_COST * (1 + len(matches))
@@ -131,43 +132,43 @@ class Judge:
         return Reason(rule.id, rule.tag, match.keyword, event_id, match.start, match.end, match.field)
 
     def _near_misses(
-        self, against: list[tuple[RuleMatch, str]], conversation: Conversation
+        self, against: list[tuple[RuleMatch, WhyNot]], conversation: Conversation
     ) -> Iterator[NearMiss]:
         count: Counter[int] = Counter()
-        for match, reason in sorted(set(against)):
+        for match, why_not in sorted(set(against)):
             count[match.rule] += 1
             if count[match.rule] <= NEAR_MISSES_PER_RULE_MAX:
                 event_id = conversation.said[match.said].event_id
                 rule = self.rules[match.rule].id
-                yield NearMiss(rule, match.keyword, event_id, match.start, match.end, reason, match.field)
+                yield NearMiss(rule, match.keyword, event_id, match.start, match.end, why_not, match.field)
 
 
-def _why_not(rule: Rule, tally: Tally, conversation: Conversation, ended_at_ms: int) -> str | None:
-    """Why a rule with a match does not hold, in words; None: it holds."""
+def _why_not(rule: Rule, tally: Tally, conversation: Conversation, ended_at_ms: int) -> WhyNot | None:
+    """Why a rule with a match does not hold; None: it holds."""
     if rule.groups is not None:
         if conversation.group_ids is None:
-            return "the thread's group is not known"
+            return WhyNot("group_unknown")
         if not rule.groups & conversation.group_ids:
-            return "another group"
+            return WhyNot("other_group", ", ".join(map(str, sorted(conversation.group_ids))))
     if rule.expires is not None and _EPOCH + ended_at_ms // _DAY_MS > rule.expires.toordinal():
-        return f"the rule expired on {rule.expires}"
+        return WhyNot("expired", str(rule.expires))
     if rule.none and not conversation.complete:
-        return "something may be missing, and the rule has `none`"
+        return WhyNot("incomplete")
     if tally.forbidden is not None:
-        return f"a keyword of `none` was said: {tally.forbidden}"
+        return WhyNot("none_said", tally.forbidden)
     return _what_is_missing(rule, tally)
 
 
-def _what_is_missing(rule: Rule, tally: Tally) -> str | None:
+def _what_is_missing(rule: Rule, tally: Tally) -> WhyNot | None:
     if rule.any and (ANY, 0) not in tally.parts:
-        return "no keyword of `any` was said"
+        return WhyNot("any_missing")
     silent = [group for group in range(len(rule.all)) if (ALL, group) not in tally.parts]
     if silent:
-        return f"group {silent[0] + 1} of `all` was never said"
+        return WhyNot("all_missing", needed=silent[0] + 1)
     if rule.canned and (CANNED, 0) not in tally.parts:
-        return "no canned response of the rule was sent"
+        return WhyNot("canned_missing")
     if not (rule.any or rule.all or rule.canned):
-        return "the rule asks for nothing"
+        return WhyNot("asks_for_nothing")
     if (rule.any or rule.all) and tally.count < rule.min_matches:
-        return f"min_matches {tally.count} of {rule.min_matches}"
+        return WhyNot("too_few_matches", has=tally.count, needed=rule.min_matches)
     return None

@@ -11,6 +11,7 @@ from typing import Final
 from tagger.core.conversation import Conversation, Said, ThreadKey
 from tagger.core.matching.automaton import Matcher
 from tagger.core.matching.decide import Judge, NearMiss, Reason
+from tagger.core.matching.why_not import worded
 from tagger.core.rules.model import Keyword, Rule, RuleTest
 from tagger.core.rules.problems import Place, Problem, shown
 
@@ -49,7 +50,9 @@ class Outcome:
             return f"fired on {_once(shown(hit.keyword) for hit in self.because)}"
         if not self.near_misses:
             return "did not fire: no keyword was found"
-        return f"did not fire: {_once(f'{shown(no.keyword)} ({no.reason})' for no in self.near_misses)}"
+        return (
+            f"did not fire: {_once(f'{shown(no.keyword)} ({worded(no.why_not)})' for no in self.near_misses)}"
+        )
 
     def __str__(self) -> str:
         at = self.test.place

@@ -67,6 +67,14 @@ def list_archives(from_ms: int, to_ms: int, *, limit: int = 25, page_id: str | N
     return _agent("list_archives", filters=filters, limit=limit, sort_order="asc")
 
 
+def list_archives_of_thread(thread_id: str) -> Call:
+    """https://platform.text.com/docs/messaging/agent-chat-api#list-archives; at most one chat, whatever chat it is of.
+
+    Threads that are still active are not in the archives.
+    """
+    return _agent("list_archives", filters={"thread_ids": [thread_id]}, limit=1)
+
+
 def list_tags() -> Call:
     """https://platform.text.com/docs/management/configuration-api#list-tags; of all groups."""
     return _configuration("list_tags")

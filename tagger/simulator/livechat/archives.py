@@ -3,8 +3,9 @@
 A page begins after the last thread of the previous one, so threads that end meanwhile shift nothing.
 
 https://platform.text.com/docs/messaging/agent-chat-api#list-archives: one entry per thread, so a chat may appear
-several times; `filters`, `limit` and `sort_order` cannot be combined with `page_id`. Of the filters only `from` and
-`to` are simulated. They are compared with the start of the thread; LiveChat does not say what it compares.
+several times; `filters`, `limit` and `sort_order` cannot be combined with `page_id`. Of the filters only `from`,
+`to` and `thread_ids` are simulated. Times are compared with the start of the thread; LiveChat does not say what it
+compares.
 """
 
 import base64
@@ -22,6 +23,7 @@ from tagger.simulator.livechat.errors import ApiError
 from tagger.simulator.livechat.shapes import chat_json, thread_json, timestamp
 
 LIMIT_MAX: Final = 100
+THREAD_IDS_MAX: Final = 20
 ARCHIVES_LIMIT, THREADS_LIMIT = 10, 3  # if the request does not say
 ENDS: Final = {"from": "0001-01-01T00:00:00Z", "to": "9999-12-31T00:00:00Z"}  # for a filter that is not given
 FIRST_PAGE_ONLY: Final = ("filters", "limit", "sort_order")
@@ -31,7 +33,7 @@ FIRST_PAGE_ONLY: Final = ("filters", "limit", "sort_order")
 class _Page:
     """What the next page needs; a `page_id` is this in JSON and base64."""
 
-    filters: dict[str, str]
+    filters: dict[str, Any]
     limit: int
     sort_order: str
     after: str = ""  # the `_position` of the last thread before this page; "": this is the first page
@@ -66,7 +68,12 @@ def list_archives(
     if isinstance(span, ApiError):
         return span
     since, until = span
-    found = [thread for thread in organization.ended_threads() if since <= thread.created_at <= until]
+    wanted = page.filters.get("thread_ids")
+    found = [
+        thread
+        for thread in organization.ended_threads()
+        if since <= thread.created_at <= until and (wanted is None or thread.id in wanted)
+    ]
     shown, links = _cut(found, page)
     return {"chats": [chat_json(thread, version) for thread in shown], "found_chats": len(found)} | links
 
@@ -81,11 +88,14 @@ def list_threads(chat: Chat, body: Mapping[str, Any], version: Version) -> dict[
     return {"threads": threads, "found_threads": len(chat.threads)} | links
 
 
-def _span(filters: Mapping[str, str]) -> tuple[datetime, datetime] | ApiError:
-    """`from` and `to`. A filter that is not simulated is a validation error, not ignored."""
+def _span(filters: Mapping[str, Any]) -> tuple[datetime, datetime] | ApiError:
+    """`from` and `to`. A filter that is invalid or not simulated is a validation error, not ignored."""
     try:
+        ids = filters.get("thread_ids", [""])
+        if not isinstance(ids, list) or not 1 <= len(ids) <= THREAD_IDS_MAX:
+            raise ValueError
         since, until = (datetime.fromisoformat(filters.get(name, end)) for name, end in ENDS.items())
-        if not filters.keys() <= ENDS.keys() or None in (since.tzinfo, until.tzinfo):
+        if not filters.keys() <= {*ENDS, "thread_ids"} or None in (since.tzinfo, until.tzinfo):
             raise ValueError
     except (TypeError, ValueError, AttributeError):
         return ApiError("validation", "Invalid or unknown filter")

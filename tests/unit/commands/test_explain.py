@@ -43,7 +43,7 @@ def chat(text: str = "my refund", **more: Any) -> dict[str, Any]:
 
 
 def as_file(folder: Path, content: str) -> str:
-    (folder / "chats").write_text(content)
+    (folder / "chats").write_bytes(content.encode("utf-8", "surrogatepass"))
     return str(folder / "chats")
 
 
@@ -54,11 +54,11 @@ def test_a_text_is_explained(config: Path) -> None:
     assert title.startswith("tags: Refund   (config ")
     assert rest == [
         "  1 customer  a refund, not refundable",
-        "                ^^^^^^ refund → Refund  [rule refund]",
+        "                ^^^^^^ refund → Refund  [rule refund, a.yaml:3]",
         "",
         "Near misses:",
         "  1 customer  a refund, not refundable",
-        "                            ^^^^^^ refund: inside a word  [rule refund]",
+        "                            ^^^^^^ refund: inside a word; refund* would find it  [rule refund, a.yaml:3]",
     ]
 
 
@@ -69,7 +69,7 @@ def test_words_without_quotes_are_one_text(config: Path) -> None:
 def test_a_text_may_be_an_agents(config: Path) -> None:
     result = explain(config, "--by", "agent", "Hi Ann, your refund is on its way!")
     assert result.output.startswith("tags: Promised ")
-    assert "refund: said by the agent" in result.output
+    assert "refund: said by the agent; from: any would count it" in result.output
 
 
 def test_json_is_one_object_with_the_agreed_keys(config: Path) -> None:
@@ -125,13 +125,27 @@ def test_a_rule_that_expires_is_decided_by_the_time_of_the_chat(config: Path, tm
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("", "contains no chats"),
-        ("nope", "chats:1: not a JSON object on one line"),
-        (json.dumps(chat()) + "\nnope", "chats:2: not a JSON object on one line"),
-        ("[1]", "chats:1: not a JSON object on one line"),
-        ("[" * 5000, "chats:1: not a JSON object on one line"),
-        ("{}", "chats:1: not a chat as get_chat returns it (no chat)"),
-        (json.dumps({"id": "C1"}), "not a chat as get_chat returns it (no thread)"),
+        ("", "chats: empty."),
+        (" \n", "chats: empty."),
+        ("nope", "chats: neither chats in JSON nor a transcript"),
+        (json.dumps(chat()) + "\nnope", "chats:2: it is not valid JSON. Each line has to be one chat."),
+        ("{\n 'id': 1}", "chats:2: it is not valid JSON here."),
+        (json.dumps(chat())[:-9], "chats:1: it is not valid JSON here."),
+        ("[]", "chats: contains no chats."),
+        ("[1]", "chats, chat 1: not a chat: it has no `id`."),
+        ('["a"]', "chats, chat 1: not a chat: it has no `id`."),
+        ('[{"a"', "chats:1: it is not valid JSON here."),
+        ("[" * 5000, "chats:1: it is not valid JSON here."),
+        ('{"a": ' + "9" * 5000 + "}\n{}", "chats:1: it is not valid JSON here."),
+        ("{}", "chats: not a chat: it has no `id`. Save chats as LiveChat's get_chat"),
+        (json.dumps({"id": "C1"}), "not a chat: it has no `thread` with an `id`."),
+        (json.dumps({"id": "C" * 300, "thread": {"id": "T"}}), "its id is longer than any of LiveChat's"),
+        ("\ud800", "chats:1: it is not valid UTF-8"),
+        ("customer: a\nagent: \ud800", "chats:2: it is not valid UTF-8 here."),
+        ('{"id": "\ud800"}\n{}', "chats:1: it is not valid UTF-8 here."),
+        ("a\0b", "chats: it is not text."),
+        ("customer: " + "x" * 20_000, "message 1 has 20,000 characters, LiveChat's longest 16,384."),
+        ("customer:\nagent: \n", "chats: nothing is said in it."),
         (json.dumps(chat(thread={"id": "T", "restricted_access": "old"})), "withholds its messages"),
     ],
 )

@@ -6,6 +6,7 @@ import pytest
 
 from tagger.core.matching import automaton as matcher_module
 from tagger.core.matching.automaton import Match, Matcher
+from tagger.core.matching.why_not import WhyNot
 from tagger.core.rules.model import Keyword, MatchKind
 from tests.unit.steps import steps
 
@@ -227,35 +228,40 @@ def test_long_keywords_that_begin_alike_are_told_apart(
 
 
 NEAR_MISSES = [
-    ("inside a word", keyword("fund"), "refunding", "inside a word"),
-    ("a plural", keyword("refund"), "Refunds!", "plural: keyword refund, text Refunds"),
-    ("a plural in es", keyword("box"), "boxes", "plural: keyword box, text boxes"),
-    ("accents", keyword("café", "word", False, True), "cafe", "accents differ"),
-    ("case", keyword("RMA", "word", True), "rma", "case differs"),
+    ("inside a word", keyword("fund"), "refunding", WhyNot("inside_a_word", cure='"*fund*"')),
+    ("a plural", keyword("refund"), "Refunds!", WhyNot("plural", cure="refunds")),
+    ("a plural in es", keyword("box"), "boxes", WhyNot("plural", cure="boxes")),
+    ("accents", keyword("café", "word", False, True), "cafe", WhyNot("accents_differ", cure="accents: fold")),
+    ("case", keyword("RMA", "word", True), "rma", WhyNot("case_differs", cure="case: insensitive")),
     (
         "case, where accents would have to be exact too",
         keyword("Café", "word", True, True),
         "café",
-        "case differs",
+        WhyNot("case_differs", cure="case: insensitive"),
     ),
     (
         "accents, where case would have to be exact too",
         keyword("Café", "word", True, True),
         "Cafe",
-        "accents differ",
+        WhyNot("accents_differ", cure="accents: fold"),
     ),
-    ("both", keyword("Café", "word", True, True), "cafe", "case and accents differ"),
-    ("inside one character", keyword("acmet"), "Acme™", "inside a word"),
-    ("inside a joined emoji", keyword("👩"), "👩\u200d💻", "inside an emoji"),
-    ("across two flags", keyword("🇺🇸"), "🇦🇺🇸🇪", "inside an emoji"),
+    (
+        "both",
+        keyword("Café", "word", True, True),
+        "cafe",
+        WhyNot("case_and_accents_differ", cure="case: insensitive, accents: fold"),
+    ),
+    ("inside one character", keyword("acmet"), "Acme™", WhyNot("inside_a_word", cure="acmet*")),
+    ("inside a joined emoji", keyword("👩"), "👩\u200d💻", WhyNot("inside_an_emoji")),
+    ("across two flags", keyword("🇺🇸"), "🇦🇺🇸🇪", WhyNot("inside_an_emoji")),
 ]
 
 
 @pytest.mark.parametrize(
     ("one", "text", "reason"), [row[1:] for row in NEAR_MISSES], ids=[row[0] for row in NEAR_MISSES]
 )
-def test_a_near_miss_says_why_it_is_no_match(one: Keyword, text: str, reason: str) -> None:
-    assert [reason for _, reason in Matcher([one]).near_misses(text)] == [reason]
+def test_a_near_miss_says_why_it_is_no_match(one: Keyword, text: str, reason: WhyNot) -> None:
+    assert [why_not for _, why_not in Matcher([one]).near_misses(text)] == [reason]
 
 
 def test_a_match_is_no_near_miss() -> None:

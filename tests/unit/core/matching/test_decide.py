@@ -10,6 +10,7 @@ from tagger.core.conversation import Author, Conversation, Said, ThreadKey
 from tagger.core.matching.automaton import Match
 from tagger.core.matching.decide import NEAR_MISSES_PER_RULE_MAX, Decision, Judge, Reason
 from tagger.core.matching.rulebook import MATCHES_PER_RULE_MAX, occurrences
+from tagger.core.matching.why_not import worded
 from tagger.core.rules.model import Canned, Keyword, Rule, RuleSet
 from tests.unit.steps import steps
 
@@ -276,28 +277,40 @@ def test_of_many_matches_the_first_are_named_and_the_first_of_each_part() -> Non
 
 
 NEAR_MISSES: list[tuple[str, Rule, Lines, dict[str, Any], list[tuple[str, str]]]] = [
-    ("inside a word", rule(any=["fund"]), [(C, "refunds")], {}, [("fund", "inside a word")]),
+    (
+        "inside a word",
+        rule(any=["fund"]),
+        [(C, "refunds")],
+        {},
+        [("fund", 'inside a word; "*fund*" would find it')],
+    ),
     (
         "a plural",
         rule(any=["refund"]),
         [(C, "Refunds")],
         {},
-        [("refund", "plural: keyword refund, text Refunds")],
+        [("refund", "a plural; refunds would find it")],
     ),
-    ("by the wrong author", rule(any=["refund"]), [(A, "refund")], {}, [("refund", "said by the agent")]),
+    (
+        "by the wrong author",
+        rule(any=["refund"]),
+        [(A, "refund")],
+        {},
+        [("refund", "said by the agent; from: any would count it")],
+    ),
     (
         "the other way",
         rule(any=["refund"], from_="agent"),
         [(C, "refund")],
         {},
-        [("refund", "said by the customer")],
+        [("refund", "said by the customer; from: any would count it")],
     ),
     (
         "ignored",
         rule(any=["refund"], ignore=["no refund"]),
         [(C, "no refund")],
         {},
-        [("refund", "removed by ignore")],
+        [("refund", "inside `no refund` of `ignore`")],
     ),
     ("too few", rule(any=["late"], min_matches=2), [(C, "late")], {}, [("late", "min_matches 1 of 2")]),
     (
@@ -305,7 +318,7 @@ NEAR_MISSES: list[tuple[str, Rule, Lines, dict[str, Any], list[tuple[str, str]]]
         rule(any=["a"], groups=frozenset({1})),
         [(C, "a")],
         {"group_ids": frozenset({2})},
-        [("a", "another group")],
+        [("a", "the thread began in group 2, not one of `groups`")],
     ),
     (
         "an unknown group",
@@ -366,7 +379,7 @@ NEAR_MISSES: list[tuple[str, Rule, Lines, dict[str, Any], list[tuple[str, str]]]
         rule(any=["a"]),
         [(C, "a"), (A, "a")],
         {},
-        [("a", "said by the agent")],
+        [("a", "said by the agent; from: any would count it")],
     ),
 ]
 
@@ -380,7 +393,7 @@ def test_an_explanation_says_what_nearly_counted_and_why(
     one: Rule, lines: Lines, known: dict[str, Any], near_misses: list[tuple[str, str]]
 ) -> None:
     explained = decide([one], lines, explain=True, **known)
-    assert [(one.keyword, one.reason) for one in explained.near_misses] == near_misses
+    assert [(one.keyword, worded(one.why_not)) for one in explained.near_misses] == near_misses
     plain = decide([one], lines, **known)
     assert (plain.tags, plain.because, plain.near_misses) == (explained.tags, explained.because, ())
 
@@ -388,13 +401,15 @@ def test_an_explanation_says_what_nearly_counted_and_why(
 @pytest.mark.parametrize(
     ("keyword", "text", "reason"),
     [
-        (Keyword("café", "café", accents_exact=True), "cafe", "accents differ"),
-        (Keyword("RMA", "RMA", case_sensitive=True), "rma", "case differs"),
+        (Keyword("café", "café", accents_exact=True), "cafe", "accents_differ"),
+        (Keyword("RMA", "RMA", case_sensitive=True), "rma", "case_differs"),
     ],
 )
 def test_a_near_miss_is_explained(keyword: Keyword, text: str, reason: str) -> None:
     explained = decide([replace(rule(), any=(keyword,))], [(C, text)], explain=True)
-    assert [(one.reason, one.start, one.end) for one in explained.near_misses] == [(reason, 0, len(text))]
+    assert [(one.why_not.kind, one.start, one.end) for one in explained.near_misses] == [
+        (reason, 0, len(text))
+    ]
 
 
 def test_an_explanation_is_limited_for_each_rule() -> None:

@@ -5,6 +5,7 @@ import pytest
 from tagger.core.conversation import Conversation, Said, ThreadKey
 from tagger.core.matching.decide import Decision, Judge
 from tagger.core.matching.links import link_spans
+from tagger.core.matching.why_not import worded
 from tagger.core.rules.parse import RuleSet, parse
 
 MANY = 100_000
@@ -81,6 +82,6 @@ def test_a_rule_says_whether_words_in_links_count(
 
 def test_a_match_in_a_link_is_explained_as_a_near_miss() -> None:
     near_misses = decided("links: ignore, any: [sam]", LINK).near_misses
-    assert [(no.rule, no.keyword, no.start, no.reason) for no in near_misses] == [
-        ("r", "sam", 25, "inside a link")
+    assert [(no.rule, no.keyword, no.start, worded(no.why_not)) for no in near_misses] == [
+        ("r", "sam", 25, "inside a link; links: count would count it")
     ]
