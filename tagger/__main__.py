@@ -17,7 +17,10 @@ GROUPS: Final = {
         "explain": "Show why a text or a chat gets its tags, or does not.",
         "schema": "Print the JSON Schema of keyword files, for editors.",
     },
-    "History": {"suggest": "Suggest keywords from chats that people tagged, or nothing did."},
+    "History": {
+        "decisions": "List what was decided on chats, explain one, or watch.",
+        "suggest": "Suggest keywords from chats that people tagged, or nothing did.",
+    },
     "Service": {"run": "Read webhooks from Kafka and tag the chats that ended."},
     "Repair": {
         "reconcile": "Find and tag ended chats whose webhooks were lost.",

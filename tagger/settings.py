@@ -103,6 +103,10 @@ class TopicSettings(KafkaSettings, LogSettings):
     """Settings of a command that only reads our topics."""
 
 
+class ArchiveSettings(KafkaSettings, LiveChatSettings, LogSettings):
+    """Settings of a command that reads LiveChat's archive as well."""
+
+
 def group_of(settings: RunSettings) -> str:
     """The consumer group: a dry run has its own, so that switching it off skips no chat."""
     return f"{settings.kafka_group_id}-dry-run" if settings.tagger_dry_run else settings.kafka_group_id

@@ -114,7 +114,10 @@ ARE_HTTP_CLIENTS: Final = (
 # What only commands share.
 OF_COMMANDS: Final = (
     "tagger.commands.chat_input",
+    "tagger.commands.decisions_show",
+    "tagger.commands.history_options",
     "tagger.commands.keyword_options",
+    "tagger.commands.listed_decisions",
     "tagger.commands.on_kafka",
     "tagger.commands.progress",
     "tagger.commands.setup",
@@ -326,7 +329,12 @@ ARROWS: Final[Mapping[str, tuple[str, ...]]] = {
     "tagger.core.review": ("tagger.core.folding", "tagger.core.rules", "tagger.core.matching"),
     "tagger.core.threads": (),
     "tagger.core.partition": ("tagger.core.threads",),
-    "tagger.core.records": ("tagger.core.rules", "tagger.core.matching", "tagger.core.threads"),
+    "tagger.core.records": (
+        "tagger.core.rules",
+        "tagger.core.matching",
+        "tagger.core.review",
+        "tagger.core.threads",
+    ),
     "tagger.livechat.calls": (),
     "tagger.livechat.pacing": ("tagger.livechat.calls",),
     "tagger.livechat.authorization": ("tagger.livechat.calls", "tagger.livechat.pacing"),
@@ -334,8 +342,10 @@ ARROWS: Final[Mapping[str, tuple[str, ...]]] = {
     "tagger.keyword_files": ("tagger.core",),
     "tagger.kafka": ("tagger.core", "tagger.keyword_files"),
     "tagger.service": ("tagger.core", "tagger.kafka", "tagger.keyword_files", "tagger.livechat"),
+    "tagger.history": ("tagger.core", "tagger.kafka", "tagger.livechat"),
     "tagger.recovery": (
         "tagger.core",
+        "tagger.history",
         "tagger.kafka",
         "tagger.keyword_files",
         "tagger.livechat",

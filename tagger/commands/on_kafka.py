@@ -8,13 +8,15 @@ from ingest.runtime.exit import stop
 from ingest.runtime.logs import configure_logs
 from tagger.kafka.reader import NO_KAFKA, TopicMissingError
 from tagger.kafka.topics import what_to_do
-from tagger.settings import RunSettings, TopicSettings
+from tagger.settings import ArchiveSettings, RunSettings, TopicSettings
 
 T = TypeVar("T")
 
 
 def on_kafka(
-    settings: RunSettings | TopicSettings, main: Coroutine[Any, Any, T], log_level: str = "warning"
+    settings: RunSettings | TopicSettings | ArchiveSettings,
+    main: Coroutine[Any, Any, T],
+    log_level: str = "warning",
 ) -> T:
     """What `main` returns; exits 2 if a topic is missing or Kafka does not answer."""
     configure_logs(log_level, settings.log_format)

@@ -32,9 +32,14 @@ def equipment(settings: TaggerSettings, *, for_service: bool = False) -> tuple[C
     return _or_stop(who, problems), keywords
 
 
+def credentials_of(settings: LiveChatSettings) -> Credentials:
+    """Read them; exit 2 with everything that is wrong."""
+    return _or_stop(_read(settings))
+
+
 def with_client(settings: LiveChatSettings, main: Callable[[Client, Credentials], Awaitable[T]]) -> T:
     """Run what a person asks of LiveChat; exit 2 and say why without credentials or without an answer."""
-    who = _or_stop(_read(settings))
+    who = credentials_of(settings)
 
     async def connected() -> T:
         client = Client(who, settings.livechat_api_url)

@@ -43,7 +43,7 @@ async def read_topic(
         for tp in partitions:
             if starts[tp] == ends[tp]:
                 continue  # what such a partition held is unknown
-            firsts[tp] = await _first_since(consumer, tp, since_ms, starts[tp], ends[tp])
+            firsts[tp] = await first_since(consumer, tp, since_ms, starts[tp], ends[tp])
             if firsts[tp] == starts[tp] > 0:
                 whole_since_ms = max(whole_since_ms, await _time_of(consumer, tp, starts[tp]))
         left = {tp: ends[tp] for tp, first in firsts.items() if first < ends[tp]}
@@ -132,7 +132,7 @@ async def connected(
         await asyncio.gather(end(consumer, CLOSE_S), end(admin, CLOSE_S))
 
 
-async def _first_since(
+async def first_since(
     consumer: AIOKafkaConsumer, tp: TopicPartition, since_ms: int, start: int, end: int
 ) -> int:
     """The first offset whose record is not older than `since_ms`; `end` if there is none."""
@@ -159,11 +159,13 @@ async def _record_at(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int
         return await consumer.getone(tp)
 
 
-async def _fetched(consumer: AIOKafkaConsumer, left: Iterable[TopicPartition]) -> dict[TopicPartition, Any]:
+async def fetched(
+    consumer: AIOKafkaConsumer, left: Iterable[TopicPartition], records_max: int = POLL_RECORDS_MAX
+) -> dict[TopicPartition, Any]:
     """Records; CorruptRecordException for any error of a codec."""
     try:
         found: dict[TopicPartition, Any] = await consumer.getmany(
-            *left, timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX
+            *left, timeout_ms=POLL_MS, max_records=records_max
         )
     except (KafkaError, OSError):
         raise
@@ -181,7 +183,7 @@ async def _read(
     came_at = loop.time()
     while left:
         async with asyncio.timeout(ANSWER_S):
-            batches = await _fetched(consumer, left)
+            batches = await fetched(consumer, left)
             positions = {tp: await consumer.position(tp) for tp in left}
         for tp, records in batches.items():
             for record in records:

@@ -19,8 +19,12 @@ import orjson
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
+from tagger.__main__ import main
+from tagger.history.ledger import Ledger
+from tagger.history.topic import fill
 from tagger.simulator.livechat.account import Draft, User
 from tagger.simulator.livechat.faults import Fault
 from tagger.simulator.play.visitors import all_tags
@@ -73,6 +77,7 @@ async def play(folder: Path, config: Path) -> Written:
         await misbehave(stage)
         await until_settled(stage)
         await collect(stage, found)
+        await look_back(stage, folder, found)
         await stage.ingest.stop()
         await stage.tagger.stop()
     for name in ("ingest", "tagger"):
@@ -175,6 +180,29 @@ async def collect(stage: Stage, found: Written) -> None:
     found.needles |= {"mark": MARK.encode(), "webhook secret": stage.secret.encode()}
 
 
+async def look_back(stage: Stage, folder: Path, found: Written) -> None:
+    """What the commands over the past print, and the ledger that is kept."""
+    rules = folder / "past"
+    rules.mkdir()
+    (rules / "rules.yaml").write_text(KEYWORDS, "utf-8")
+    chats = [record["chat_id"] for record in found.records["decisions"]]
+    commands = [["list", "--format", form] for form in ("text", "json", "csv", "markdown")]
+    commands += [
+        ["show", chat, "--config", str(rules), "--format", form]
+        for chat in dict.fromkeys(chats)
+        for form in ("text", "json")
+    ]
+    for words in commands:
+        ran = CliRunner().invoke
+        result = await asyncio.to_thread(ran, main, ["decisions", *words], env=stage.tagger.settings)
+        assert result.exit_code in (0, 1), result.output
+        found.places[f"decisions {' '.join(words)}"] = result.output.encode()
+    ledger = Ledger(folder / "ledger")
+    await fill(ledger, {"bootstrap_servers": stage.bootstrap}, stage.names.decisions)
+    ledger.close()
+    found.places["ledger"] = (folder / "ledger").read_bytes()
+
+
 async def commit_metadata(stage: Stage) -> bytes:
     """Of all partitions. aiokafka's admin client fails with TypeError where the mock's answer is empty."""
     tps = [TopicPartition(stage.names.webhooks, number) for number in range(PARTITIONS)]
@@ -201,6 +229,10 @@ def test_the_marks_went_the_whole_way(written: Written) -> None:
     }
     assert written.records["parked"]
     assert written.places["commit metadata"].startswith(b"lt1;")
+    refund = TAG.encode()
+    assert refund in written.places["decisions list --format csv"]
+    assert refund in written.places["ledger"]
+    assert any(b"Today, by set" in content for content in written.places.values())
     for event in ("refused", "decided", "parked", "keywords_refused"):
         assert f'"{event}"'.encode() in written.places["log of ingest"] + written.places["log of tagger"]
 

@@ -31,6 +31,8 @@ Outcome = Literal[
     "dry_run",  # decided, not set: TAGGER_DRY_RUN
 ]
 
+FORMAT: Final = 1  # of the records of `livechat.decisions`; those without one have the same fields
+
 # No record can be too large for its topic, whose limit is at least 1 MiB: besides tags and reasons, a record has
 # three ids of at most 256 bytes, which JSON may write six times as long, and some 2 KB. `because_omitted` and
 # `tags_omitted` count what is left out.
@@ -84,6 +86,8 @@ def decision_record(  # noqa: PLR0913 - one argument a field of the record
     because = _within(_BECAUSE_BYTES_MAX, reasons)
     tags = _within(_TAGS_BYTES_MAX, list(decision.tags))
     record: dict[str, Any] = {
+        "kind": "decision",
+        "format": FORMAT,
         **_thread(thread),
         "tags": tags,
         "because": because,

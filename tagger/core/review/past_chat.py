@@ -28,7 +28,9 @@ class PastDecision(NamedTuple):
     messages: int
     ended_at_ms: int
     settled_at_ms: int
-    place: Place | None  # None: `reconcile` found the thread
+    place: (
+        Place | None
+    )  # None: the thread was decided without a record: by `reconcile`, `parked retry` or `retag`
 
 
 class Correction(NamedTuple):
@@ -37,6 +39,7 @@ class Correction(NamedTuple):
     tag: str
     change: Literal["added", "removed"]
     at_ms: int
+    place: Place | None = None  # of the webhook that told it
 
 
 @dataclass(frozen=True, slots=True)

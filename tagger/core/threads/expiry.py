@@ -42,6 +42,7 @@ class Expiry:
         self.newest_ms = 0  # the latest record time that was believed
         self.clock_ms = 0  # time passed since the first record
         self.complete_since_ms: int | None = None  # threads created earlier may be cut; None: not known yet
+        self.on_delete: Callable[[Thread], None] | None = None  # hears of each thread while it is still whole
 
     def add(self, thread: Thread) -> None:
         """Add a thread, which begins after all others."""
@@ -80,6 +81,8 @@ class Expiry:
 
     def delete(self, thread: Thread) -> None:
         """Keep nothing of a thread."""
+        if self.on_delete is not None:
+            self.on_delete(thread)
         self._deadlines.remove(thread)
         self.index.delete(thread)
 

@@ -38,6 +38,8 @@ def test_a_decision_record_has_the_fields_that_readers_rely_on() -> None:
         settled_at_ms=1500,
     )
     assert record == {
+        "kind": "decision",
+        "format": 1,
         "organization": "org",
         "chat_id": "CHAT",
         "thread_id": "THREAD",

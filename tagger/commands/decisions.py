@@ -1,0 +1,103 @@
+"""`tagger decisions`: which chats got which tag, why, and what would be decided today."""
+
+import asyncio
+from typing import Any
+
+import click
+
+from ingest.runtime.settings import load
+from tagger.commands.decisions_show import show
+from tagger.commands.history_options import Since, filled, since_option
+from tagger.commands.keyword_options import counted, format_option
+from tagger.commands.listed_decisions import Form, header, row, told
+from tagger.commands.on_kafka import on_kafka
+from tagger.core.records.past import read_past
+from tagger.history.ledger import Decided
+from tagger.history.wanted import Wanted
+from tagger.kafka.log import follow
+from tagger.settings import TopicSettings
+
+
+@click.group("decisions")
+def command() -> None:
+    """List what was decided on chats, explain one, or watch.
+
+    Reads the topic livechat.decisions, without a group and without an API call. No words of chats are on it.
+
+    \b
+    Examples:
+      tagger decisions list --untagged
+      tagger decisions show PJ0MRSHTDG
+      tagger decisions tail
+    """
+
+
+command.add_command(show)
+
+
+@command.command("list")
+@click.option("--tag", help="Only chats that were to get this tag.")
+@click.option("--rule", metavar="ID", help="Only chats in which this rule held, on trial or not.")
+@click.option("--untagged", is_flag=True, help="Only chats that got no tag.")
+@click.option("--outcome", help="Only this outcome: tagged, no_match, partial, late, parked, …")
+@click.option("--organization", metavar="ID", help="Only chats of this organization.")
+@since_option()
+@click.option(
+    "--most", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="So many at most."
+)
+@format_option("csv", "markdown", explained="json: one object for each chat.")
+def list_(since: Since, most: int, form: Form, **which: Any) -> None:
+    """List decisions, those on the chats that ended last first.
+
+    Of several decisions on one chat, as after a late message, the newest is listed.
+
+    \b
+    Examples:
+      tagger decisions list --tag Refund --since 2d
+      tagger decisions list --rule upset --most 500 --format csv
+      tagger decisions list --untagged --format json
+    """
+    settings = load(TopicSettings)
+    wanted = Wanted(since_ms=since.ms, **which)
+
+    async def main() -> tuple[list[Decided], int]:
+        ledger = await filled(settings, since.ms)
+        try:
+            return ledger.page(wanted, most), ledger.count(wanted)
+        finally:
+            ledger.close()
+
+    found, total = on_kafka(settings, main())
+    for line in header(form):
+        click.echo(line)
+    for each in found:
+        click.echo(row(each, form))
+    say = f"{counted(total, 'chat')} {since}"
+    if left := total - len(found):
+        say += f"; the newest {len(found):,} are shown, {left:,} are left out (--most)"
+    click.echo(f"{say}.", err=form != "text")
+
+
+@command.command()
+@format_option(explained="json: one object for each decision.")
+def tail(form: Form) -> None:
+    """Show decisions as they are made; Ctrl-C stops it.
+
+    \b
+    Example:
+      tagger decisions tail
+    """
+    settings = load(TopicSettings)
+
+    async def main() -> None:
+        click.echo("waiting for decisions; press Ctrl-C to stop", err=True)
+        async for chunk in follow(settings.client_options(), settings.kafka_decisions_topic):
+            for record in chunk.records:
+                past = read_past(record.value)
+                if not isinstance(past, str):
+                    click.echo(told(past, form))
+
+    try:
+        on_kafka(settings, main())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise SystemExit(0) from None
