@@ -173,6 +173,10 @@ class Metrics:
         self.keywords_stored = self._gauge(
             "tagger_keywords_stored", "1 if the keyword files in force are on the keywords topic."
         )
+        self.keyword_files_overlooked = self._gauge(
+            "tagger_keyword_files_overlooked",
+            "Files and folders among the keyword files that look meant and are not read.",
+        )
         self.keywords_reload_time = self._gauge(
             "tagger_keywords_last_reload_timestamp_seconds", "When changed keyword files were last read."
         )

@@ -22,6 +22,7 @@ from tagger.core.records.decision import rfc3339
 from tagger.core.review.difference import Change, changes, rules_by_id
 from tagger.core.review.past_chat import PastChat, PastDecision
 from tagger.core.rules.model import Rule, RuleSet
+from tagger.core.rules.places import places_of
 from tagger.history.keyword_sets import sets_of
 from tagger.history.one_chat import last_conversation
 from tagger.settings import TopicSettings
@@ -79,7 +80,7 @@ def show(  # noqa: PLR0913, PLR0917 - one argument an option
         for line in _lines(one, today, found, rules_by_id(judge.rules)):
             click.echo(printable(line))
         if content and said is not None and today is not None:
-            for text, colour in transcript(passages(said.said, counted(today))):
+            for text, colour in transcript(passages(said.said, counted(today, places_of(judge.rules)))):
                 click.secho(text, fg=colour)
     raise SystemExit(code)
 

@@ -24,6 +24,7 @@ from tagger.livechat.interactive import Desk, organization_of
 from tagger.livechat.sample_webhooks import (
     ACCEPTED,
     SECRET_REFUSED,
+    is_sample,
     post,
     sample_organization,
     secret_check,
@@ -43,7 +44,7 @@ from tagger.livechat.webhooks import (
 from tagger.settings import ApiUrl, LiveChatSettings
 
 if TYPE_CHECKING:
-    from tagger.commands.webhooks_topic import Arrived
+    from tagger.kafka.last_arrival import Arrived
 
 # A change of configuration may take two minutes to take effect: https://platform.text.com/docs/management
 SETTLE_S: Final = 120.0
@@ -219,9 +220,9 @@ async def status(registry: Registry, form: str) -> None:
 
 
 async def _arrived() -> "Arrived":
-    from tagger.commands import webhooks_topic  # Kafka's client
+    from tagger.kafka.last_arrival import last_arrival  # takes Kafka's client
 
-    return await webhooks_topic.last_arrival(read_settings(KafkaConnection))
+    return await last_arrival(read_settings(KafkaConnection), lambda key: not is_sample(key))
 
 
 @command.command()

@@ -1,6 +1,6 @@
-"""`tagger webhooks send` and `tail`, and what `status` says of the topic: whether webhooks arrive there.
+"""`tagger webhooks send` and `tail`: whether webhooks arrive on the topic.
 
-All read near the end of the topic and without a group, so they affect no other reader. No output contains the
+Both read near the end of the topic and without a group, so they affect no other reader. No output contains the
 secret; only `tail --content` prints chat text.
 """
 
@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from secrets import token_hex
 from typing import Final, TypeVar
 
@@ -24,11 +23,9 @@ from ingest.runtime.kafka import KafkaConnection
 from ingest.runtime.settings import load
 from ingest.topic import Unreadable, decode
 from tagger.commands.transcript import printable
-from tagger.core.records.decision import rfc3339
-from tagger.kafka.reader import ANSWER_S, NO_KAFKA, TopicMissingError, connected, last_ms
+from tagger.kafka.reader import ANSWER_S, NO_KAFKA, TopicMissingError, connected
 from tagger.livechat.sample_webhooks import (
     ACCEPTED,
-    is_sample,
     post,
     sample_organization,
     samples,
@@ -123,42 +120,6 @@ def shown(record: ConsumerRecord[bytes, bytes], content: bool) -> str:
     said = orjson.dumps(webhook.payload).decode() if content else ""
     text = f"{at}  {record.partition}:{record.offset}  {webhook.action}  {key}  {said}".rstrip()
     return printable(text)
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """When the last webhook arrived on the topic."""
-
-    text: str
-    at: str | None = None  # RFC 3339; None: none did, or it is not known
-
-
-async def last_arrival(kafka: KafkaConnection | list[str]) -> Arrived:
-    """When the last webhook arrived, samples aside; unknown without settings, or if Kafka does not answer."""
-    unknown = "when the last webhook arrived is not known: "
-    if isinstance(kafka, list):
-        return Arrived(unknown + "; ".join(kafka))
-    if "kafka_bootstrap_servers" not in kafka.model_fields_set:
-        return Arrived(f"{unknown}set KAFKA_BOOTSTRAP_SERVERS to look it up")
-    topic = kafka.kafka_webhooks_topic
-    try:
-        at_ms = await last_ms(kafka.client_options(), topic, lambda key: not is_sample(key))
-    except TopicMissingError:
-        return Arrived(f"{unknown}Kafka has no topic {topic}, or this user may not see it")
-    except NO_KAFKA as error:
-        return Arrived(unknown + advice.kafka_failed(error))
-    if at_ms is None:
-        return Arrived(f"no webhook has arrived on {topic}")
-    return Arrived(f"the last webhook arrived {_ago(now_ms() - at_ms)} ago, on {topic}", rfc3339(at_ms))
-
-
-def _ago(ms: int) -> str:
-    """A time span in its largest unit: 12 s, 5 min, 3 h, 2 days."""
-    seconds = max(0, ms) // 1_000
-    for unit, length, most in (("s", 1, 120), ("min", 60, 7_200), ("h", 3_600, 172_800)):
-        if seconds < most:
-            return f"{seconds // length} {unit}"
-    return f"{seconds // 86_400} days"
 
 
 @asynccontextmanager

@@ -14,8 +14,8 @@ No clock, no network, no files, no logging, no asyncio: time comes in as an argu
     folding       characters and texts, folded so that spellings of a word compare equal
     rules         the keyword language: YAML text → checked rules, or every mistake with its place
     matching      folded text + rules → matches → the decision, its reasons and near misses
-    review        before a set is in force: lint, and the tests beside each rule
-    records       what we write to Kafka and read back: decisions, parked items, keyword sets
+    review        before a set is in force: lint, the tests beside each rule; then and today compared
+    records       what we write to Kafka and read back: decisions, corrections, parked items, keyword sets
 
 Imports point one way: folding ← rules ← matching ← review; conversation ← threads ← partition; records last.
 Begin with `conversation`; then `threads.facts` and `partition.partition` for what arrives and when it is done,

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import structlog
 from watchfiles import awatch
@@ -17,6 +17,7 @@ from tagger.core.matching.decide import Judge
 from tagger.core.review.rule_tests import run_tests
 from tagger.core.rules.model import RuleSet
 from tagger.core.rules.parse import parse
+from tagger.keyword_files.overlooked import Overlooked, overlooked
 from tagger.keyword_files.read import read_files
 
 # The folder is read this often even when no change was announced: some mounts (NFS, a ConfigMap
@@ -29,6 +30,17 @@ LOOK_DEADLINE_S: Final = 60.0
 Origin = Literal["nowhere", "files", "topic"]
 
 log = structlog.get_logger()
+
+
+class _Seen(NamedTuple):
+    """What one look at the folder found."""
+
+    files: dict[str, bytes] | str  # as `read_files` returns them
+    overlooked: Sequence[Overlooked]
+
+
+def _read(folder: Path) -> _Seen:
+    return _Seen(read_files(folder), overlooked(folder))
 
 
 def build(files: dict[str, bytes], placeholder: str) -> Judge | tuple[str, ...]:
@@ -51,11 +63,12 @@ class Keywords:
         self.files: Mapping[str, bytes] = {}  # of the set in force
         self.origin: Origin = "nowhere"
         self.problems: tuple[str, ...] = ()  # of the newest set on disk, where it was refused
+        self.overlooked: Sequence[Overlooked] = ()  # what stands in the folder, looks meant, and is not read
         self._folder, self._placeholder = folder, placeholder
-        self._reading: asyncio.Future[dict[str, bytes] | str] | None = None
+        self._reading: asyncio.Future[_Seen] | None = None
         self._poke, self._changed = asyncio.Event(), asyncio.Event()
         self._is_polled = False
-        self._seen = read_files(folder)
+        self._seen, self.overlooked = _read(folder)
         self._take(self._seen, self._built(self._seen))
 
     def reload_soon(self) -> None:
@@ -77,25 +90,34 @@ class Keywords:
                 return True
         return False
 
-    async def watch(self, report: Callable[[], None]) -> None:
-        """Follow the folder forever; call `report` after each change, taken or refused."""
+    async def watch(
+        self, report: Callable[[], None], report_overlooked: Callable[[], None] = lambda: None
+    ) -> None:
+        """Follow the folder forever; call `report` after each change, taken or refused.
+
+        `report_overlooked` is called after each change of `overlooked`.
+        """
         while True:
-            files = await self._look()
+            files, found = await self._look()
+            if found != self.overlooked:
+                self.overlooked = found
+                report_overlooked()
             if files != self._seen:
                 self._seen = files
                 self._take(files, await asyncio.to_thread(self._built, files))
                 report()
             await self._change()
 
-    async def _look(self) -> dict[str, bytes] | str:
+    async def _look(self) -> "_Seen":
         """What is on disk. A read that takes too long is waited for again next time, not started twice."""
         if self._reading is None:
-            self._reading = asyncio.ensure_future(asyncio.to_thread(read_files, self._folder))
+            self._reading = asyncio.ensure_future(asyncio.to_thread(_read, self._folder))
         done, _ = await asyncio.wait({self._reading}, timeout=LOOK_DEADLINE_S)
         if not done:
-            return (
+            slow = (
                 f"{self._folder}: reading takes more than {LOOK_DEADLINE_S:.0f} s. Check the disk it is on."
             )
+            return _Seen(slow, self.overlooked)
         reading, self._reading = self._reading, None
         return reading.result()
 

@@ -1,8 +1,11 @@
-"""Which keyword set is in force, and whether a newer one was refused, for the log and for metrics."""
+"""Which keyword set is in force, whether a newer one was refused, and which files are not read: for log and metrics."""
+
+from collections.abc import Callable
 
 import structlog
 
 from ingest.runtime.process import collect_garbage_seldom
+from tagger.keyword_files.overlooked import Overlooked
 from tagger.keyword_files.reload import Keywords
 from tagger.metrics import Metrics
 
@@ -19,6 +22,21 @@ def announce(metrics: Metrics, keywords: Keywords) -> None:
     else:
         _show_in_force(metrics, keywords)
         log.info("keywords_in_force", config=config, count=len(keywords.judge.rules))
+
+
+def overlooked_teller(metrics: Metrics, keywords: Keywords) -> Callable[[], None]:
+    """Says which files of the folder look meant and are not read, each once until it is gone."""
+    told: set[Overlooked] = set()
+
+    def tell() -> None:
+        found = set(keywords.overlooked)
+        for entry in sorted(found - told):
+            log.warning("keyword_file_overlooked", file=entry.path, reason=str(entry))
+        told.clear()
+        told.update(found)
+        metrics.keyword_files_overlooked.set(len(found))
+
+    return tell
 
 
 def announce_stored(metrics: Metrics, keywords: Keywords) -> None:

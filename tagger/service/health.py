@@ -39,6 +39,7 @@ def health_of(  # noqa: PLR0913, PLR0917 - the parts of the service
     _about_the_group(consumer, health, now)
     _about_what_stands_still(consumer, dog, health, now)
     _about_keywords(keywords, health)
+    _about_overlooked(keywords, health)
     return health
 
 
@@ -77,6 +78,13 @@ def _about_keywords(keywords: Keywords, health: Health) -> None:
         health.notes.append(
             "The newest keyword files were refused; older ones stay in force: run `tagger check`."
         )
+
+
+def _about_overlooked(keywords: Keywords, health: Health) -> None:
+    if keywords.overlooked:
+        first, *more = keywords.overlooked
+        others = f" {len(more)} more like it: `tagger check` names them." if more else ""
+        health.notes.append(f"{first}{others}")
 
 
 def _about_the_group(consumer: Consumer, health: Health, now: float) -> None:

@@ -20,7 +20,7 @@ from tagger.keyword_files.reload import Keywords
 from tagger.livechat.authorization.credentials import Credentials
 from tagger.livechat.client import Client
 from tagger.metrics import Metrics
-from tagger.service.announce import announce, announce_stored
+from tagger.service.announce import announce, announce_stored, overlooked_teller
 from tagger.service.health import LiveChatFigures, PartitionFigures, health_of
 from tagger.service.settle import Settle
 from tagger.service.tag_watch import TagWatch
@@ -71,6 +71,7 @@ class Service:
             settle=Worker(self._settle, client, settings.kafka_webhooks_topic, metrics).settle,
             metrics=metrics,
         )
+        self._tell_overlooked = overlooked_teller(metrics, keywords)
         self._topics = topic_watch(settings, metrics)
         self._dog, self._tasks = Watchdog(), Tasks(lambda name: metrics.task_restarts.labels(task=name).inc())
         self._admin = AdminServer(
@@ -93,6 +94,7 @@ class Service:
             if problem := await self._listen():
                 return problem
             announce(self._metrics, self._keywords)
+            self._tell_overlooked()
             for name, watch in self._watches():
                 self._tasks.start(name, watch)
             _reload_on_signals(self._keywords)
@@ -134,7 +136,7 @@ class Service:
         options, topic = settings.client_options, settings.kafka_keywords_topic
         yield "slow_admin_connections", self._admin.close_the_slow
         yield "topics", self._topics.run
-        yield "keywords", lambda: keywords.watch(lambda: announce(metrics, keywords))
+        yield "keywords", lambda: keywords.watch(lambda: announce(metrics, keywords), self._tell_overlooked)
         yield "keywords_topic", lambda: keep_stored(keywords, options, topic, metrics)
         yield "troubles", lambda: _log_troubles(self._client)
         yield "tag_watch", lambda: self._tag_watch.run(self._is_mine)

@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 from ingest.runtime.settings import Settings
-from tagger.keyword_files.reload import Keywords
 
 FOLDER: Final = Path(__file__).parents[2] / "deploy" / "kubernetes"
 KUSTOMIZATION: Final[dict[str, Any]] = yaml.safe_load((FOLDER / "kustomization.yaml").read_text("utf-8"))
@@ -27,7 +26,8 @@ APPLIED: Final = objects(*KUSTOMIZATION["resources"])
 SECRETS: Final = {
     each["metadata"]["name"]: each["stringData"].keys() for each in objects("secret.example.yaml")
 }
-CONFIG_MAPS: Final = {each["name"] for each in KUSTOMIZATION["configMapGenerator"]}
+# `keywords` is made by keywords.sh: tests/docs/test_kubernetes_keywords.py
+CONFIG_MAPS: Final = {each["name"] for each in KUSTOMIZATION["configMapGenerator"]} | {"keywords"}
 WORKLOADS: Final = {
     each["metadata"]["name"]: each for each in APPLIED if each["kind"] in ("StatefulSet", "Deployment")
 }
@@ -139,17 +139,6 @@ def test_selectors_of_all_objects_find_the_pods(name: str) -> None:
         spec = each["spec"]
         selector = spec.get("podSelector") or spec["selector"]
         assert selector.get("matchLabels", selector) == labels
-
-
-def test_the_example_of_keywords_is_valid() -> None:
-    generated = next(each for each in KUSTOMIZATION["configMapGenerator"] if each["name"] == "keywords")
-    assert generated["options"] == {
-        "disableNameSuffixHash": True
-    }  # or a change would not reach the mounted folder
-    assert {Path(file) for file in generated["files"]} == {
-        path.relative_to(FOLDER) for path in (FOLDER / "keywords").glob("*")
-    }
-    assert Keywords(FOLDER / "keywords", "%[a-z]+%").origin == "files"
 
 
 def settings_with_defaults() -> dict[str, Any]:

@@ -92,7 +92,7 @@ def test_every_log_line_that_the_runbook_names_exists() -> None:
     }
     rows = re.findall(r"^\| .* \| (.*?) \|$", RUNBOOK, re.MULTILINE)
     named |= {event for row in rows for event in re.findall(r"(?:ingest|tagger): `([^`]+)`", row)}
-    fields = {"status", "reason", "error_type", "chat_id", "tag", "where", "count"}
+    fields = {"status", "reason", "error_type", "organization", "chat_id", "tag", "where", "count"}
     kinds = set(re.findall(r"error_type=\"(\w+)\"", RUNBOOK))
     assert len(named) > 10
     assert {name for name in named - fields - kinds if not _is_error_type(name)} <= events_of_the_code()

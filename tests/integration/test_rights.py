@@ -157,6 +157,8 @@ async def test_with_the_rights_of_the_page_everybody_can_do_what_is_theirs(
         code, told = await command(tagger, "parked", "retry")
         assert (code, "1 of 1 item done" in told) == (0, True), told
         await park(bootstrap, thread._replace(thread_id="another"), "Refund")
+        code, told = await command(operator, "decisions", "list")
+        assert (code, "chats of 7 days" in told or "chat of 7 days" in told) == (0, True), told
         code, told = await command(operator, "parked", "drop", "--all", "--yes")
         assert (code, "dropped 1" in told) == (0, True), told
         url = f"http://127.0.0.1:{stage.ingest.settings['INGEST_PORT']}/webhooks/livechat"

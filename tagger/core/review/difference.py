@@ -6,6 +6,7 @@ from typing import Literal
 
 from tagger.core.matching.decide import Decision, Reason
 from tagger.core.matching.explain import short
+from tagger.core.matching.why_not import worded
 from tagger.core.rules.model import Rule
 from tagger.core.rules.parse import keywords_of
 
@@ -81,7 +82,7 @@ def _lost(tag: str, because: Iterable[Reason], now: Decision, after: Mapping[str
         gone = [word for word in words if word not in texts_of(rule)]
         if gone:
             yield f"{', '.join(f'`{short(word)}`' for word in gone)} not in rule {rule_id} any more"
-        misses = dict.fromkeys(each.reason for each in now.near_misses if each.rule == rule_id)
+        misses = dict.fromkeys(worded(each.why_not) for each in now.near_misses if each.rule == rule_id)
         for reason in list(misses)[:3]:
             yield f"rule {rule_id}: {reason}"
         if not gone and not misses:

@@ -9,7 +9,6 @@ from aiohttp import web
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 from click.testing import CliRunner, Result
 
-from ingest.runtime.kafka import KafkaConnection
 from ingest.topic import encode
 from tagger.commands import webhooks, webhooks_topic
 from tagger.simulator.stage.broker import EmbeddedBroker
@@ -47,7 +46,7 @@ class Ingest:
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[EmbeddedBroker]:
-    with EmbeddedBroker({"livechat.webhooks": 3, "never.used": 3, "used": 3}) as running:
+    with EmbeddedBroker({"livechat.webhooks": 3}) as running:
         yield running
 
 
@@ -109,45 +108,6 @@ def test_a_topic_that_is_missing_comes_with_the_command_that_creates_it(ingest: 
     result = send(ingest, KAFKA_WEBHOOKS_TOPIC="no.such.topic")
     assert result.exit_code == 2
     assert "--create --topic no.such.topic" in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("settings", "text"),
-    [
-        ({}, "set KAFKA_BOOTSTRAP_SERVERS"),
-        ({"kafka_bootstrap_servers": "127.0.0.1:1"}, "check KAFKA_BOOTSTRAP_SERVERS"),
-        ({"kafka_webhooks_topic": "no.such.topic"}, "Kafka has no topic no.such.topic"),
-        ({"kafka_webhooks_topic": "never.used"}, "no webhook has arrived on never.used"),
-    ],
-)
-async def test_when_the_last_webhook_arrived_is_said_to_be_unknown_and_why(
-    broker: EmbeddedBroker, settings: dict[str, Any], text: str
-) -> None:
-    given: dict[str, Any] = {"kafka_bootstrap_servers": broker.bootstrap, **settings} if settings else {}
-    arrived = await webhooks_topic.last_arrival(KafkaConnection(**given))
-    assert text in arrived.text
-    assert arrived.at is None
-
-
-async def test_when_the_last_webhook_arrived_is_known_samples_aside(broker: EmbeddedBroker) -> None:
-    given: dict[str, Any] = {"kafka_bootstrap_servers": broker.bootstrap, "kafka_webhooks_topic": "used"}
-    kafka = KafkaConnection(**given)
-    async with AIOKafkaProducer(bootstrap_servers=broker.bootstrap) as producer:
-        await producer.send_and_wait("used", WEBHOOK, key=b"org:tagger-sample-1", partition=0)
-        assert (await webhooks_topic.last_arrival(kafka)).at is None
-        for partition, at_ms in enumerate((60_000, 120_000), 1):
-            await producer.send_and_wait("used", WEBHOOK, b"org:C", partition, timestamp_ms=at_ms)
-    arrived = await webhooks_topic.last_arrival(kafka)
-    assert arrived.at == "1970-01-01T00:02:00.000Z"
-    assert " days ago, on used" in arrived.text
-
-
-@pytest.mark.parametrize(
-    ("ms", "text"),
-    [(-5, "0 s"), (119_999, "119 s"), (120_000, "2 min"), (7_200_000, "2 h"), (200_000_000, "2 days")],
-)
-def test_a_span_is_said_in_its_largest_unit(ms: int, text: str) -> None:
-    assert webhooks_topic._ago(ms) == text
 
 
 def record(value: bytes, key: bytes = b"org:chat") -> "ConsumerRecord[bytes, bytes]":

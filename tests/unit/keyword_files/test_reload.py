@@ -313,3 +313,25 @@ async def test_without_a_stored_set_nothing_is_in_force(tmp_path: Path) -> None:
     keywords = Keywords(folder_with(tmp_path, MISSPELT), DEFAULT_PLACEHOLDER)
     assert not await keywords.take_stored([{"rules.yaml": MISSPELT.encode()}])
     assert keywords.origin == "nowhere"
+
+
+async def test_what_looks_meant_and_is_not_read_is_told_when_it_comes_and_goes(tmp_path: Path) -> None:
+    keywords = loaded(folder_with(tmp_path, REFUND))
+    before, told = keywords.judge, list[list[str]]()
+    watch = asyncio.create_task(
+        keywords.watch(
+            lambda: None, lambda: told.append([Path(one.path).name for one in keywords.overlooked])
+        )
+    )
+    (tmp_path / "more.YAML").write_text(INVOICE)
+    await until(lambda: told == [["more.YAML"]])
+    (tmp_path / "more.YAML").unlink()
+    await until(lambda: told == [["more.YAML"], []])
+    watch.cancel()
+    await asyncio.wait([watch])
+    assert keywords.judge is before
+
+
+def test_what_looks_meant_is_known_from_the_start(tmp_path: Path) -> None:
+    (tmp_path / "more.yaml.txt").touch()
+    assert len(loaded(folder_with(tmp_path, REFUND)).overlooked) == 1
