@@ -113,7 +113,9 @@ ARE_HTTP_CLIENTS: Final = (
 )
 # What only commands share.
 OF_COMMANDS: Final = (
+    "tagger.commands.backtest_report",
     "tagger.commands.chat_input",
+    "tagger.commands.compared_set",
     "tagger.commands.decisions_show",
     "tagger.commands.history_options",
     "tagger.commands.keyword_options",
@@ -121,6 +123,7 @@ OF_COMMANDS: Final = (
     "tagger.commands.on_kafka",
     "tagger.commands.progress",
     "tagger.commands.setup",
+    "tagger.commands.stats_report",
     "tagger.commands.tables",
     "tagger.commands.text_argument",
     "tagger.commands.transcript",

@@ -43,7 +43,11 @@ MOVED_EVERY: Final = 1_000  # chats
     help="Chats as get_chat returns them, one JSON object a line.",
 )
 @click.option(
-    "--most", type=click.IntRange(1, 100), default=10, show_default=True, help="Phrases, or topics."
+    "--most",
+    type=click.IntRange(1, 100),
+    default=10,
+    show_default=True,
+    help="So many phrases a tag, or topics.",
 )
 @click.option("--weak", is_flag=True, help="Show weak phrases, too, and why they are weak.")
 @format_option("csv", "markdown", explained="json: one object for each phrase, or topic.")
@@ -96,7 +100,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
                 click.echo(printable(line), err=True)
             history.unread += len(missing)
     except KeyboardInterrupt:
-        stop(f"Interrupted after {counted(len(index), 'chat')}; nothing was changed.", INTERRUPTED)
+        stop(f"Interrupted after {counted(len(index), 'chat')}. Nothing was suggested.", INTERRUPTED)
     raise SystemExit(2 if history.unread else 0)
 
 

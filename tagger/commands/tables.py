@@ -11,14 +11,14 @@ from tagger.commands.transcript import printable
 Row = Sequence[str | int]
 
 
-def as_text(header: Row, rows: Sequence[Row]) -> Iterator[str]:
-    """Lines for a terminal: the first column to the left, the others to the right."""
+def as_text(header: Row, rows: Sequence[Row], left: int = 1) -> Iterator[str]:
+    """Lines for a terminal: so many columns to the left, the others to the right."""
     lines = [[printable(_shown(cell)) for cell in row] for row in (header, *rows)]
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
-    for first, *others in lines:
-        cells = [set_cell_size(first, widths[0])]
-        cells += [
-            " " * (width - cell_len(cell)) + cell for cell, width in zip(others, widths[1:], strict=True)
+    for line in lines:
+        cells = [
+            set_cell_size(cell, width) if at < left else " " * (width - cell_len(cell)) + cell
+            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
         yield "   ".join(cells).rstrip()
 

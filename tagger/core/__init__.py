@@ -14,7 +14,7 @@ No clock, no network, no files, no logging, no asyncio: time comes in as an argu
     folding       characters and texts, folded so that spellings of a word compare equal
     rules         the keyword language: YAML text → checked rules, or every mistake with its place
     matching      folded text + rules → matches → the decision, its reasons and near misses
-    review        before a set is in force: lint, the tests beside each rule; then and today compared
+    review        before a set is in force: lint, and the tests beside each rule; afterwards: the past, compared and counted
     records       what we write to Kafka and read back: decisions, corrections, parked items, keyword sets
 
 Imports point one way: folding ← rules ← matching ← review; conversation ← threads ← partition; records last.

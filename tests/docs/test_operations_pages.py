@@ -22,7 +22,10 @@ ALERTS: Final = {rule["alert"]: rule for rule in RULES if "alert" in rule}
 RECORDED: Final = {rule["record"] for rule in RULES if "record" in rule}
 SECTIONS: Final = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
 PAGES: Final = [
-    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "config/README.md", "tests/README.md")),
+    *(
+        ROOT / name
+        for name in ("README.md", "CHANGELOG.md", "config/README.md", "config/history.md", "tests/README.md")
+    ),
     *DEPLOY.rglob("*.md"),
     *(ROOT / ".github").glob("*.md"),
 ]

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from tagger import commands
-from tagger.__main__ import SUMMARIES, main
+from tagger.__main__ import HELP, SUMMARIES, main
 from tests.deadline import DEADLINE_S
 
 # What the service needs and no offline command may wait for.
@@ -51,7 +51,9 @@ def test_every_command_that_exists_is_listed() -> None:
     files = {path.stem: path.read_text("utf-8") for path in Path(commands.__path__[0]).glob("*.py")}
     named = re.compile(r'^@click\.(?:command|group)\("(\w+)"', re.MULTILINE)
     assert (
-        {name for text in files.values() for name in named.findall(text)} == SUMMARIES.keys() <= files.keys()
+        {name for text in files.values() for name in named.findall(text)}
+        == {*SUMMARIES, HELP}
+        <= files.keys()
     )
 
 
@@ -69,8 +71,42 @@ def test_an_unknown_command_is_answered_with_the_one_that_was_meant(typed: str, 
     assert says in result.output
 
 
-def test_version_is_the_distributions() -> None:
-    assert CliRunner().invoke(main, ["--version"]).output == f"tagger {version('livechat-tagger')}\n"
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_version_is_the_distributions(option: str) -> None:
+    assert CliRunner().invoke(main, [option]).output == f"tagger {version('livechat-tagger')}\n"
+
+
+@pytest.mark.parametrize("names", [(), ("explain",), ("webhooks",), ("webhooks", "send"), ("help",)])
+def test_help_shows_what_the_option_shows(names: tuple[str, ...]) -> None:
+    asked = CliRunner().invoke(main, ["help", *names], prog_name="tagger")
+    assert asked.exit_code == 0
+    assert asked.output == CliRunner().invoke(main, [*names, "--help"], prog_name="tagger").output
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (("explan",), "There is no command explan. Did you mean explain?"),
+        (("webhooks", "sned"), "There is no command tagger webhooks sned."),
+        (("check", "more"), "There is no command tagger check more."),
+    ],
+)
+def test_help_of_what_does_not_exist_is_exit_code_2(names: tuple[str, ...], says: str) -> None:
+    result = CliRunner().invoke(main, ["help", *names], prog_name="tagger")
+    assert (result.exit_code, says in result.output) == (2, True)
+
+
+@pytest.mark.parametrize("command", ["check", "test"])
+def test_a_quiet_command_prints_findings_only(command: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(RULES)
+    assert CliRunner().invoke(main, [command, "-q", str(path)]).output == ""
+    path.write_text(RULES.replace("absent", "match"))
+    told = CliRunner().invoke(main, ["test", "-q", str(path)])
+    assert (told.exit_code, "did not fire" in told.output, "passed" in told.output) == (1, True, False)
+    path.write_text(RULES.replace("tag:", "tagg:"))
+    told = CliRunner().invoke(main, [command, "--quiet", str(path)])
+    assert (told.exit_code, "Did you mean `tag`?" in told.output) == (1, True)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["check"], ["test"], ["explain", "a refund"], ["schema"]])

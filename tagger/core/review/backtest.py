@@ -4,12 +4,13 @@ Rules that both sets have, word for word, call for the same tags in both, so the
 a large set costs hardly more than the set itself.
 """
 
+from bisect import insort
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Final, Literal, NamedTuple
 
-from tagger.core.conversation import Conversation, ThreadKey
+from tagger.core.conversation import Author, Conversation, ThreadKey
 from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
 from tagger.core.matching.decide import Judge, Reason
 from tagger.core.review.past_chat import PastChat
@@ -17,8 +18,8 @@ from tagger.core.rules.model import Rule, RuleSet
 
 Change = Literal["gained", "lost"]
 
-# Changed chats of which the reasons are kept, for each tag and direction: more are only counted. Each is an id, a
-# time and a few positions, some 500 bytes; a person reads tens, not thousands.
+# Changed chats that can be kept for each tag and direction; all others are only counted. Each is an id, a time and a
+# few positions, some 500 bytes, and its words if they are to be shown. A person reads tens, not thousands.
 SAMPLE_MAX: Final = 1_000
 _NO_MEANING: Final = frozenset({"place", "owner", "tests"})
 # Reasons kept for one changed chat: enough to see why.
@@ -28,9 +29,10 @@ REASONS_MAX: Final = 5
 class Changed(NamedTuple):
     """A chat that one set tags and the other does not."""
 
-    thread: ThreadKey
     ended_at_ms: int
+    thread: ThreadKey
     because: tuple[Reason, ...]  # of the set that calls for the tag
+    author: Author  # who said the first of them
     conversation: Conversation | None  # None unless its words are to be shown
 
 
@@ -44,6 +46,7 @@ class TagChange:
     lost: int = 0
     # (direction, rule, keyword) → chats whose change it explains; a chat may be explained by several.
     causes: Counter[tuple[Change, str, str]] = field(default_factory=Counter)
+    # The newest changed chats, newest first.
     sample: dict[Change, list[Changed]] = field(default_factory=lambda: {"gained": [], "lost": []})
 
     @property
@@ -61,15 +64,24 @@ class Backtest:
     """Counts over chats added one by one; holds no chat but the sample."""
 
     def __init__(
-        self, old: RuleSet, new: RuleSet, placeholder: str = DEFAULT_PLACEHOLDER, *, keep_words: bool = False
+        self,
+        old: RuleSet,
+        new: RuleSet,
+        placeholder: str = DEFAULT_PLACEHOLDER,
+        *,
+        sample: int = SAMPLE_MAX,
+        keep_words: bool = False,
     ) -> None:
-        """Compile both sets. Raises re.error if the placeholder is not a valid regular expression."""
+        """Compile both sets. Raises re.error if the placeholder is not a valid regular expression.
+
+        `sample`: how many changed chats to keep for each tag and direction, the newest.
+        """
         in_old, in_new = _by_meaning(old.rules), _by_meaning(new.rules)
         same = in_old.keys() & in_new.keys()
         self._same = _judge((in_new[rule] for rule in in_new if rule in same), placeholder)
         self._old = _judge((in_old[rule] for rule in in_old if rule not in same), placeholder)
         self._new = _judge((in_new[rule] for rule in in_new if rule not in same), placeholder)
-        self._keep_words = keep_words
+        self._sample, self._keep_words = min(sample, SAMPLE_MAX), keep_words
         self.chats = 0
         self.untagged_before = self.untagged_after = 0
         self.changed_chats = 0
@@ -113,10 +125,17 @@ class Backtest:
         else:
             change.lost += 1
         change.causes.update({(direction, reason.rule, reason.keyword) for reason in reasons})
+        said = chat.conversation
+        assert said is not None, "only what was said is decided"
         sample = change.sample[direction]
-        if len(sample) < SAMPLE_MAX:
-            kept = chat.conversation if self._keep_words else None
-            sample.append(Changed(chat.thread, chat.ended_at_ms, tuple(reasons[:REASONS_MAX]), kept))
+        author = next(one.author for one in said.said if one.event_id == reasons[0].event_id)
+        kept = said if self._keep_words else None
+        insort(
+            sample,
+            Changed(chat.ended_at_ms, chat.thread, tuple(reasons[:REASONS_MAX]), author, kept),
+            key=lambda one: (-one.ended_at_ms, one.thread),
+        )
+        del sample[self._sample :]
 
     def changed_tags(self) -> list[str]:
         """Tags of which chats change, those that change most first."""

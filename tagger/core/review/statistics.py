@@ -42,6 +42,15 @@ class RuleUse(Use):
     keywords: dict[str, Use] = field(default_factory=lambda: defaultdict(Use))
 
 
+@dataclass(slots=True)
+class TagUse:
+    """A tag by our decisions and on the chats themselves, over the chats whose tags are known."""
+
+    decided: int = 0  # a decision called for it
+    there: int = 0  # it is on the chat
+    both: int = 0
+
+
 class Row(NamedTuple):
     """One rule and its use. `rule` is None for a rule that the set no longer has."""
 
@@ -73,6 +82,9 @@ class Statistics:
         self.undecided = 0  # no decision is known: not counted among `chats`
         self.omitted = 0  # reasons of keywords beyond `OTHER_KEYWORDS_MAX`
         self.added: dict[str, int] = defaultdict(int)  # tag → chats to which people added it
+        self.tags: dict[str, TagUse] = defaultdict(
+            TagUse
+        )  # of chats whose tags LiveChat gave; empty if it gave none
 
     def add(self, chat: PastChat) -> None:
         """Count one chat by its decisions: everything that any of them called for."""
@@ -85,6 +97,12 @@ class Statistics:
         because = {reason for decision in chat.decisions for reason in decision.because}
         self._count(chat.ended_at_ms, because)
         self._correct(chat.corrections, because)
+        if chat.tags is not None:
+            for tag in tags | chat.tags:
+                use = self.tags[tag]
+                use.decided += tag in tags
+                use.there += tag in chat.tags
+                use.both += tag in tags and tag in chat.tags
 
     def _count(self, ended_at_ms: int, because: Iterable[Reason]) -> None:
         said: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))  # tag → rule → keywords

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -34,6 +34,7 @@ from tagger.core.matching.explain import as_json, counted, not_counted, passages
 from tagger.core.rules.model import Keyword
 from tagger.core.rules.parse import RuleSet, keywords_of, parse
 from tagger.core.rules.places import places_of
+from tagger.core.rules.problems import Problem
 from tests.options import given
 
 KEYWORDS: Final = 300  # of each language
@@ -124,12 +125,12 @@ def rules_of(messages: list[str], rng: Random) -> RuleSet:
     """Rules of every shape, with keywords out of the messages; those that nobody may write are left out."""
     kept: list[object] = []
     while len(kept) < KEYWORDS:
-        rule: dict[str, object] = {"id": "a", "tag": "A", "any": [keyword_of(rng.choice(messages), rng)]}
-        if isinstance(parsed({"version": 1, "rules": [rule]}), RuleSet):
-            kept += rule["any"]  # type: ignore[operator]  # it is the list above
-    rules: list[dict[str, object]] = []
+        keyword = keyword_of(rng.choice(messages), rng)
+        if isinstance(parsed({"version": 1, "rules": [{"id": "a", "tag": "A", "any": [keyword]}]}), RuleSet):
+            kept.append(keyword)
+    rules: list[dict[str, Any]] = []
     for number, keyword in enumerate(kept):
-        rule = {"id": f"r{number}", "tag": f"T{number}", "any": [keyword]}
+        rule: dict[str, Any] = {"id": f"r{number}", "tag": f"T{number}", "any": [keyword]}
         rule |= rng.choice(
             [
                 {}, {}, {}, {"from": "any"}, {"from": "agent"}, {"links": "ignore"}, {"min_matches": 2},
@@ -147,7 +148,7 @@ def rules_of(messages: list[str], rng: Random) -> RuleSet:
     return read
 
 
-def parsed(file: object) -> object:
+def parsed(file: object) -> RuleSet | list[Problem]:
     """A keyword file that is written in JSON, which is YAML, too."""
     return parse({"corpus.yaml": orjson.dumps(file).replace(b"\x7f", b"")})
 
@@ -173,7 +174,8 @@ def explained(messages: list[str], seed: int) -> Result:
             continue
         result.matches += len(decision.because)
         result.near_misses.update(no.why_not.kind for no in decision.near_misses)
-        for found in (*decision.because, *decision.near_misses):
+        everything: list[Reason | NearMiss] = [*decision.because, *decision.near_misses]
+        for found in everything:
             check(found, message, keywords[found.rule].get(found.keyword), result)
             if (found.rule, found.keyword) not in places:
                 result.failures.append(f"no place of {found!a}")

@@ -178,3 +178,170 @@ def test_files_with_mistakes_explain_nothing(config: Path) -> None:
     result = explain(config, "hello")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "Did you mean `tag`?" in result.stderr
+
+
+TRANSCRIPT = "Customer: hello\nit is my\nrefund\n\nAGENT : Hi, refunds take a day\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "said"),
+    [
+        pytest.param(["-"], "my refund\n", ["  1 customer  my refund"], id="a text"),
+        pytest.param(["-", "--by", "agent"], "my refund", ["  1 agent     my refund"], id="an agent's text"),
+        pytest.param(
+            ["-"],
+            TRANSCRIPT,
+            ["  1 customer  hello", "              it is my", "  2 agent     Hi, refunds take a day"],
+            id="a transcript",
+        ),
+        pytest.param(["-"], "\ufeffcustomer: my refund\r\n", ["  1 customer  my refund"], id="of Windows"),
+        pytest.param(["-"], "[photo] my refund", ["  1 customer  [photo] my refund"], id="brackets"),
+        pytest.param(
+            ["-"], json.dumps(chat()), ["  1 agent     Hello", "  2 customer  my refund"], id="a chat"
+        ),
+        pytest.param(
+            ["-", "--by", "customer"], '{"my": "refund"}', ['  1 customer  {"my": "refund"}'], id="JSON"
+        ),
+        pytest.param(["--file", "-"], TRANSCRIPT, ["  1 customer  hello"], id="a transcript as a file"),
+        pytest.param(["-", "20% refund"], "", ["  1 customer  - 20% refund"], id="more than a dash"),
+    ],
+)
+def test_standard_input_is_read_as_what_it_is(
+    config: Path, arguments: list[str], given: str, said: list[str]
+) -> None:
+    result = explain(config, *arguments, input=given.encode())
+    assert result.exit_code == 0
+    assert set(said) <= set(result.stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    "text", ["-20% refund", "-1 refund", "- refund", "--refund please", "-refund", "-- refund", "--"]
+)
+def test_a_text_may_begin_with_a_dash(config: Path, text: str) -> None:
+    if text != "--":
+        assert f"  1 customer  {text}\n" in explain(config, text).stdout
+    assert f"  1 customer  {text}\n" in explain(config, "--", text).stdout
+
+
+def test_what_looks_like_an_option_is_explained_as_a_text_behind_two_dashes(config: Path) -> None:
+    result = explain(config, "--urgent")
+    assert (result.exit_code, "To give it as a text, write: main explain -- --urgent" in result.stderr) == (
+        2,
+        True,
+    )
+    assert "  1 customer  --urgent\n" in explain(config, "--", "--urgent").stdout
+    assert "--file" in explain(config, "--fiel", "x").stderr
+
+
+def test_a_group_is_told_for_rules_that_ask_for_it(config: Path, tmp_path: Path) -> None:
+    (config / "b.yaml").write_text("version: 1\nrules: [{id: g, tag: G, groups: [3], any: [price]}]\n")
+    unknown = explain(config, "price").stdout
+    assert "the thread's group is not known" in unknown
+    assert unknown.endswith(
+        "Name the group that the chat began in with --group, to see rules with `groups`.\n"
+    )
+    assert (
+        "began in group 1, 2, not one of `groups`"
+        in explain(config, "--group", "2", "--group", "1", "price").stdout
+    )
+    assert "tags: G " in explain(config, "--group", "3", "price").stdout
+    file = as_file(tmp_path, json.dumps(chat("price")))
+    assert "tags: G " in explain(config, "--group", "3", "--file", file).stdout
+
+
+@pytest.mark.parametrize(
+    ("at", "tag"),
+    [
+        ("2026-01-31", "Old"),
+        ("2026-02-01", "none"),
+        ("2026-01-31T23:59:59Z", "Old"),
+        ("2026-02-01T00:30:00+01:00", "Old"),
+        ("2026-01-31T23:59:59", "Old"),
+    ],
+)
+def test_a_rule_that_expires_can_be_tried_at_any_time(
+    config: Path, tmp_path: Path, at: str, tag: str
+) -> None:
+    assert f"tags: {tag} " in explain(config, "--at", at, "ancient").stdout
+    file = as_file(tmp_path, json.dumps(chat("ancient")))
+    assert f"tags: {tag} " in explain(config, "--at", at, "--file", file).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--at", "tomorrow", "a"], "tomorrow is not a date or a time. Write 2027-03-31 or"),
+        (["--at", "2027-02-30", "a"], "2027-02-30 is not a date or a time."),
+        (["--group", "sales", "a"], "'sales' is not a valid integer"),
+        (["--thread", "T1", "a"], "--thread and --organization need --chat."),
+        (["--by", "agent", "--chat", "C1"], "--by needs TEXT or -."),
+        (["--file", "no-such-file"], "No such file"),
+        ([""], "TEXT: nothing is said in it."),
+        ([" \n "], "TEXT: nothing is said in it."),
+        (["a \udcff"], "TEXT: not valid UTF-8."),
+        (["x" * 20_000], "TEXT: message 1 has 20,000 characters"),
+        (["-"], "standard input: empty."),
+    ],
+)
+def test_what_cannot_be_explained_is_exit_code_2(config: Path, arguments: list[str], says: str) -> None:
+    result = explain(config, *arguments)
+    assert (result.exit_code, says in result.stderr) == (2, True), result.stderr
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(json.dumps([chat(), chat(id="C2")]), id="a list"),
+        pytest.param(json.dumps([chat(), chat(id="C2")], indent=2), id="an indented list"),
+        pytest.param(
+            f"{json.dumps(chat(), indent=2)}\n{json.dumps(chat(id='C2'), indent=4)}", id="as jq writes"
+        ),
+        pytest.param(json.dumps({"chats": [chat(), chat(id="C2")], "found_chats": 2}), id="of list_archives"),
+        pytest.param(f"\ufeff{json.dumps(chat())}\r\n{json.dumps(chat(id='C2'))}\r\n", id="of Windows"),
+        pytest.param(f"oops\n{json.dumps(chat())}\n{json.dumps(chat(id='C2'))}", id="a bad first line"),
+        pytest.param(
+            f"{json.dumps(chat())}\n\ud800\n{json.dumps(chat(id='C2'))}", id="a line that is not UTF-8"
+        ),
+        pytest.param(json.dumps([chat(), 7, {}, None, chat(id="C2")]), id="bad items"),
+        pytest.param(
+            f"{json.dumps(chat(), indent=1)}\n{{,}}\n{json.dumps(chat(id='C2'), indent=1)}", id="a bad one"
+        ),
+    ],
+)
+def test_chats_are_read_however_they_are_saved(config: Path, tmp_path: Path, content: str) -> None:
+    shown = explain(config, "--file", as_file(tmp_path, content), "--format", "json").stdout
+    assert [json.loads(line)["chat_id"] for line in shown.splitlines()] == ["C1", "C2"]
+
+
+def test_of_many_bad_chats_some_are_named_and_the_rest_counted(config: Path, tmp_path: Path) -> None:
+    content = "\n".join([json.dumps(chat()), *["oops"] * 150])
+    result = explain(config, "--file", as_file(tmp_path, content))
+    assert (result.exit_code, result.stderr.count("oops"), len(result.stderr.splitlines())) == (2, 0, 101)
+    assert result.stderr.endswith("… and 50 more that cannot be read.\n")
+
+
+ODD: list[object] = [None, True, 7, -1.5, "x", "", [], {}, [None], [[]], {"id": 7}, "\u0000", 10**30]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "id", "users", "users.0", "users.0.id", "users.0.type", "access", "thread", "thread.id", "thread.active",
+        "thread.created_at", "thread.access", "thread.tags", "thread.events", "thread.events.1",
+        "thread.events.1.id", "thread.events.1.type", "thread.events.1.author_id", "thread.events.1.text",
+        "thread.events.1.visibility", "thread.events.1.properties", "thread.restricted_access",
+    ],
+)  # fmt: skip
+def test_a_wrong_shape_in_any_field_is_no_crash(config: Path, tmp_path: Path, path: str, odd: object) -> None:
+    changed: Any = chat()
+    *parents, last = [int(name) if name.isdigit() else name for name in path.split(".")]
+    at = changed
+    for name in parents:
+        at = at[name]
+    at[last] = odd
+    lines = [json.dumps(changed), json.dumps(chat(id="C2"))]
+    result = explain(config, "--file", as_file(tmp_path, "\n".join(lines)), "--format", "json")
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert result.exit_code == (0 if len(result.stdout.splitlines()) == 2 else 2)
+    assert json.loads(result.stdout.splitlines()[-1])["chat_id"] == "C2"

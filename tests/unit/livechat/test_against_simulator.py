@@ -19,6 +19,7 @@ from tagger.livechat.calls.requests import (
     create_tag,
     get_chat,
     list_archives,
+    list_archives_of_thread,
     list_threads,
     tag_thread,
 )
@@ -154,6 +155,9 @@ async def test_chats_threads_and_archives_have_the_shapes_we_ask_for(
         if (page_id := page.value.get("next_page_id")) is None:
             break
     assert sorted(seen) == sorted(thread.id for thread in threads)
+    by_thread = await client.ask(organization.id, list_archives_of_thread(thread_id))
+    assert isinstance(by_thread, Done)
+    assert [chat["id"] for chat in by_thread.value["chats"]] == [chat_id]
 
 
 FAULTS = {

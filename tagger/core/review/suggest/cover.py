@@ -1,7 +1,7 @@
 """Chooses the few phrases that, together, find the most of some chats and the least of others.
 
 Greedy: each step takes the phrase that raises found^gamma / (found + others + PRIOR) of all that are chosen the most.
-Said in words, with gamma = 4/3: each new phrase must be about three quarters as accurate as the choice so far. Neither a
+Said in words, with gamma = 1.35: each new phrase must be about three quarters as accurate as the choice so far. Neither a
 threshold on accuracy nor a statistical test does as well where people forget to tag: half of the "others" may be such.
 """
 

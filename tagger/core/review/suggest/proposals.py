@@ -10,7 +10,7 @@ from tagger.core.review.suggest.cover import Terms, choose
 from tagger.core.review.suggest.index import Index
 from tagger.core.rules.model import Keyword
 
-GAMMA: Final = 4 / 3
+GAMMA: Final = 1.35
 # Chats that each phrase must add: a hundredth of those of the tag, and two or three of a small one.
 NEW_SHARE: Final = 0.01
 NEW_MIN: Final = 3

@@ -61,8 +61,9 @@ def test_a_change_names_the_rule_and_the_keywords_that_made_it() -> None:
         ("gained", "refund", "chargeback"): 1,
         ("gained", "refund", "money back"): 2,
     }
-    first = test.tags["Refund"].sample["gained"][0]
-    assert (first.thread.chat_id, first.ended_at_ms, first.conversation) == ("C1", NOON_MS + 1, None)
+    first = test.tags["Refund"].sample["gained"][1]
+    assert (first.thread.chat_id, first.ended_at_ms) == ("C1", NOON_MS + 1)
+    assert (first.author, first.conversation) == ("customer", None)
     assert [(reason.keyword, reason.start, reason.end) for reason in first.because] == [
         ("chargeback", 2, 12),
         ("money back", 17, 27),
@@ -112,11 +113,11 @@ def test_tags_that_change_more_than_allowed_are_named() -> None:
     assert test.above(0.1) == []
 
 
-def test_the_sample_is_limited_and_the_counts_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backtest, "SAMPLE_MAX", 2)
-    test = backtested(rules(), rules(rule("refund", "refund")), *(chat(n, "refund") for n in range(5)))
-    change = test.tags["Refund"]
-    assert (change.gained, len(change.sample["gained"])) == (5, 2)
+def test_the_newest_changed_chats_are_kept_and_all_are_counted() -> None:
+    chats = (chat(n, "refund") for n in [3, 1, 4, 0, 2])
+    change = backtested(rules(), rules(rule("refund", "refund")), *chats, sample=2).tags["Refund"]
+    assert change.gained == 5
+    assert [one.thread.chat_id for one in change.sample["gained"]] == ["C4", "C3"]
 
 
 def test_rules_that_mean_the_same_are_decided_once() -> None:

@@ -1,6 +1,7 @@
 """What rules and keywords did over many chats, and what people corrected."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -109,6 +110,21 @@ def test_all_decisions_on_a_chat_count_together() -> None:
     both = PastChat(first.thread, 1, decisions=first.decisions + second.decisions)
     rows = counted([REFUND, LATE], both).rows()
     assert [(row.id, row.use.chats, row.use.alone) for row in rows] == [("late", 1, 1), ("refund", 1, 1)]
+
+
+def test_tags_are_compared_with_those_that_chats_have() -> None:
+    one, other = chat(reason(REFUND, "refund")), chat(reason(LATE, "late"), reason(REFUND, "refund"))
+    counts = counted(
+        [REFUND, LATE],
+        replace(one, tags=frozenset({"Refund"})),
+        replace(other, tags=frozenset({"VIP", "Late"})),
+        one,
+    )
+    assert {tag: (use.decided, use.there, use.both) for tag, use in counts.tags.items()} == {
+        "Refund": (2, 1, 1),
+        "Late": (1, 1, 1),
+        "VIP": (0, 1, 0),
+    }
 
 
 def test_keywords_of_rules_that_are_gone_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,6 +129,14 @@ async def test_archives_are_filtered_by_time(account: Account) -> None:
         assert answer["found_chats"] == 1
 
 
+async def test_archives_are_filtered_by_thread(account: Account) -> None:
+    ended = [account.ended_chat() for _ in range(3)]
+    for wanted in ([ended[1].id], [ended[0].id, ended[2].id, "NOSUCH"], ["NOSUCH"]):
+        _, answer = await account.call("agent/action/list_archives", {"filters": {"thread_ids": wanted}})
+        found = {chat["thread"]["id"] for chat in answer["chats"]}
+        assert found == {thread.id for thread in ended}.intersection(wanted)
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -141,6 +149,9 @@ async def test_archives_are_filtered_by_time(account: Account) -> None:
         {"filters": {"from": "2026-01-01T00:00:00"}},  # no offset
         {"filters": {"to": 5}},
         {"filters": []},
+        {"filters": {"thread_ids": []}},
+        {"filters": {"thread_ids": "T"}},
+        {"filters": {"thread_ids": ["T"] * 21}},
         {"page_id": "nonsense"},
         {"page_id": "e30=", "limit": 5},
     ],

@@ -1,0 +1,97 @@
+"""`tagger stats`: what rules and keywords did, which never match, and what people corrected."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ingest.runtime.clock import now_ms
+from ingest.runtime.settings import load as load_settings
+from tagger.commands.history_options import Asked, filled, history_options, read_history
+from tagger.commands.keyword_options import config_option, format_option, load, placeholder_option
+from tagger.commands.on_kafka import on_kafka
+from tagger.commands.stats_report import Report, lines
+from tagger.core.matching.decide import Judge
+from tagger.core.review.past_chat import PastChat, PastDecision
+from tagger.core.review.statistics import Statistics
+from tagger.core.rules.model import RuleSet
+from tagger.history.counts import Counts
+from tagger.history.wanted import Wanted
+from tagger.settings import TopicSettings
+
+
+@click.command("stats")
+@config_option
+@history_options
+@click.option(
+    "--most",
+    type=click.IntRange(0, 100_000),
+    default=20,
+    show_default=True,
+    help="Keywords to list: those that never matched, then the rarest.",
+)
+@format_option(
+    "csv", "markdown", explained="json: an object for each rule and keyword. csv: one table of both."
+)
+@placeholder_option
+def command(path: Path, asked: Asked, most: int, form: Any, placeholder: str) -> None:
+    """Show what each rule and keyword did: in how many chats, when last, and in how many nothing else did it.
+
+    Reads decisions from livechat.decisions; no chats, and no API call. With --file the chats are decided by the
+    keyword files as they are now. With --file and --archive, tags are compared with those that the chats have.
+    Rules that never matched come first. "Only this" counts chats in which no other rule called for the tag, or no
+    other keyword for the rule. "Removed" and "added" count corrections by people, which `tagger webhooks register
+    --corrections` makes known.
+
+    \b
+    Exit code: 0 fine; 2 chats or keyword files cannot be read.
+    \b
+    Examples:
+      tagger stats --since 30d
+      tagger stats --since 30d --format csv
+      tagger stats --archive --since 30d
+      tagger stats --file chats.ndjson --most 100
+    """
+    rules = load(path)
+    statistics = Statistics(rules.rules)
+    if asked.file is not None:
+        counts = _of_file(asked, rules, placeholder, statistics)
+    elif asked.archive:
+        counts = read_history(asked, statistics.add)
+    else:
+        counts = _of_topic(asked, statistics)
+    for line in lines(Report(statistics, counts, str(asked), now_ms(), most), form):
+        click.echo(line)
+    raise SystemExit(2 if counts.unreadable else 0)
+
+
+def _of_file(asked: Asked, rules: RuleSet, placeholder: str, statistics: Statistics) -> Counts:
+    judge = Judge.compile(rules, placeholder)
+
+    def take(chat: PastChat) -> None:
+        if chat.conversation is not None and chat.conversation.complete:
+            made = judge.decide(chat.conversation, chat.ended_at_ms)
+            said, at = len(chat.conversation.said), chat.ended_at_ms
+            decision = PastDecision(made.tags, made.because, "", made.config, said, at, at, None)
+            chat = replace(chat, decisions=(decision,))
+        statistics.add(chat)
+
+    return read_history(asked, take)
+
+
+def _of_topic(asked: Asked, statistics: Statistics) -> Counts:
+    """Decisions are enough, so the webhooks are not read."""
+    settings, since = load_settings(TopicSettings), asked.since
+    assert since is not None, "only a file is read as a whole"
+    counts = Counts(settings.kafka_decisions_topic, since.ms)
+    ledger = on_kafka(settings, filled(settings, since.ms))
+    try:
+        for chat in ledger.chats(Wanted(since_ms=since.ms)):
+            counts.chats += 1
+            statistics.add(chat)
+    except KeyboardInterrupt:
+        counts.stopped = True
+    finally:
+        ledger.close()
+    return counts
