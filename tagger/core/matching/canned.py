@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, NamedTuple
 
-from tagger.core.folding.characters import is_mark, is_spaceless, is_word
+from tagger.core.folding.characters import CONTINUES, is_mark, is_spaceless, is_word
 from tagger.core.folding.fold import fold, without_emphasis
 
 # LiveChat does not document its own syntax in public; this is one setting in one place.
@@ -36,13 +36,14 @@ ANCHORS_NEEDED: Final = 3
 # Shorter words are in too many messages, and in longer words; they are taken last.
 ANCHOR_CHARS: Final = 4
 
-_ASCII_WORD: Final = re.compile(r"\w+")
+_ASCII_WORD: Final = re.compile(r"\w+(?:'\w+)*")
 
 
 def words_of(folded: str) -> list[tuple[int, int]]:
     """Where the words of a folded text begin and end; punctuation is between them.
 
-    In scripts without spaces each character, with the marks on it, is a word.
+    An apostrophe between two letters is part of a word, so that `don't` and `o'clock` are one each, as people count. In
+    scripts without spaces each character, with the marks on it, is a word.
     """
     folded = without_emphasis(folded)
     if folded.isascii():
@@ -51,6 +52,9 @@ def words_of(folded: str) -> list[tuple[int, int]]:
     is_open = False  # whether a following letter belongs to the last word
     for at, ch in enumerate(folded):
         if not is_word(ch):
+            if ch == "'" and is_open and words[-1][1] == at and CONTINUES[folded[at + 1 : at + 2]]:
+                words[-1] = (words[-1][0], at + 1)
+                continue
             is_open = False
             continue
         spaceless = is_spaceless(ch)
@@ -77,19 +81,32 @@ class Template:
 
     @classmethod
     def read(cls, text: str, placeholder: str = DEFAULT_PLACEHOLDER) -> "Template":
-        """Read a response as written. Raises re.error if the placeholder is not a valid regular expression."""
+        """Read a response as written. Raises re.error if the placeholder is not a valid regular expression.
+
+        A word that a placeholder is part of, such as `%name%'s`, is filled in with it.
+        """
         words: list[str] = []
         fills: list[int] = []
         fill, done = 0, 0
         for found in [*re.finditer(placeholder, text), None]:
             folded = fold(text[done : found.start() if found else len(text)]).text
-            for start, end in words_of(folded):
+            for start, end in _own_words(folded, after=done > 0, before=found is not None):
                 words.append(folded[start:end])
                 fills.append(fill)
                 fill = 0
             fill += PLACEHOLDER_WORDS_MAX
             done = found.end() if found else done
         return cls(words, fills, missing_max(len(words)))
+
+
+def _own_words(folded: str, *, after: bool, before: bool) -> list[tuple[int, int]]:
+    """The words of a text that stands after a placeholder, before one, or both, without those that go on in it."""
+    words = words_of(folded)
+    if after and words and CONTINUES[folded.removeprefix("'")[:1]]:
+        del words[0]
+    if before and words and CONTINUES[folded.removesuffix("'")[-1:]]:
+        del words[-1]
+    return words
 
 
 def missing_max(words: int) -> int:

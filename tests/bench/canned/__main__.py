@@ -7,7 +7,8 @@ label, which stands for a template with placeholders, worded differently in some
 with a tag of its own, but those that differ only in punctuation are one; each message is decided by itself. Recall is the
 share of picked messages that get a tag of their label, and a tag that their label does not have is wrong. Dialogues are
 taken in the order of their file names, which mixes early and late ones. Templates were reworded while the corpus was
-collected, so some messages say none that we have; recall is also given for the others, which a plain pattern finds.
+collected, so some messages say none that we have; recall is also given for the others, which a plain pattern finds. What
+is missed in 1,200 dialogues is 147 such messages, of four labels.
 """
 
 import json
@@ -26,7 +27,7 @@ from tagger.core.rules.model import Canned, Rule, RuleSet
 from tests.options import given
 
 PLACEHOLDER: Final = r"\{[^{}]*\}"
-WORDS_MIN: Final = 3  # templates with fewer words of their own are left out
+WORDS_MIN: Final = 1  # a template without words of its own is never found
 SHOWN_MAX: Final = 10  # of the pairs of templates that are mistaken most often
 
 
