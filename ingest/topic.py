@@ -16,9 +16,13 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-# The three webhooks that are stored. Every other action is answered 200 and dropped.
+# The webhooks that are stored. Every other action is answered 200 and dropped.
 # https://platform.text.com/docs/management/webhooks
-STORED_ACTIONS: Final = frozenset({"incoming_chat", "incoming_event", "chat_deactivated"})
+CHAT_ACTIONS: Final = frozenset(
+    {"incoming_chat", "incoming_event", "chat_deactivated"}
+)  # tagging needs all three
+TAG_ACTIONS: Final = frozenset({"thread_tagged", "thread_untagged"})  # optional: what people correct
+STORED_ACTIONS: Final = CHAT_ACTIONS | TAG_ACTIONS
 
 HIDDEN: Final = "[secret]"  # replaces the webhook's secret
 SECRET_BYTES_MIN: Final = 16  # a shorter one is not searched for inside texts

@@ -39,6 +39,10 @@ STATE_COUNTERS: Final = {
     "seek_lost": ("tagger_seek_lost", "Seeks that had to be repeated."),
     "resumed": ("tagger_resumed", "Assignments that continued from state in memory."),
     "resume_void": ("tagger_resume_void", "Assignments whose state in memory did not fit the log."),
+    "removed_over_limit": (
+        "tagger_removed_over_limit",
+        "Threads of which it is no longer known in memory what people removed.",
+    ),
     "ignored_answers": ("tagger_ignored_answers", "Answers to jobs of an earlier assignment."),
 }
 
@@ -120,6 +124,9 @@ class Metrics:
             "tagger_decisions", "Decisions on threads, by outcome; what comes late makes another.", "outcome"
         )
         self.tags = self._counter("tagger_tags", "Tags that were called for, by result.", "result")
+        self.corrections = self._counter(
+            "tagger_corrections", "Tags that people set or removed, recorded as corrections.", "change"
+        )
         self.tags_doubtful = self._gauge(
             "tagger_tags_doubtful", "Tags of the rules in force that LiveChat may refuse.", "kind"
         )
@@ -253,7 +260,8 @@ class Metrics:
             (self.reconciled, ("missed", "short")),
             (self.tags_doubtful, TAG_DOUBTS),
             (self.backfills, ("done",)),
-            (self.tags, ("set", "refused")),
+            (self.tags, ("set", "refused", "held_back")),
+            (self.corrections, ("added", "removed")),
             (self.commits, ("ok", "rebalanced", "failed")),
             # Those seen in practice; for the others, the second one is seen to rise.
             (self.parked, ("not_found", "validation", "authorization", "missing_access", "not_allowed")),

@@ -26,6 +26,7 @@ async def a_stage(
     versions: Sequence[Version] = VERSIONS,
     pause_s: float = 0.0,
     oauth: bool = False,
+    corrections: bool = False,
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Stage]:
     """Topics are made first; the rest is as `Stage` has it."""
@@ -40,6 +41,7 @@ async def a_stage(
         versions=versions,
         pause_s=pause_s,
         oauth=oauth,
+        corrections=corrections,
         settings=settings,
     ) as stage:
         yield stage

@@ -38,6 +38,13 @@ def chat_deactivated(chat: str, thread: str, organization: str = ORGANIZATION, *
     return webhook("chat_deactivated", {"chat_id": chat, "thread_id": thread}, organization, **more)
 
 
+def tag_change(
+    action: str, chat: str, thread: str, tag: str, organization: str = ORGANIZATION
+) -> dict[str, Any]:
+    """`thread_tagged` or `thread_untagged`."""
+    return webhook(action, {"chat_id": chat, "thread_id": thread, "tag": tag}, organization)
+
+
 def message(event_id: str, text: str = "hello", author: str | None = CUSTOMER, **more: Any) -> dict[str, Any]:
     return {"id": event_id, "type": "message", "text": text, "author_id": author, **more}
 

@@ -18,6 +18,7 @@ from tagger.commands.on_kafka import on_kafka
 from tagger.commands.progress import bar
 from tagger.commands.setup import equipment
 from tagger.commands.transcript import printable
+from tagger.core.records.correction import THREADS_MAX, Removals
 from tagger.core.records.parked import Item, OpenItems
 from tagger.kafka.producer import COMMAND_PATIENCE_S, Producer
 from tagger.kafka.reader import read_topic
@@ -109,9 +110,9 @@ def show(form: str, **which: Any) -> None:
 def retry(form: str, **which: Any) -> None:
     """Retry open items. Exits 1 if some stay open.
 
-    A retry sets the tag, or fetches the chat and decides it. An item that is refused again stays open with the
-    new reason. If LiveChat cannot be reached, nothing changes. After an interruption, run it again: what was
-    done by then is closed.
+    A retry sets the tag, or fetches the chat and decides it. A tag that a person removed meanwhile is not set, and its
+    item is closed. An item that is refused again stays open with the new reason. If LiveChat cannot be reached,
+    nothing changes. After an interruption, run it again: what was done by then is closed.
 
     \b
     Examples:
@@ -132,15 +133,26 @@ async def _retry(settings: RunSettings, which: dict[str, Any], form: str) -> tup
     found, done = await _open_items(settings, which), 0
     async with tools(settings, *equipment(settings)) as equipped:
         parked = Parked(equipped.producer, settings.kafka_parked_topic)
-        again = Retry(equipped.client, equipped.settle, parked)
+        removals = await _removals(settings, found, one_for_all=not equipped.who.organizations())
+        again = Retry(equipped.client, equipped.settle, parked, removals)
         with bar("retrying") as moved:
             for start in range(0, len(found), AT_ONCE):
                 chunk = found[start : start + AT_ONCE]
                 for tried in await asyncio.gather(*map(again.again, chunk)):
-                    done += tried.result == "done"
+                    done += tried.is_closed
                     _print_tried(tried, form)
                 moved(start + len(chunk), len(found))
     return len(found), done
+
+
+async def _removals(settings: RunSettings, items: list[Item], *, one_for_all: bool) -> Removals:
+    """What people removed, as far back as the topic reaches: an item does not say when it was first parked."""
+    removals = Removals(one_for_all=one_for_all)
+    if items:
+        await read_topic(settings.client_options(), settings.kafka_decisions_topic, removals.take)
+    if removals.full:
+        stop(f"people removed tags from more than {THREADS_MAX:,} chats: retry fewer items at a time")
+    return removals
 
 
 @command.command()
@@ -211,4 +223,4 @@ def _print_tried(tried: Tried, form: str) -> None:
     if form == "json":
         click.echo(orjson.dumps({**tried.item.json(), "result": tried.result, "why": tried.text}))
     elif tried.text:
-        click.echo(f"{_line(tried.item)}  still open: {tried.text}")
+        click.echo(f"{_line(tried.item)}  {'closed' if tried.is_closed else 'still open'}: {tried.text}")

@@ -30,13 +30,13 @@ from tagger.livechat.sample_webhooks import (
     secret_check,
 )
 from tagger.livechat.webhooks import (
-    ACTIONS,
     Plan,
     Registry,
     addresses,
     described,
     line,
     registered,
+    summarized,
     to_register,
     to_remove,
     to_rotate,
@@ -124,22 +124,30 @@ def _with_registry(function: Callable[..., Awaitable[None]]) -> Callable[..., No
 
 @command.command()
 @URL
+@click.option(
+    "--corrections", is_flag=True, help="Also thread_tagged and thread_untagged: what people correct."
+)
 @_with_registry
-async def register(registry: Registry, url: str) -> None:
+async def register(registry: Registry, url: str, corrections: bool) -> None:
     """Register the three webhooks for URL. Existing registrations stay as they are.
+
+    With --corrections, LiveChat also sends which tags people set and remove: a tag that a person removed is then
+    not set again, and statistics show what people correct.
 
     LiveChat allows three registrations of an action per client id. The client id is LIVECHAT_CLIENT_ID, the
     secret is the first of LIVECHAT_WEBHOOK_SECRETS.
 
     \b
-    Example:
+    Examples:
       tagger webhooks register https://chats.example.com/webhooks/livechat
+      tagger webhooks register --corrections https://chats.example.com/webhooks/livechat
     """
     secret = _secret()
-    plan = to_register(await registry.listed(), url, secret)
+    plan = to_register(await registry.listed(), url, secret, corrections=corrections)
     await registry.register(plan, url, secret)
     if not plan.register:
-        click.echo("all three are already registered for this address; nothing was changed")
+        which = "all five" if corrections else "all three"
+        click.echo(f"{which} are already registered for this address; nothing was changed")
 
 
 @command.command("list")
@@ -198,24 +206,21 @@ async def status(registry: Registry, form: str) -> None:
     """Show whether LiveChat sends the webhooks, where to, and when the last one arrived.
 
     Exits 1 unless they are enabled, and one address gets all three. When the last one arrived is looked up on the
-    topic if KAFKA_BOOTSTRAP_SERVERS is set.
+    topic if KAFKA_BOOTSTRAP_SERVERS is set. The two that tell what people correct are optional.
 
     \b
     Example:
       tagger webhooks status
     """
     enabled, found = await registry.enabled(), addresses(await registry.listed())
-    arrived = await _arrived()
-    missing = list(found[0].missing if found else ACTIONS)
+    arrived, summary = await _arrived(), summarized(found)
     if form == "json":
-        where = [{"url": one.url, "actions": one.actions, "twice": one.twice} for one in found]
-        shown = {"enabled": enabled, "missing": missing, "addresses": where, "last_arrived_at": arrived.at}
-        click.echo(orjson.dumps(shown))
+        click.echo(orjson.dumps({"enabled": enabled, **summary, "last_arrived_at": arrived.at}))
     else:
         click.echo("enabled" if enabled else "disabled; to enable them: tagger webhooks enable")
         for text in (*described(found), arrived.text):
             click.echo(text)
-    if missing or not enabled:
+    if summary["missing"] or not enabled:
         raise SystemExit(1)
 
 

@@ -5,14 +5,15 @@ properties of LiveChat and Kafka.
 
 One organization whose token is dead must not stop the others in the 15 minutes before it is parked. At 300 ends a
 second that is 270,000 ended threads. Beyond its organization's share, a waiting thread is accounted with at most
-1.25 KB (the thread 520, its ending 173, its ids 400, its offset 156; 950 are allocated): 340 MB in all. Of
+1.25 KB (the thread 528, its ending 181, its ids 400, its offset 156; 950 are allocated): 340 MB in all. Of
 `TAGGER_OPEN_BYTES_MAX` (1 GiB) half may wait, and an eighth goes to texts within the shares: 402 MB are left. As
 many offsets are tracked. With only one organization nobody else waits: reading pauses at `unsettled_max`, and
 nothing has to be fetched later.
 
 After a crash, what was settled among these offsets is repeated: at worst 300,000 chats of the others, $81 per tag at
-$0.27 per thousand calls, and a tag that a person removed meanwhile comes back. Pausing at fewer offsets would save
-part of that after a crash, but would stop the others in every such quarter of an hour, crash or not.
+$0.27 per thousand calls. A tag that a person removed meanwhile comes back only if that is told further on in the log
+than `partition.catching_up` reads first: beyond half of what may wait. Pausing at fewer offsets would save part of that
+after a crash, but would stop the others in every such quarter of an hour, crash or not.
 """
 
 from dataclasses import dataclass

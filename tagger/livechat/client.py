@@ -10,7 +10,6 @@ import itertools
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from random import Random, SystemRandom
 from typing import Final
 
@@ -22,50 +21,18 @@ from tagger.livechat.dispatch import Measure, Requests
 from tagger.livechat.pacing.call_queue import Gate, Place, Standing
 from tagger.livechat.pacing.circuit import back_off_s
 from tagger.livechat.pacing.giving_up import UNAVAILABLE, Evidence, Trial
-from tagger.livechat.pacing.lane import Lane, chat_of, is_limit
+from tagger.livechat.pacing.lane import Lane, is_limit
 from tagger.livechat.pacing.pace import Pace
+from tagger.livechat.pacing.work import Work, never
 from tagger.livechat.probes import Probes
 from tagger.livechat.transport import Connections, Transport
 
 LANES_MAX: Final = 10_000  # about 3 KB each; idle ones are evicted, the least recently used first
 REDIRECTS_MAX: Final = 2  # regions may point at each other
-# A call that is refused as too fast while others go through is itself taken to be the reason once chance is less
-# likely than this, given the share of calls refused so, which is assumed to be within these bounds.
-ALONE_BY_CHANCE, ALONE_SHARE_MIN, ALONE_SHARE_MAX = 0.001, 0.05, 0.9
 ASK_TRIES: Final = 4  # over some seconds: a hiccup is not worth a person's attention, an outage is
 FINAL: Final = frozenset({"authentication", "no_credentials", UNAVAILABLE})  # no hiccups: not retried
+WITHDRAWN: Final = "withdrawn"  # the error type of a call that is not wanted any more
 COMPLAINTS_MAX: Final = 10  # organizations named in one report
-
-
-@dataclass(slots=True)
-class _Work:
-    """One call under way, and what is known of its tries."""
-
-    organization: str
-    call: Call
-    purpose: Purpose | None
-    place: Place
-    trial: Trial = field(default_factory=Trial)
-    redirects: int = 0
-    held_as: str | None = None  # error type of the refusal for which it was held before this try
-    went: int = -1  # the lane's `went` when this call last came too fast
-    singled_out: int = 0  # how often it came too fast although others had gone through since the last time
-    alone: bool = False  # it always comes too fast: the reason is not a limit but this call
-
-    def limited(self, lane: Lane, now: float) -> None:
-        """It was refused as too fast: a limit would hit others as often."""
-        again = self.went >= 0
-        lane.tried(again=again, refused=True)
-        self.singled_out += lane.went > self.went
-        self.went = lane.went
-        share = min(ALONE_SHARE_MAX, max(ALONE_SHARE_MIN, lane.refused))
-        known, self.alone = self.alone, share ** max(self.singled_out, again * lane.again) < ALONE_BY_CHANCE
-        if self.alone and not known:
-            lane.gate.pace.not_the_rate(now)
-
-    @property
-    def chat(self) -> str:
-        return chat_of(self.organization, self.call)
 
 
 class Client:
@@ -95,10 +62,20 @@ class Client:
         return self._credentials.of(organization) is not None
 
     async def perform(
-        self, organization: str, call: Call, *, background: bool = False, purpose: Purpose | None = None
+        self,
+        organization: str,
+        call: Call,
+        *,
+        background: bool = False,
+        purpose: Purpose | None = None,
+        withdrawn: Callable[[], bool] = never,
     ) -> Done | GivenUp:
-        """Send until it is done or given up; cancel the task to end it earlier. `background` goes last."""
+        """Send until it is done or given up; cancel the task to end it earlier. `background` goes last.
+
+        `withdrawn` is asked before each try; once it returns True the call is given up as WITHDRAWN.
+        """
         work = self._work(organization, call, background, purpose)
+        work.withdrawn = withdrawn
         lane = self._lane(organization)
         try:
             while True:
@@ -159,11 +136,11 @@ class Client:
             lane.gate.close()
         await self._requests.close()
 
-    def _work(self, organization: str, call: Call, background: bool, purpose: Purpose | None) -> _Work:
+    def _work(self, organization: str, call: Call, background: bool, purpose: Purpose | None) -> Work:
         place = Place(background, False, next(self._numbers))
-        return _Work(organization, call, purpose or purpose_of(call), place)
+        return Work(organization, call, purpose or purpose_of(call), place)
 
-    async def _turn(self, lane: Lane, work: _Work) -> Done | GivenUp | float | None:
+    async def _turn(self, lane: Lane, work: Work) -> Done | GivenUp | float | None:
         """One turn of a call: how it ended, or seconds to wait before the next; None: no wait."""
         now = self._clock()
         if not self.has_credentials(work.organization):
@@ -172,6 +149,10 @@ class Client:
             return _given_up(UNAVAILABLE, work.trial)
         if not await lane.gate.enter(work.place):
             return _given_up(UNAVAILABLE, work.trial)
+        if work.withdrawn():
+            lane.gate.pace.left(self._clock())
+            lane.gate.wake()
+            return GivenUp("it is not wanted any more", WITHDRAWN, work.trial.attempts)
         answer, is_own = await self._in_flight(lane, work)
         if not is_own:
             return None  # the outage is not over
@@ -184,7 +165,7 @@ class Client:
             return None
         return await self._failed(lane, work, answer)
 
-    async def _failed(self, lane: Lane, work: _Work, answer: Transient | Permanent) -> GivenUp | float | None:
+    async def _failed(self, lane: Lane, work: Work, answer: Transient | Permanent) -> GivenUp | float | None:
         """Judge a failed try: given up, or when to try again."""
         method, trial = work.call.method, work.trial
         if isinstance(answer, Permanent) and work.held_as not in {None, answer.error_type}:
@@ -207,7 +188,7 @@ class Client:
         wait_s = answer.seconds if isinstance(answer, Transient) else None
         return max(trial.back_off_s(answer.error_type, self._rng), wait_s or 0.0)
 
-    async def _once(self, work: _Work) -> Answer:
+    async def _once(self, work: Work) -> Answer:
         """One try, without the consequences that it has in `perform`."""
         lane = self._lane(work.organization)
         if not self.has_credentials(work.organization):
@@ -222,7 +203,7 @@ class Client:
     async def _probe(self, organization: str, call: Call) -> Answer:
         return await self._once(self._work(organization, call, False, "probe"))
 
-    async def _in_flight(self, lane: Lane, work: _Work) -> tuple[Answer, bool]:
+    async def _in_flight(self, lane: Lane, work: Work) -> tuple[Answer, bool]:
         """One try of a call that the gate let in; afterwards it is no longer in flight.
 
         While calls ask if an outage or a block is over, a call that was allowed before goes ahead.
@@ -250,7 +231,7 @@ class Client:
         finally:
             self._landed(lane, tried, answer, sent_at)
 
-    def _landed(self, lane: Lane, work: _Work, answer: Answer | None, sent_at: float) -> None:
+    def _landed(self, lane: Lane, work: Work, answer: Answer | None, sent_at: float) -> None:
         """Report to the pace how a call ended; None: it was cancelled."""
         pace, now = lane.gate.pace, self._clock()
         match answer:

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ingest.topic import STORED_ACTIONS
+from ingest.topic import CHAT_ACTIONS, TAG_ACTIONS
 from tagger.livechat.calls import requests
 from tagger.livechat.interactive import Desk, NoAnswerError
 
-ACTIONS: Final = tuple(sorted(STORED_ACTIONS))
+ACTIONS: Final = tuple(sorted(CHAT_ACTIONS))  # required
+CORRECTIONS: Final = tuple(sorted(TAG_ACTIONS))  # optional: they tell which tags people set and remove
 PER_ACTION_MAX: Final = 3  # registrations of one action for one client id; LiveChat's limit
 URL_CHARS_MAX: Final = 500  # LiveChat's limit
 SECRET_CHARS_MAX: Final = 255  # LiveChat's limit
@@ -46,6 +47,11 @@ class Address:
     def missing(self) -> tuple[str, ...]:
         """The actions that are not sent there."""
         return tuple(action for action in ACTIONS if action not in self.actions)
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """The actions that tell what people correct and are not sent there."""
+        return tuple(action for action in CORRECTIONS if action not in self.actions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +88,11 @@ def description(secret: str) -> str:
     return f"{OURS}{mark.hex()}"
 
 
-def to_register(existing: Sequence[Registration], url: str, secret: str) -> Plan:
-    """What is missing for every action to be sent to `url` with `secret`."""
-    lacking = _lacking(existing, url, secret)
+def to_register(
+    existing: Sequence[Registration], url: str, secret: str, *, corrections: bool = False
+) -> Plan:
+    """What is missing for every required action, and those of `corrections`, to be sent to `url` with `secret`."""
+    lacking = _lacking(existing, url, secret, ACTIONS + CORRECTIONS if corrections else ACTIONS)
     problems = _unusable(url, secret) or [
         f"{one.action} is registered at this address by hand or with another secret ({one.id}); "
         "to replace it with this secret: tagger webhooks rotate-secret"
@@ -97,11 +105,13 @@ def to_register(existing: Sequence[Registration], url: str, secret: str) -> Plan
 def to_rotate(existing: Sequence[Registration], url: str, secret: str) -> Plan:
     """What to register in addition, and what to remove afterwards, so that only `secret` is left."""
     problems = _unusable(url, secret)
-    ours = [one for one in existing if one.url == url and one.action in ACTIONS]
+    ours = [one for one in existing if one.url == url and one.action in ACTIONS + CORRECTIONS]
     if not ours:
         problems.append("nothing is registered at this address; start with: tagger webhooks register")
     former = tuple(one for one in ours if one.description != description(secret))
-    return _planned(existing, _lacking(existing, url, secret), former, problems)
+    kept = {one.action for one in ours}
+    wanted = ACTIONS + tuple(action for action in CORRECTIONS if action in kept)
+    return _planned(existing, _lacking(existing, url, secret, wanted), former, problems)
 
 
 def to_remove(existing: Sequence[Registration], url: str | None) -> Plan:
@@ -113,13 +123,20 @@ def addresses(existing: Iterable[Registration]) -> list[Address]:
     """Where our actions are sent, the most complete address first; what is filtered does not count."""
     sent: dict[str, Counter[str]] = {}
     for one in existing:
-        if one.whole and one.action in ACTIONS:
+        if one.whole and one.action in ACTIONS + CORRECTIONS:
             sent.setdefault(one.url, Counter())[one.action] += 1
     found = [
         Address(url, tuple(sorted(counts)), tuple(sorted(each for each in counts if counts[each] > 1)))
         for url, counts in sent.items()
     ]
     return sorted(found, key=lambda address: (len(address.missing), address.url))
+
+
+def summarized(found: Sequence[Address]) -> dict[str, Any]:
+    """The same for programs: what the most complete address lacks, and where what is sent."""
+    best = found[0] if found else Address("", ())
+    sent = [{"url": one.url, "actions": one.actions, "twice": one.twice} for one in found]
+    return {"missing": best.missing, "optional": best.optional, "addresses": sent}
 
 
 def described(found: Sequence[Address]) -> list[str]:
@@ -138,6 +155,9 @@ def described(found: Sequence[Address]) -> list[str]:
             lines.append(f"{sent}, but not {', '.join(missing)}; {to_do}")
         else:
             lines.append(sent)
+        if not place and address.optional:
+            to_do = f"to register them: tagger webhooks register --corrections {url}"
+            lines.append(f"{', '.join(address.optional)}: not sent there, which is optional; {to_do}")
         if address.twice:
             to_do = f"to finish replacing the secret: tagger webhooks rotate-secret {url}"
             lines.append(
@@ -146,10 +166,12 @@ def described(found: Sequence[Address]) -> list[str]:
     return lines
 
 
-def _lacking(existing: Sequence[Registration], url: str, secret: str) -> tuple[str, ...]:
-    wanted = description(secret)
-    there = {one.action for one in existing if one.url == url and one.whole and one.description == wanted}
-    return tuple(action for action in ACTIONS if action not in there)
+def _lacking(
+    existing: Sequence[Registration], url: str, secret: str, actions: Sequence[str]
+) -> tuple[str, ...]:
+    mark = description(secret)
+    there = {one.action for one in existing if one.url == url and one.whole and one.description == mark}
+    return tuple(action for action in actions if action not in there)
 
 
 def _planned(

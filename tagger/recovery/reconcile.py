@@ -165,7 +165,10 @@ class Reconcile:
             return True
         missing = None if found.conversation.complete else partly()
         rules = None if found.found == "short" else frozenset[str]()  # a short one was decided on before
-        ended = Ended(found.conversation, found.ended_at_ms, rules=rules, missing=missing)
+        removed = this.judged.removals.of(found.conversation.thread)
+        ended = Ended(
+            found.conversation, found.ended_at_ms, rules=rules, missing=missing, removed=lambda: removed
+        )
         decision, outcome = await self._settle.thread(ended, purpose="reconcile")
         this.watch.on_chat(found, decision, outcome)
         report.repaired += outcome is not None

@@ -1,7 +1,8 @@
 """Tries parked items again: sets the tag, or fetches the chat and decides it, and records the result.
 
 An item is closed only when it is settled. One that waits for LiveChat stays as it is, one that is refused
-again is recorded as such. An organization that fails is left alone for the rest of the run.
+again is recorded as such. A tag that a person removed is not set: its item is closed as `held_back`. An organization
+that fails is left alone for the rest of the run.
 """
 
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Final, Literal
 
 from ingest.runtime.clock import now_ms
 from ingest.topic import record_key
+from tagger.core.records.correction import Removals, allowed
 from tagger.core.records.missed import last_event_ms
 from tagger.core.records.parked import Item, Resolved, refused_again, resolved_record
 from tagger.core.threads.fact_reader import chat_of
@@ -20,6 +22,7 @@ from tagger.livechat.calls.requests import get_chat, tag_thread
 from tagger.livechat.client import Client
 from tagger.service.settle import Ended, Settle
 
+HELD_BACK: Final = "a person removed this tag, so it is not set again"
 NO_THREAD: Final = "the record cannot be read, so there is nothing to try: look into it, then drop the item"
 
 
@@ -28,8 +31,13 @@ class Tried:
     """What became of an item."""
 
     item: Item
-    result: Literal["done", "refused", "waits"]
-    text: str  # why it is still open
+    result: Literal["done", "held_back", "refused", "waits"]
+    text: str  # why it is still open, or was closed without a call
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.result in {"done", "held_back"}
 
 
 class Parked:
@@ -55,8 +63,8 @@ class Parked:
 class Retry:
     """Tries items again, each once."""
 
-    def __init__(self, client: Client, settle: Settle, parked: Parked) -> None:
-        self._client, self._settle, self._parked = client, settle, parked
+    def __init__(self, client: Client, settle: Settle, parked: Parked, removals: Removals) -> None:
+        self._client, self._settle, self._parked, self._removals = client, settle, parked, removals
         self._failing: dict[str, str] = {}  # organization → why; at most as many as have items
 
     async def again(self, item: Item) -> Tried:
@@ -66,6 +74,9 @@ class Retry:
             return Tried(item, "refused", NO_THREAD)
         if organization in self._failing:
             return Tried(item, "waits", self._failing[organization])
+        if item.tag is not None and not allowed([item.tag], self._removals.of(item.thread)):
+            await self._parked.close(item, "held_back")
+            return Tried(item, "held_back", HELD_BACK)
         call = get_chat(chat_id, thread_id) if item.tag is None else tag_thread(chat_id, thread_id, item.tag)
         answer = await self._client.ask(organization, call)
         match answer:
@@ -88,6 +99,9 @@ class Retry:
             return await self._parked.refused(item, still)
         if chat.active:
             return Tried(item, "waits", "LiveChat still reports the thread as active")
-        ended = Ended(conversation, last_event_ms(answer.value), item.identity.source)
+        removed = self._removals.of(item.thread)
+        ended = Ended(
+            conversation, last_event_ms(answer.value), item.identity.source, removed=lambda: removed
+        )
         _, outcome = await self._settle.thread(ended)
         return None if outcome else Tried(item, "waits", "LiveChat does not answer")

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from ingest.runtime.admin import Health
 from ingest.runtime.clock import now_ms
 from ingest.runtime.supervision import Tasks
-from tagger.core.partition.partition import Stats
+from tagger.core.partition.protocol import Stats
 from tagger.kafka.assigned import Assigned
 from tagger.kafka.consumer import Consumer
 from tagger.keyword_files.reload import Keywords

@@ -1,12 +1,13 @@
 """One thread settled: decided, tagged, recorded; in one place for live jobs, `reconcile` and `parked retry` alike.
 
 Promises the order that the committed offset rests on: tag calls answered, then the decision (or parked) record
-acknowledged. After an interruption the thread is undecided and is settled again. It keeps nothing of a
-thread, and moves no offset.
+acknowledged. After an interruption the thread is undecided and is settled again. A tag that a person removed is never
+set, however long its call has waited: it is held back, and the decision says so. It keeps nothing of a thread, and
+moves no offset.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
 from typing import Final, Literal
 
@@ -17,11 +18,13 @@ from ingest.runtime.kafka import KafkaSettings
 from ingest.topic import record_key
 from tagger.core.conversation import Conversation, ThreadKey
 from tagger.core.matching.decide import Decision, Judge
+from tagger.core.partition.protocol import Correction
+from tagger.core.records.correction import allowed, correction_record
 from tagger.core.records.decision import Outcome, Source, decision_record, outcome_of, parked_record
 from tagger.kafka.producer import Producer
 from tagger.livechat.calls.answers import Done, GivenUp
 from tagger.livechat.calls.requests import Purpose, tag_thread
-from tagger.livechat.client import Client
+from tagger.livechat.client import WITHDRAWN, Client
 from tagger.metrics import Metrics
 from tagger.service.deciding import Deciding
 
@@ -31,6 +34,9 @@ CALL_DEADLINE_S: Final = 120.0
 
 # Organizations without credentials that are named in the log, once each; the rest is only counted.
 STRANGERS_MAX: Final = 1_000
+
+# To the calls that set tags, by tag; None: no answer in time.
+_Answers = dict[str, Done | GivenUp | None]
 
 log = structlog.get_logger()
 
@@ -48,6 +54,8 @@ class Ended:
     rules: frozenset[str] | None = frozenset()  # that held in earlier decisions; None: not all are known
     parked: bool = False  # a tag of an earlier decision was refused for good
     missing: GivenUp | None = None  # why LiveChat did not give all of it, which is parked
+    removed: Callable[[], Collection[str]] = tuple  # tags that people removed from it, as far as is known now
+    sets: Callable[[Collection[str]], None] = lambda _: None  # is told which tags are about to be set
 
     @property
     def thread(self) -> ThreadKey:
@@ -94,12 +102,17 @@ class Settle:
         A `live` thread goes before all others, however long it takes. Its calls are counted under `purpose`.
         """
         decision = await self.decide(ended.conversation, ended.at_ms)
-        refused = await self._tag(ended, decision, live, purpose)
-        if refused is None:
+        answers = await self._tag(ended, decision, live, purpose)
+        if None in answers.values():
             return decision, None
+        refused = _refused(answers)
+        for tag, why in refused.items():
+            await self.park(ended.thread, ended.source, why, tag=tag)
         if ended.missing is not None:
             await self.park(ended.thread, ended.source, ended.missing)
-        outcome = self._outcome(ended, decision, refused)
+        held_back = _held_back(decision, ended.removed(), answers)
+        self._metrics.tags.labels(result="held_back").inc(len(held_back))
+        outcome = self._outcome(ended, decision, len(refused))
         record = decision_record(
             ended.thread,
             decision,
@@ -109,6 +122,7 @@ class Settle:
             messages=len(ended.conversation.said),
             ended_at_ms=ended.at_ms,
             settled_at_ms=now_ms(),
+            held_back=held_back,
         )
         not_taken = await self._producer.send(self._kafka.kafka_decisions_topic, _key(ended.thread), record)
         if not_taken is not None:  # the tags are set; only the reasons for them are missing
@@ -116,6 +130,13 @@ class Settle:
             await self.park(ended.thread, ended.source, why)
         self._report(ended, decision, outcome)
         return decision, outcome
+
+    async def correct(self, thread: ThreadKey, correction: Correction, source: Source, at_ms: int) -> None:
+        """Record what a person did to a thread's tags. If Kafka refuses it for good, the producer counts that."""
+        record = correction_record(thread, correction.tag, correction.change, source, at_ms)
+        refused = await self._producer.send(self._kafka.kafka_decisions_topic, _key(thread), record)
+        if refused is None:
+            self._metrics.corrections.labels(change=correction.change).inc()
 
     async def park(
         self,
@@ -133,34 +154,35 @@ class Settle:
         self._metrics.parked.labels(error_type=why.error_type).inc()
         log.warning("parked", **thread._asdict(), tag=tag, **reason)
 
-    async def _tag(self, ended: Ended, decision: Decision, live: bool, purpose: Purpose) -> int | None:
-        """Set the tags that are not there yet, park what is refused; how many that is, None: try again later."""
+    async def _tag(self, ended: Ended, decision: Decision, live: bool, purpose: Purpose) -> _Answers:
+        """Set the tags that are not there yet and that nobody removed; the answers by tag, None: none in time."""
         if self.dry_run or not self._client.has_credentials(ended.thread.organization):
-            return 0
+            return {}
         known = ended.conversation.tags | ended.decided
-        wanted = [tag for tag in decision.tags if tag not in known]
-        answers = await asyncio.gather(*(self._set(ended.thread, tag, live, purpose) for tag in wanted))
-        if None in answers:
-            return None
-        refused = [(tag, why) for tag, why in zip(wanted, answers, strict=True) if isinstance(why, GivenUp)]
-        for tag, why in refused:
-            await self.park(ended.thread, ended.source, why, tag=tag)
-        return len(refused)
+        wanted = [tag for tag in allowed(decision.tags, ended.removed()) if tag not in known]
+        ended.sets(wanted)
+        answers = await asyncio.gather(*(self._set(ended, tag, live, purpose) for tag in wanted))
+        return dict(zip(wanted, answers, strict=True))
 
-    async def _set(self, thread: ThreadKey, tag: str, live: bool, purpose: Purpose) -> Done | GivenUp | None:
-        call = tag_thread(thread.chat_id, thread.thread_id, tag)
+    async def _set(self, ended: Ended, tag: str, live: bool, purpose: Purpose) -> Done | GivenUp | None:
+        organization, chat_id, thread_id = ended.thread
         try:
             async with asyncio.timeout(None if live else CALL_DEADLINE_S) as deadline:
                 answer = await self._client.perform(
-                    thread.organization, call, background=not live, purpose=purpose
+                    organization,
+                    tag_thread(chat_id, thread_id, tag),
+                    background=not live,
+                    purpose=purpose,
+                    withdrawn=lambda: tag in ended.removed(),
                 )
         except TimeoutError:
             if deadline.expired():
                 return None
             raise  # a fault of ours, which must not make a live thread look settled
-        self._metrics.tags.labels(result="set" if isinstance(answer, Done) else "refused").inc()
+        if not _is_withdrawn(answer):
+            self._metrics.tags.labels(result="set" if isinstance(answer, Done) else "refused").inc()
         if isinstance(answer, Done):
-            self._on_tag(thread.organization, tag)
+            self._on_tag(organization, tag)
         return answer
 
     def _outcome(self, ended: Ended, decision: Decision, refused: int) -> Outcome:
@@ -195,6 +217,24 @@ class Settle:
             config=decision.config,
             offset=ended.source and ended.source.offset,
         )
+
+
+def _refused(answers: _Answers) -> dict[str, GivenUp]:
+    return {
+        tag: answer
+        for tag, answer in answers.items()
+        if isinstance(answer, GivenUp) and not _is_withdrawn(answer)
+    }
+
+
+def _held_back(decision: Decision, removed: Collection[str], answers: _Answers) -> list[str]:
+    """The tags that were not set because a person removed them."""
+    left_out = [tag for tag in decision.tags if tag not in answers or _is_withdrawn(answers[tag])]
+    return [tag for tag in left_out if tag in removed]
+
+
+def _is_withdrawn(answer: Done | GivenUp | None) -> bool:
+    return isinstance(answer, GivenUp) and answer.error_type == WITHDRAWN
 
 
 def partly(attempts: int = 1) -> GivenUp:

@@ -4,6 +4,7 @@ It keeps no offsets, and nothing of a job but how many ended.
 """
 
 import asyncio
+from functools import partial
 from typing import Final
 
 import structlog
@@ -56,6 +57,11 @@ class Worker:
         if job.kind == "unreadable":
             await self._give_up(assigned, job, GivenUp(job.incomplete or "unreadable", "unreadable", 1))
             return
+        if job.correction is not None:
+            source = self._source(assigned, job)
+            await self._settle.correct(job.thread, job.correction, source, job.ended_at_ms)
+            assigned.state.settled(job.id)
+            return
         whole, missing = (job, None) if job.incomplete is None else await self._complete(assigned, job)
         if whole is None:
             return
@@ -69,6 +75,8 @@ class Worker:
             rules=whole.rules,
             parked=whole.parked,
             missing=missing,
+            removed=partial(assigned.state.removed, whole.thread),
+            sets=partial(assigned.state.sets, whole.id),
         )
         decision, outcome = await self._settle.thread(ended, live=True)
         assigned.state.settled(whole.id, frozenset(decision.tags), decision.rules, parked=outcome == "parked")

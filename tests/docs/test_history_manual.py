@@ -1,4 +1,4 @@
-"""Every command in the manual of history prints what the page shows, and what it proposes can be used."""
+"""Every command in the manual of history that reads a file prints what the page shows; its rules can be used."""
 
 import re
 import shlex
@@ -16,7 +16,11 @@ from tagger.core.rules.parse import RuleSet, parse
 from tests.docs import chats
 
 PAGE: Final = Path(__file__).parents[2] / "config" / "history.md"
-BLOCKS: Final = re.findall(r"^```console\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+BLOCKS: Final = [
+    block
+    for block in re.findall(r"^```console\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    if "--file" in block
+]
 
 
 @pytest.fixture(autouse=True)

@@ -51,8 +51,10 @@ async def tagger(stage: Stage, *arguments: str) -> Ran:
 
 
 @asynccontextmanager
-async def in_the_past(kafka: AnyKafka, unique: str, folder: Path, **settings: str) -> AsyncIterator[Stage]:
-    async with a_stage(kafka, unique, folder, settings=settings) as stage:
+async def in_the_past(
+    kafka: AnyKafka, unique: str, folder: Path, *, corrections: bool = False, **settings: str
+) -> AsyncIterator[Stage]:
+    async with a_stage(kafka, unique, folder, corrections=corrections, settings=settings) as stage:
         stage.livechat.now = lambda: datetime.now(UTC) - AGO
         yield stage
 

@@ -18,6 +18,7 @@ from tests.simulation.world import (
     MOVED,
     ORGANIZATIONS,
     START_MS,
+    TAGS,
     Event,
     Log,
     Thread,
@@ -111,6 +112,24 @@ class History:
             self.world.untrue = True  # so late, by some clock, that the thread may be deleted
         self._say(thread, b)
 
+    def removes(self, a: int, b: int) -> None:
+        """A person removes a tag: mostly one that is there, in any thread, however old."""
+        thread = self._pick([t for t in self.world.threads.values() if t.begun][-8:], a)
+        if thread is not None:
+            tags = sorted(thread.tags) if thread.tags and b & 7 else TAGS
+            tag = tags[(b >> 3) % len(tags)]
+            self.seen["removed by a person"] += tag in thread.tags
+            self.seen["removed before the end"] += thread.active
+            self.world.untags(thread, tag, delay_ms=self._delay_ms(b >> 8))
+
+    def adds(self, a: int, b: int) -> None:
+        """A person sets a tag."""
+        thread = self._pick([t for t in self.world.threads.values() if t.begun][-8:], a)
+        if thread is not None:
+            tag = TAGS[(b >> 3) % len(TAGS)]
+            self.seen["added by a person"] += 1
+            self.world.tags(thread, tag, by_us=False, delay_ms=self._delay_ms(b >> 8))
+
     def ends(self, a: int, b: int) -> None:
         # An end hardly ever overtakes its beginning; if it does, LiveChat must be asked.
         ready = [t for t in self.world.threads.values() if t.active and (t.begun or b >> 12 & 7 == 0)]
@@ -196,10 +215,11 @@ class History:
         return words[(b >> 5) % len(words)], by_customer
 
     def _send(self, thread: Thread, action: str, event: Event | None, b: int) -> None:
-        delay_ms = 0
-        if "disorder" in self.setting.faults and b % 4 == 0:
-            delay_ms = (b >> 4) % (self.limits.skew_s * 900)
-        self.world.send(thread, action, event, delay_ms)
+        self.world.send(thread, action, event, self._delay_ms(b))
+
+    def _delay_ms(self, b: int) -> int:
+        late = "disorder" in self.setting.faults and b % 4 == 0
+        return (b >> 4) % (self.limits.skew_s * 900) if late else 0
 
     def _lingers(self, thread: Thread) -> bool:
         if thread.end_offset is None:
@@ -317,6 +337,9 @@ class History:
             for event in thread.events:
                 if log.offset(event.first_offset) in gone:
                     event.readable = False
+            for change in thread.changes:
+                if log.offset(change.place) in gone:
+                    change.place = None
         for offset in gone:
             log.poisoned.pop(offset, None)
 
@@ -438,6 +461,10 @@ class History:
                 thread.waived = True
             elif end is not None and end < before:
                 thread.tags.clear()  # to set them again is what the reset is for
+            for change in thread.changes:
+                offset = log.offset(change.place)
+                if offset is not None and offset < log.committed:
+                    thread.recorded.add((change.tag, change.change))  # skipped by hand: not to be demanded
         log.poisoned = {offset: chat for offset, chat in log.poisoned.items() if offset >= log.committed}
         log.parked = [item for item in log.parked if item[3] >= before]  # the rest must be parked again
         # The member that was cut off did not notice and still has its state. If the answer to its last commit was lost
@@ -487,6 +514,9 @@ class History:
             for event in thread.events:
                 if is_gone(event.first_offset):
                     event.first_offset, event.readable = None, False
+            for change in thread.changes:
+                if is_gone(change.place):
+                    change.place = None
 
     def clocks(self, a: int, b: int) -> None:
         """A clock jumps by an hour: ingest's or the tagger's.

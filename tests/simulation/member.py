@@ -10,12 +10,10 @@ from tagger.core.conversation import Conversation
 from tagger.core.limits import Limits
 from tagger.core.partition.partition import Partition
 from tagger.core.partition.protocol import AskAgain, Job, NotGiven, Seek
+from tagger.core.threads.thread import Thread as KnownThread
+from tests.simulation.people import Violation, check_calls, check_correction, check_recorded
 from tests.simulation.setting import UNDER_WAY_MAX
-from tests.simulation.world import Event, Log, Thread, World
-
-
-class Violation(AssertionError):
-    """A property does not hold."""
+from tests.simulation.world import OWN_LATE_MS, Event, Log, Thread, World
 
 
 def decided(conversation: Conversation) -> frozenset[str]:
@@ -58,6 +56,12 @@ class Member:
     interrupted: bool = False  # the partition is revoked before the next seek
     hasty: bool = False  # the client delivers records before the seek
     orphans: list[Job] = field(default_factory=list)  # jobs of an assignment that is over
+    end_when_assigned: int = 0  # the log's end, as the partition was told
+    fold_from: int = 0  # where the state that it has now began to read
+    folded: object = None  # that state
+    # By thread: what is known of it, and the tags that it was told we are about to set, in this assignment, with the
+    # offset that it had come to then.
+    announced: dict[tuple[str, str], tuple[KnownThread | None, dict[str, int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.partition = Partition(self.limits, lambda _, chat_id: self.world.is_home(self.log, chat_id))
@@ -78,12 +82,14 @@ class Member:
         committed, metadata = log.committed, log.metadata
         self.suspend()
         self.called_for.clear()
+        self.announced.clear()
         self.fetch_offset = log.start if committed is None else committed  # where a client would continue
         self.assigned_at = log.start if committed is None else committed
         if self.assigned_at > log.end:
             self.assigned_at = log.start
         end = max(log.start, committed or 0, log.end - stale_by) if stale_by else log.end
         added = log.shift > 0 and committed is None
+        self.end_when_assigned = end
         self.met["partition added"] += added
         move = self.partition.begin(
             committed, metadata, log.start, end, bytes_max=self.bytes_max, added=added
@@ -121,7 +127,13 @@ class Member:
             self.fetch_offset = min(self.fetch_offset + count, log.end)
         if records:
             self.seek(self.partition.receive(records, self.now_ms))
+            self._note_state()
             self._check_limits()
+
+    def _note_state(self) -> None:
+        reading = self.partition._reading
+        if reading.opened and reading.resume is not None and reading.state is not self.folded:
+            self.folded, self.fold_from = reading.state, reading.resume.target
 
     def pass_over(self, count: int) -> None:
         """The client loses what it fetched, and continues after it."""
@@ -149,13 +161,16 @@ class Member:
             if job.id in self.jobs:
                 raise Violation(f"job {job.id} was handed out twice")
             self.jobs[job.id] = job
+            if job.offset < self.assigned_at:
+                raise Violation(f"P2: job at {job.offset}, below {self.assigned_at} where it was assigned")
+            if job.kind == "correction":
+                check_correction(self, job, self._thread(job))
+                continue
             if job.incomplete == "share":  # its text was evicted: there is only what LiveChat returns
                 self.world.untrue, self.world.log_is_whole = True, False
             # Until processes know that a chat moved, none can know that part of the thread is elsewhere.
             if job.thread.thread_id:
                 self._thread(job).split |= self.world.is_moving(self._thread(job))
-            if job.offset < self.assigned_at:
-                raise Violation(f"P2: job at {job.offset}, below {self.assigned_at} where it was assigned")
             key = (job.thread.organization, job.thread.thread_id)
             if job.kind != "late":
                 self.called_for.pop(key, None)  # the thread was deleted meanwhile, with what was decided
@@ -163,7 +178,7 @@ class Member:
             # What was decided is deleted with its thread if memory is tight, even in the middle of a replay.
             if not known <= job.decided and not self.partition.stats().counters.get(("evicted", "")):
                 raise Violation(f"{sorted(known - job.decided)} was called for, but the job does not know it")
-        held = Counter(job.thread.organization for job in self.jobs.values())
+        held = Counter(job.thread.organization for job in self.jobs.values() if job.kind != "correction")
         if held and max(held.values()) > UNDER_WAY_MAX // 2:
             raise Violation(f"P7: one organization has more than its share of what is under way: {held}")
 
@@ -176,13 +191,16 @@ class Member:
         jobs = [
             each
             for each in self.jobs.values()
-            if not self.failing or each.thread.organization != self.failing
+            if each.kind == "correction" or not self.failing or each.thread.organization != self.failing
         ]
         if not jobs:
             self.met["only failing jobs are left"] += bool(self.jobs)
             return
         job = sorted(jobs, key=lambda job: job.id)[which % len(jobs)]
         if outcome == "fail":
+            return
+        if job.kind == "correction":
+            self._record(job, outcome)
             return
         if job.kind == "unreadable":
             if outcome == "ok":
@@ -204,9 +222,35 @@ class Member:
             thread.refused_tags.add(fresh[refuses % len(fresh)])
             self.met["tag refused"] += 1
             self.met["tags partly refused"] += len(tags) > 1
-        thread.tags |= tags - job.decided - thread.refused_tags  # like the shell, not those decided before
+        thread.called |= tags
+        self._set(job, thread, tags)
         if outcome == "ok":  # otherwise the tags were set and the answer was lost
             self._settle(job, tags)
+
+    def _set(self, job: Job, thread: Thread, tags: frozenset[str]) -> None:
+        """Set tags as the shell does: neither those that were decided before, nor those that people removed."""
+        removed = frozenset(self.partition.removed(job.thread))
+        self.met["held back"] += bool((tags - job.decided) & removed)
+        calls = tags - job.decided - removed
+        self.partition.sets(job.id, calls)
+        known = self.partition._state.expiry.index.get(*job.thread)
+        key = (thread.organization, thread.thread_id)
+        if self.partition._state.jobs.under_way(job.id) is not None:
+            earlier, told = self.announced.get(key, (None, {}))
+            now = dict.fromkeys(calls, self.partition._state.position)
+            self.announced[key] = (known, {**now, **told} if earlier is known else now)
+        check_calls(self, job, thread, calls - thread.refused_tags)
+        for tag in sorted(calls - thread.refused_tags):
+            self.world.tags(thread, tag, by_us=True, delay_ms=(0, 0, OWN_LATE_MS)[self.world.appended % 3])
+
+    def _record(self, job: Job, outcome: str) -> None:
+        """Record a correction; `lost`: the acknowledgement is lost."""
+        assert job.correction is not None
+        self._thread(job).recorded.add(job.correction)
+        self.met[f"correction {job.correction.change}"] += 1
+        if outcome == "ok":
+            self.partition.settled(job.id)
+            del self.jobs[job.id]
 
     def _ask(self, job: Job) -> None:
         chat = self.world.get_chat(job.thread.organization, job.thread.thread_id)
@@ -318,6 +362,7 @@ class Member:
                 raise Violation(
                     f"P1: {committed} is committed, but {thread.thread_id}, ended at {end}, is missing {missing}"
                 )
+        check_recorded(self.world, log, committed)
         for offset, chat in log.poisoned.items():
             if log.start <= offset < committed and not self._was_parked(chat, offset):
                 raise Violation(f"P1: {committed} is committed, but unreadable {offset} is not parked")

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from unittest.mock import patch
 
+from tagger.core.partition.catching_up import CatchingUp
+from tagger.core.partition.corrections import Corrections
 from tagger.core.partition.jobs import Jobs
 from tagger.core.partition.offsets import Hint, Unsettled, encode
 from tagger.core.partition.partition import Partition
@@ -17,8 +19,10 @@ from tagger.core.partition.reading import Reading
 from tagger.core.partition.resume import Resume
 from tagger.core.partition.settling import Settling
 from tagger.core.partition.state import State
+from tagger.core.threads.ending import Ending
 from tagger.core.threads.expiry import Expiry
 from tagger.core.threads.index import Index
+from tagger.core.threads.removed import Removed
 from tagger.core.threads.shares import Shares
 from tagger.core.threads.thread import Thread
 from tests.simulation.world import ORGANIZATIONS, Log
@@ -370,6 +374,39 @@ def _added_unnoticed(original: Any) -> Any:
     return begin
 
 
+def _removed_silently_missed(original: Any) -> Any:
+    def tag_changed(self: State, fact: Any, offset: int, at_ms: int) -> None:
+        if offset >= self.effects_from:
+            original(self, fact, offset, at_ms)
+
+    return tag_changed
+
+
+def _recorded_again(original: Any) -> Any:
+    def tag_changed(self: State, fact: Any, offset: int, at_ms: int) -> None:
+        effects_from, self.effects_from = self.effects_from, 0
+        original(self, fact, offset, at_ms)
+        self.effects_from = effects_from
+
+    return tag_changed
+
+
+def _added_again_counts(self: State, fact: Any, *_: Any) -> None:
+    thread = self.expiry.index.get(*fact[:3])
+    if thread is not None and fact.change == "added" and fact.tag in thread.removed:
+        size = thread.size()
+        thread.removed = tuple(tag for tag in thread.removed if tag != fact.tag)
+        self.settling.grew(thread, thread.size() - size)
+
+
+def _forget_removed(self: Thread) -> None:
+    self.removed = ()
+
+
+def _settled_at_once(self: Corrections, job_id: int) -> None:
+    self.settle(job_id)
+
+
 MUTANTS: Final = (
     Mutant(
         "the position is committed",
@@ -478,6 +515,27 @@ MUTANTS: Final = (
     Mutant(
         "a thread is decided on though its chat moved", Partition, "_missing", _moved_unnoticed, where="grow"
     ),
+    Mutant("jobs begin before the log is caught up", CatchingUp, "is_over", _instead(lambda *_: True)),
+    Mutant("our own tags are taken for a person's", Ending, "is_ours", _instead(lambda self, tag: False)),
+    Mutant("what is about to be set is not noted", Settling, "sets", _instead(lambda *_: None)),
+    Mutant(
+        "a removed tag is forgotten with its thread",
+        Removed,
+        "add",
+        _instead(lambda *_: 0),
+        where="very_late",
+    ),
+    Mutant("a removed tag is evicted with the text", Thread, "clear", _after(_forget_removed)),
+    Mutant("a removed tag is forgotten by a restart", State, "_tag_changed", _removed_silently_missed),
+    Mutant(
+        "a removed tag may be set again once a person did",
+        State,
+        "_tag_changed",
+        _after(_added_again_counts),
+    ),
+    Mutant("a correction is recorded again in a replay", State, "_tag_changed", _recorded_again),
+    Mutant("a correction is settled before it is recorded", Corrections, "hand", _after(_settled_at_once)),
+    Mutant("corrections under way are lost at a revoke", Corrections, "all", _instead(lambda self: [])),
     Mutant(
         "a partition that was added counts as complete", Partition, "begin", _added_unnoticed, where="grow"
     ),

@@ -23,6 +23,8 @@ PLAIN: Final = {
     "again": 8,
     "wait": 12,
     "late": 4,
+    "removes": 4,
+    "adds": 2,
     "poll": 30,
     "act": 24,
     "commit": 10,

@@ -15,7 +15,10 @@ SEEN_MIN: Final = 5
 # What must happen in every chunk, or the histories no longer test it. Most are the core's own counters.
 MUST_MEET: Final = frozenset(
     {
+        "added by a person",
         "commit landed after a newer one",
+        "correction added",
+        "correction removed",
         "customer named later",
         "dropped not_sought",
         "end while asked",
@@ -25,6 +28,7 @@ MUST_MEET: Final = frozenset(
         "expired",
         "gap believed",
         "gap seen",
+        "held back",
         "hint_void absent",
         "hint_void foreign",
         "hint_void garbled",
@@ -53,6 +57,8 @@ MUST_MEET: Final = frozenset(
         "position moved without delivery",
         "range parked",
         "recreated",
+        "removed before the end",
+        "removed by a person",
         "repeated_end",
         "repeated_event",
         "reread",

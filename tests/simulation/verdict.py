@@ -1,13 +1,13 @@
 """How a history ends: the faults stop, everything is settled in a bounded number of steps, and nothing is wrong.
 
-`member` checks P1, P2, P5, P7 and the limits at every step. Checked here: P3 (nothing is left over), P4 (the tags are
-what the oracle wants) and P6 (LiveChat was not asked for what was not missing).
+`member` checks P1, P2, P5, P7 and the limits at every step, with `people` also P8. Checked here: P3 (nothing is left
+over), P4 (the tags are what the oracle wants) and P6 (LiveChat was not asked for what was not missing).
 """
 
 from tests.simulation.history import History
-from tests.simulation.member import Violation
+from tests.simulation.people import Violation
 from tests.simulation.setting import LOSSY, UNTRUE
-from tests.simulation.world import LEARNS_MS, Event
+from tests.simulation.world import LEARNS_MS, OWN_LATE_MS, Event
 
 
 def heal(history: History) -> None:
@@ -21,12 +21,15 @@ def heal(history: History) -> None:
     # What was on its way arrives, and every process knows where chats belong.
     history.passes(max(limits.skew_s * 1000, LEARNS_MS if len(history.seats) > 1 else 0))
     _drain(history)
+    history.passes(OWN_LATE_MS)  # LiveChat tells of the tags that were just set
+    _drain(history)
     _check_questions(history)
     for _ in range((limits.chat_age_s_max + limits.chat_idle_s_max + 60) // limits.skew_s):
         if not any(seat.member.partition._state.expiry.index.count for seat in history.seats):
             break  # everything has expired
         history.passes(limits.skew_s * 1000)
         for seat in history.seats:
+            seat.member.poll(50)
             seat.member.partition.tick(seat.member.now_ms, seat.log.end, seat.log.end)
     _drain(history)
     for seat in history.seats:

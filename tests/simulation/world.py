@@ -7,7 +7,7 @@ for. Deterministic: every choice is an argument.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import orjson
 
@@ -21,6 +21,7 @@ ORGANIZATIONS: Final = ("o1", "o2")
 # nobody says `n`; `g` calls for one only if an agent says it, and `xy` needs the customer to say both `x` and `y`.
 CUSTOMER_WORDS: Final = ("a", "b", "z", "x", "y", "hello", "g")
 AGENT_WORDS: Final = ("g", "n", "a", "hello")
+TAGS: Final = ("a", "b", "z", "g", "xy", "vip")  # that people may set and remove
 
 # Places in the second partition start here, so that none is ever mistaken for one in the first.
 SECOND: Final = 1_000_000
@@ -28,6 +29,9 @@ SECOND: Final = 1_000_000
 # Chats that belong to the second partition once it exists; how long processes take to learn of it.
 MOVED: Final = ("C1",)
 LEARNS_MS: Final = 25_000
+
+# How long after a call of ours LiveChat may tell of the tag.
+OWN_LATE_MS: Final = 1_500
 
 
 @dataclass(slots=True)
@@ -42,6 +46,16 @@ class Event:
     readable: bool = False  # there, or at a later offset
     record_ms: int = 0
     withheld: bool = False  # LiveChat was asked for the chat when it did not have the event yet
+
+
+@dataclass(slots=True)
+class TagChange:
+    """A tag that was set or removed, as LiveChat tells it: not by whom, which only the world knows."""
+
+    tag: str
+    change: Literal["added", "removed"]
+    by_us: bool
+    place: int | None = None  # of its first record; None: not in the log (any more)
 
 
 @dataclass(slots=True)
@@ -74,10 +88,17 @@ class Thread:
     lags: int = 0  # how many more get_chat calls do not have the last event yet
     kept_stale: bool = False  # LiveChat called it active until the tagger gave up
     waived: bool = False  # no tag can be demanded: its end was lost, or skipped by hand
+    changes: list[TagChange] = field(default_factory=list)  # of its tags
+    called: set[str] = field(default_factory=set)  # tags that some decision called for
+    recorded: set[tuple[str, str]] = field(default_factory=set)  # corrections on the topic: tag and change
 
     @property
     def begun(self) -> bool:
         return self.begin_offset is not None
+
+    def by_people(self, change: str) -> set[str]:
+        """Return the tags that people added, or removed."""
+        return {one.tag for one in self.changes if one.change == change and not one.by_us}
 
     @property
     def key(self) -> bytes:
@@ -138,7 +159,9 @@ class World:
         self.odd_times: tuple[int, ...] = ()  # times that records may claim
         self.appended = 0
         self.threads: dict[tuple[str, str], Thread] = {}  # by organization and thread id
-        self.later: list[tuple[int, Thread, str, Event | None]] = []  # webhooks still on their way
+        self.later: list[
+            tuple[int, Thread, str, Event | TagChange | None]
+        ] = []  # webhooks still on their way
         self.gets = 0  # get_chat calls for ended threads
         self.linger_ms = 1 << 62  # how long after its end, by record times, a thread may still be known
         self.untrue = False  # something happened that justifies asking LiveChat
@@ -168,7 +191,19 @@ class World:
         thread.said_ms = self.now_ms
         return event
 
-    def send(self, thread: Thread, action: str, event: Event | None, delay_ms: int = 0) -> None:
+    def tags(self, thread: Thread, tag: str, *, by_us: bool, delay_ms: int) -> None:
+        """Set a tag."""
+        thread.tags.add(tag)
+        thread.changes.append(TagChange(tag, "added", by_us))
+        self.send(thread, "thread_tagged", thread.changes[-1], delay_ms)
+
+    def untags(self, thread: Thread, tag: str, *, delay_ms: int) -> None:
+        """Have a person remove a tag."""
+        thread.tags.discard(tag)
+        thread.changes.append(TagChange(tag, "removed", by_us=False))
+        self.send(thread, "thread_untagged", thread.changes[-1], delay_ms)
+
+    def send(self, thread: Thread, action: str, event: Event | TagChange | None, delay_ms: int = 0) -> None:
         """Have a LiveChat webhook reach the log, now or later."""
         if delay_ms:
             self.later.append((self.now_ms + delay_ms, thread, action, event))
@@ -228,10 +263,13 @@ class World:
             return self.logs[0]
         return self.logs[self.is_known or self.appended % 2]
 
-    def _append(self, thread: Thread, action: str, event: Event | None) -> None:
+    def _append(self, thread: Thread, action: str, event: Event | TagChange | None) -> None:
         log = self.log_of(thread)
         record = self.append(log, thread.key, webhook(thread, action, event))
         offset = log.shift + record.offset
+        if isinstance(event, TagChange):
+            event.place = offset
+            return
         if thread.end_offset is not None:
             self.untrue |= abs(record.timestamp - thread.end_ms) > self.linger_ms
         if action == "incoming_chat":
@@ -284,7 +322,7 @@ class World:
             after = (e for e in thread.events if e.first_offset is not None and self._can_be_known(e))
             known = [*(event for event in before if self._can_be_known(event)), *filter(late, after)]
             tags |= said(known) - {"z"}
-        return tags - thread.refused_tags
+        return tags - thread.refused_tags - thread.by_people("removed")
 
     def _can_be_known(self, event: Event) -> bool:
         """False if LiveChat did not have the event when asked, and the log did not either."""
@@ -305,7 +343,7 @@ class World:
             before = self.before_end(thread)
             if any(event.word == "n" and self._can_be_known(event) for event in before):
                 tags.discard("z")
-        return tags
+        return tags | thread.by_people("added")
 
 
 def said(events: Iterable[Event]) -> set[str]:
@@ -321,13 +359,15 @@ def said(events: Iterable[Event]) -> set[str]:
     return tags
 
 
-def webhook(thread: Thread, action: str, event: Event | None) -> bytes:
+def webhook(thread: Thread, action: str, event: Event | TagChange | None) -> bytes:
     """Return the record's value, in the shape of API 3.6."""
     ids = thread.chat_id, thread.thread_id
     if action == "incoming_chat":
         users = _users(thread) if thread.customer_known else []
         chat = _chat(thread, thread.events[: thread.initial], active=True, users=users)
         return orjson.dumps(webhooks.incoming_chat(chat, thread.organization))
+    if isinstance(event, TagChange):
+        return orjson.dumps(webhooks.tag_change(action, *ids, event.tag, thread.organization))
     if event is not None:
         return orjson.dumps(webhooks.incoming_event(*ids, _event(thread, event), thread.organization))
     return orjson.dumps(webhooks.chat_deactivated(*ids, thread.organization))

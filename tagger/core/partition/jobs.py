@@ -5,11 +5,13 @@ what comes for it in the meantime is decided afterwards, knowing what was decide
 """
 
 from tagger.core.conversation import Conversation, ThreadKey
-from tagger.core.limits import TEXTS_SHARE, Limits
+from tagger.core.limits import TEXTS_SHARE, WAITING_SHARE, Limits
+from tagger.core.partition.corrections import Corrections
 from tagger.core.partition.offsets import Unsettled
 from tagger.core.partition.protocol import Job, Kind
+from tagger.core.threads.ending import Ending
 from tagger.core.threads.shares import Account, Shares
-from tagger.core.threads.thread import THREAD_BYTES, Ending, Thread
+from tagger.core.threads.thread import THREAD_BYTES, Thread
 
 
 class Jobs:
@@ -22,6 +24,7 @@ class Jobs:
         self.bytes_max = bytes_max  # for all threads of the partition
         self.shares = Shares(several=several)
         self.unsettled = Unsettled()
+        self.corrections = Corrections(self.unsettled)
         self.threads = 0  # waiting with their text
         self.texts = 0  # bytes of these
         self.shed = 0  # threads waiting without their text
@@ -34,7 +37,23 @@ class Jobs:
     @property
     def bytes(self) -> int:
         """Bytes of everything that waits, and of the offsets kept."""
-        return self._held + self.waiting * THREAD_BYTES + self.unsettled.bytes
+        return self._held + self.waiting * THREAD_BYTES + self.own_bytes
+
+    @property
+    def own_bytes(self) -> int:
+        """Bytes that no thread is accounted for: of offsets and corrections."""
+        return self.unsettled.bytes + self.corrections.bytes
+
+    @property
+    def fullness(self) -> float:
+        """The share that is taken of the fullest limit; at 1 the partition pauses."""
+        limits, bytes_max = self._limits, self.bytes_max or 1
+        return max(
+            self.threads / limits.unsettled_max,
+            self.texts * TEXTS_SHARE / bytes_max,
+            self.bytes * WAITING_SHARE / bytes_max,
+            self.unsettled.tracked / limits.offsets_max,
+        )
 
     def add(self, thread: Thread, offset: int, record_ms: int, now_ms: int) -> None:
         """Make a job due for the thread, which has an ending; it holds the offset until it is settled."""
@@ -170,6 +189,7 @@ class Jobs:
         """Void all jobs under way: later answers to them are ignored."""
         self.shares = Shares(several=self.shares.several)
         self._under_way.clear()
+        self.corrections.close()
 
     def _release(self, ending: Ending) -> None:
         assert ending.account is not None

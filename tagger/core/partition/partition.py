@@ -6,39 +6,19 @@ of LiveChat's answer. One object per partition; it survives a revoke. `offsets` 
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterable, Sequence
 
-from tagger.core.limits import TEXTS_SHARE, WAITING_SHARE, Limits
+from tagger.core.conversation import ThreadKey
+from tagger.core.limits import Limits
+from tagger.core.partition.catching_up import CatchingUp
 from tagger.core.partition.offsets import NEVER_COMPLETE_MS, Hint, encode
-from tagger.core.partition.protocol import AskAgain, Committable, Job, NotGiven, Record, Seek
+from tagger.core.partition.protocol import AskAgain, Committable, Job, NotGiven, Phase, Record, Seek, Stats
 from tagger.core.partition.reading import Reading
 from tagger.core.partition.resume import Kept, Resume
 from tagger.core.partition.state import State
 from tagger.core.threads.fact_reader import chat_of
 from tagger.core.threads.facts import ChatStarted
 from tagger.core.threads.thread import Thread
-
-Phase = Literal["away", "starting", "replaying", "live"]
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """What operators see of a partition. Bytes are as accounted, times in milliseconds."""
-
-    phase: Phase
-    position: int
-    replay_from: int
-    threads: int  # open, lingering or unsettled
-    bytes: int
-    unsettled: int  # threads waiting to be settled
-    unsettled_bytes: int
-    oldest_unsettled: tuple[int, int] | None  # (offset, record time)
-    event_time_ms: int  # the newest record's time, advanced while no record comes
-    paused: bool
-    counters: Mapping[tuple[str, str], int]  # (name, reason) → count since the object was created
-    shed: int = 0  # threads waiting as offsets and ids only, beyond their organization's share
 
 
 class Partition:
@@ -58,6 +38,7 @@ class Partition:
         self._paused = False
         self._tick_ms: int | None = None  # time of the last tick
         self._idle = False  # no record came since the last tick
+        self._catching_up = CatchingUp()
 
     def begin(  # noqa: PLR0913 - what the broker knows of a partition
         self,
@@ -85,6 +66,7 @@ class Partition:
             committed, metadata, log_start, log_end, kept, self._limits, self._counted, added=added
         )
         self._committed = -1 if committed is None else committed
+        self._catching_up.begin(log_end)
         return self._reading.begin(resume, bytes_max)
 
     def sought(self) -> None:
@@ -121,6 +103,7 @@ class Partition:
         reading = self._reading
         if reading.resume is None or not reading.sought:
             return None
+        self._catching_up.tick(stands_still=position is None)
         move = None if position is None else reading.at(position)
         if move is not None:
             return move
@@ -141,10 +124,16 @@ class Partition:
     def jobs(self, count_max: int) -> list[Job]:
         """Hand out jobs that are due, at most `count_max`; a thread has at most one under way.
 
-        Organizations take turns, and none may have more under way than it leaves for the others.
+        Organizations take turns, and none may have more under way than it leaves for the others. After an
+        assignment there are none until it has caught up: see `catching_up`.
         """
         handed: list[Job] = []
         jobs = self._state.jobs
+        if not self._catching_up.is_over(self._state.position, jobs.fullness):
+            return []
+        while len(handed) < count_max and (noted := jobs.corrections.hand(self._job_id + 1)) is not None:
+            self._job_id += 1
+            handed.append(noted)
         while (thread := jobs.next(count_max - len(handed))) is not None:
             why = self._missing(thread)
             if why is not None:
@@ -188,14 +177,32 @@ class Partition:
             return AskAgain(now_ms + self._limits.still_active_every_s * 1000)
         return jobs.job(job_id, thread, None, self._state.settling.unite(thread, chat))
 
+    def sets(self, job_id: int, tags: Iterable[str]) -> None:
+        """Note which tags a job is about to set, so that what LiveChat then tells of them is known to be ours."""
+        thread = self._state.jobs.under_way(job_id)
+        if thread is not None:
+            self._state.settling.sets(thread, tags)
+
+    def removed(self, thread: ThreadKey) -> tuple[str, ...]:
+        """Return the tags that people removed from a thread, as far as the log and memory reach."""
+        return self._state.removed(thread)
+
     def settled(
-        self, job_id: int, tags: frozenset[str], rules: frozenset[str] = frozenset(), *, parked: bool = False
+        self,
+        job_id: int,
+        tags: frozenset[str] = frozenset(),
+        rules: frozenset[str] = frozenset(),
+        *,
+        parked: bool = False,
     ) -> None:
-        """Settle a job: its tag calls are answered, and its decision is acknowledged.
+        """Settle a job: its tag calls are answered, and its decision (or the correction) is acknowledged.
 
         `tags` are those that the decision called for, set or not, and `rules` those that held. `parked`: LiveChat
         refused a tag for good. A job of an earlier assignment is ignored.
         """
+        if self._state.jobs.corrections.settle(job_id):
+            self._balance()
+            return
         thread = self._state.jobs.under_way(job_id)
         if thread is None:
             self._count["ignored_answers", ""] += 1
@@ -233,17 +240,12 @@ class Partition:
 
     def _balance(self) -> None:
         """Pause at a limit and resume at half of it, so that the partition does not flap."""
-        jobs, limits, bytes_max = self._state.jobs, self._limits, self._reading.bytes_max or 1
-        if not (self._reading.opened and jobs.waiting):
+        jobs = self._state.jobs
+        if not (self._reading.opened and (jobs.waiting or jobs.corrections)):
             self._paused = False
             return
-        fullest = max(
-            jobs.threads / limits.unsettled_max,
-            jobs.texts * TEXTS_SHARE / bytes_max,
-            jobs.bytes * WAITING_SHARE / bytes_max,
-            jobs.unsettled.tracked / limits.offsets_max,
-        )
-        self._paused = fullest > 0.5 if self._paused else fullest >= 1
+        fullness = jobs.fullness
+        self._paused = fullness > 0.5 if self._paused else fullness >= 1
 
     @property
     def _phase(self) -> Phase:
@@ -263,7 +265,7 @@ class Partition:
             state.position,
             state.position if oldest is None else oldest.first,
             state.expiry.index.count,
-            state.expiry.index.bytes + state.jobs.unsettled.bytes,
+            state.expiry.index.bytes + state.jobs.own_bytes,
             state.jobs.waiting,
             state.jobs.bytes,
             state.jobs.unsettled.lowest(),

@@ -3,17 +3,22 @@
 The shell turns `Seek` into a call of the Kafka client, and `Job` into calls to LiveChat. No repr shows chat text.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from tagger.core.conversation import Conversation, ThreadKey
+from tagger.core.threads.facts import Change
 
 Kind = Literal[
     "end",  # the thread ended
     "late",  # something came after the end and may call for more tags
     "expired",  # the thread expired and the log does not say whether it ended: ask LiveChat
     "unreadable",  # a record that cannot be read: nothing to decide, park it for a person
+    "correction",  # a tag was set or removed, and not by us as far as is known: record it
 ]
+
+Phase = Literal["away", "starting", "replaying", "live"]
 
 
 class Record(Protocol):
@@ -43,6 +48,13 @@ class Seek:
     offset: int
 
 
+class Correction(NamedTuple):
+    """What somebody did to a thread's tags."""
+
+    tag: str
+    change: Change
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One thing to do. It holds back the committed offset until it is settled."""
@@ -58,6 +70,7 @@ class Job:
     last_offset: int = -1  # of the last record that the job covers
     rules: frozenset[str] | None = frozenset()  # that held in earlier decisions; None: not all are known
     parked: bool = False  # LiveChat refused a tag of an earlier decision for good
+    correction: Correction | None = None  # what to record, if that is all
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +93,21 @@ class Committable:
 
     offset: int
     metadata: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What operators see of a partition. Bytes are as accounted, times in milliseconds."""
+
+    phase: Phase
+    position: int
+    replay_from: int
+    threads: int  # open, lingering or unsettled
+    bytes: int
+    unsettled: int  # threads waiting to be settled
+    unsettled_bytes: int
+    oldest_unsettled: tuple[int, int] | None  # (offset, record time)
+    event_time_ms: int  # the newest record's time, advanced while no record comes
+    paused: bool
+    counters: Mapping[tuple[str, str], int]  # (name, reason) → count since the object was created
+    shed: int = 0  # threads waiting as offsets and ids only, beyond their organization's share

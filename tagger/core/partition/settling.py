@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from tagger.core.conversation import Conversation
 from tagger.core.limits import Limits
+from tagger.core.partition.corrections import Noted
 from tagger.core.partition.jobs import Jobs
 from tagger.core.threads.expiry import Expiry
 from tagger.core.threads.facts import ChatStarted
@@ -91,7 +92,7 @@ class Settling:
         assert ending is not None, "no job"
         size = thread.size()
         self.jobs.settle(job_id)
-        ending.decided = tuple(sorted({*ending.decided, *tags}))
+        ending.decided, ending.setting = tuple(sorted({*ending.decided, *tags})), ()
         ending.parked |= parked
         if ending.rules is not None:
             ending.rules = tuple(sorted({*ending.rules, *rules}))
@@ -100,10 +101,19 @@ class Settling:
         if thread.thread_id and not ending.ended:
             ending.ended, ending.at_ms = True, self._expiry.clock_ms
 
+    def sets(self, thread: Thread, tags: Iterable[str]) -> None:
+        """Note which tags the thread's job under way is about to set."""
+        ending = thread.ending
+        assert ending is not None, "no job"
+        size = thread.size()
+        ending.setting = tuple(sorted({*ending.setting, *tags} - {*ending.decided}))
+        self.grew(thread, thread.size() - size)
+
     def keep(self, effects_from: int, bytes_max: int) -> None:
         """Start a new assignment: what was due below `effects_from` has been settled, the rest is due again."""
+        noted = [each for each in self.jobs.corrections.all() if each.offset >= effects_from]
         self.jobs = Jobs(self._limits, bytes_max, several=self.jobs.shares.several)
-        due: list[tuple[int, int, Thread]] = []
+        due: list[tuple[int, int, Thread | Noted]] = [(each.offset, each.record_ms, each) for each in noted]
         for thread in list(self._expiry.index):
             ending = thread.ending
             if ending is None or not ending.unsettled:
@@ -122,5 +132,8 @@ class Settling:
                 due += [(offset, ending.record_ms, thread) for offset in rest]
             elif thread.thread_id and not ending.ended:
                 self._expiry.abandon(thread)
-        for offset, record_ms, thread in sorted(due, key=lambda each: each[0]):
-            self.add(thread, offset, record_ms)
+        for offset, record_ms, each in sorted(due, key=lambda each: each[0]):
+            if isinstance(each, Noted):
+                self.jobs.corrections.add(each)
+            else:
+                self.add(each, offset, record_ms)

@@ -8,15 +8,26 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from tagger.core.conversation import ThreadKey
 from tagger.core.limits import TIME_MS_MAX, Limits
+from tagger.core.partition.corrections import Noted
 from tagger.core.partition.jobs import Jobs
 from tagger.core.partition.protocol import Record
 from tagger.core.partition.settling import Settling
+from tagger.core.threads.ending import Ending
 from tagger.core.threads.event_text import FIELD_CHARS_MAX
 from tagger.core.threads.expiry import Expiry
 from tagger.core.threads.fact_reader import checked, skim
-from tagger.core.threads.facts import ChatEnded, ChatStarted, EventReceived, Fact, Ignored, Unreadable
-from tagger.core.threads.thread import Ending, Thread
+from tagger.core.threads.facts import (
+    ChatEnded,
+    ChatStarted,
+    EventReceived,
+    Fact,
+    Ignored,
+    TagChanged,
+    Unreadable,
+)
+from tagger.core.threads.thread import Thread
 
 # Time advances in steps of at least this much: all limits are of many seconds.
 _MOMENT_MS: Final = 100
@@ -95,6 +106,8 @@ class State:
             self._chat_started(fact, offset, at_ms)
         elif isinstance(fact, ChatEnded):
             self._chat_ended(fact, offset, at_ms)
+        elif isinstance(fact, TagChanged):
+            self._tag_changed(fact, offset, at_ms)
         elif isinstance(fact, Unreadable):
             self._unreadable(fact, offset, at_ms)
         elif isinstance(fact, Ignored):
@@ -133,6 +146,29 @@ class State:
             ending.record_ms = self.expiry.time_of(at_ms)
             self._due(thread, offset, at_ms)
 
+    def _tag_changed(self, fact: TagChanged, offset: int, at_ms: int) -> None:
+        """Keep which tags people remove, and record what was not our doing as far as is known here.
+
+        We remove no tag while we tag, so whoever removes one is a person to us. Who sets one can be told only while
+        the thread is in memory with what was decided; what is recorded beyond that, readers compare with decisions.
+        A removed tag stays removed for us though a person may set it again: then there is nothing left to do.
+        """
+        thread = self.expiry.index.get(*fact[:3])
+        if fact.change == "removed":
+            if thread is None:
+                self.expiry.note_removed(fact[:3], (fact.tag,))
+            else:
+                self.settling.grew(thread, thread.remove(fact.tag))
+        elif thread is not None and thread.ending is not None and thread.ending.is_ours(fact.tag):
+            return
+        if offset >= self.effects_from:
+            self.jobs.corrections.add(Noted(fact, offset, self.expiry.time_of(at_ms)))
+
+    def removed(self, thread: ThreadKey) -> tuple[str, ...]:
+        """Return the tags that people removed from a thread, as far as is known here."""
+        known = self.expiry.index.get(*thread)
+        return self.expiry.removed.get((*thread,)) if known is None else known.removed
+
     def _unreadable(self, fact: Unreadable, offset: int, at_ms: int) -> None:
         """Part of this chat is lost: its threads have a hole, including one that begins a little later."""
         self._count["unreadable", fact.reason] += 1
@@ -164,6 +200,7 @@ class State:
 
     def _new(self, chat: tuple[str, str], thread_id: str, offset: int, at_ms: int) -> Thread:
         thread = Thread(chat, thread_id, offset, at_ms, self.expiry.clock_ms)
+        thread.removed = self.expiry.removed.pop((*chat, thread_id))
         hole = self.expiry.index.get(*chat, "") if thread_id else None
         if hole is not None and self.expiry.clock_ms <= hole.last_ms + self._limits.skew_s * 1000:
             self._holed(thread, "unreadable")
@@ -234,7 +271,7 @@ class State:
 
     def evict(self, bytes_max: int) -> None:
         """Evict threads until what is left fits into `bytes_max`."""
-        self.expiry.evict(bytes_max - self.jobs.unsettled.bytes, max(self.position, self.effects_from))
+        self.expiry.evict(bytes_max - self.jobs.own_bytes, max(self.position, self.effects_from))
 
     def keep(self, effects_from: int, bytes_max: int) -> None:
         """Continue in a new assignment: everything due below `effects_from` has been settled by some member."""

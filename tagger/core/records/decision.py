@@ -1,4 +1,4 @@
-"""What goes on the topics `livechat.decisions` and `livechat.parked`. Pure.
+"""What goes on the topics `livechat.decisions` and `livechat.parked`, but for corrections. Pure.
 
 Neither holds chat text or a person's address: a decision names the event and position of a match; the words stay in
 LiveChat. Records may be repeated. Readers de-duplicate by (`topic`, `partition`, `offset`, thread), and by `tag` on
@@ -7,7 +7,7 @@ evicted or get a very late event at the same offset. If it is null, `reconcile` 
 its end does not exist.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
@@ -21,7 +21,7 @@ from tagger.core.threads.fact_reader import clipped
 T = TypeVar("T")
 
 Outcome = Literal[
-    "tagged",  # every tag it called for is on the thread
+    "tagged",  # every tag it called for is on the thread, but those that a person removed (`held_back`)
     "no_match",  # no rule holds
     "partial",  # something could not be fetched: decided on what was seen, without the rules that have `none`
     "late",  # a message came after the end and called for more tags
@@ -31,14 +31,16 @@ Outcome = Literal[
     "dry_run",  # decided, not set: TAGGER_DRY_RUN
 ]
 
-FORMAT: Final = 1  # of the records of `livechat.decisions`; those without one have the same fields
+# Of decisions and corrections; a reader ignores fields that it does not know. Records without one have the same fields.
+FORMAT: Final = 1
 
 # No record can be too large for its topic, whose limit is at least 1 MiB: besides tags and reasons, a record has
 # three ids of at most 256 bytes, which JSON may write six times as long, and some 2 KB. `because_omitted` and
 # `tags_omitted` count what is left out.
 RECORD_BYTES_MAX: Final = 700_000
 BECAUSE_MAX: Final = 200
-_BECAUSE_BYTES_MAX: Final = 400_000
+_BECAUSE_BYTES_MAX: Final = 350_000
+_HELD_BACK_BYTES_MAX: Final = 50_000  # a person removes a handful; the rest is left out
 _TAGS_BYTES_MAX: Final = 250_000  # 250 of the longest that a rule may set
 _REASON_BYTES_MAX: Final = 1_000
 _ERROR_TYPE_BYTES_MAX: Final = 100
@@ -80,16 +82,22 @@ def decision_record(  # noqa: PLR0913 - one argument a field of the record
     messages: int,
     ended_at_ms: int,
     settled_at_ms: int,
+    held_back: Collection[str] = (),
 ) -> dict[str, Any]:
-    """Make a record of `livechat.decisions`: why a thread got its tags."""
+    """Make a record of `livechat.decisions`: why a thread got its tags.
+
+    `tags` are those that the conversation calls for; `held_back`, of these, those that a person removed before, and
+    that were therefore not set.
+    """
     reasons = [{name: getattr(each, name) for name in _BECAUSE} for each in decision.because[:BECAUSE_MAX]]
     because = _within(_BECAUSE_BYTES_MAX, reasons)
     tags = _within(_TAGS_BYTES_MAX, list(decision.tags))
     record: dict[str, Any] = {
         "kind": "decision",
         "format": FORMAT,
-        **_thread(thread),
+        **thread_fields(thread),
         "tags": tags,
+        "held_back": _within(_HELD_BACK_BYTES_MAX, sorted(held_back)),
         "because": because,
         "outcome": outcome,
         "config": decision.config,
@@ -123,7 +131,7 @@ def parked_record(  # noqa: PLR0913 - one argument a field of the record
     Readers identify the item by the first offset, which stays the same if the range is parked again.
     """
     record = {
-        **_thread(thread),
+        **thread_fields(thread),
         "tag": None if tag is None else clipped(tag, _TAG_BYTES_MAX),
         "reason": clipped(reason, _REASON_BYTES_MAX),
         "error_type": clipped(error_type, _ERROR_TYPE_BYTES_MAX),
@@ -157,7 +165,8 @@ def outcome_of(
     return "tagged" if wanted else "no_match"
 
 
-def _thread(thread: ThreadKey) -> dict[str, str]:
+def thread_fields(thread: ThreadKey) -> dict[str, str]:
+    """Name a thread; ids are cut where they are longer than any of LiveChat's."""
     return {name: clipped(value) for name, value in thread._asdict().items()}
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from tagger.core.conversation import Conversation, ThreadKey
+from tagger.core.records.correction import Removals
 from tagger.core.records.decision import json_object
 from tagger.core.threads.fact_reader import chat_of, milliseconds
 from tagger.core.threads.facts import ChatStarted, Unreadable
@@ -75,7 +76,7 @@ class Look:
 
 
 class Judged:
-    """How many messages the decision on each thread counts, as `livechat.decisions` says.
+    """How many messages the decision on each thread counts, and what people removed, as `livechat.decisions` says.
 
     Kept by thread, so a repeated record changes nothing, and threads with the same offset stay apart.
     """
@@ -84,12 +85,17 @@ class Judged:
         self._dry_run = dry_run  # decisions of a dry run count for a dry run only
         self._one_for_all = one_for_all  # one credential for every organization, under any name
         self._messages: dict[tuple[str, str, str], int] = {}
+        self.removals = Removals(one_for_all=one_for_all)
         self.organizations: set[str] = set()
         self.full = False  # there are more threads than can be kept
 
     def take(self, value: bytes | None) -> None:
         """Take one record; skip one that is not ours."""
         record = json_object(value)
+        if record is not None and record.get("kind") == "correction":
+            self.removals.note(record)
+            self.full |= self.removals.full
+            return
         if record is None or type(record.get("messages")) is not int:
             return
         texts = [record.get(name) for name in (*ThreadKey._fields, "outcome")]

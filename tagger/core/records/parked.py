@@ -18,7 +18,7 @@ ITEMS_MAX: Final = 100_000
 
 _TEXTS: Final = ("organization", "chat_id", "thread_id", "reason", "error_type", "parked_at")
 
-Resolved = Literal["retried", "dropped"]
+Resolved = Literal["retried", "held_back", "dropped"]  # held_back: a person removed the tag
 
 
 class Identity(NamedTuple):

@@ -12,6 +12,7 @@ from typing import Final
 from tagger.core.limits import CLOCK_JUMP_MS, TIME_MS_MAX, Limits
 from tagger.core.threads.deadlines import Deadlines
 from tagger.core.threads.index import Index
+from tagger.core.threads.removed import Key, Removed
 from tagger.core.threads.thread import Thread
 
 # Threads are looked at this often or sooner: what a thread waits for may be gone long before it is due.
@@ -39,6 +40,7 @@ class Expiry:
         self._step_ms_max = limits.skew_s * 1000
         self._deadlines = Deadlines()
         self.index = Index()
+        self.removed = Removed()
         self.newest_ms = 0  # the latest record time that was believed
         self.clock_ms = 0  # time passed since the first record
         self.complete_since_ms: int | None = None  # threads created earlier may be cut; None: not known yet
@@ -80,11 +82,17 @@ class Expiry:
         self.index.evict_text(thread)
 
     def delete(self, thread: Thread) -> None:
-        """Keep nothing of a thread."""
+        """Keep nothing of a thread but which tags people removed."""
         if self.on_delete is not None:
             self.on_delete(thread)
+        if thread.removed:
+            self.note_removed((*thread.chat, thread.thread_id), thread.removed)
         self._deadlines.remove(thread)
         self.index.delete(thread)
+
+    def note_removed(self, key: Key, tags: tuple[str, ...]) -> None:
+        """Note which tags people removed from a thread that is not in memory."""
+        self._count["removed_over_limit", ""] += self.removed.add(key, tags)
 
     def abandon(self, thread: Thread) -> None:
         """Delete a thread for which more may come.

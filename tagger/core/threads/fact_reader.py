@@ -11,6 +11,7 @@ from ingest import topic
 from tagger.core.limits import ID_BYTES_MAX
 from tagger.core.threads.event_text import fields_of, is_deleted
 from tagger.core.threads.facts import (
+    Change,
     ChatEnded,
     ChatStarted,
     Event,
@@ -18,6 +19,7 @@ from tagger.core.threads.facts import (
     Fact,
     Ignored,
     Restricted,
+    TagChanged,
     Unreadable,
 )
 
@@ -28,6 +30,10 @@ SAMPLE_PREFIX: Final = "tagger-sample-"
 _GROUPS_MAX: Final = 200
 _TAGS_MAX: Final = 200
 _CUSTOMERS_MAX: Final = 200
+# No rule may set a longer tag, so nobody needs to know of one.
+_TAG_BYTES_MAX: Final = 1_024
+
+_CHANGES: Final[dict[str, Change]] = {"thread_tagged": "added", "thread_untagged": "removed"}
 
 # An id of at most this many characters fits in any encoding: nearly all ids need no closer look.
 _ID_CHARS: Final = ID_BYTES_MAX // 4
@@ -104,6 +110,8 @@ def _fact(envelope: dict[str, Any]) -> Fact:
         return _chat_started(webhook.organization, webhook.payload)
     if webhook.action == "chat_deactivated":
         return _chat_ended(webhook.organization, webhook.payload)
+    if webhook.action in topic.TAG_ACTIONS:
+        return _tag_changed(webhook.organization, webhook.payload, webhook.action)
     return Ignored("action")
 
 
@@ -161,6 +169,18 @@ def _chat_ended(organization: str, payload: dict[str, Any]) -> Fact:
     if chat_id.startswith(SAMPLE_PREFIX):
         return Ignored("sample")
     return ChatEnded(organization, chat_id, thread_id)
+
+
+def _tag_changed(organization: str, payload: dict[str, Any], action: str) -> TagChanged | Ignored:
+    """An odd one is ignored, not unreadable: nothing that was said is lost with it."""
+    chat_id, thread_id, tag = payload.get("chat_id"), payload.get("thread_id"), payload.get("tag")
+    if not (_is_id(chat_id) and _is_id(thread_id) and _is_id(tag)):
+        return Ignored("tag_change")
+    if chat_id.startswith(SAMPLE_PREFIX):
+        return Ignored("sample")
+    if not all(map(_fits, (organization, chat_id, thread_id))) or len(tag.encode()) > _TAG_BYTES_MAX:
+        return Ignored("tag_change")
+    return TagChanged(organization, chat_id, thread_id, tag, _CHANGES[action])
 
 
 def _unnamed(organization: str, chat_id: object) -> Unreadable:

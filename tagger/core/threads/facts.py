@@ -1,6 +1,8 @@
 """The facts in a record of the topic, or in a chat as LiveChat returns it, as plain values. Pure."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+Change = Literal["added", "removed"]
 
 
 class Event(NamedTuple):
@@ -64,8 +66,21 @@ class ChatEnded(NamedTuple):
     thread_id: str
 
 
+class TagChanged(NamedTuple):
+    """`thread_tagged` or `thread_untagged`: a tag was set or removed, by a person, by us or by another program.
+
+    LiveChat does not say by whom. https://platform.text.com/docs/management/webhooks#thread_tagged
+    """
+
+    organization: str
+    chat_id: str
+    thread_id: str
+    tag: str
+    change: Change
+
+
 class Ignored(NamedTuple):
-    """A record that does not concern us: `action` or `sample`."""
+    """A record that does not concern us: `action`, `sample`, or `tag_change` (one that names no thread or tag)."""
 
     reason: str
 
@@ -85,4 +100,4 @@ class Restricted(NamedTuple):
     thread_id: str
 
 
-Fact = ChatStarted | EventReceived | ChatEnded | Ignored | Unreadable
+Fact = ChatStarted | EventReceived | ChatEnded | TagChanged | Ignored | Unreadable

@@ -6,7 +6,8 @@ Promises to account for no fewer bytes than the interpreter allocates.
 from collections import deque
 from collections.abc import Iterator
 
-from tagger.core.threads.thread import THREAD_BYTES, Ending, Thread, cost
+from tagger.core.threads.ending import Ending, cost
+from tagger.core.threads.thread import THREAD_BYTES, Thread
 
 
 class Index:
@@ -65,6 +66,7 @@ class Index:
         """Keep nothing of the thread."""
         self.size -= thread.size()
         thread.clear()  # the object may stay in `_by_age` for long
+        thread.removed = ()
         self.count -= 1
         thread.deleted = True
         newest = self.chats[thread.chat]

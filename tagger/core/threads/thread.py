@@ -12,13 +12,12 @@ A deleted event keeps its entries, without text, so that a copy of it that comes
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tagger.core.conversation import Conversation, Said, ThreadKey
+from tagger.core.threads.ending import NAME_BYTES, Ending, cost
 from tagger.core.threads.facts import ChatStarted, Event
-
-if TYPE_CHECKING:
-    from tagger.core.threads.shares import Account
+from tagger.core.threads.removed import with_all
 
 _ENTRY: Final = b"\xff"
 _ID_END: Final = b"\xfe"
@@ -29,17 +28,12 @@ _ALIEN: Final = b"\xfc"
 # A thread has a customer and an agent or two; a place is one byte below F8.
 AUTHORS_MAX: Final = 200
 
-# What one thread costs besides its text and names (the objects, and its places in the indexes), and its ending.
+# What one thread costs besides its text, names and ending: the objects, and its places in the indexes.
 # Measured; `tests/unit/core/threads/test_expiry.py` compares it with what the interpreter allocates.
-THREAD_BYTES: Final = 520
-_ENDING_BYTES: Final = 189
-# What an author's id or a tag costs besides its characters; and each group id.
-_NAME_BYTES: Final = 68
+THREAD_BYTES: Final = 528
+# Each group id.
 _GROUP_BYTES: Final = 40
-# And each rule that held: its name belongs to the keyword files.
-_RULE_BYTES: Final = 48
-# Names that many threads share, those of agents and organizations, are stored once. A flood of forged ones takes no
-# more than this many places.
+# Names of agents and organizations are stored once; a flood of forged ones takes no more than this many places.
 _SHARED_NAMES_MAX: Final = 1_024
 
 # The beginning of an entry of `text`, by the author's place.
@@ -53,8 +47,8 @@ class Thread:
 
     __slots__ = (
         "asks", "authors", "begun", "chat", "completed", "created_at_ms", "customers", "deleted", "ending", "events",
-        "first", "first_ms", "first_record_ms", "group_ids", "ids", "incomplete", "last_ms", "sibling", "slot", "tags",
-        "text", "thread_id",
+        "first", "first_ms", "first_record_ms", "group_ids", "ids", "incomplete", "last_ms", "removed", "sibling", "slot",
+        "tags", "text", "thread_id",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +70,7 @@ class Thread:
         self.created_at_ms: int | None = None
         self.group_ids: tuple[int, ...] | None = None
         self.tags: tuple[str, ...] = ()
+        self.removed: tuple[str, ...] = ()  # tags that people removed; they stay in force whatever is evicted
         self.incomplete: str | None = None  # why part of it is known to be missing
         self.completed = False  # LiveChat's version was united with what was seen
         self.asks = True  # if it expires without an end, LiveChat is asked whether it ended
@@ -95,10 +90,7 @@ class Thread:
         return news or self.customers != known, grown
 
     def unite(self, chat: ChatStarted) -> tuple[Event, ...]:
-        """Take what `get_chat` returns, except its events; return those that are not known yet.
-
-        Known events that it calls deleted count no longer.
-        """
+        """Take what `get_chat` returns, and what it calls deleted; return its events that are not known yet."""
         self._learn(chat)
         self.completed, self.incomplete = True, None
         self._delete(chat.deleted)
@@ -139,7 +131,7 @@ class Thread:
             grown += _GROUP_BYTES * (len(chat.group_ids) + 1)
         if chat.tags and not self.tags:
             self.tags = chat.tags
-            grown += sum(_cost(tag) for tag in chat.tags)
+            grown += sum(name_cost(tag) for tag in chat.tags)
         return grown
 
     def _meet(self, author_id: str) -> int:
@@ -148,7 +140,7 @@ class Thread:
             return 0
         # An agent, whose id is an e-mail address, writes in thousands of threads.
         self.authors += (_shared(author_id) if "@" in author_id else author_id,)
-        return _cost(author_id)
+        return name_cost(author_id)
 
     def add(self, event_id: str, author_id: str, fields: tuple[str, ...]) -> int:
         """Add what an event says; return by how much `size` grew, 0 if the event was known."""
@@ -168,6 +160,11 @@ class Thread:
         self.events += 1
         return grown + len(said)
 
+    def remove(self, tag: str) -> int:
+        """Note that a person removed a tag; return by how much `size` grew."""
+        known, self.removed = self.removed, with_all(self.removed, (tag,))
+        return name_cost(tag) if len(self.removed) > len(known) else 0
+
     def _entry(self, event_id: str) -> bytes:
         """Return the event's entry in `ids`."""
         own = event_id.removeprefix(self.thread_id)
@@ -181,10 +178,10 @@ class Thread:
         rest = len(self.ids) + len(self.text) + cost(self.ending)
         if self.group_ids is not None:
             rest += _GROUP_BYTES * (len(self.group_ids) + 1)
-        names = (organization, chat_id, self.thread_id, *self.authors, *self.tags)
+        names = (organization, chat_id, self.thread_id, *self.authors, *self.tags, *self.removed)
         for name in names:
             rest += len(name) if name.isascii() else 4 * len(name)
-        return rest + _NAME_BYTES * len(names)
+        return rest + NAME_BYTES * len(names)
 
     def clear(self) -> None:
         """Delete what was said, and by whom."""
@@ -244,50 +241,6 @@ class Thread:
             event_id = known_as[1:] if known_as.startswith(_ALIEN) else own + known_as
             author_id = self.authors[entry[0]] if entry[0] < AUTHORS_MAX else _MANY
             yield event_id.decode(), author_id, tuple(field.decode() for field in entry[2:].split(_FIELD))
-
-
-class Ending:
-    """The job of a thread that ended, expired or was unreadable: due, under way, or settled."""
-
-    __slots__ = (
-        "account", "asked", "at_ms", "decided", "ended", "handed", "held", "last", "late", "parked", "record_ms",
-        "rules", "shed", "waiting",
-    )  # fmt: skip
-
-    def __init__(self, at_ms: int, record_ms: int, *, ended: bool, late: bool) -> None:
-        self.ended = ended  # its end is in the log, or LiveChat said so
-        self.late = late  # it was decided on: what is due from now on is late
-        self.at_ms = at_ms  # the partition's clock when it became due
-        self.record_ms = record_ms  # that record's own time
-        self.last = 0  # offset of the thread's last record that counts
-        # The first and last (or only) offset not covered by the job under way: a waiting thread takes no more
-        # memory, however much comes for it.
-        self.waiting: tuple[int, ...] = ()
-        self.handed: tuple[int, ...] = ()  # the same for the offsets that the job under way covers
-        self.account: Account | None = None  # whose share it takes while it waits
-        self.held = 0  # bytes accounted for the thread while it waits
-        self.shed = False  # it waits without its text, beyond its organization's share
-        self.asked = 0  # times that LiveChat called the thread active
-        self.decided: tuple[str, ...] = ()  # tags that decisions called for, each once
-        self.parked = False  # LiveChat refused one of these for good
-        # Rules that held in decisions; None: it was also decided elsewhere or before a restart, so not all are known.
-        self.rules: tuple[str, ...] | None = ()
-
-    @property
-    def unsettled(self) -> bool:
-        """Whether a job is due or under way."""
-        return bool(self.waiting or self.handed)
-
-
-def cost(ending: Ending | None) -> int:
-    """Return the bytes of an ending and the names it holds; 0 for None."""
-    if ending is None:
-        return 0
-    return _ENDING_BYTES + sum([_cost(tag) for tag in ending.decided]) + _RULE_BYTES * len(ending.rules or ())
-
-
-def _cost(name: str) -> int:
-    return _NAME_BYTES + (len(name) if name.isascii() else 4 * len(name))
 
 
 @lru_cache(maxsize=_SHARED_NAMES_MAX)

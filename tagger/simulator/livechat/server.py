@@ -30,6 +30,7 @@ CALLS_LOGGED_MAX: Final = 100_000
 REQUEST_BYTES_MAX: Final = 10 * 1024 * 1024  # entity_too_large: "Upload limit exceeded (10MB)"
 VERSIONS: Final[dict[str, Version]] = {"v3.3": "3.3", "v3.4": "3.4", "v3.5": "3.5", "v3.6": "3.6"}
 CHAT_WEBHOOKS: Final = ("incoming_chat", "incoming_event", "chat_deactivated")
+TAG_WEBHOOKS: Final = ("thread_tagged", "thread_untagged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,20 @@ class SimulatedLiveChat:
         """End the thread; sends chat_deactivated. Without a user, the router closed it."""
         thread.active, thread.ended_at = False, self.now()
         self._emit(thread, "chat_deactivated", self._ids(thread) | ({"user_id": user_id} if user_id else {}))
+
+    def tag(self, thread: Thread, name: str) -> ApiError | None:
+        """A person sets a tag; sends thread_tagged, which does not say by whom."""
+        refused = thread.chat.organization.tag_thread(thread, name)
+        if refused is None:
+            self._emit(thread, "thread_tagged", self._ids(thread) | {"tag": name})
+        return refused
+
+    def untag(self, thread: Thread, name: str) -> ApiError | None:
+        """A person removes a tag; sends thread_untagged."""
+        refused = thread.chat.organization.untag_thread(thread, name)
+        if refused is None:
+            self._emit(thread, "thread_untagged", self._ids(thread) | {"tag": name})
+        return refused
 
     async def sent(self, timeout_s: float) -> bool:
         """Wait until every webhook is answered 200 or given up; False if that takes longer."""

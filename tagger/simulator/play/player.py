@@ -1,6 +1,7 @@
 """Plays conversations on a simulated LiveChat, and compares the tags they get with those they call for."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -11,6 +12,8 @@ from tagger.simulator.livechat.server import SimulatedLiveChat
 from tagger.simulator.play.visitors import Conversation, Line, Visit
 
 AT_ONCE_MAX: Final = 500  # visits at a time; more would only wait for each other
+CORRECTS_S_MAX: Final = 60.0  # how long an agent waits for a tag, in order to remove it
+LOOK_S: Final = 0.05
 PLAYED_MAX: Final = 20_000  # threads kept, about 5 kB each; the oldest are dropped
 
 
@@ -20,16 +23,23 @@ class Played:
 
     conversation: Conversation
     thread: Thread
+    added: set[str] = field(default_factory=set)  # tags that a person set
+    removed: set[str] = field(default_factory=set)  # tags that a person removed, for good
+
+    @property
+    def expected(self) -> frozenset[str]:
+        """Tags that the thread should have: those that it calls for, as people corrected them."""
+        return (self.conversation.expected | self.added) - self.removed
 
     @property
     def missing(self) -> frozenset[str]:
-        """Tags that the conversation calls for and the thread does not have."""
-        return self.conversation.expected - set(self.thread.tags)
+        """Tags that the thread should have and has not."""
+        return self.expected - set(self.thread.tags)
 
     @property
     def wrong(self) -> frozenset[str]:
-        """Tags that the thread has and the conversation does not call for."""
-        return frozenset(self.thread.tags) - self.conversation.expected
+        """Tags that the thread has and should not have."""
+        return frozenset(self.thread.tags) - self.expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,7 @@ def compare(played: Iterable[Played]) -> Comparison:
     ended = [one for one in played if not one.thread.active]
     return Comparison(
         chats=len(ended),
-        expected=sum(len(one.conversation.expected) for one in ended),
+        expected=sum(len(one.expected) for one in ended),
         set=sum(len(one.thread.tags) for one in ended),
         missing=tuple((one.thread.id, tag) for one in ended for tag in sorted(one.missing)),
         wrong=tuple((one.thread.id, tag) for one in ended for tag in sorted(one.wrong)),
@@ -135,11 +145,15 @@ def _form_of(line: Line, conversation: Conversation) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Player:
-    """Gives visits to the organizations in turn, with `pause_s` between two events of a chat."""
+    """Gives visits to the organizations in turn, with `pause_s` between two events of a chat.
+
+    With `corrects`, in every third chat the agent sets a tag by hand, and afterwards removes one that the tagger set.
+    """
 
     livechat: SimulatedLiveChat
     organizations: Sequence[Organization]
     pause_s: float = 0.0
+    corrects: bool = False
     played: dict[str, Played] = field(default_factory=dict)  # by thread id, in the order they started
 
     async def play(self, visits: Iterable[Visit], visits_per_s: float | None = None) -> None:
@@ -171,16 +185,37 @@ class Player:
         thread = self.livechat.start_chat(organization, users, opening, chat_id=chat_id)
         while len(self.played) >= PLAYED_MAX:
             del self.played[next(iter(self.played))]
-        self.played[thread.id] = Played(conversation, thread)
+        played = self.played[thread.id] = Played(conversation, thread)
+        corrects = self.corrects and len(self.played) % 3 == 0
         for line in conversation.lines:
             await asyncio.sleep(self.pause_s)
             event = self.livechat.add_event(thread, draft_of(line, conversation, users))
             if line.kind == "deleted":
                 organization.delete_event(thread, event.id)
+        if corrects:
+            self._set_by_hand(played)
         await asyncio.sleep(self.pause_s)
         self.livechat.deactivate(thread, None if conversation.closed_by_router else users[0].id)
         if conversation.rated:
             await asyncio.sleep(self.pause_s)
             rated = {"text": "The customer rated the chat", "system_message_type": "rating.chat_rated"}
             self.livechat.add_event(thread, Draft("system_message", rated))
+        if corrects:
+            await self._remove_one(played)
         return thread
+
+    def _set_by_hand(self, played: Played) -> None:
+        names = sorted(tag.name for tag in played.thread.chat.organization.tags.values())
+        tag = next((name for name in names if name not in played.conversation.expected), None)
+        if tag is not None and self.livechat.tag(played.thread, tag) is None:
+            played.added.add(tag)
+
+    async def _remove_one(self, played: Played) -> None:
+        """Remove a tag that the conversation calls for, once it is there; an agent does not wait for ever."""
+        tag = min(played.conversation.expected, default=None)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CORRECTS_S_MAX):
+                while tag is not None and tag not in played.thread.tags:  # noqa: ASYNC110  # set by another process
+                    await asyncio.sleep(LOOK_S)
+        if tag is not None and self.livechat.untag(played.thread, tag) is None:
+            played.removed.add(tag)

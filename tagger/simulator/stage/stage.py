@@ -18,7 +18,7 @@ import orjson
 from tagger.simulator.livechat.access import App, Granted
 from tagger.simulator.livechat.account import Organization, Version
 from tagger.simulator.livechat.port import reserved_port
-from tagger.simulator.livechat.server import SimulatedLiveChat
+from tagger.simulator.livechat.server import CHAT_WEBHOOKS, TAG_WEBHOOKS, SimulatedLiveChat
 from tagger.simulator.play.player import Comparison, Player, compare
 from tagger.simulator.play.visitors import RULES, Visit, all_tags
 from tagger.simulator.stage.broker import EmbeddedBroker
@@ -66,6 +66,7 @@ class Stage:
     versions: Sequence[Version] = VERSIONS  # of the organizations, one each
     pause_s: float = 0.0  # between two events of a chat
     settings: Mapping[str, str] = field(default_factory=dict)
+    corrections: bool = False  # LiveChat also sends which tags are set and removed, and people do
     oauth: bool = False  # refresh tokens instead of personal access tokens
 
     livechat: SimulatedLiveChat = field(init=False)
@@ -82,7 +83,7 @@ class Stage:
     def __post_init__(self) -> None:
         self.livechat = SimulatedLiveChat(self.seed)
         self.app = self.livechat.add_app(client_secret=secrets.token_urlsafe(24))
-        self.player = Player(self.livechat, self.organizations, self.pause_s)
+        self.player = Player(self.livechat, self.organizations, self.pause_s, self.corrections)
 
     async def __aenter__(self) -> "Stage":
         try:
@@ -180,7 +181,8 @@ class Stage:
             "tagger", ("run",), {**tagger, **self.settings}, admin, self.folder / "tagger.log"
         )
         url = f"http://127.0.0.1:{ports['INGEST_PORT']}/webhooks/livechat"
-        self.livechat.install(self.app, self.organizations, url, self.secret)
+        actions = (*CHAT_WEBHOOKS, *TAG_WEBHOOKS) if self.corrections else CHAT_WEBHOOKS
+        self.livechat.install(self.app, self.organizations, url, self.secret, actions)
 
     def _write_credentials(self) -> Path:
         """Credentials for every organization, under the id that its records have."""

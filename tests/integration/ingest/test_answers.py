@@ -100,7 +100,7 @@ async def test_every_documented_body_is_answered_200(
             + b"%x\r\n%b\r\n0\r\n\r\n" % (len(event(1, 1)), event(1, 1)),
         ),
         (200, head(len(event(1, 1)), line="POST /webhooks/livechat HTTP/1.0") + event(1, 1)),
-        (200, head(len(x := event(1, 1, action="thread_tagged"))) + x),
+        (200, head(len(x := event(1, 1, action="tag_created"))) + x),
     ],
 )
 async def test_a_request_gets_its_status_and_not_a_word_more(

@@ -36,7 +36,9 @@ JSON: Final = st.recursive(
 ENVELOPES: Final = st.fixed_dictionaries(
     {"secret_key": st.just(SECRET) | JSON},
     optional={
-        "action": st.sampled_from(["incoming_chat", "incoming_event", "chat_deactivated", "thread_tagged"])
+        "action": st.sampled_from(
+            ["incoming_chat", "incoming_event", "chat_deactivated", "thread_tagged", "tag_created"]
+        )
         | JSON,
         "organization_id": JSON,
         "license_id": JSON,

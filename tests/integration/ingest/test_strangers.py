@@ -172,7 +172,7 @@ async def test_who_never_reads_is_handled_no_further_and_closed(
     loop = asyncio.get_running_loop()
     await loop.sock_connect(small, ("127.0.0.1", service.port))
     buffered = 0
-    ignored = whole(event(1, 1, action="thread_tagged"))  # answered 200 without a wait for Kafka
+    ignored = whole(event(1, 1, action="tag_created"))  # answered 200 without a wait for Kafka
 
     async def send_forever() -> None:
         while True:

@@ -31,7 +31,7 @@ class TopicSender(Sender):
         read = delivery.read(
             orjson.dumps(envelope), (envelope["secret_key"].encode(),), time.time_ns() // 10**6
         )
-        if isinstance(read, delivery.Keep):  # `thread_tagged` is none of the three
+        if isinstance(read, delivery.Keep):  # else an action that is not stored
             self.to_write.put_nowait(read)
 
 

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from tagger.commands import parked
 from tagger.core.conversation import ThreadKey
+from tagger.core.records.correction import correction_record
 from tagger.core.records.decision import Source, parked_record
 from tagger.simulator.stage.broker import EmbeddedBroker
 from tests.unit.livechat.server import Asked, error, in_a_thread
@@ -46,15 +47,14 @@ class Topics:
     bootstrap: str
     env: dict[str, str]
 
-    def park(self, *records: dict[str, Any]) -> None:
+    def park(self, *records: dict[str, Any], topic: str = "KAFKA_PARKED_TOPIC") -> None:
         async def write() -> None:
             producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap)
             await producer.start()
             try:
                 for record in records:
                     key = f"{record['organization']}:{record['chat_id']}".encode()
-                    topic = self.env["KAFKA_PARKED_TOPIC"]
-                    await producer.send_and_wait(topic, orjson.dumps(record), key=key)
+                    await producer.send_and_wait(self.env[topic], orjson.dumps(record), key=key)
             finally:
                 await producer.stop()
 
@@ -100,6 +100,11 @@ def an_item(thread: str, tag: str | None = "Refund", **changes: Any) -> dict[str
         parked_at_ms=1_000,
     )
     return record | changes
+
+
+def a_removal(thread: str) -> dict[str, Any]:
+    source = Source("livechat.webhooks", 0, 9)
+    return correction_record(ThreadKey("org", f"C{thread}", thread), "Refund", "removed", source, 2_000)
 
 
 def run(topics: Topics, *arguments: str, answer: str = "", **settings: str) -> Result:
@@ -216,6 +221,20 @@ def test_a_chat_that_could_not_be_fetched_is_fetched_and_decided(
     assert retry(topics, livechat, config).exit_code == len(still)
     assert [asked.method for asked in livechat.asked] == calls
     assert left(topics) == still
+
+
+@pytest.mark.parametrize(("tag", "calls"), [("Refund", []), (None, ["get_chat"])])
+def test_a_tag_that_a_person_removed_is_not_set_and_its_item_is_closed(
+    topics: Topics, livechat: LiveChat, config: Path, tag: str | None, calls: list[str]
+) -> None:
+    livechat.answers["get_chat"] = a_chat()
+    topics.park(an_item("T1", tag=tag))
+    topics.park(a_removal("T1"), topic="KAFKA_DECISIONS_TOPIC")
+    result = retry(topics, livechat, config)
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "1 of 1 item done, 0 still open")
+    assert ("closed: a person removed this tag" in result.stdout) is (tag is not None)
+    assert [asked.method for asked in livechat.asked] == calls
+    assert left(topics) == []
 
 
 def test_what_names_no_thread_can_only_be_dropped(topics: Topics, livechat: LiveChat, config: Path) -> None:

@@ -14,7 +14,7 @@ from tests.docs.chats import chat
 
 LATE = [(f"my {word} is so late", ["Delay"]) for word in ("parcel", "lamp") for _ in range(12)]
 BACK = [("reimburse me", ["Refund"])] * 6
-CRASH = [("app crashed", [])] * 8
+CRASH: list[tuple[str, list[str]]] = [("app crashed", [])] * 8
 OTHERS = [(f"hello {word}", ["Other"]) for word in ("chair", "desk", "shop") for _ in range(20)]
 
 

@@ -104,6 +104,19 @@ def test_registering_twice_registers_once(livechat: Registrar, here: str) -> Non
     assert "nothing was changed" in second.output
 
 
+def test_what_people_correct_is_registered_if_asked_for(livechat: Registrar, here: str) -> None:
+    run(livechat, "register", here)
+    status = run(livechat, "status")
+    assert status.exit_code == 0
+    assert "thread_tagged, thread_untagged: not sent there, which is optional" in status.output
+    for _ in range(2):
+        assert run(livechat, "register", "--corrections", here).exit_code == 0
+    assert len(livechat.registered) == 5
+    status = run(livechat, "status", "--format", "json")
+    told = orjson.loads(status.output)
+    assert (told["enabled"], told["missing"], told["optional"]) == (True, [], [])
+
+
 def test_verbose_says_each_call(livechat: Registrar, here: str) -> None:
     result = run(livechat, "register", here, "--verbose")
     assert result.stderr.count("/configuration/action/register_webhook") == 3

@@ -199,7 +199,7 @@ def test_a_secret_of_quotes_and_other_alphabets_opens_and_stays_out() -> None:
         ({"organization_id": 7}, False),
         ({"organization_id": None, "license_id": 11}, True),
         ({"organization_id": None, "license_id": 12}, False),
-        ({"organization_id": "org-2", "action": "thread_tagged"}, False),
+        ({"organization_id": "org-2", "action": "tag_created"}, False),
         ({"organization_id": "org-2", "payload": None}, False),
     ],
 )

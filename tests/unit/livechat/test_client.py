@@ -14,7 +14,7 @@ from tagger.livechat.authorization.credentials import ForAll
 from tagger.livechat.authorization.tokens import Fixed
 from tagger.livechat.calls.answers import ANSWER_BYTES_MAX, Done, GivenUp, Permanent, Transient
 from tagger.livechat.calls.requests import Call, get_chat, tag_thread
-from tagger.livechat.client import ASK_TRIES, REDIRECTS_MAX, Client
+from tagger.livechat.client import ASK_TRIES, REDIRECTS_MAX, WITHDRAWN, Client
 from tagger.livechat.pacing.circuit import BACK_OFF_S_MAX, FAILURES_TO_OPEN
 from tests.unit.livechat.conftest import MakeClient
 from tests.unit.livechat.server import Answer, Asked, Reset, Server, Time, error
@@ -95,6 +95,20 @@ async def test_trouble_of_the_system_is_waited_out(
     server.answer = then(*[trouble] * 12, web.Response)
     assert await make_client(measure=heard).perform("org", TAG) == Done()
     assert heard.results == [("tag_thread", result)] * 12 + [("tag_thread", "done")]
+
+
+@pytest.mark.parametrize("tries", [0, 3])
+async def test_a_call_that_is_withdrawn_is_sent_no_more_and_leaves_the_lane_to_others(
+    server: Server, make_client: MakeClient, tries: int
+) -> None:
+    client = make_client()
+    server.answer = lambda _: error("service_unavailable", 503)
+    given_up = await client.perform("org", TAG, withdrawn=lambda: len(server.asked) >= tries)
+    assert given_up == GivenUp("it is not wanted any more", WITHDRAWN, tries)
+    assert len(server.asked) == tries
+    assert [standing.in_flight for standing in client.standings()] == [0]
+    server.answer = lambda _: web.Response()
+    assert await client.perform("org", TAG) == Done()
 
 
 @pytest.mark.parametrize(

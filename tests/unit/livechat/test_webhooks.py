@@ -5,12 +5,13 @@ from typing import Any
 import orjson
 import pytest
 
-from ingest.topic import STORED_ACTIONS
+from ingest.topic import CHAT_ACTIONS, STORED_ACTIONS
 from tagger.core.threads import fact_reader
 from tagger.core.threads.facts import Ignored
 from tagger.livechat.sample_webhooks import CHAT_PREFIX, is_sample, sample_organization, samples, secret_check
 from tagger.livechat.webhooks import (
     ACTIONS,
+    CORRECTIONS,
     OURS,
     SECRET_CHARS_MAX,
     URL_CHARS_MAX,
@@ -35,9 +36,21 @@ def registered(*actions: str, url: str = HERE, secret: str | None = NEW, **field
     return [Registration(f"{action} {secret} {url}", action, url, said, **fields) for action in actions]
 
 
-def test_the_three_actions_that_are_stored_are_registered() -> None:
-    assert frozenset(ACTIONS) == STORED_ACTIONS
+def test_the_three_actions_that_tagging_needs_are_registered() -> None:
+    assert frozenset(ACTIONS) == CHAT_ACTIONS
     assert to_register([], HERE, NEW) == Plan(register=ACTIONS)
+
+
+def test_what_people_correct_is_registered_if_it_is_asked_for() -> None:
+    assert frozenset(ACTIONS + CORRECTIONS) == STORED_ACTIONS
+    assert to_register([], HERE, NEW, corrections=True) == Plan(register=ACTIONS + CORRECTIONS)
+    assert to_register(registered(*ACTIONS), HERE, NEW, corrections=True) == Plan(register=CORRECTIONS)
+    assert to_register(registered(*ACTIONS, *CORRECTIONS), HERE, NEW) == Plan()
+
+
+def test_what_people_correct_is_not_missing_but_optional() -> None:
+    (found,) = addresses(registered(*ACTIONS, "thread_tagged"))
+    assert (found.missing, found.optional) == ((), ("thread_untagged",))
 
 
 def test_registering_again_changes_nothing() -> None:
@@ -88,6 +101,12 @@ def test_what_livechat_would_refuse_is_not_sent(url: str, secret: str, said: str
 def test_a_rotation_registers_the_new_beside_the_old_and_then_removes_the_old() -> None:
     old = registered(*ACTIONS, secret=OLD)
     assert to_rotate(old, HERE, NEW) == Plan(register=ACTIONS, remove=tuple(old))
+
+
+def test_a_rotation_keeps_the_optional_actions_that_are_registered() -> None:
+    old = registered(*ACTIONS, "thread_untagged", secret=OLD)
+    plan = to_rotate(old, HERE, NEW)
+    assert plan == Plan(register=(*ACTIONS, "thread_untagged"), remove=tuple(old))
 
 
 def test_a_rotation_that_was_interrupted_goes_on() -> None:
@@ -224,7 +243,7 @@ def test_a_description_tells_secrets_apart_and_holds_none() -> None:
 
 def test_samples_are_webhooks_of_one_chat_that_the_tagger_ignores() -> None:
     sent = samples("s", "ab12", 1_764_000_000_000)
-    assert {one["action"] for one in sent} == STORED_ACTIONS
+    assert {one["action"] for one in sent} == CHAT_ACTIONS
     assert CHAT_PREFIX == fact_reader.SAMPLE_PREFIX
     for one in sent:
         chat_id = one["payload"].get("chat_id") or one["payload"]["chat"]["id"]

@@ -12,8 +12,10 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from ingest.runtime.clock import now_ms
+from tagger.core.conversation import ThreadKey
 from tagger.core.matching.decide import Decision, Judge
-from tagger.core.records.decision import Outcome
+from tagger.core.records.correction import correction_record
+from tagger.core.records.decision import Outcome, Source
 from tagger.core.records.missed import Look, Window
 from tagger.kafka.producer import Producer
 from tagger.kafka.reader import read_topic
@@ -166,6 +168,17 @@ async def test_a_tag_that_is_refused_is_parked_and_the_chat_is_no_longer_missed(
     (item,) = await scene.records(scene.kafka.kafka_parked_topic)
     assert (item["thread_id"], item["tag"], item["offset"]) == (thread.id, "Refund", None)
     assert (await scene.run()).missed == 0
+
+
+async def test_a_tag_that_a_person_removed_is_not_set_again(scene: Scene) -> None:
+    thread = scene.chat("a refund, please")
+    key = ThreadKey(scene.organization.id, thread.chat.id, thread.id)
+    removal = correction_record(key, "Refund", "removed", Source("webhooks", 0, 7), now_ms())
+    await scene.producer.send(scene.kafka.kafka_decisions_topic, b"any", removal)
+    assert (await scene.run()).left == 0
+    assert thread.tags == []
+    record = (await scene.records(scene.kafka.kafka_decisions_topic))[-1]
+    assert (record["tags"], record["held_back"]) == (["Refund"], ["Refund"])
 
 
 async def test_to_look_changes_nothing(scene: Scene) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tagger.core.partition.partition import Stats
+from tagger.core.partition.protocol import Stats
 from tagger.service.health import oldest_unsettled_age_s
 
 NOW_MS = 1_000_000

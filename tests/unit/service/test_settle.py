@@ -1,6 +1,7 @@
 """What becomes of one thread: which tags are set, what is recorded and parked, and in which order."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -10,12 +11,13 @@ from structlog.testing import capture_logs
 from ingest.runtime.kafka import KafkaSettings
 from tagger.core.conversation import Conversation, Said, ThreadKey
 from tagger.core.matching.decide import Judge
+from tagger.core.partition.protocol import Correction
 from tagger.core.records.decision import Source
 from tagger.core.rules.parse import RuleSet, parse
 from tagger.kafka.producer import Producer
 from tagger.livechat.calls.answers import Done, GivenUp
 from tagger.livechat.calls.requests import Call
-from tagger.livechat.client import Client
+from tagger.livechat.client import WITHDRAWN, Client
 from tagger.metrics import Metrics
 from tagger.service import settle as settling
 from tagger.service.settle import Ended, Settle, partly
@@ -38,12 +40,20 @@ class World:
     credentials: bool = True
     happened: list[tuple[str, Any]] = field(default_factory=list)
     purposes: set[tuple[bool, str]] = field(default_factory=set)
+    records: list[dict[str, Any]] = field(default_factory=list)  # on the topic of decisions
+    meanwhile: Callable[[], None] | None = None  # what a person does before each call is sent
 
     def has_credentials(self, _: str) -> bool:
         return self.credentials
 
-    async def perform(self, _: str, call: Call, *, background: bool, purpose: str) -> Any:
+    async def perform(
+        self, _: str, call: Call, *, background: bool, purpose: str, withdrawn: Callable[[], bool]
+    ) -> Any:
         self.purposes.add((background, purpose))
+        if self.meanwhile is not None:
+            self.meanwhile()
+        if withdrawn():
+            return GivenUp("it is not wanted any more", WITHDRAWN, 0)
         answer = self.answers.get(call.body["tag"], Done())
         if isinstance(answer, BaseException):
             raise answer
@@ -54,7 +64,9 @@ class World:
 
     async def send(self, topic: str, key: bytes, record: dict[str, Any]) -> None:
         assert key == b"org:CHAT"
-        self.happened.append((topic, record["tag"] if topic == "parked" else record["outcome"]))
+        self.happened.append((topic, record["tag"] if topic == "parked" else record.get("outcome")))
+        if topic == "decisions":
+            self.records.append(record)
 
 
 def settle_in(world: World, *, dry_run: bool = False, **more: Any) -> Settle:
@@ -119,6 +131,55 @@ async def test_tags_are_answered_then_what_is_refused_is_parked_then_the_decisio
     decision, outcome = await settle_in(world, dry_run=dry_run).thread(thread, live=True)
     assert world.happened == happened
     assert (decision.tags, outcome) == (("A", "B"), happened[-1][1])
+
+
+@pytest.mark.parametrize("more", [{}, {"decided": frozenset({"A"}), "late": True}, {"complete": False}])
+async def test_a_tag_that_a_person_removed_is_held_back_and_the_decision_says_so(
+    more: dict[str, Any],
+) -> None:
+    world = World()
+    decision, _ = await settle_in(world).thread(ended(removed=lambda: ("A",), **more))
+    assert world.happened[0] == ("called", "B")
+    assert len(world.happened) == 2
+    assert decision.tags == ("A", "B")
+    assert (world.records[0]["tags"], world.records[0]["held_back"]) == (["A", "B"], ["A"])
+
+
+async def test_a_tag_that_a_person_removes_while_its_call_waits_is_held_back() -> None:
+    removed: list[str] = []
+    world = World(meanwhile=lambda: removed.append("B"))
+    await settle_in(world).thread(ended(removed=lambda: removed), live=True)
+    assert world.happened == [("called", "A"), ("decisions", "tagged")]
+    assert world.records[0]["held_back"] == ["B"]
+
+
+async def test_what_was_set_before_a_person_removed_it_is_not_held_back() -> None:
+    removed: list[str] = []
+    world = World()
+    told: list[str] = []
+    settle = settle_in(world)
+    await settle.thread(
+        ended(removed=lambda: removed if len(world.happened) < 2 else ["A"], sets=told.extend)
+    )
+    assert told == ["A", "B"]
+    assert world.records[0]["held_back"] == []
+
+
+async def test_a_correction_is_recorded_and_counted() -> None:
+    world = World()
+    settle = settle_in(world)
+    await settle.correct(THREAD, Correction("A", "removed"), SOURCE, 1_500)
+    assert world.records == [
+        {
+            "kind": "correction",
+            "format": 1,
+            **THREAD._asdict(),
+            "tag": "A",
+            "change": "removed",
+            "at": "1970-01-01T00:00:01.500Z",
+            **SOURCE._asdict(),
+        }
+    ]
 
 
 async def test_where_livechat_does_not_answer_in_time_nothing_is_recorded_or_parked(

@@ -50,6 +50,21 @@ class Log:
         value = orjson.dumps(webhooks.incoming_event(chat, thread, event))
         return self.write(value, chat=chat, after_s=after_s)
 
+    def tags(
+        self,
+        tag: str,
+        change: str = "thread_tagged",
+        thread: str = "T",
+        *,
+        chat: str = "C",
+        after_s: float = 1,
+    ) -> Record:
+        value = orjson.dumps(webhooks.tag_change(change, chat, thread, tag))
+        return self.write(value, chat=chat, after_s=after_s)
+
+    def untags(self, tag: str, thread: str = "T", *, chat: str = "C", after_s: float = 1) -> Record:
+        return self.tags(tag, "thread_untagged", thread, chat=chat, after_s=after_s)
+
     def ends(self, thread: str = "T", *, chat: str = "C", after_s: float = 1) -> Record:
         value = orjson.dumps(webhooks.chat_deactivated(chat, thread))
         return self.write(value, chat=chat, after_s=after_s)

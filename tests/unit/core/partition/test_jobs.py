@@ -3,7 +3,8 @@
 from tagger.core.limits import Limits
 from tagger.core.partition.jobs import Jobs
 from tagger.core.partition.protocol import Job
-from tagger.core.threads.thread import Ending, Thread
+from tagger.core.threads.ending import Ending
+from tagger.core.threads.thread import Thread
 
 
 def some_jobs(unsettled_max: int = 100, bytes_max: int = 1 << 30) -> Jobs:

@@ -36,6 +36,7 @@ def test_a_decision_record_has_the_fields_that_readers_rely_on() -> None:
         messages=5,
         ended_at_ms=0,
         settled_at_ms=1500,
+        held_back=["Upset"],
     )
     assert record == {
         "kind": "decision",
@@ -44,6 +45,7 @@ def test_a_decision_record_has_the_fields_that_readers_rely_on() -> None:
         "chat_id": "CHAT",
         "thread_id": "THREAD",
         "tags": ["Refund"],
+        "held_back": ["Upset"],
         "because": [
             {
                 "rule": "refund",
@@ -148,6 +150,7 @@ def test_no_record_is_ever_too_large_for_its_topic(letter: str) -> None:
         messages=2**63,
         ended_at_ms=1 << 62,
         settled_at_ms=-1,
+        held_back=decision.tags,
     )
     assert len(orjson.dumps(decided)) < RECORD_BYTES_MAX
     assert len(decided["because"]) + decided["because_omitted"] == 10_000

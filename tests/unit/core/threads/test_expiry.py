@@ -11,9 +11,10 @@ import pytest
 
 from tagger.core.limits import Limits
 from tagger.core.threads import thread as chat_module
+from tagger.core.threads.ending import Ending
 from tagger.core.threads.expiry import Expiry
 from tagger.core.threads.facts import ChatStarted
-from tagger.core.threads.thread import Ending, Thread
+from tagger.core.threads.thread import Thread
 from tests.unit.core.partition.log import START_MS
 
 ORGANIZATION: Final = "390e44e6-f1e6-0368c-z6ddb-74g14508c2ex"

@@ -16,6 +16,7 @@ from tagger.core.threads.facts import (
     EventReceived,
     Ignored,
     Restricted,
+    TagChanged,
     Unreadable,
 )
 from tests.unit.core.partition.log import webhook
@@ -93,13 +94,42 @@ def test_an_envelope_without_owner_belongs_to_nobody() -> None:
     assert sample("v31-chat_deactivated").organization == ""
 
 
+@pytest.mark.parametrize("version", ["v33", "v34", "v35", "v36"])
+@pytest.mark.parametrize(("action", "change"), [("thread_tagged", "added"), ("thread_untagged", "removed")])
+def test_a_tag_is_set_or_removed(version: str, action: str, change: str) -> None:
+    changed = sample(f"{version}-{action}")
+    assert isinstance(changed, TagChanged)
+    assert changed[1:] == (CHAT, THREAD, "Refund", change)
+
+
+@pytest.mark.parametrize(
+    ("chat", "thread", "tag", "reason"),
+    [
+        ("tagger-sample-1", "T", "Refund", "sample"),
+        ("C", None, "Refund", "tag_change"),
+        ("C", "T", None, "tag_change"),
+        ("C", "T", 7, "tag_change"),
+        ("C", "T" * 300, "Refund", "tag_change"),
+        ("C", "T", "R" * 1_025, "tag_change"),
+    ],
+)
+def test_a_tag_change_that_names_too_little_or_too_much_is_ignored(
+    chat: object, thread: object, tag: object, reason: str
+) -> None:
+    value = webhook("thread_untagged", {"chat_id": chat, "thread_id": thread, "tag": tag})
+    assert read(None, value) == Ignored(reason)
+
+
 def test_every_other_documented_webhook_is_ignored() -> None:
     other = {
         path.stem
         for path in SAMPLES.glob("*.json")
-        if not any(action in path.stem for action in ("incoming_chat", "incoming_event", "chat_deactivated"))
+        if not any(
+            action in path.stem
+            for action in ("incoming_chat", "incoming_event", "chat_deactivated", "tagged")
+        )
     }
-    assert len(other) >= 15
+    assert len(other) >= 13
     assert {name: sample(name) for name in other} == dict.fromkeys(other, Ignored("action"))
 
 

@@ -103,6 +103,22 @@ async def test_a_tag_that_is_set_is_sent_as_a_webhook(account: Account, receiver
     assert sent == [("thread_tagged", body), ("thread_untagged", body)]
 
 
+async def test_what_people_do_to_tags_is_sent_as_the_same_webhooks(
+    account: Account, receiver: Receiver
+) -> None:
+    install(account, receiver, actions=["thread_tagged", "thread_untagged"])
+    thread = account.ended_chat()
+    body = {"chat_id": thread.chat.id, "thread_id": thread.id, "tag": "Refund"}
+    assert account.livechat.tag(thread, "Refund") is None
+    assert thread.tags == ["Refund"]
+    assert account.livechat.untag(thread, "Refund") is None
+    assert account.livechat.untag(thread, "Refund") is not None
+    assert thread.tags == []
+    await account.livechat.sent(timeout_s=DEADLINE_S)
+    sent = [(webhook["action"], webhook["payload"]) for webhook in receiver.bodies]
+    assert sent == [("thread_tagged", body), ("thread_untagged", body)]
+
+
 @pytest.mark.parametrize("status", [201, 202, 204, 302, 400, 401, 500, 503])
 async def test_anything_but_200_is_retried(account: Account, receiver: Receiver, status: int) -> None:
     install(account, receiver, actions=["chat_deactivated"])

@@ -1,5 +1,6 @@
 """Conversations as LiveChat's events, and the comparison of tags at the end."""
 
+import asyncio
 import random
 from datetime import UTC, datetime
 
@@ -7,7 +8,7 @@ from tagger.simulator.livechat.account import Draft, Organization
 from tagger.simulator.livechat.shapes import chat_json
 from tagger.simulator.play.player import Comparison, Player, compare, draft_of, users_of
 from tagger.simulator.play.visitors import Author, Kind, Line, Visit, all_tags, visits
-from tests.deadline import DEADLINE_S
+from tests.deadline import DEADLINE_S, until
 from tests.unit.simulator.conftest import Account, Receiver
 
 BY = next(visits(1, 1)).conversations[0]
@@ -94,6 +95,24 @@ async def test_missing_and_wrong_tags_are_named_and_open_chats_are_left_out(acco
     last.thread.tags.append("Unasked")
     assert compare(player.played.values()).wrong == ((last.thread.id, "Unasked"),)
     last.thread.active = True
+    assert compare(player.played.values()).wrong == ()
+
+
+async def test_an_agent_who_corrects_sets_a_tag_and_removes_one_of_ours(account: Account) -> None:
+    player = Player(account.livechat, [account.organization], corrects=True)
+    visit = next(v for v in visits(1) if len(v.conversations) == 1 and v.conversations[0].expected)
+
+    async def tagger() -> None:
+        await until(lambda: len(player.played) == 3)
+        for one in player.played.values():
+            one.thread.tags.extend(sorted(one.conversation.expected))
+
+    await asyncio.gather(player.play([visit] * 3), tagger())
+    first, _, third = player.played.values()
+    assert (first.added, first.removed) == (set(), set())
+    assert (len(third.added), len(third.removed)) == (1, 1)
+    assert third.removed == {min(third.conversation.expected)}
+    assert compare(player.played.values()).missing == ()
     assert compare(player.played.values()).wrong == ()
 
 

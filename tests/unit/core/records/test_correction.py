@@ -1,0 +1,84 @@
+"""What people corrected, as a record and as the rule that readers go by."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from tagger.core.conversation import ThreadKey
+from tagger.core.records import correction
+from tagger.core.records.correction import Removals, allowed, correction_record
+from tagger.core.records.decision import RECORD_BYTES_MAX, Source
+from tagger.core.records.missed import Judged
+
+THREAD = ThreadKey("org", "CHAT", "THREAD")
+SOURCE = Source("livechat.webhooks", 3, 41)
+
+
+def removal(thread: ThreadKey = THREAD, **changed: Any) -> bytes:
+    return orjson.dumps(correction_record(thread, "Refund", "removed", SOURCE, 1_500) | changed)
+
+
+def test_a_correction_record_has_the_fields_that_readers_rely_on() -> None:
+    assert correction_record(THREAD, "Refund", "added", SOURCE, 1_500) == {
+        "kind": "correction",
+        "format": 1,
+        "organization": "org",
+        "chat_id": "CHAT",
+        "thread_id": "THREAD",
+        "tag": "Refund",
+        "change": "added",
+        "at": "1970-01-01T00:00:01.500Z",
+        "topic": "livechat.webhooks",
+        "partition": 3,
+        "offset": 41,
+    }
+
+
+def test_what_people_removed_is_known_by_thread() -> None:
+    removals = Removals()
+    for value in (removal(), removal(), removal(tag="Upset"), removal(THREAD._replace(chat_id="OTHER"))):
+        removals.take(value)
+    assert removals.of(THREAD) == ("Refund", "Upset")
+    assert removals.of(THREAD._replace(organization="another")) == ()
+    assert allowed(["Late", "Refund"], removals.of(THREAD)) == ["Late"]
+
+
+def test_one_credential_for_all_goes_by_any_name_of_the_organization() -> None:
+    removals = Removals(one_for_all=True)
+    removals.take(removal())
+    assert removals.of(THREAD._replace(organization="104130000")) == ("Refund",)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        b"",
+        b'"correction"',
+        removal(change="added"),
+        removal(kind="decision"),
+        removal(tag=None),
+        removal(thread_id=7),
+    ],
+)
+def test_what_is_no_removal_is_skipped(value: bytes | None) -> None:
+    removals = Removals()
+    removals.take(value)
+    assert removals.of(THREAD) == ()
+
+
+def test_more_threads_than_can_be_kept_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(correction, "THREADS_MAX", 1)
+    judged = Judged(dry_run=False, one_for_all=False)
+    judged.take(removal())
+    judged.take(removal(tag="Upset"))
+    assert not judged.full
+    judged.take(removal(THREAD._replace(chat_id="OTHER")))
+    assert judged.full
+    assert judged.removals.of(THREAD) == ("Refund", "Upset")
+
+
+def test_no_correction_is_too_large_for_its_topic() -> None:
+    record = correction_record(ThreadKey(*["\x01" * 256] * 3), "\x01" * 1_024, "removed", SOURCE, 1 << 62)
+    assert len(orjson.dumps(record)) < RECORD_BYTES_MAX
