@@ -90,8 +90,11 @@ def tail(form: Form) -> None:
     settings = load(TopicSettings)
 
     async def main() -> None:
-        click.echo("waiting for decisions; press Ctrl-C to stop", err=True)
+        waits = False
         async for chunk in follow(settings.client_options(), settings.kafka_decisions_topic):
+            if not waits:
+                click.echo("waiting for decisions; press Ctrl-C to stop", err=True)
+                waits = True
             for record in chunk.records:
                 past = read_past(record.value)
                 if not isinstance(past, str):

@@ -39,7 +39,7 @@ class _Known:
     sets: dict[str, RuleSet | str]  # of its decisions, by hash
 
 
-@click.command("show")
+@click.command()
 @click.argument("chat_id", metavar="CHAT")
 @click.option("--thread", "thread_id", metavar="ID", help="Only this thread of the chat.")
 @click.option("--content", is_flag=True, help="Show what was said, with the keywords of today.")

@@ -20,8 +20,6 @@ from tagger.core.rules.places import Places, places_of
 
 WRONG_MAX: Final = 100  # chats that cannot be read, named one by one; of the others only how many
 
-_WHAT: Final = "Give one of TEXT, - (standard input), --file and --chat."
-
 
 def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
     """Callback of `--at`: Unix time in ms; UTC where no zone is named."""
@@ -62,7 +60,7 @@ def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     "at_ms",
     metavar="DATE",
     callback=_moment,
-    help="Decide as on this date, or at this time, for rules with `expires`; UTC.",
+    help="Decide as on this date, or at this time (UTC), for rules with `expires`.  [default: when the chat began]",
 )
 @config_option
 @placeholder_option
@@ -82,14 +80,11 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 ) -> None:
     """Show why TEXT, or a chat, gets its tags, or does not.
 
-    Messages are shown with the keywords found in them, then near misses: why they do not count, and what would
-    make them count. TEXT may begin with a dash. With - it is read from standard input.
+    Messages are shown with the keywords in them, then near misses: why they do not count, and what would make them
+    count. TEXT may begin with a dash. With - it is read from standard input.
 
-    A file, and standard input, may be a transcript: lines that begin with `customer:` or `agent:`; a line without
-    a name continues the message. Or it has chats in JSON, as LiveChat's get_chat and list_archives return them: one
-    on each line, a list, or indented.
-
-    Whether a rule has expired depends on when the chat began; for TEXT, on today.
+    A file, or standard input, is a transcript (lines that begin with `customer:` or `agent:`; others continue the
+    message) or has chats in JSON, as LiveChat's get_chat and list_archives return them: one a line, or a list.
 
     \b
     Exit code: 0 explained; 1 the keyword files have errors; 2 a chat could not be read.
@@ -103,8 +98,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
       tagger explain --group 3 --at 2027-03-31 'is the spring sale on?'
     """
     if sum((bool(text), chats is not None, chat_id is not None)) != 1:
-        raise click.UsageError(_WHAT)
-    if chat_id is None and (thread_id or organization):
+        raise click.UsageError("Give one of TEXT, - (standard input), --file and --chat.")
+    if (thread_id or organization) and chat_id is None:
         raise click.UsageError("--thread and --organization need --chat.")
     if author and not text:
         raise click.UsageError("--by needs TEXT or -.")
@@ -112,15 +107,14 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     judge = Judge.compile(rules, placeholder)
     if chat_id is not None:
         asked: Iterable[Asked] = [of_chat(_from_api(chat_id, thread_id, organization), f"chat {chat_id}")]
-    elif chats is not None:
-        asked = of_file(chats)
-    elif text == ("-",):
-        asked = of_input(author)
     else:
-        asked = of_text(" ".join(text), author or "customer")
-    if group_ids:
-        asked = (_in_groups(one, frozenset(group_ids)) for one in asked)
+        asked = of_file(chats) if chats is not None else _typed(text, author)
+    asked = (_in_groups(one, frozenset(group_ids)) for one in asked)
     raise SystemExit(_explain(asked, judge, places_of(rules.rules), form, at_ms))
+
+
+def _typed(text: tuple[str, ...], author: Author | None) -> Iterable[Asked]:
+    return of_input(author) if text == ("-",) else of_text(" ".join(text), author or "customer")
 
 
 def _explain(asked: Iterable[Asked], judge: Judge, places: Places, form: str, at_ms: int | None) -> int:
@@ -166,7 +160,7 @@ def _print(conversation: Conversation, decision: Decision, places: Places) -> No
 
 
 def _in_groups(asked: Asked, group_ids: frozenset[int]) -> Asked:
-    if isinstance(asked.conversation, str):
+    if isinstance(asked.conversation, str) or not group_ids:
         return asked
     return asked._replace(conversation=replace(asked.conversation, group_ids=group_ids))
 

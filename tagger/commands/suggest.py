@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 from difflib import get_close_matches
-from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import click
 import orjson
 
 from ingest.runtime.exit import stop
 from tagger.commands import tables
+from tagger.commands.history_options import Asked, history_options, read_history
 from tagger.commands.keyword_options import counted, format_option
-from tagger.commands.progress import Moved, bar
+from tagger.commands.progress import bar
 from tagger.commands.transcript import printable
 from tagger.core.review.past_chat import PastChat
 from tagger.core.review.suggest import rule_text
@@ -21,27 +21,16 @@ from tagger.core.review.suggest.labels import Labels, labelled
 from tagger.core.review.suggest.proposals import Suggestion, Wanted, drafts
 from tagger.core.review.suggest.proposals import counted as counted_by_matcher
 from tagger.core.review.suggest.topics import Topic, topics
-from tagger.core.threads.fact_reader import chat_of
-from tagger.core.threads.facts import ChatStarted
-from tagger.core.threads.thread import conversation_of
+from tagger.history.counts import Counts
 
-LINE_BYTES_MAX: Final = 16 << 20  # a chat with some hundreds of messages of the greatest length
-UNREAD_SHOWN_MAX: Final = 20  # lines of a file: a file of another kind has nothing else
 INTERRUPTED: Final = 130  # the shell's exit code for Ctrl-C
-MOVED_EVERY: Final = 1_000  # chats
 
 
 @click.command("suggest")
 @click.argument("tags", metavar="[TAG]...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="For every tag that people set.")
 @click.option("--untagged", is_flag=True, help="Topics of the chats without a tag.")
-@click.option(
-    "--file",
-    "chats",
-    type=click.File("rb"),
-    required=True,
-    help="Chats as get_chat returns them, one JSON object a line.",
-)
+@history_options
 @click.option(
     "--most",
     type=click.IntRange(1, 100),
@@ -55,7 +44,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     tags: tuple[str, ...],
     everything: bool,
     untagged: bool,
-    chats: IO[bytes],
+    asked: Asked,
     most: int,
     weak: bool,
     form: str,
@@ -64,108 +53,76 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 
     Compares what customers wrote in chats that people tagged, and no rule did, with the chats that do not have
     the tag. With --untagged, shows what the chats without any tag are about. A star stands for any ending; of
-    `late + parcel`, both must be said. Nothing is proposed that fewer than 5 chats say. Tags in a file count
-    as set by people.
+    `late + parcel`, both must be said. Nothing is proposed that fewer than 5 chats say. In a file, tags count
+    as set by people. On Kafka, people's tags are known only where `tagger webhooks register --corrections` was done;
+    the archive (--archive) has them all.
 
     \b
     Exit code: 0 fine; 2 a chat could not be read, or no chat has a TAG.
     \b
     Examples:
-      tagger suggest Refund --file chats.ndjson
+      tagger suggest Refund --archive --since 30d
       tagger suggest --all --weak --file chats.ndjson --format csv
-      tagger suggest --untagged --file chats.ndjson
+      tagger suggest --untagged
     """
     if sum((bool(tags), everything, untagged)) != 1:
         raise click.UsageError("Give one of TAG, --all and --untagged.")
-    history, index, labels = _File(chats), Index(), Labels()
+    index, labels = Index(), Labels()
+    counts, left_out = _read(asked, index, labels)
+    for note in (*counts.notes(), *left_out):
+        click.echo(printable(note), err=True)
+    if not len(index):
+        stop(f"{counts.source}: contains no chats.")
+    missing: list[str] = []
     try:
-        with bar("reading") as moved:
-            _read(history, index, labels, moved)
-        if not len(index):
-            stop(f"{history.name}: contains no chats.")
         if untagged:
-            with bar("comparing"):
-                found = topics(index, labels.untagged, most)
-            _print_topics(found, index, labels, form)
+            _of_untagged(index, labels, most, form)
         else:
             wanted, missing = _wanted(tags, labels, everything=everything)
-            with bar("comparing") as moved:
-                drafted = []
-                for one in drafts(index, wanted, most):
-                    drafted.append(one)
-                    moved(len(drafted), len(wanted))
-                suggestions = counted_by_matcher(index, drafted)
-            _print_suggestions(suggestions, form, weak=weak)
-            for line in missing:
-                click.echo(printable(line), err=True)
-            history.unread += len(missing)
+            _of_tags(index, wanted, most, form, weak=weak)
     except KeyboardInterrupt:
         stop(f"Interrupted after {counted(len(index), 'chat')}. Nothing was suggested.", INTERRUPTED)
-    raise SystemExit(2 if history.unread else 0)
+    for line in missing:
+        click.echo(printable(line), err=True)
+    raise SystemExit(2 if counts.unreadable or missing else 0)
 
 
-class _File:
-    """The chats of a file; lines that are none are reported and counted."""
+def _read(asked: Asked, index: Index, labels: Labels) -> tuple[Counts, list[str]]:
+    """Take the chats, as many as can be compared; a sentence says how many are left out."""
+    left_out = 0
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self.name = getattr(file, "name", "input")
-        self.unread = 0
-        self.bytes_read = 0
-        self._file = file
-
-    @property
-    def bytes_in_all(self) -> int:
-        """0 if it is not known."""
-        path = Path(self.name)
-        return path.stat().st_size if path.is_file() else 0
-
-    def __iter__(self) -> Iterator[PastChat]:
-        number = 0
-        while line := self._file.readline(LINE_BYTES_MAX):
-            number += 1
-            self.bytes_read += len(line)
-            if not line.strip():
-                continue
-            chat = _past_chat(line)
-            if isinstance(chat, PastChat):
-                yield chat
-                continue
-            self.unread += 1
-            if self.unread <= UNREAD_SHOWN_MAX:
-                click.echo(f"{self.name}:{number}: {chat}", err=True)
-        if self.unread > UNREAD_SHOWN_MAX:
-            click.echo(f"{self.name}: {self.unread:,} lines could not be read.", err=True)
-
-
-def _past_chat(line: bytes) -> PastChat | str:
-    """The chat on a line, or why there is none."""
-    try:
-        started = chat_of("", orjson.loads(line))
-    except orjson.JSONDecodeError:
-        return "not a JSON object on one line."
-    if not isinstance(started, ChatStarted):
-        return "not a chat as get_chat returns it, with its messages."
-    conversation = conversation_of(started)
-    return PastChat(conversation.thread, started.created_at_ms or 0, conversation, tags=conversation.tags)
-
-
-def _read(history: _File, index: Index, labels: Labels, moved: Moved) -> None:
-    total = history.bytes_in_all
-    for chat in history:
+    def take(chat: PastChat) -> None:
+        nonlocal left_out
         known = labelled(chat)
         if known is None:
-            continue
+            return
         if index.is_full:
-            click.echo(
-                f"Only the first {counted(len(index), 'chat')} are compared: the limit is {CHATS_MAX:,} chats, or "
-                f"{TEXT_BYTES_MAX >> 20} MiB of text.",
-                err=True,
-            )
+            left_out += 1
             return
         labels.add(len(index), known.people, known.rules)
         index.add(known.texts)
-        if len(index) % MOVED_EVERY == 0:
-            moved(history.bytes_read, total)
+
+    counts = read_history(asked, take)
+    limit = f"the limit is {CHATS_MAX:,} chats, or {TEXT_BYTES_MAX >> 20} MiB of text"
+    first = f"Only the first {counted(len(index), 'chat')} are compared, and {left_out:,} left out: {limit}."
+    return counts, [first] if left_out else []
+
+
+def _of_untagged(index: Index, labels: Labels, most: int, form: str) -> None:
+    with bar("comparing"):
+        found = topics(index, labels.untagged, most)
+    _print_topics(found, index, labels, form)
+
+
+def _of_tags(index: Index, wanted: list[Wanted], most: int, form: str, *, weak: bool) -> None:
+    drafted = []
+    with bar("comparing") as moved:
+        for one in drafts(index, wanted, most):
+            drafted.append(one)
+            moved(len(drafted), len(wanted))
+    with bar("counting"):
+        suggestions = counted_by_matcher(index, drafted)
+    _print_suggestions(suggestions, form, weak=weak)
 
 
 def _wanted(tags: tuple[str, ...], labels: Labels, *, everything: bool) -> tuple[list[Wanted], list[str]]:

@@ -131,15 +131,18 @@ async def opened(
 async def follow(
     options: Mapping[str, Any], topic: str, positions: Mapping[int, int] | None = None
 ) -> AsyncIterator[Chunk]:
-    """Yield what comes from now on, or from these positions, of all partitions, until the caller stops."""
+    """Yield what comes from now on, or from these positions, of all partitions, until the caller stops.
+
+    First comes an empty chunk of each partition: nothing that is written afterwards is missed.
+    """
     async with connected(options, topic) as (consumer, partitions, _):
         async with asyncio.timeout(ANSWER_S):
             ends = await consumer.end_offsets(partitions)
         consumer.assign(partitions)
         for tp in partitions:
-            consumer.seek(
-                tp, ends[tp] if positions is None else min(positions.get(tp.partition, 0), ends[tp])
-            )
+            at = ends[tp] if positions is None else min(positions.get(tp.partition, 0), ends[tp])
+            consumer.seek(tp, at)
+            yield Chunk(tp.partition, (), at)
         while True:
             # A silence is no sign of trouble here; what fails for good is raised by the next look at the ends.
             batches = await fetched(consumer, partitions)

@@ -42,7 +42,7 @@ def test_help_lists_every_command_with_a_line_each_in_its_group() -> None:
     shown = tagger("--help")
     assert shown.returncode == 0
     titles = re.findall(r"^(\w[\w ]+):$", shown.stdout, re.MULTILINE)
-    assert titles == ["Options", "Keyword files", "Service", "Repair", "Setting up"]
+    assert titles == ["Options", "Keyword files", "History", "Service", "Repair", "Setting up"]
     for name, summary in SUMMARIES.items():
         assert re.search(rf"^  {name} +{re.escape(summary)}$", shown.stdout, re.MULTILINE)
 
@@ -62,7 +62,7 @@ def test_every_command_that_exists_is_listed() -> None:
     [
         ("chek", "There is no command chek. Did you mean check?"),
         ("explane", "Did you mean explain?"),
-        ("xyzzy", "There is no command xyzzy. The commands are check, test, explain, schema, run,"),
+        ("xyzzy", "There is no command xyzzy. The commands are check, test, explain, schema, decisions,"),
     ],
 )
 def test_an_unknown_command_is_answered_with_the_one_that_was_meant(typed: str, says: str) -> None:

@@ -96,7 +96,7 @@ class Statistics:
         self.untagged += not tags
         because = {reason for decision in chat.decisions for reason in decision.because}
         self._count(chat.ended_at_ms, because)
-        self._correct(chat.corrections, because)
+        self._correct(chat.corrections, because, tags)
         if chat.tags is not None:
             for tag in tags | chat.tags:
                 use = self.tags[tag]
@@ -117,11 +117,15 @@ class Statistics:
                     if keyword in use.keywords or self._has_room():
                         use.keywords[keyword].note(ended_at_ms, alone=len(keywords) == 1)
 
-    def _correct(self, corrections: Iterable[Correction], because: Iterable[Reason]) -> None:
-        """The last word of a person on a tag counts."""
+    def _correct(
+        self, corrections: Iterable[Correction], because: Iterable[Reason], tags: frozenset[str]
+    ) -> None:
+        """The last word of a person on a tag counts. A tag of ours is no addition, whoever is said to have set it."""
         last = {correction.tag: correction.change for correction in corrections}
         by_rule = {(reason.rule, reason.tag) for reason in because}
         for tag, change in last.items():
+            if change == "added" and tag in tags:
+                continue
             if change == "added":
                 self.added[tag] += 1
             for (rule, its_tag), use in self._uses.items():

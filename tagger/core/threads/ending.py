@@ -55,5 +55,9 @@ def cost(ending: Ending | None) -> int:
     if ending is None:
         return 0
     tags = (*ending.decided, *ending.setting)
-    names = sum([NAME_BYTES + (len(tag) if tag.isascii() else 4 * len(tag)) for tag in tags])
-    return _ENDING_BYTES + names + _RULE_BYTES * len(ending.rules or ())
+    return _ENDING_BYTES + sum(map(name_cost, tags)) + _RULE_BYTES * len(ending.rules or ())
+
+
+def name_cost(name: str) -> int:
+    """Return the bytes of an author's id or a tag."""
+    return NAME_BYTES + (len(name) if name.isascii() else 4 * len(name))

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Final
 
 from tagger.core.conversation import Conversation, Said, ThreadKey
-from tagger.core.threads.ending import NAME_BYTES, Ending, cost
+from tagger.core.threads.ending import NAME_BYTES, Ending, cost, name_cost
 from tagger.core.threads.facts import ChatStarted, Event
 from tagger.core.threads.removed import with_all
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -128,9 +128,9 @@ def rules_of(messages: list[str], rng: Random) -> RuleSet:
         keyword = keyword_of(rng.choice(messages), rng)
         if isinstance(parsed({"version": 1, "rules": [{"id": "a", "tag": "A", "any": [keyword]}]}), RuleSet):
             kept.append(keyword)
-    rules: list[dict[str, Any]] = []
+    rules: list[dict[str, object]] = []
     for number, keyword in enumerate(kept):
-        rule: dict[str, Any] = {"id": f"r{number}", "tag": f"T{number}", "any": [keyword]}
+        rule: dict[str, object] = {"id": f"r{number}", "tag": f"T{number}", "any": [keyword]}
         rule |= rng.choice(
             [
                 {}, {}, {}, {"from": "any"}, {"from": "agent"}, {"links": "ignore"}, {"min_matches": 2},

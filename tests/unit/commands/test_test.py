@@ -38,9 +38,9 @@ def test_a_failure_is_a_diff_with_the_reason(tmp_path: Path) -> None:
     assert result.output.splitlines() == [
         f"{tmp_path}/a.yaml:7:9: refund",
         "  - should fire",
-        "  + did not fire: `refund` (inside a word)",
+        "  + did not fire: `refund` (inside a word; refund* would find it)",
         "    1 customer  is it refundable?",
-        "                      ^^^^^^ refund: inside a word",
+        "                      ^^^^^^ refund: inside a word; refund* would find it",
         "",
         f"{tmp_path}/a.yaml:8:9: refund",
         "  - should not fire",
@@ -99,7 +99,7 @@ def test_json_tells_of_every_test(tmp_path: Path) -> None:
         "line": 7,
         "expect": "match",
         "passed": False,
-        "reason": "did not fire: `refund` (inside a word)",
+        "reason": "did not fire: `refund` (inside a word; refund* would find it)",
     }
     assert [gap["text"] for gap in report["uncovered"]] == [
         "no test fires on the keyword `refund`",
@@ -115,7 +115,9 @@ def test_junit_has_a_case_for_each_test_and_gap(tmp_path: Path) -> None:
     assert [case.get("classname") for case in cases] == ["refund", "refund", "coverage", "coverage"]
     failure = cases[0].find("failure")
     assert failure is not None
-    assert failure.get("message") == "should fire, did not fire: `refund` (inside a word)"
+    assert (
+        failure.get("message") == "should fire, did not fire: `refund` (inside a word; refund* would find it)"
+    )
     assert "refundable & <co>" in (failure.text or "")
     green = ElementTree.fromstring(run(tmp_path, GREEN, "--format", "junit").output)
     assert (green.get("failures"), green.findall(".//failure")) == ("0", [])

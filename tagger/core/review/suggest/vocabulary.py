@@ -20,7 +20,7 @@ WORD_BITS: Final = 21  # of the number of a word in a phrase that is packed into
 # errors included.
 WORDS_MAX: Final = 1 << WORD_BITS
 # Pieces of text whose words are remembered: most of what people write.
-PIECES_MAX: Final = 200_000
+PIECES_MAX: Final = 50_000
 # Behind an apostrophe, shorter ends are no words: don't, I'll, we've. Longer ones are: l'abonnement.
 ENDING_CHARS_MAX: Final = 2
 
@@ -66,7 +66,7 @@ class Vocabulary:
         self.words: list[str] = [""]
         self.joints = bytearray(1)  # by number
         self.bare: dict[int, int] = {}  # number of a joined word → of the same word by itself
-        self._numbers: dict[tuple[str, int], int] = {}
+        self._numbers: dict[Joint, dict[str, int]] = {joint: {} for joint in Joint}
         self._pieces = _Pieces(self)
 
     def __len__(self) -> int:
@@ -95,7 +95,7 @@ class Vocabulary:
 
     def number(self, word: str, joint: Joint) -> int:
         """The number of a word, a new one if it has none; `BREAK` where there are too many."""
-        known = self._numbers.get((word, joint))
+        known = self._numbers[joint].get(word)
         if known is not None:
             return known
         bare = BREAK
@@ -108,7 +108,7 @@ class Vocabulary:
         self.joints.append(joint)
         if joint in JOINED:
             self.bare[number] = bare
-        self._numbers[word, joint] = number
+        self._numbers[joint][word] = number
         return number
 
     def may_begin(self, number: int) -> bool:

@@ -62,8 +62,14 @@ def test_a_test_asks_whether_its_rule_fires(fields: str, passed: bool) -> None:
         ("any: [refund]\ntests: [absent: a refund]", "fired on `refund`"),
         ("any: [refund, money]\ntests: [absent: 'refund money refund']", "fired on `refund`, `money`"),
         ("any: [refund]\ntests: [match: hello]", "did not fire: no keyword was found"),
-        ("any: [refund]\ntests: [match: refundable]", "did not fire: `refund` (inside a word)"),
-        ("any: [refund]\ntests: [match: {agent: refund}]", "did not fire: `refund` (said by the agent)"),
+        (
+            "any: [refund]\ntests: [match: refundable]",
+            "did not fire: `refund` (inside a word; refund* would find it)",
+        ),
+        (
+            "any: [refund]\ntests: [match: {agent: refund}]",
+            "did not fire: `refund` (said by the agent; from: any would count it)",
+        ),
         (
             "any: [refund]\nmin_matches: 2\ntests: [match: refund]",
             "did not fire: `refund` (min_matches 1 of 2)",
