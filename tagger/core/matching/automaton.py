@@ -81,6 +81,7 @@ class Matcher:
         Costs O(text + finds). A find is a place with the letters of a keyword, inside a word or not.
         """
         matches: list[Match] = []
+        continues = CONTINUES
         for variant, search, rows in self._searches:
             folded = fold_regular(text, variant)
             if folded is not None and not (finds := list(search(folded))):
@@ -92,14 +93,16 @@ class Matcher:
             beside = without_emphasis(folded) if "_" in folded else folded
             for last, row in finds:
                 end = last + 1
+                ends_inside = continues[beside[end : end + 1]]
                 for number, length, left, right in rows[row]:
-                    start = end - length
-                    if left and CONTINUES[beside[start - 1 : start]]:
+                    if right and ends_inside:
                         continue
-                    if right and CONTINUES[beside[end : end + 1]]:
+                    start = end - length
+                    if left and continues[beside[start - 1 : start]]:
                         continue
                     matches.append(_match((start, end, number)))
-        matches.sort()
+        if len(matches) > 1:
+            matches.sort()
         return matches
 
     def near_misses(self, text: str) -> list[tuple[Match, WhyNot]]:
