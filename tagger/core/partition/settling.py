@@ -118,6 +118,7 @@ class Settling:
             ending = thread.ending
             if ending is None or not ending.unsettled:
                 continue
+            spans = [ending.handed, ending.waiting]
             offsets = ending.handed + ending.waiting
             ending.handed, ending.waiting, ending.account, ending.held, ending.shed = (), (), None, 0, False
             came_late = ending.late or len(offsets) > 1
@@ -125,11 +126,9 @@ class Settling:
                 ending.late, ending.rules = True, None
             if came_late and offsets[-1] < effects_from and self._expiry.may_have_been_deleted(thread):
                 offsets = (effects_from,)
+                spans = [offsets]
             if offsets[-1] >= effects_from:
-                rest = [offset for offset in offsets if offset >= effects_from]
-                if not thread.thread_id:  # a range of unreadable records: none may be left out
-                    rest = [max(offsets[0], effects_from), offsets[-1]]
-                due += [(offset, ending.record_ms, thread) for offset in rest]
+                due += [(offset, ending.record_ms, thread) for offset in _from(effects_from, spans)]
             elif thread.thread_id and not ending.ended:
                 self._expiry.abandon(thread)
         for offset, record_ms, each in sorted(due, key=lambda each: each[0]):
@@ -137,3 +136,14 @@ class Settling:
                 self.jobs.corrections.add(each)
             else:
                 self.add(each, offset, record_ms)
+
+
+def _from(effects_from: int, spans: Iterable[tuple[int, ...]]) -> list[int]:
+    """What is left of spans of offsets, each its first and last (or only) one.
+
+    What a span covers in between is not known: if it begins below, something may have come at `effects_from`.
+    """
+    left = {
+        max(offset, effects_from) for span in spans if span and span[-1] >= effects_from for offset in span
+    }
+    return sorted(left)

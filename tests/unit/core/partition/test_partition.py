@@ -326,6 +326,19 @@ def test_jobs_that_others_settled_meanwhile_are_not_repeated(ended: Log) -> None
     assert committed(partition) == 4
 
 
+def test_what_came_late_is_not_lost_where_another_member_settled_the_end_meanwhile(ended: Log) -> None:
+    partition = begun(ended)
+    for number in (5, 6, 7):  # the job waits, and covers these, too: its first and last offset are kept
+        ended.says(message(f"T_{number}", f"late {number}"))
+        read(partition, ended)
+    partition.suspended()
+    begun(ended, 5, partition=partition)  # another member settled the end at 3 and what came at 4
+    assert committed(partition) == 5
+    late = the_job(partition)
+    assert (late.kind, late.offset, late.last_offset) == ("late", 5, 6)
+    assert texts(late)[-3:] == ["late 5", "late 6", "late 7"]
+
+
 def test_a_group_that_was_set_back_starts_over(ended: Log) -> None:
     partition = begun(ended)
     settle_all(partition)
