@@ -6,6 +6,7 @@ A command's module is imported when the command runs, not before, so that the of
 import sys
 from importlib import import_module
 from io import TextIOWrapper
+from keyword import iskeyword
 from typing import Final
 
 import click
@@ -15,6 +16,7 @@ GROUPS: Final = {
         "check": "Find errors in keyword files.",
         "test": "Run the tests beside the rules.",
         "explain": "Show why a text or a chat gets its tags, or does not.",
+        "import": "Turn keywords of another product into a keyword file.",
         "schema": "Print the JSON Schema of keyword files, for editors.",
     },
     "History": {
@@ -54,7 +56,8 @@ class _Commands(click.Group):
             close = get_close_matches(cmd_name, SUMMARIES, n=1)
             hint = f"Did you mean {close[0]}?" if close else f"The commands are {', '.join(SUMMARIES)}."
             ctx.fail(f"There is no command {cmd_name}. {hint}")
-        command: click.Command = import_module(f"tagger.commands.{cmd_name}").command
+        module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = import_module(f"tagger.commands.{module}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -117,6 +117,7 @@ OF_COMMANDS: Final = (
     "tagger.commands.chat_input",
     "tagger.commands.compared_set",
     "tagger.commands.decisions_show",
+    "tagger.commands.fixing",
     "tagger.commands.history_options",
     "tagger.commands.keyword_options",
     "tagger.commands.listed_decisions",
@@ -132,11 +133,12 @@ READ_ENVIRONMENT: Final = (
     "ingest.runtime.settings",
     "tagger.simulator.stage.service",  # hands it on to the services that it starts, without our settings in it
 )
-# Who may write a file at all; none of them is given the folder of keyword files to write to.
+# Who may write a file at all. Only one of them writes keyword files, on a person's word.
 MAY_WRITE_FILES: Final = (
     "ingest.spool",  # webhooks while Kafka is away
     "tagger.commands.demo",  # its own copy of the rules, in a temporary folder
     "tagger.commands.login",  # the credentials file
+    "tagger.keyword_files.write",  # for `tagger check --fix --write`, and nothing else
     "tagger.livechat.authorization.credentials_file",  # the same file: refresh tokens change
     "tagger.simulator.stage.service",  # the logs of the services that it starts
     "tagger.simulator.stage.stage",  # made-up credentials, in a temporary folder
@@ -330,6 +332,12 @@ ARROWS: Final[Mapping[str, tuple[str, ...]]] = {
     "tagger.core.rules": ("tagger.core.folding",),
     "tagger.core.matching": ("tagger.core.folding", "tagger.core.rules"),
     "tagger.core.review": ("tagger.core.folding", "tagger.core.rules", "tagger.core.matching"),
+    "tagger.core.importing": (
+        "tagger.core.folding",
+        "tagger.core.rules",
+        "tagger.core.matching",
+        "tagger.core.review",
+    ),
     "tagger.core.threads": (),
     "tagger.core.partition": ("tagger.core.threads",),
     "tagger.core.records": (

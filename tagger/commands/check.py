@@ -1,7 +1,7 @@
 """`tagger check`: all errors in keyword files, then what is allowed but looks wrong."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from tagger.commands.fixing import coloured, diff_of, fixed, write
 from tagger.commands.keyword_options import (
     counted,
     format_option,
@@ -33,47 +34,104 @@ from tagger.keyword_files.overlooked import Overlooked, overlooked
 @click.option("--strict", is_flag=True, help="Let warnings fail, too.")
 @click.option("--online", is_flag=True, help="Also check that LiveChat has the tags.")
 @click.option("--create", is_flag=True, help="With --online: create the missing tags.")
+@click.option("--fix", "cures", is_flag=True, help="Fix what is certain, and show it as a diff.")
+@click.option("--write", "writes", is_flag=True, help="With --fix: change the files.")
 @quiet_option
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
-    path: Path, placeholder: str, form: str, strict: bool, online: bool, create: bool, quiet: bool
+    path: Path,
+    placeholder: str,
+    form: str,
+    strict: bool,
+    online: bool,
+    create: bool,
+    cures: bool,
+    writes: bool,
+    quiet: bool,
 ) -> None:
     """Find errors in keyword files.
 
     PATH is a folder or one file; the default is TAGGER_CONFIG, or else `config`. Each line says where the
-    problem is, what is wrong and what to do. Once there are no errors, warnings point out what is allowed but
-    probably not intended.
+    problem is, what is wrong and what to do. Without errors, warnings name what was probably not intended.
 
     --online needs the same credentials as `tagger run`. It reports tags that LiveChat does not have or spells
     differently, and tags whose groups may not include the group of a chat.
 
+    --fix corrects what can have been meant in one way only: typographic quotes and dashes, blanks that are no
+    spaces, a comma after a quoted text, a stray backslash, a keyword twice in a list. It shows the changes,
+    then what is left for you. With --write it makes them in the files; all else in them stays as it is.
+
     \b
-    Exit code: 0 no errors, perhaps warnings; 1 errors, or warnings with --strict; 2 nothing could be read.
+    Exit code: 0 no errors, perhaps warnings; 1 errors, or warnings with --strict, or a fix that was not written;
+    2 something could not be read or written.
     \b
     Examples:
       tagger check
       tagger check config/billing.yaml
       tagger check --format github --strict      in a GitHub workflow
       tagger check --online --create
+      tagger check --fix --write
     """
-    if create and not online:
-        raise click.UsageError("--create needs --online")
+    if wrong := _misfit(form, online, create, cures, writes):
+        raise click.UsageError(wrong)
     files = read(path)
-    with uncollected():
-        parsed = parse(files)
-        rules = parsed if isinstance(parsed, RuleSet) else None
-        found = lint(parsed, datetime.now(UTC).date(), placeholder) if isinstance(parsed, RuleSet) else parsed
-    if rules is not None:
-        found = [*map(_overlooked, overlooked(path)), *found]
+    fixes = _fixes(files, writes) if cures else {}
+    rules, found = _checked(files, path, placeholder)
     if rules is not None and online:
         found = [*found, *_online(rules.rules, create)]
     if form == "json":
-        click.echo(json.dumps(_as_json(found, rules), indent=2, ensure_ascii=False))
+        report = _as_json(found, rules) | ({"diffs": fixes, "written": writes} if cures else {})
+        click.echo(json.dumps(report, indent=2, ensure_ascii=False))
     else:
-        for problem in found:
-            click.echo(_annotation(problem) if form == "github" else line_of(problem))
+        _show(found, fixes, form)
     if form == "text" and not quiet:
-        click.echo(_summary(found, rules, len(files)))
-    raise SystemExit(1 if _errors(found) or (strict and found) else 0)
+        click.echo(_summary(found, rules, len(files)) + (f"\n{_of_fixes(fixes, writes)}" if cures else ""))
+    raise SystemExit(1 if _errors(found) or (strict and found) or (fixes and not writes) else 0)
+
+
+def _misfit(form: str, online: bool, create: bool, cures: bool, writes: bool) -> str | None:
+    """Why these options cannot be given together."""
+    if create and not online:
+        return "--create needs --online"
+    if writes and not cures:
+        return "--write needs --fix"
+    if cures and form == "github":
+        return "--fix shows a diff, which --format github cannot"
+    return None
+
+
+def _checked(files: dict[str, bytes], path: Path, placeholder: str) -> tuple[RuleSet | None, list[Problem]]:
+    """The rules with all warnings, or None with all errors."""
+    with uncollected():
+        parsed = parse(files)
+        if not isinstance(parsed, RuleSet):
+            return None, parsed
+        found = lint(parsed, datetime.now(UTC).date(), placeholder)
+    return parsed, [*map(_overlooked, overlooked(path)), *found]
+
+
+def _show(found: Sequence[Problem], fixes: Mapping[str, str], form: str) -> None:
+    for diff in fixes.values():
+        click.echo(coloured(diff), nl=False)
+    for problem in found:
+        click.echo(_annotation(problem) if form == "github" else line_of(problem))
+
+
+def _fixes(files: dict[str, bytes], writes: bool) -> dict[str, str]:
+    """Fix the files, on disk only if `writes`; the diff of each that changes, by name."""
+    better = fixed(files)
+    diffs = {name: diff_of(name, files[name], better[name]) for name in files if files[name] != better[name]}
+    if writes:
+        write(files, better)
+    files.update(better)
+    return diffs
+
+
+def _of_fixes(fixes: dict[str, str], writes: bool) -> str:
+    if not fixes:
+        return "Nothing can be fixed with certainty."
+    if writes:
+        return f"{counted(len(fixes), 'file')} changed."
+    return f"{counted(len(fixes), 'file')} would change. Write the fixes with --write."
 
 
 def _overlooked(entry: Overlooked) -> Problem:

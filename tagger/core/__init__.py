@@ -14,10 +14,12 @@ No clock, no network, no files, no logging, no asyncio: time comes in as an argu
     folding       characters and texts, folded so that spellings of a word compare equal
     rules         the keyword language: YAML text → checked rules, or every mistake with its place
     matching      folded text + rules → matches → the decision, its reasons and near misses
-    review        before a set is in force: lint, and the tests beside each rule; afterwards: the past, compared and counted
+    review        before a set is in force: lint, certain cures, and the tests beside each rule; afterwards: the past,
+                  compared and counted
+    importing     keywords of other products → the text of a keyword file
     records       what we write to Kafka and read back: decisions, corrections, parked items, keyword sets
 
-Imports point one way: folding ← rules ← matching ← review; conversation ← threads ← partition; records last.
+Imports point one way: folding ← rules ← matching ← review ← importing; conversation ← threads ← partition; records last.
 Begin with `conversation`; then `threads.facts` and `partition.partition` for what arrives and when it is done,
 or `rules.model` and `matching.decide` for which tags it gets.
 """

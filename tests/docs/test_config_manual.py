@@ -96,14 +96,16 @@ def transcript(folder: Path) -> Iterator[tuple[Block, str]]:
         if block.kind == "yaml":
             (folder / "example.yaml").write_text(block.text)
         elif block.kind == "diff":
-            edit(folder / edited_file(block), block.text)
+            edit(folder / named_file(block), block.text)
+        elif block.kind == "text":
+            (folder / named_file(block)).write_text(block.text, "utf-8")
         elif block.kind == "console":
             yield block, run(block)
 
 
-def edited_file(block: Block) -> str:
+def named_file(block: Block) -> str:
     comment = re.fullmatch(r"<!-- (\S+) -->", MANUAL.splitlines()[block.line - 2])
-    assert comment is not None, f"line {block.line}: a diff has the name of its file above it"
+    assert comment is not None, f"line {block.line}: a diff or a text has the name of its file above it"
     return comment[1]
 
 

@@ -42,9 +42,13 @@ def foreign(keyword: Keyword) -> Doubt | None:
             parts = [part for part in sign.split(text) if part]
             if len(parts) > 1:
                 return _condition(text, parts, key)
+    return _several(text, parts_of(text)) or _quote(text)
+
+
+def parts_of(text: str) -> list[str]:
+    """What stands between commas, semicolons, bars and `OR`."""
     parts = [part.strip("\"'“”„«» ") for part in _OR.sub(";", text).split(";")]
-    parts = [part.strip("\"'“”„«» ") for whole in parts for part in _SIGNS.split(whole)]
-    return _several(text, parts) or _quote(text)
+    return [part.strip("\"'“”„«» ") for whole in parts for part in _SIGNS.split(whole)]
 
 
 def _literally(text: str) -> str:
@@ -111,7 +115,20 @@ def _expression(text: str, pattern: str) -> Doubt:
 
 
 def _forms(pattern: str) -> list[str]:
-    """What a simple expression stands for: letters, groups of alternatives, sets, and `?` behind any of these."""
+    """The words among what a simple expression stands for."""
+    return [form for form in forms_of(pattern) if is_word_like(form)]
+
+
+def is_word_like(text: str) -> bool:
+    """Whether a text begins with a letter or a digit, and has nothing but these, blanks, apostrophes and hyphens."""
+    return re.fullmatch(r"\w[\w '-]*", text) is not None
+
+
+def forms_of(pattern: str) -> list[str]:
+    """What a simple expression stands for: letters, groups of alternatives, sets, and `?` behind any of these.
+
+    Nothing if it is not simple, or stands for more than `FORMS_MAX` texts.
+    """
     choices: list[list[str]] = []
     count, at = 1, 0
     while at < len(pattern):
@@ -127,8 +144,7 @@ def _forms(pattern: str) -> list[str]:
         count, at = count * len(choices[-1]), piece.end()
         if count > FORMS_MAX:
             return []
-    forms = dict.fromkeys("".join(form).strip() for form in product(*choices))
-    return [form for form in forms if re.fullmatch(r"\w[\w '-]*", form)]
+    return list(dict.fromkeys("".join(form).strip() for form in product(*choices)))
 
 
 def _quote(text: str) -> Doubt | None:

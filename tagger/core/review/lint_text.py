@@ -23,9 +23,9 @@ OPEN_CHARS_MIN: Final = (
 _QUOTES: Final = frozenset(
     sign for sign, plain in SIGNS.items() if sign not in "`´ʼ" and plain in "'\""
 ) | set("«»")
-_NO_BREAK: Final = frozenset("\u00a0\u202f\u2007")
+NO_BREAK: Final = frozenset("\u00a0\u202f\u2007")
 # Two of the variation selectors belong to emoji.
-_HIDDEN: Final = (INVISIBLE | {"\u200b"}) - {"\ufe0e", "\ufe0f"}
+HIDDEN: Final = (INVISIBLE | {"\u200b"}) - {"\ufe0e", "\ufe0f"}
 _ALIKE: Final = ("LATIN", "CYRILLIC", "GREEK")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _BRACES: Final = re.compile(r"\{\{?[^{}]*\}\}?|\[\[?[^\[\]]*\]\]?|<[^<>]*>|\$\{?\w+\}?")
@@ -60,7 +60,7 @@ def _is_apostrophe(text: str) -> bool:
 
 def no_break_space(text: str) -> Doubt | None:
     """A space at which a line may not break; matching takes it for a space, people cannot see it."""
-    if _NO_BREAK.isdisjoint(text):
+    if NO_BREAK.isdisjoint(text):
         return None
     what = f"{shown(text)} contains a no-break space, which only looks like a space"
     return Doubt("no-break-space", what, "Type the space again.")
@@ -68,7 +68,7 @@ def no_break_space(text: str) -> Doubt | None:
 
 def invisible(text: str) -> Doubt | None:
     """Characters that matching drops, named by their code points."""
-    hidden = sorted({f"U+{ord(char):04X}" for char in text if char in _HIDDEN})
+    hidden = sorted({f"U+{ord(char):04X}" for char in text if char in HIDDEN})
     if not hidden:
         return None
     what = f"{shown(text)} contains an invisible character ({', '.join(hidden)})"

@@ -9,7 +9,7 @@ FILE_BYTES_MAX: Final = 8 << 20  # 100,000 keywords of ordinary length take 2 Mi
 FORBIDDEN_SHOWN_MAX: Final = 20  # characters that are reported one by one
 
 # What YAML forbids, and line ends that YAML counts and editors do not.
-_FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
+FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 
 _PLAIN: Final = "Save it as plain text in UTF-8, without formatting."
 _KINDS: Final = {
@@ -57,7 +57,7 @@ def decode(content: bytes, found: Findings) -> str | None:
         advice = "Save the file as UTF-8 in your editor."
         found.add(at, "encoding", "this character is not valid UTF-8", advice)
         return None
-    return _without_forbidden(text, found) if _FORBIDDEN.search(text) else text
+    return _without_forbidden(text, found) if FORBIDDEN.search(text) else text
 
 
 def _encoding(content: bytes) -> str | None:
@@ -73,9 +73,9 @@ def _place(before: str) -> _At:
 
 
 def _without_forbidden(text: str, found: Findings) -> str:
-    for match in _FORBIDDEN.finditer(text):
+    for match in FORBIDDEN.finditer(text):
         what = f"there is an invisible control character (U+{ord(match[0]):04X}) here"
         found.add(_place(text[: match.start()]), "control-character", what, "Delete it.")
         if len(found.problems) >= FORBIDDEN_SHOWN_MAX:
             break
-    return _FORBIDDEN.sub(" ", text)
+    return FORBIDDEN.sub(" ", text)

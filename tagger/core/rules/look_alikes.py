@@ -16,7 +16,8 @@ _HEAD: Final = re.compile(rf"{_BLANK}*+(?:-{_BLANK}++)*+(?:[A-Za-z_]++:(?:{_BLAN
 _ODD: Final = re.compile(f"[{_SPACES}{_HIDDEN}]")
 _RETYPE: Final = "Delete the blanks here and type spaces."
 _ODD_DASH: Final = re.compile(rf"\s*+([{_DASHES}])\s++(?=\S)")
-_ITEM: Final = re.compile(rf"[{_DASHES}]\s++|-[{_SPACES}]++|[0-9]{{1,2}}[.)]\s++")
+# What people write in place of the dash that starts an item.
+ITEM: Final = re.compile(rf"[{_DASHES}]\s++|-[{_SPACES}]++|[0-9]{{1,2}}[.)]\s++")
 _GLUED_DASH: Final = re.compile(r"\s*+-(?=[^\W\d_])")
 _FENCE: Final = re.compile(r"\s*+```\w*+\s*$")
 
@@ -28,7 +29,10 @@ class LookAlike(NamedTuple):
     column: int
     text: str
     advice: str
-    lines: list[str] | None  # the file as it was probably meant; None where that is not certain
+    lines: list[str] | None  # the file as it was probably meant; None where the width of a blank is not known
+    run: (
+        tuple[int, list[str]] | None
+    )  # the cured lines that follow each other here, and the number of the first, from 0
 
 
 class _Cured(NamedTuple):
@@ -56,14 +60,24 @@ def _everywhere(
     text = first.text + (f" (also on {others:,} more line{'s' * (others > 1)})" if others else "")
     fixed = [line if each is None else each.line for line, each in zip(lines, cured, strict=True)]
     known = [line for line in fixed if line is not None]
-    return LookAlike(
-        number + 1, first.column, text, first.advice, known if len(known) == len(fixed) else None
-    )
+    probable = known if len(known) == len(fixed) else None
+    return LookAlike(number + 1, first.column, text, first.advice, probable, _run(cured, number))
+
+
+def _run(cured: Sequence[_Cured | None], number: int) -> tuple[int, list[str]] | None:
+    """Lines with the same mistake that follow each other. Those elsewhere may be part of a text."""
+    begin, end = number, number + 1
+    while begin and cured[begin - 1] is not None:
+        begin -= 1
+    while end < len(cured) and cured[end] is not None:
+        end += 1
+    lines = [each.line for each in cured[begin:end] if each is not None and each.line is not None]
+    return (begin, lines) if len(lines) == end - begin else None
 
 
 def item_of(text: str) -> tuple[str, str] | None:
     """What a text begins with that looks like the dash or the number of an item, and its first item."""
-    found = _ITEM.match(text)
+    found = ITEM.match(text)
     if found is None:
         return None
     first = text[found.end() :].split(f" {found[0].strip()} ", maxsplit=1)[0]

@@ -21,6 +21,12 @@ _OPENS: Final = re.compile(r"(?<![^\s\[{,])[\"']")
 _CLOSES: Final = {'"': re.compile(r'"(?:[^"\\]|\\.)*+"'), "'": re.compile(r"'(?:[^']|'')*+'")}
 _QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*+"|\'(?:[^\']|\'\')*+\'')
 _SEVERAL: Final = re.compile("\0(?: ?(?:[,;|/]|or|and|OR|AND)? ?\0)+ ?[,;.]?")
+_LONE_QUOTE: Final = re.compile(r"[\"'][^\"'\\#]+")
+_APOSTROPHES: Final = re.compile(r"'(?:[^'\"\\]|(?<=[^\W\d_])'(?=[^\W\d_]))+'")
+# What stands between texts that are alternatives; `and` may ask for all of them.
+_AND: Final = re.compile("\0 ?(?:and|AND) ?\0")
+# Keys under which a list of texts stands.
+_LISTS: Final = re.compile(r"(?:any|none|ignore|canned):\s+$")
 _BEGINS: Final = re.compile(r"\s*(?:- |-$|[A-Za-z_]+:(?:\s|$)|#)")
 
 
@@ -57,6 +63,16 @@ class Found(NamedTuple):
     text: str
     advice: str
     fixed: str
+    is_certain: bool = False  # no other line can have been meant
+
+
+class Behind(NamedTuple):
+    """What stands behind a closing quote, and the line as it was probably meant."""
+
+    text: str
+    advice: str
+    fixed: str
+    certain: tuple[str, ...] | None = None  # the lines in place of this one; None where others may be meant
 
 
 def quoted(text: str) -> str:
@@ -69,9 +85,10 @@ def unclosed(lines: Sequence[str], number: int, *, at_end: bool) -> Found | None
 
     at_end  YAML read to the end of the file in search of the closing quote
     """
+    closed = set[str]()  # quotes that begin a text below: one of the same kind above would have ended there
     for at in range(min(number, len(lines) - 1), max(-1, number - LINES_BACK_MAX), -1):
         parts = parts_of(lines[at])
-        if parts is None:
+        if parts is None or parts.value[0] in closed:
             continue
         if at < number or at_end or parts.value[0] in "[{":
             found = _open_in(parts)
@@ -80,8 +97,11 @@ def unclosed(lines: Sequence[str], number: int, *, at_end: bool) -> Found | None
             if found and _BEGINS.match(below):
                 column, fixed, text = found
                 advice = f"Close it at the end of the text: {text}"
-                return Found(at, column, "this quote is never closed", advice, fixed)
+                is_certain = _LONE_QUOTE.fullmatch(parts.value) is not None and not parts.comment
+                return Found(at, column, "this quote is never closed", advice, fixed, is_certain)
         if at < number and parts.value[0] in "\"'":
+            closed.add(parts.value[0])
+        if len(closed) == len("\"'"):
             break
     return None
 
@@ -108,36 +128,50 @@ def _open_in(parts: Parts) -> tuple[int, str, str] | None:
     return None
 
 
-def text_behind(line: str, parts: Parts) -> tuple[str, str, str]:
-    """What is wrong with a value that goes on behind its closing quote: text, advice, the line as meant."""
+def text_behind(parts: Parts) -> Behind:
+    """What is wrong with a value that goes on behind its closing quote."""
     head, value, comment = parts
-    what = "there is text after the closing quote"
     closed = _CLOSES[value[0]].match(value)
     rest = value[closed.end() :].strip() if closed else ""
     if closed and (sign := _SIGNS.get(rest)):
-        return f"there is {sign} after the closing quote", f"Write {closed[0]}", head + closed[0] + comment
-    texts = _several(value)
-    if texts and head.rstrip().endswith("-"):
-        items = f"{', '.join(f'- {text}' for text in texts[:-1])} and - {texts[-1]}"
-        return (
-            "several texts are on one line",
-            f"Write each on a line of its own: {items}",
-            head + texts[0] + comment,
-        )
-    if texts:
-        written = f"[{', '.join(texts)}]"
-        return "several texts are on one line", f"Write {written}", head + written + comment
+        fixed = head + closed[0] + comment
+        certain = None if rest == ":" else (fixed,)
+        return Behind(f"there is {sign} after the closing quote", f"Write {closed[0]}", fixed, certain)
+    if texts := _several(value):
+        return _several_behind(parts, texts)
     is_inside = len(value) > 1 and value[-1] == value[0]
     text = quoted(value[1:-1] if is_inside else " ".join(value.replace(value[0], " ").split()))
-    return what, f"Write {text}", head + text + comment
+    fixed = head + text + comment
+    certain = (fixed,) if _APOSTROPHES.fullmatch(value) else None
+    return Behind("there is text after the closing quote", f"Write {text}", fixed, certain)
+
+
+def _several_behind(parts: Parts, texts: Sequence[str]) -> Behind:
+    head, value, comment = parts
+    what = "several texts are on one line"
+    are_alternatives = _AND.search(_shape(value)) is None
+    if head.rstrip().endswith("-"):
+        advice = f"Write each on a line of its own: {', '.join(f'- {text}' for text in texts[:-1])} and - {texts[-1]}"
+        lines = (head + texts[0] + comment, *(head + text for text in texts[1:]))
+        # A second dash in front belongs to a list in a list, and must not be repeated.
+        is_item = are_alternatives and head.strip() == "-"
+        return Behind(what, advice, lines[0], lines if is_item else None)
+    written = f"[{', '.join(texts)}]"
+    fixed = head + written + comment
+    is_list = are_alternatives and _LISTS.search(head) is not None
+    return Behind(what, f"Write {written}", fixed, (fixed,) if is_list else None)
 
 
 def _several(value: str) -> list[str]:
     """The quoted texts, if the value is nothing but some of them with signs or words in between."""
     if len(value) > VALUE_CHARS_MAX:
         return []
-    shape = " ".join(_QUOTED.sub("\0", value).split())
-    return _QUOTED.findall(value) if _SEVERAL.fullmatch(shape) else []
+    return _QUOTED.findall(value) if _SEVERAL.fullmatch(_shape(value)) else []
+
+
+def _shape(value: str) -> str:
+    """What stands around the quoted texts, each of which is one NUL."""
+    return " ".join(_QUOTED.sub("\0", value).split())
 
 
 # In a double-quoted text YAML makes characters of these that nobody types. The others are used: \n, \t, \", \\ …
@@ -157,6 +191,14 @@ def swallowed(raw: str) -> str | None:
 def without_escapes(raw: str) -> str:
     r"""The text that was probably meant: no backslash, and none of the `\b` that are word edges elsewhere."""
     return raw.replace("\\b", "").replace("\\", "")
+
+
+def is_stray_backslash(raw: str) -> bool:
+    r"""Whether the backslashes of a double-quoted text can only be slips: `\refund`, and the edges of `\brefund\b`."""
+    inside = raw.removeprefix("\\b").removesuffix("\\b") if len(raw) > len("\\b\\b") else raw
+    if inside != raw:
+        return "\\" not in inside and raw.startswith("\\b") and raw.endswith("\\b")
+    return raw.count("\\") == 1 and re.match(r"\\[A-Za-z]{3}", raw) is not None and raw[1] != "b"
 
 
 def escape_advice(raw: str) -> str:

@@ -13,9 +13,9 @@ import yaml
 
 from tagger.core.rules import look_alikes
 from tagger.core.rules.decode import decode
+from tagger.core.rules.mistakes import Mistake, of_error, of_look_alike
 from tagger.core.rules.problems import Findings, shown
 from tagger.core.rules.quotes import escape_advice, escapes_of, quoted, swallowed, without_escapes
-from tagger.core.rules.yaml_errors import explain
 
 VALUES_MAX: Final = 1_000_000  # 100,000 keywords in mapping form, as many tests, and room
 NESTING_MAX: Final = 12  # the format's deepest is 8: file, rules, rule, tests, test, list, mapping, text
@@ -69,6 +69,11 @@ class _At(NamedTuple):
     column: int
 
 
+class _Stopped(Exception):  # noqa: N818 - carries a mistake of the file
+    def __init__(self, mistake: Mistake) -> None:
+        self.mistake = mistake
+
+
 class _GivenUp(Exception):  # noqa: N818 - not an error: the reason was reported
     """The rest of the file is not worth reading."""
 
@@ -89,34 +94,38 @@ def read(content: bytes, found: Findings, loader: Any = LOADER) -> Node | None:
     for _ in range(SYNTAX_ERRORS_MAX):
         notes = Findings(found.file)
         try:
-            node = _Builder(notes, lines).document(yaml.parse("\n".join(lines) + "\n", Loader=loader))
-        except _GivenUp:
-            node = None
-        except (_OddKey, yaml.MarkedYAMLError) as error:
-            fixed = _reported(error, lines, found)
-            if fixed is None or fixed == lines:
+            node = _build(lines, notes, loader)
+        except _Stopped as stopped:
+            wrong = stopped.mistake
+            found.add(_At(wrong.line, wrong.column), "yaml", wrong.text, wrong.advice)
+            if wrong.probable is None or wrong.probable == lines:
                 return None
-            lines = fixed
+            lines = wrong.probable
             continue
         found.problems += notes.problems
         return node
     return None
 
 
-def _reported(error: "_OddKey | yaml.MarkedYAMLError", lines: list[str], found: Findings) -> list[str] | None:
-    """The lines as they were probably meant, after a report of what is wrong; None where that is not certain."""
-    if isinstance(error, yaml.MarkedYAMLError):
-        marks = (error.context_mark, error.problem_mark)
-        odd = look_alikes.near(lines, {mark.line for mark in marks if mark})
-        if odd is None:
-            wrong = explain(error, lines)
-            found.add(_At(wrong.line, wrong.column), "yaml", wrong.text, wrong.advice)
-            at = wrong.line - 1
-            return None if wrong.fixed is None else [*lines[:at], wrong.fixed, *lines[at + 1 :]]
-    else:
-        odd = error.odd
-    found.add(_At(odd.line, odd.column), "yaml", odd.text, odd.advice)
-    return odd.lines
+def first_mistake(lines: list[str], loader: Any = LOADER) -> Mistake | None:
+    """The first thing in a file that YAML cannot read, if there is one."""
+    try:
+        _build(lines, Findings(""), loader)
+    except _Stopped as stopped:
+        return stopped.mistake
+    return None
+
+
+def _build(lines: list[str], notes: Findings, loader: Any) -> Node | None:
+    """The document of these lines; `_Stopped` at the first thing that YAML cannot read."""
+    try:
+        return _Builder(notes, lines).document(yaml.parse("\n".join(lines) + "\n", Loader=loader))
+    except _GivenUp:
+        return None
+    except _OddKey as key:
+        raise _Stopped(of_look_alike(key.odd, lines)) from None
+    except yaml.MarkedYAMLError as error:
+        raise _Stopped(of_error(error, lines)) from None
 
 
 class _Builder:

@@ -11,7 +11,15 @@ from typing import Final, NamedTuple
 import yaml
 
 from tagger.core.rules.problems import shown
-from tagger.core.rules.quotes import escape_advice, parts_of, quoted, text_behind, unclosed, without_escapes
+from tagger.core.rules.quotes import (
+    escape_advice,
+    is_stray_backslash,
+    parts_of,
+    quoted,
+    text_behind,
+    unclosed,
+    without_escapes,
+)
 
 # All of these are linear in the line, which is as long as its author likes: after a run of characters comes
 # nothing that could also be one of them, and what is searched for has a fixed length.
@@ -39,6 +47,8 @@ _MEANING: Final = {
     "]": "closes a list",
     ",": "separates items",
 }
+# Those with which people mean nothing but text; the others may be meant for YAML.
+_TEXT_ONLY: Final = frozenset("%@")
 # What libyaml and the pure reader say when text starts with one of these.
 _STARTS: Final = ("start any token", "an alias", "an anchor", "a tag", "block scalar", "node content")
 
@@ -53,6 +63,7 @@ class Syntax(NamedTuple):
     text: str
     advice: str
     fixed: str | None = None  # the line as it was probably meant
+    certain: tuple[str, ...] | None = None  # the lines in place of this one; None where others may be meant
 
 
 def explain(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Syntax:
@@ -65,7 +76,8 @@ def explain(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Syntax:
     last = begin if at_end else end or begin
     number = last.line if last else 0
     if found := unclosed(lines, number, at_end=at_end):
-        return Syntax(found.line + 1, found.column + 1, found.text, found.advice, found.fixed)
+        certain = (found.fixed,) if found.is_certain else None
+        return Syntax(found.line + 1, found.column + 1, found.text, found.advice, found.fixed, certain)
     if at_end:
         return _at(begin, "this quote is never closed", "Close it at the end of the text.")
     for mark in (begin, end):
@@ -82,9 +94,15 @@ def explain(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Syntax:
     return _at(end or begin, f"this is not valid YAML ({problem})", "Compare it with a line that works.")
 
 
-def _at(mark: yaml.Mark | None, text: str, advice: str, fixed: str | None = None) -> Syntax:
+def _at(
+    mark: yaml.Mark | None,
+    text: str,
+    advice: str,
+    fixed: str | None = None,
+    certain: tuple[str, ...] | None = None,
+) -> Syntax:
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return Syntax(line, column, text, advice, fixed)
+    return Syntax(line, column, text, advice, fixed, certain)
 
 
 def _line(mark: yaml.Mark | None, lines: Sequence[str]) -> str:
@@ -105,7 +123,9 @@ def _special_start(mark: yaml.Mark, what: str, lines: Sequence[str]) -> Syntax |
     if not parts or len(parts.head) != mark.column:
         return _at(mark, text, "Put it in quotes.")
     value = quoted(parts.value)
-    return _at(mark, text, f"Put it in quotes: {value}", parts.head + value + parts.comment)
+    fixed = parts.head + value + parts.comment
+    certain = (fixed,) if char in _TEXT_ONLY and "\\" not in parts.value else None
+    return _at(mark, text, f"Put it in quotes: {value}", fixed, certain)
 
 
 def _escape(begin: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
@@ -118,7 +138,7 @@ def _escape(begin: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
         return _at(begin, text, "Use 'single quotes' here.")
     raw = line[opens + 1 : closes]
     fixed = line[:opens] + quoted(without_escapes(raw)) + line[closes + 1 :]
-    return _at(begin, text, escape_advice(raw), fixed)
+    return _at(begin, text, escape_advice(raw), fixed, (fixed,) if is_stray_backslash(raw) else None)
 
 
 def _no_colon(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
@@ -135,7 +155,7 @@ def _no_space(line: str, number: int) -> Syntax | None:
         return None
     fixed = f"{line[: glued.end() - 1]}: {line[glued.end() :]}"
     text = f"`{glued[1]}` needs a colon and a space after it"
-    return Syntax(number, glued.end() + 1, text, f"Write {shown(fixed.strip())}", fixed)
+    return Syntax(number, glued.end() + 1, text, f"Write {shown(fixed.strip())}", fixed, (fixed,))
 
 
 def _second_colon(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
@@ -148,7 +168,16 @@ def _second_colon(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
             text, fixed = f"`{key[1]}` needs a colon after it", f"{above[: key.end(1)]}:"
             return Syntax(mark.line, key.end(1) + 1, text, f"Write `{key[1]}:`", fixed)
     parts = parts_of(line)
-    if parts and mark and len(parts.head) < mark.column and ": " in parts.value and parts.head.strip():
+    # Where quotes do not help, the line goes on with a text that begins above it.
+    is_new = parts is not None and parts.value[0] not in "\"'"
+    if (
+        parts
+        and is_new
+        and mark
+        and len(parts.head) < mark.column
+        and ": " in parts.value
+        and parts.head.strip()
+    ):
         value = quoted(parts.value)
         text = "a colon followed by a space makes this a key in YAML"
         return _at(mark, text, f"Put it in quotes: {value}", parts.head + value + parts.comment)
@@ -164,7 +193,8 @@ def _unclosed(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
     if texts := _NO_COMMA.search(lines[number]):
         fixed = f"{lines[number][: texts.end(1)]}, {lines[number][texts.start(2) :]}"
         text = f"there is no comma between {texts[1]} and {texts[2]}"
-        return Syntax(number + 1, texts.end(1) + 1, text, f"Write {texts[1]}, {texts[2]}", fixed)
+        advice = f"Write {texts[1]}, {texts[2]}"
+        return Syntax(number + 1, texts.end(1) + 1, text, advice, fixed, (fixed,))
     text = "this list or mapping is not closed, or a comma or a quote is missing in it"
     return _at(mark, text, "Write one item per line, each starting with `- `; then you need neither.")
 
@@ -173,7 +203,7 @@ def _misplaced(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
     line = _line(mark, lines)
     before = line[: mark.column].rstrip() if mark else ""
     if before.endswith(('"', "'")) and (parts := parts_of(line)) and parts.value[0] in "\"'":
-        return _at(mark, *text_behind(line, parts))
+        return _at(mark, *text_behind(parts))
     if before.endswith(("]", "}")):
         return _at(mark, "there is text after the closing bracket", "Put the text in quotes.")
     return _at(mark, "this line does not line up with the lines above", _LINE_UP)

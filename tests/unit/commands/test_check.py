@@ -147,3 +147,68 @@ def test_it_is_named_where_nothing_else_is_there(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["check", str(tmp_path)])
     assert result.exit_code == 2
     assert f"{tmp_path}/Billing.YAML: this file's name" in result.output
+
+
+FIXABLE = "version: 1\nrules:\n  - id: r  # mine\n    tag: R\n    any:\n      – refund\n    tests: [absent: hello]\n"
+FIXED = FIXABLE.replace("–", "-")
+
+
+def test_a_fix_is_shown_and_not_written(tmp_path: Path) -> None:
+    result = check(tmp_path, FIXABLE, "--fix")
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        f"--- {tmp_path}/a.yaml",
+        f"+++ {tmp_path}/a.yaml",
+        "@@ -3,5 +3,5 @@",
+        "   - id: r  # mine",
+        "     tag: R",
+        "     any:",
+        "-      – refund",
+        "+      - refund",
+        "     tests: [absent: hello]",
+        result.output.splitlines()[-2],
+        "1 file would change. Write the fixes with --write.",
+    ]
+    assert result.output.splitlines()[-2].startswith("No errors, 0 warnings: ")
+    assert (tmp_path / "a.yaml").read_text() == FIXABLE
+
+
+def test_a_fix_is_written_and_then_there_is_nothing_to_fix(tmp_path: Path) -> None:
+    result = check(tmp_path, FIXABLE, "--fix", "--write")
+    assert (result.exit_code, result.output.splitlines()[-1]) == (0, "1 file changed.")
+    assert (tmp_path / "a.yaml").read_text() == FIXED
+    again = check(tmp_path, FIXED, "--fix", "--write")
+    assert (again.exit_code, again.output.splitlines()[-1]) == (0, "Nothing can be fixed with certainty.")
+
+
+def test_what_is_left_after_a_fix_is_reported_and_is_exit_code_1(tmp_path: Path) -> None:
+    result = check(tmp_path, FIXABLE + "    tagg: x\n", "--fix", "--write")
+    assert result.exit_code == 1
+    assert (
+        f"{tmp_path}/a.yaml:8:5: unknown key `tagg` in a rule. Did you mean `tag`?\n1 error found.\n"
+        in result.output
+    )
+    assert (tmp_path / "a.yaml").read_text() == FIXED + "    tagg: x\n"
+
+
+def test_json_has_the_diffs(tmp_path: Path) -> None:
+    report = json.loads(check(tmp_path, FIXABLE, "--fix", "--format", "json").output)
+    assert (report["errors"], report["written"]) == (0, False)
+    assert report["diffs"][f"{tmp_path}/a.yaml"].startswith(f"--- {tmp_path}/a.yaml\n+++ ")
+    assert json.loads(check(tmp_path, FIXED, "--fix", "--format", "json").output)["diffs"] == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [(["--write"], "--write needs --fix"), (["--fix", "--format", "github"], "--fix shows a diff")],
+)
+def test_options_that_do_not_fit_are_exit_code_2(tmp_path: Path, options: list[str], says: str) -> None:
+    result = check(tmp_path, FIXED, *options)
+    assert (result.exit_code, says in result.output) == (2, True)
+
+
+def test_a_line_without_an_end_shows_in_the_diff_and_stays_without(tmp_path: Path) -> None:
+    content = FIXABLE.replace("    tests: [absent: hello]\n", "").replace("– refund\n", "– refund")
+    result = check(tmp_path, content, "--fix", "--write")
+    assert result.output.count("\\ No newline at end of file") == 2
+    assert (tmp_path / "a.yaml").read_text() == content.replace("–", "-")

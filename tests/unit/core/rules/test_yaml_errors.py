@@ -39,7 +39,7 @@ def test_a_text_that_begins_with_a_sign_of_yaml_wants_quotes(
 ) -> None:
     wrong = explained(f"any:\n  - {written}\n  - refund\n", loader)
     text = STARTS.format(written[0], means)
-    assert wrong == (2, 5, text, f'Put it in quotes: "{written}"', f'  - "{written}"')
+    assert wrong[:5] == (2, 5, text, f'Put it in quotes: "{written}"', f'  - "{written}"')
 
 
 @pytest.mark.parametrize("loader", LOADERS)
