@@ -49,6 +49,11 @@ class _Blocked(NamedTuple):
     in_emoji: bool = False
 
 
+_LEFT: Final = _Blocked(True, False)
+_RIGHT: Final = _Blocked(False, True)
+_BOTH: Final = _Blocked(True, True)
+_IN_EMOJI: Final = _Blocked(False, False, in_emoji=True)
+
 # A keyword's number and length, and whether it asks for an edge on its left and on its right.
 _Asking = tuple[int, int, bool, bool]
 # By row, the keywords that fold to the same.
@@ -162,11 +167,14 @@ def _places(text: str, variant: int, search: _Search, rows: _Rows) -> Iterator[t
             start = end - length
             before = folded.before(start) if left else ""
             after = folded.after(end) if right else ""
+            right_blocked = after is None or CONTINUES[after]
             blocked = None
             if folded.cuts_emoji(start, end):
-                blocked = _Blocked(False, False, in_emoji=True)
-            elif before is None or after is None or CONTINUES[before] or CONTINUES[after]:
-                blocked = _Blocked(before is None or CONTINUES[before], after is None or CONTINUES[after])
+                blocked = _IN_EMOJI
+            elif before is None or CONTINUES[before]:
+                blocked = _BOTH if right_blocked else _LEFT
+            elif right_blocked:
+                blocked = _RIGHT
             yield Match(*folded.span(start, end), number), blocked
 
 
