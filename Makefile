@@ -15,8 +15,8 @@ PYTEST = $(BIN)/pytest $(WORKERS)
 # What takes seconds and tests the pure rooms. Mutants and twenty thousand histories take minutes, and branches seldom.
 COVERING = tests/unit/core tests/unit/livechat tests/simulation/test_stateful.py \
 	tests/simulation/test_two_organizations.py tests/simulation/calls/test_calls.py::test_no_history_violates_a_property
-# What needs Debian's prometheus or the schemas of Kubernetes has a target of its own.
-WITHOUT_DEPLOY = --ignore=tests/deploy
+# What needs Debian's prometheus, the schemas of Kubernetes or a browser has a target of its own.
+WITHOUT_OTHERS = --ignore=tests/deploy --ignore=tests/web
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --universal --python-version=3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links
 LOCKED = --constraints=requirements-dev.txt
@@ -24,7 +24,7 @@ LOCKED = --constraints=requirements-dev.txt
 BENCHES = $(patsubst tests/bench/%/__main__.py,bench-%,$(wildcard tests/bench/*/__main__.py))
 SOAKS = $(patsubst tests/soak/%/__main__.py,soak-%,$(wildcard tests/soak/*/__main__.py))
 
-.PHONY: help demo test test-fast test-deploy coverage lint kafka $(BENCHES) $(SOAKS) lock clean
+.PHONY: help demo test test-fast test-deploy test-web coverage lint kafka $(BENCHES) $(SOAKS) lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -36,16 +36,21 @@ demo: .venv/ready  ## watch chats get their tags: a simulated LiveChat, the real
 
 test: .venv/ready  ## all tests; those on a real Kafka start one, or use KAFKA_BOOTSTRAP_SERVERS
 	@$(BIN)/python -m tests.kafka.jars || true  # the tests that need it say so, too
-	$(PYTEST) $(WITHOUT_DEPLOY)
+	$(PYTEST) $(WITHOUT_OTHERS)
 
 test-fast: .venv/ready  ## the tests that need no Java
-	$(PYTEST) $(WITHOUT_DEPLOY) -m "not real_kafka"
+	$(PYTEST) $(WITHOUT_OTHERS) -m "not real_kafka"
 
 test-deploy: .venv/deploy  ## alert rules and their failures, dashboard, manifests; needs promtool and prometheus (Debian: prometheus)
 	@for program in promtool prometheus; do \
 		if ! command -v $$program >/dev/null; then echo "$$program is missing: apt-get install prometheus" >&2; exit 2; fi; \
 	done
 	$(PYTEST) tests/deploy
+
+# One worker: a browser takes a core, and what it measures of a page is for one page at a time.
+test-web: .venv/web-test  ## the page in a real browser; needs chromium (Debian: chromium)
+	@if ! command -v chromium >/dev/null; then echo "chromium is missing: apt-get install chromium" >&2; exit 2; fi
+	$(BIN)/pytest tests/web
 
 coverage: .venv/ready  ## branches of tagger/core and tagger/livechat that short tests take; fails below a floor
 	$(BIN)/coverage erase
@@ -73,6 +78,7 @@ lock:  ## lock the newest dependencies that pyproject.toml allows (needs uv)
 	$(COMPILE) $(LOCKED) --group=build -o requirements-build.txt >/dev/null
 	$(COMPILE) $(LOCKED) pyproject.toml --extra=bench -o requirements-bench.txt >/dev/null
 	$(COMPILE) $(LOCKED) pyproject.toml --extra=deploy -o requirements-deploy.txt >/dev/null
+	$(COMPILE) $(LOCKED) pyproject.toml --extra=web-test -o requirements-web-test.txt >/dev/null
 
 clean:  ## remove everything generated: .venv, .kafka, caches
 	rm -rf .venv .kafka .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* build dist
@@ -96,6 +102,11 @@ clean:  ## remove everything generated: .venv, .kafka, caches
 # Schemas of Kubernetes objects.
 .venv/deploy: .venv/ready requirements-deploy.txt
 	@$(PIP) --require-hashes --requirement requirements-deploy.txt
+	@touch $@
+
+# What drives a browser.
+.venv/web-test: .venv/ready requirements-web-test.txt
+	@$(PIP) --require-hashes --requirement requirements-web-test.txt
 	@touch $@
 
 # Other software that benchmarks compare with.

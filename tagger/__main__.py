@@ -25,7 +25,10 @@ GROUPS: Final = {
         "stats": "Show what each rule and keyword did, and which never match.",
         "suggest": "Suggest keywords from chats that people tagged, or nothing did.",
     },
-    "Service": {"run": "Read webhooks from Kafka and tag the chats that ended."},
+    "Service": {
+        "run": "Read webhooks from Kafka and tag the chats that ended.",
+        "web": "Serve the page that shows which tags a chat gets, and why.",
+    },
     "Repair": {
         "reconcile": "Find and tag ended chats whose webhooks were lost.",
         "parked": "List parked items, retry them or drop them.",

@@ -15,6 +15,7 @@ from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
 from tagger.livechat.calls.requests import API_URL
 
 LIMITS: Final = Limits()
+TOKEN_CHARS_MIN: Final = 16  # of WEB_TOKEN
 
 
 def _is_loopback(host: str | None) -> bool:
@@ -63,13 +64,18 @@ class LiveChatSettings(Settings):
     )
 
 
-class TaggerSettings(LiveChatSettings):
-    """What `tagger run` needs apart from Kafka and the log settings."""
+class KeywordSettings(LiveChatSettings):
+    """What decides on chats needs: the keyword files, and LiveChat."""
 
     tagger_config: Path = Field(Path("config"), description="folder with the keyword files")
     tagger_canned_placeholder: Annotated[str, AfterValidator(_pattern)] = Field(
         DEFAULT_PLACEHOLDER, description="regular expression for placeholders in canned responses"
     )
+
+
+class TaggerSettings(KeywordSettings):
+    """What `tagger run` needs apart from Kafka and the log settings."""
+
     tagger_admin_host: str = Field("127.0.0.1", description="address to serve health and metrics on")
     tagger_admin_port: int = Field(8081, ge=0, le=65535, description="port for health and metrics")
     tagger_dry_run: bool = Field(
@@ -97,6 +103,31 @@ class TaggerSettings(LiveChatSettings):
 
 class RunSettings(KafkaSettings, TaggerSettings, LogSettings):
     """All settings of `tagger run`, and of commands that do part of its job."""
+
+
+def _token(secret: SecretStr | None) -> SecretStr | None:
+    """A token that fits an address and a header, and that nobody guesses."""
+    text = secret.get_secret_value() if secret else ""
+    if secret and (
+        len(text) < TOKEN_CHARS_MIN or not text.isascii() or not text.isprintable() or " " in text
+    ):
+        raise ValueError(
+            f"must have at least {TOKEN_CHARS_MIN} characters, without spaces: openssl rand -hex 24"
+        )
+    return secret
+
+
+class WebSettings(KeywordSettings, LogSettings):
+    """Settings of `tagger web`."""
+
+    web_host: str = Field("127.0.0.1", description="address to serve the page on")
+    web_port: int = Field(8083, ge=0, le=65535, description="port of the page")
+    web_token: Annotated[SecretStr | None, AfterValidator(_token)] = Field(
+        None, description="token that opens the page; unset: one is made and printed at each start"
+    )
+    web_data: Path | None = Field(
+        None, description="folder for what the page remembers of decisions; unset: in memory"
+    )
 
 
 class TopicSettings(KafkaSettings, LogSettings):

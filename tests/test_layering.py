@@ -84,6 +84,13 @@ PURE_OUTSIDE_CORE: Final = (
     "tagger.livechat.pacing.giving_up",
     "tagger.livechat.pacing.pace",
     "tagger.livechat.pacing.refusals",
+    "tagger.web.access",
+    "tagger.web.marks",
+    "tagger.web.strip",
+    "tagger.web.times",
+    "tagger.web.try_it.answer",
+    "tagger.web.try_it.question",
+    "tagger.web.try_it.stops",
 )
 # What `ingest` and `tagger` have in common.
 SHARED: Final = ("ingest.runtime", "ingest.topic")
@@ -274,7 +281,10 @@ def rule_6(module: Module) -> Violations:
 
 
 def rule_7(module: Module) -> Violations:
-    """Only `commands.demo` imports `simulator`; nobody imports `commands`; they share a little."""
+    """Only `commands.demo` imports `simulator`, only `commands.web` the page; nobody imports `commands`; they share
+    a little."""
+    if not within(module.name, ["tagger.web", "tagger.commands.web"]):
+        yield from importing(module, "tagger.web")
     if not within(module.name, ["tagger.simulator", "tagger.commands.demo"]):
         yield from importing(module, "tagger.simulator")
     of_commands = OF_COMMANDS if within(module.name, "tagger.commands") else ()
@@ -362,6 +372,14 @@ ARROWS: Final[Mapping[str, tuple[str, ...]]] = {
         "tagger.livechat",
         "tagger.service",
     ),
+    # Kafka for reading only; and what the rooms of `history` know of the past, once they are there.
+    "tagger.web": (
+        "tagger.core",
+        "tagger.kafka",
+        "tagger.keyword_files",
+        "tagger.livechat",
+        "tagger.history",
+    ),
     "tagger.simulator.livechat": (),
     "tagger.simulator.play": ("tagger.simulator.livechat",),
     "tagger.simulator.stage": ("tagger.simulator.livechat", "tagger.simulator.play"),
@@ -444,6 +462,8 @@ PLANTED: Final[tuple[tuple[Rule, str, str], ...]] = (
     (rule_7, "tagger/service/worker.py", "from tagger.simulator.livechat import server"),
     (rule_7, "tagger/commands/run.py", "import tagger.simulator.stage.broker"),
     (rule_7, "tagger/service/worker.py", "from tagger.commands import run"),
+    (rule_7, "tagger/service/worker.py", "from tagger.web import app"),
+    (rule_7, "tagger/commands/run.py", "from tagger.web import app"),
     (rule_8, "tagger/service/worker.py", "import os\nos.environ['A']"),
     (rule_8, "tagger/service/worker.py", "from os import getenv"),
     (rule_8, "tagger/settings.py", "from pydantic_settings import BaseSettings"),
@@ -463,6 +483,7 @@ PLANTED: Final[tuple[tuple[Rule, str, str], ...]] = (
     (rule_10, "tagger/livechat/calls/requests.py", "from tagger.livechat.transport import post"),
     (rule_10, "tagger/kafka/consumer.py", "from tagger.service import worker"),
     (rule_10, "tagger/simulator/livechat/server.py", "from tagger.simulator.play import visitors"),
+    (rule_10, "tagger/web/app.py", "from tagger.service import worker"),
 )
 
 RIGHT: Final[tuple[tuple[str, str], ...]] = (

@@ -27,6 +27,7 @@ LOCKS: Final = {
     "requirements-build.txt": PYPROJECT["dependency-groups"]["build"],
     "requirements-bench.txt": PYPROJECT["project"]["dependencies"] + EXTRAS["bench"],
     "requirements-deploy.txt": PYPROJECT["project"]["dependencies"] + EXTRAS["deploy"],
+    "requirements-web-test.txt": PYPROJECT["project"]["dependencies"] + EXTRAS["web-test"],
     "requirements-dev.txt": PYPROJECT["project"]["dependencies"]
     + [each for extra in ("demo", "test", "lint") for each in EXTRAS[extra]]
     + PYPROJECT["dependency-groups"]["build"],

@@ -198,9 +198,14 @@ class Door(web.Server):
         handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
         on_error: Callable[[int, BaseException | None], web.StreamResponse],
         closed: Callable[[str], None],
+        *,
+        request_factory: Callable[..., web.BaseRequest] | None = None,
+        field_bytes_max: int = FIELD_BYTES_MAX,
     ) -> None:
-        super().__init__(handler)
+        """request_factory: makes a handler's requests; None: plain ones. field_bytes_max: of one header."""
+        super().__init__(handler, request_factory=request_factory)
         self.loop, self.on_error, self.closed = asyncio.get_running_loop(), on_error, closed
+        self._field_bytes_max = field_bytes_max
         self.count = self.count_max = 0  # open connections
         # Those that yield at the limit, the first ones first; bounded by the connections.
         self.strangers: dict[Connection, None] = {}  # by when they came
@@ -215,7 +220,7 @@ class Door(web.Server):
             keepalive_timeout=KEEP_ALIVE_S,
             lingering_time=LINGER_S,
             max_line_size=LINE_BYTES_MAX,
-            max_field_size=FIELD_BYTES_MAX,
+            max_field_size=self._field_bytes_max,
             max_headers=HEADERS_MAX,
             read_bufsize=BODY_BUFFER_BYTES,
             auto_decompress=False,  # LiveChat does not compress; a bomb might

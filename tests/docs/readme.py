@@ -11,7 +11,7 @@ from typing import Final
 from ingest.runtime.kafka import KafkaConnection, KafkaSettings
 from ingest.runtime.settings import LogSettings, Settings
 from ingest.settings import IngestSettings
-from tagger.settings import TaggerSettings
+from tagger.settings import TaggerSettings, WebSettings
 
 README: Final = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- settings -->\n", "<!-- end of settings -->\n"
@@ -20,6 +20,7 @@ SECTIONS: Final[dict[str, type[Settings]]] = {
     "Kafka, for `tagger`": KafkaSettings,
     "`ingest`": IngestSettings,
     "`tagger`": TaggerSettings,
+    "`tagger web`, which also has those of LiveChat and the keyword files": WebSettings,
     "Logs, for both": LogSettings,
 }
 

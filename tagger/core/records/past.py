@@ -124,7 +124,7 @@ def _text(record: dict[str, Any], name: str) -> str:
 
 def _id(record: dict[str, Any], name: str) -> str:
     text = _text(record, name)
-    if len(text.encode()) > ID_BYTES_MAX:
+    if len(text) * 4 > ID_BYTES_MAX and len(text.encode()) > ID_BYTES_MAX:
         raise _UnusableError(f"odd {name}")
     return text
 

@@ -18,7 +18,7 @@ PROBE_EVERY_S: Final = 0.05
 TAIL_BYTES_MAX: Final = 16_384
 
 # Our settings in the caller's environment must not reach a process that we configure.
-OUR_PREFIXES: Final = ("KAFKA_", "LIVECHAT_", "TAGGER_", "INGEST_", "LOG_")
+OUR_PREFIXES: Final = ("KAFKA_", "LIVECHAT_", "TAGGER_", "INGEST_", "LOG_", "WEB_")
 
 
 class ServiceError(Exception):

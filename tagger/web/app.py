@@ -1,0 +1,36 @@
+"""The page as an aiohttp application: its rooms' routes behind one gate."""
+
+from pathlib import Path
+from typing import Final
+
+import aiohttp_jinja2
+import jinja2
+from aiohttp import web
+
+from tagger.web.frame import PAGE, Page
+from tagger.web.gate import ACCESS, Access, gate, problems, sign, zipped
+from tagger.web.try_it.routes import routes as try_it
+
+TEMPLATES: Final = Path(__file__).with_name("templates")
+# A text of 256 KiB is three times as long in a form, where each of its bytes may take three.
+BODY_BYTES_MAX: Final = 1_000_000
+
+
+def make_app(page: Page, access: Access) -> web.Application:
+    """The application; what `page` holds is closed by whoever made it."""
+    app = web.Application(middlewares=[gate, zipped, problems], client_max_size=BODY_BYTES_MAX)
+    app[PAGE], app[ACCESS] = page, access
+    aiohttp_jinja2.setup(
+        app,
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        default_helpers=False,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    app.router.add_get("/static/{hash}/{name}", page.statics.serve)
+    app.router.add_get("/favicon.ico", page.statics.serve)
+    app.add_routes(try_it)
+    app.on_response_prepare.append(sign)
+    return app

@@ -1,0 +1,71 @@
+"""What is around every screen: which screens there are, the strip, the addresses of style sheet and script."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any, Final, NamedTuple, TypeVar
+
+import aiohttp_jinja2
+from aiohttp import web
+
+from tagger.livechat.authorization.credentials import Credentials
+from tagger.livechat.client import Client
+from tagger.web.in_force import InForce
+from tagger.web.statics import Statics
+from tagger.web.strip import strip
+
+VERSION: Final = version("livechat-tagger")
+
+
+# What is computed at the same time: each takes a core.
+COMPUTED_AT_ONCE: Final = 2
+COMPUTE_S_MAX: Final = 20.0  # with its wait; the longest text takes a few seconds
+
+T = TypeVar("T")
+
+
+class Screen(NamedTuple):
+    """An entry of the navigation."""
+
+    name: str
+    path: str
+
+
+# In the order of the questions that people have; a screen that is not made yet is not here.
+SCREENS: Final = (Screen("Try it", "/"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the screens share."""
+
+    keywords: InForce
+    statics: Statics
+    livechat: tuple[Client, Credentials] | None  # None: no credentials are set
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(COMPUTED_AT_ONCE))
+
+    async def computed(self, work: Callable[[], T]) -> T | None:
+        """What a function returns that takes long, run in a thread; None where others keep the threads busy."""
+        try:
+            async with asyncio.timeout(COMPUTE_S_MAX), self.turns:
+                return await asyncio.to_thread(work)
+        except TimeoutError:
+            return None
+
+
+PAGE: Final = web.AppKey("page", Page)
+
+
+def shown(
+    request: web.Request, template: str, context: Mapping[str, Any], *, status: int = 200
+) -> web.Response:
+    """A template with what it has of its own, and what is around every screen."""
+    page = request.config_dict[PAGE]
+    around = {
+        "screens": SCREENS,
+        "strip": strip(page.keywords.now()),
+        "static": page.statics.path,
+        "version": VERSION,
+    }
+    return aiohttp_jinja2.render_template(template, request, around | dict(context), status=status)

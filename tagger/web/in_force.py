@@ -1,0 +1,50 @@
+"""The keyword files on disk as the page sees them: which set is in force since when, and what was refused when."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ingest.runtime.clock import now_ms
+from tagger.core.matching.decide import Judge
+from tagger.keyword_files.reload import Keywords
+from tagger.web.strip import KeywordsNow
+
+
+class InForce:
+    """Follows the folder of keyword files."""
+
+    def __init__(self, folder: Path, placeholder: str) -> None:
+        """Reads it once; what is wrong is a fact to show, not an error."""
+        self._keywords = Keywords(folder, placeholder)
+        self._refused_at_ms = now_ms()
+        # At a start nobody tells since when: the newest file is the best witness.
+        self._since_ms = _newest_ms(self._keywords.files) or now_ms()
+        self._hash = self._keywords.judge.hash
+
+    @property
+    def judge(self) -> Judge | None:
+        """What decides; None where no set is in force."""
+        return None if self._keywords.origin == "nowhere" else self._keywords.judge
+
+    def now(self) -> KeywordsNow:
+        """What the strip says."""
+        judge = self.judge
+        problems = self._keywords.problems
+        return KeywordsNow(judge.hash if judge else None, self._since_ms, problems, self._refused_at_ms)
+
+    async def watch(self) -> None:
+        """Follow the folder, indefinitely."""
+        await self._keywords.watch(self._changed)
+
+    def _changed(self) -> None:
+        if self._keywords.problems:
+            self._refused_at_ms = now_ms()
+        if self._keywords.judge.hash != self._hash:
+            self._hash, self._since_ms = self._keywords.judge.hash, now_ms()
+
+
+def _newest_ms(files: Iterable[str]) -> int:
+    """When the newest of the files was changed, in ms; 0 where that cannot be told."""
+    try:
+        return max((int(Path(name).stat().st_mtime * 1000) for name in files), default=0)
+    except OSError:
+        return 0

@@ -1,0 +1,85 @@
+"""`tagger web`: makes its parts, serves the page until it is stopped, and closes them."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from random import SystemRandom
+from typing import Final
+
+import structlog
+
+from ingest.runtime.app_server import AppServer
+from ingest.runtime.process import cannot_listen
+from ingest.runtime.settings import SecretFile
+from ingest.runtime.supervision import Tasks, closed
+from tagger.livechat.authorization.credentials import Credentials, credentials
+from tagger.livechat.client import Client
+from tagger.settings import WebSettings
+from tagger.web.app import make_app
+from tagger.web.frame import Page
+from tagger.web.gate import access_by
+from tagger.web.in_force import InForce
+from tagger.web.statics import Statics
+
+CLOSE_S: Final = 2.0  # for each part
+TOKEN_BYTES: Final = 24  # of a token that we make
+
+log = structlog.get_logger()
+
+
+class Service:
+    """One `tagger web`. Make it where an event loop runs."""
+
+    def __init__(self, settings: WebSettings, who: Credentials | None) -> None:
+        """who: None where no credentials are set; then no chat can be fetched."""
+        self._settings = settings
+        self._token = settings.secret("web_token")
+        self._made: str | None = None
+        if not self._token.value():
+            self._made = secrets.token_urlsafe(TOKEN_BYTES)
+            self._token = SecretFile(None, self._made)
+        self._client = Client(who, settings.livechat_api_url) if who else None
+        livechat = (self._client, who) if self._client and who else None
+        self._keywords = InForce(settings.tagger_config, settings.tagger_canned_placeholder)
+        page = Page(self._keywords, Statics(), livechat)
+        self._server = AppServer(make_app(page, access_by(self._token, settings.web_host, settings.web_port)))
+        self._tasks = Tasks(lambda _: None)
+
+    async def run(self, stopping: asyncio.Event, say: Callable[[str], None]) -> str | None:
+        """Serve until `stopping` is set; why it could not start, else None. `say` gets what to open, for a person."""
+        host, port = self._settings.web_host, self._settings.web_port
+        try:
+            port = await self._server.start(host, port)
+            say(address(host, port, self._made))
+            log.info("listening", host=host, port=port)
+            self._tasks.start("slow_connections", self._server.close_the_slow)
+            self._tasks.start("keywords", self._keywords.watch)
+            await stopping.wait()
+        except OSError as error:
+            return cannot_listen("WEB", host, port, error)
+        finally:
+            await self._tasks.stop()
+            await closed(self._server.stop(), CLOSE_S)
+            if self._client is not None:
+                await closed(self._client.close(), CLOSE_S)
+        log.info("stopped")
+        return None
+
+
+def address(host: str, port: int, token: str | None) -> str:
+    """What to open in a browser on this machine; the token only if it was made for this run."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{shown}:{port}/" + (f"?token={token}" if token else "")
+
+
+def who_calls(settings: WebSettings) -> Credentials | list[str] | None:
+    """The credentials for LiveChat; None where none are set, or what is wrong with them."""
+    given = [getattr(settings, name) for name in settings.model_fields if name in CREDENTIALS]
+    return credentials(settings, time.monotonic, SystemRandom()) if any(given) else None
+
+
+# Settings that say that somebody meant to give credentials.
+CREDENTIALS: Final = frozenset(
+    {"livechat_pat", "livechat_access_token", "livechat_refresh_token", "livechat_credentials_file"}
+)

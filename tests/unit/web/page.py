@@ -1,0 +1,47 @@
+"""The page as tests talk to it: the real application, and a pretend LiveChat where a test needs one."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.web import Application, Request
+
+from ingest.runtime.settings import SecretFile
+from tagger.livechat.authorization.credentials import Credentials
+from tagger.livechat.client import Client
+from tagger.web.app import make_app
+from tagger.web.frame import Page
+from tagger.web.gate import access_by
+from tagger.web.in_force import InForce
+from tagger.web.statics import Statics
+
+TOKEN: Final = "a-token-for-this-test"
+BEARER: Final = {"Authorization": f"Bearer {TOKEN}"}
+RULES: Final = """\
+version: 1
+rules:
+  - id: refund
+    tag: Refund
+    any: [refund, 返金, "استرداد", zwrot, reembolso, Rückerstattung]
+    tests: [match: "I want a refund"]
+  - {id: cancel, tag: Cancellation, any: [cancel], none: [changed my mind]}
+"""
+
+AClient = TestClient[Request, Application]
+
+
+@asynccontextmanager
+async def a_page(
+    folder: Path,
+    rules: str = RULES,
+    livechat: tuple[Client, Credentials] | None = None,
+    headers: dict[str, str] = BEARER,
+) -> AsyncIterator[AClient]:
+    """A client that brings the token, unless `headers` say otherwise."""
+    (folder / "a.yaml").write_text(rules, "utf-8")
+    page = Page(InForce(folder, "%[a-z]+%"), Statics(), livechat)
+    app = make_app(page, access_by(SecretFile(None, TOKEN), "127.0.0.1", 8083))
+    async with TestClient(TestServer(app), headers=headers) as client:
+        yield client

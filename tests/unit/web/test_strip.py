@@ -1,0 +1,56 @@
+"""The strip is quiet when all is well, and says what is wrong, where, and what that means."""
+
+import pytest
+
+from tagger.web.strip import Fact, KeywordsNow, Notice, strip
+
+AT_MS = 1_795_442_520_000  # Mon 23 Nov 2026 14:02
+LATER_MS = AT_MS + 29 * 60_000
+
+
+def test_a_set_in_force_is_one_quiet_fact() -> None:
+    assert strip(KeywordsNow("9bd59202516a", AT_MS)) == (
+        (Fact("ok", "Keywords of Mon 23 Nov 14:02 in force", "9bd59202516a"),),
+        (),
+    )
+
+
+@pytest.mark.parametrize(
+    ("problems", "lead", "text"),
+    [
+        (
+            ("config/billing.yaml:27:9: the keyword runs over 2 lines. Put it on one line.",),
+            "billing.yaml:27:9 was refused at 14:31.",
+            "The keyword runs over 2 lines. Put it on one line. "
+            "Until it is mended, texts are tried with the keywords of 14:02.",
+        ),
+        (
+            ("a.yaml:1:1: the file is empty", "b.yaml:2:3: x", "b.yaml:3:3: y"),
+            "a.yaml:1:1 was refused at 14:31.",
+            "The file is empty. 2 more: `tagger check` lists all. "
+            "Until they are mended, texts are tried with the keywords of 14:02.",
+        ),
+        (
+            ("config: contains no *.yaml files. Name the folder of your keyword files.",),
+            "The keyword files were refused at 14:31.",
+            "config: contains no *.yaml files. Name the folder of your keyword files. "
+            "Until it is mended, texts are tried with the keywords of 14:02.",
+        ),
+    ],
+)
+def test_a_refused_file_is_a_band_and_the_fact_warns(problems: tuple[str, ...], lead: str, text: str) -> None:
+    facts, notices = strip(KeywordsNow("9bd59202516a", AT_MS, problems, LATER_MS))
+    assert notices == (Notice("bad", lead, text),)
+    assert [fact.sign for fact in facts] == ["warn"]
+
+
+def test_without_a_set_nothing_is_said_to_be_in_force() -> None:
+    facts, notices = strip(KeywordsNow(None, AT_MS, ("a.yaml:1:1: the file is empty.",), LATER_MS))
+    assert facts == ()
+    assert notices[0].text == "The file is empty. No keywords are in force, so nothing can be tried."
+
+
+def test_what_others_know_follows() -> None:
+    lag, missing = Fact("ok", "Up to date"), Notice("warn", "LiveChat has no tag “Wrong item”.", "Create it.")
+    facts, notices = strip(KeywordsNow("9bd59202516a", AT_MS), lag, missing)
+    assert (facts[1:], notices) == ((lag,), (missing,))
