@@ -47,6 +47,23 @@ SHOP: Final[tuple[tuple[str | None, tuple[str, ...], tuple[str, ...]], ...]] = (
 )
 
 
+# The keyword files of the shop, and a change of them.
+RULES: Final = """version: 1
+rules:
+  - {id: refund, tag: Refund, any: [reimburse]}
+  - {id: delivery, tag: Delivery, any: [parcel]}
+  - {id: summer-sale, tag: Sale, any: [summer sale]}
+"""
+CHANGED: Final = RULES.replace("[reimburse]", "[reimburse*, send it back]")
+
+
+def write_rules(folder: Path) -> None:
+    """Write the keyword files into `config`, and the changed ones into `new`."""
+    for name, text in (("config", RULES), ("new", CHANGED)):
+        (folder / name).mkdir()
+        (folder / name / "shop.yaml").write_text(text)
+
+
 def write(path: Path) -> None:
     """Write the chats as get_chat returns them, one JSON object a line."""
     path.write_text("".join(json.dumps(chat) + "\n" for chat in _chats()), "utf-8")

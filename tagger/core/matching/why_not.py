@@ -71,11 +71,17 @@ SENTENCES: Final[dict[Kind, str]] = {
 
 def worded(why_not: WhyNot) -> str:
     """Why it does not count, and what to write so that it does: `inside a word; refund* would find it`."""
-    why = SENTENCES[why_not.kind].format(**why_not._asdict())
-    if not why_not.cure:
-        return why
-    effect = "find" if why_not.kind in _OF_THE_WORDS else "count"
-    return f"{why}; {why_not.cure} would {effect} it"
+    return f"{why(why_not)}; {why_not.cure} {effect(why_not)}" if why_not.cure else why(why_not)
+
+
+def why(why_not: WhyNot) -> str:
+    """Why it does not count: `inside a word`."""
+    return SENTENCES[why_not.kind].format(**why_not._asdict())
+
+
+def effect(why_not: WhyNot) -> str:
+    """What its cure does: `would find it`."""
+    return f"would {'find' if why_not.kind in _OF_THE_WORDS else 'count'} it"
 
 
 _OF_THE_WORDS: Final = frozenset[Kind]({"inside_a_word", "plural"})

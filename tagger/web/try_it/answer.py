@@ -6,8 +6,9 @@ from typing import Final, NamedTuple
 
 from tagger.core.conversation import Author, Conversation
 from tagger.core.matching.decide import Decision, NearMiss, Reason
+from tagger.core.matching.why_not import effect, why
 from tagger.core.rules.model import Rule
-from tagger.core.rules.parse import keywords_of
+from tagger.core.rules.places import Places, places_of
 from tagger.web.marks import Kind, Mark, Piece, cut
 from tagger.web.try_it.stops import stopped_by, stops
 
@@ -57,6 +58,8 @@ class Row(NamedTuple):
     more: int
     keyword: str
     why: str  # why it did not count; "" for a match
+    cure: str  # what would make it count, as it is written in the keyword file; "" if nothing simple would
+    effect: str  # "would find it"
     rule: str
     source: Source | None
     stop: Stop | None = None  # a keyword of `none`
@@ -130,7 +133,7 @@ class _Known:
         self.said, self.rules = conversation.said, rules
         self.number = {said.event_id: at for at, said in reversed([*enumerate(conversation.said)])}
         self.stops: Mapping[str, Reason] = {}  # by rule
-        self._places: dict[str, dict[str, Source]] = {}
+        self._places: dict[str, Places] = {}
 
     def at(self, found: Reason | NearMiss) -> tuple[int, int, int]:
         """In reading order."""
@@ -155,17 +158,9 @@ class _Known:
     def source(self, found: Reason | NearMiss) -> Source | None:
         """Where the keyword stands."""
         if found.rule not in self._places:
-            self._places[found.rule] = dict(_places(self.rules[found.rule]))
-        return self._places[found.rule].get(found.keyword)
-
-
-def _places(rule: Rule) -> Iterator[tuple[str, Source]]:
-    """Each keyword and canned response with its place; the first one counts where one is written twice."""
-    placed = [(keyword.written, keyword.place) for keyword in keywords_of(rule)]
-    placed += [(canned.text, canned.place) for canned in rule.canned]
-    for written, place in reversed(placed):
-        if place.line:
-            yield written, Source(place.file.rpartition("/")[2], place.line)
+            self._places[found.rule] = places_of([self.rules[found.rule]])
+        place = self._places[found.rule].get((found.rule, found.keyword))
+        return Source(place.file.rpartition("/")[2], place.line) if place else None
 
 
 def _rows(known: _Known, found: Iterable[Reason | NearMiss]) -> Iterator[Row]:
@@ -173,8 +168,9 @@ def _rows(known: _Known, found: Iterable[Reason | NearMiss]) -> Iterator[Row]:
     alike: dict[tuple[str, str, str], list[Reason | NearMiss]] = {}
     for one in sorted(found, key=known.at):
         alike.setdefault((one.rule, one.keyword, why_of(one)), []).append(one)
-    for (rule, keyword, why), ones in alike.items():
+    for (rule, keyword, sentence), ones in alike.items():
         at = known.at(ones[0])[0]
+        cure = ones[0].why_not if isinstance(ones[0], NearMiss) else None
         yield Row(
             "found" if isinstance(ones[0], Reason) else "near",
             known.tag(ones[0]),
@@ -183,7 +179,9 @@ def _rows(known: _Known, found: Iterable[Reason | NearMiss]) -> Iterator[Row]:
             at + 1,
             len(ones) - 1,
             shortened(keyword, KEYWORD_CHARS_MAX),
-            why,
+            sentence,
+            cure.cure if cure else "",
+            effect(cure) if cure else "",
             rule,
             known.source(ones[0]),
             known.stop(ones[0]),
@@ -194,8 +192,9 @@ def why_of(found: Reason | NearMiss) -> str:
     """Why something did not count, as a sentence; "" for a match."""
     if isinstance(found, Reason):
         return ""
-    is_a_key = "_" in found.reason.split()[0]  # of the keyword file, and written small there
-    return (found.reason if is_a_key else found.reason[:1].upper() + found.reason[1:]) + "."
+    told = why(found.why_not)
+    is_a_key = "_" in told.split()[0]  # of the keyword file, and written small there
+    return (told if is_a_key else told[:1].upper() + told[1:]) + "."
 
 
 def _marks(known: _Known, found: Iterable[Reason | NearMiss]) -> dict[tuple[int, int], tuple[Mark, ...]]:

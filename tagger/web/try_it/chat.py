@@ -10,7 +10,7 @@ from tagger.core.threads.fact_reader import chat_of
 from tagger.core.threads.facts import ChatStarted, Restricted
 from tagger.core.threads.thread import conversation_of
 from tagger.livechat.authorization.credentials import Credentials
-from tagger.livechat.calls.requests import get_chat, list_threads
+from tagger.livechat.chat_lookup import look_up
 from tagger.livechat.client import Client
 from tagger.livechat.interactive import Desk, NoAnswerError, organization_of
 
@@ -24,7 +24,8 @@ log = structlog.get_logger()
 async def fetch(
     livechat: tuple[Client, Credentials], chat_id: str, organization: str | None
 ) -> tuple[Conversation, int | None] | str:
-    """The newest thread of a chat, and when it began in ms; or why LiveChat gives none. Two API calls."""
+    """The newest thread of a chat, and when it began in ms; or why LiveChat gives none. Two API calls; a thread's
+    id in place of the chat's is understood, for one more."""
     client, who = livechat
     if not chat_id or len(chat_id.encode("utf-8", "replace")) > ID_BYTES_MAX:
         return "That is no chat id. LiveChat shows it in the address of a chat, such as PJ0MRSHTDG."
@@ -32,10 +33,7 @@ async def fetch(
         named = organization_of(who, organization or next(iter(who.organizations()), None))
         desk = Desk(client, named)
         log.info("chat_asked_for", chat_id=chat_id, organization=named)
-        threads = (await desk.call(list_threads(chat_id, limit=1)))["threads"]
-        if not threads:
-            return "The chat has no threads."
-        chat = chat_of(named, await desk.call(get_chat(chat_id, threads[0]["id"])))
+        chat = chat_of(named, (await look_up(desk, chat_id)).chat)
     except NoAnswerError as error:
         return str(error)
     if isinstance(chat, ChatStarted):

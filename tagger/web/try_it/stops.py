@@ -1,18 +1,15 @@
 """Where a keyword of `none` was said that stopped a rule. A decision names the keyword, not its place. Pure."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from tagger.core.conversation import Conversation
 from tagger.core.matching.decide import Judge, NearMiss, Reason
 from tagger.core.rules.model import Rule, RuleSet
 
-_SAID: Final = "a keyword of `none` was said: "
-
 
 def stopped_by(near: NearMiss) -> str | None:
     """The keyword of `none`, as written, that stopped the rule of a near miss; None: something else did."""
-    return near.reason.removeprefix(_SAID) if near.reason.startswith(_SAID) else None
+    return near.why_not.value if near.why_not.kind == "none_said" else None
 
 
 def stops(

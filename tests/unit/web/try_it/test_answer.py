@@ -95,6 +95,7 @@ def test_the_same_keyword_again_is_counted_not_repeated() -> None:
 def test_a_near_miss_says_why_with_the_word_it_stands_in() -> None:
     (row,) = shown("is it refundable").near
     assert (row.tag, row.said, row.why) == (Tag("Refund"), Excerpt("", "refund", "able"), "Inside a word.")
+    assert (row.cure, row.effect) == ("refund*", "would find it")
 
 
 def test_near_misses_of_a_rule_that_holds_are_left_out() -> None:
