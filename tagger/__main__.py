@@ -21,7 +21,7 @@ GROUPS: Final = {
     },
     "History": {
         "decisions": "List what was decided on chats, explain one, or watch.",
-        "backtest": "Show what a change of keyword files would have done to past chats.",
+        "backtest": "Show what a change would have done to past chats.",
         "stats": "Show what each rule and keyword did, and which never match.",
         "suggest": "Suggest keywords from chats that people tagged, or nothing did.",
     },

@@ -17,11 +17,11 @@ from ingest.topic import record_key
 from tagger.__main__ import main
 from tagger.core.conversation import Conversation, Said, ThreadKey
 from tagger.core.matching.decide import Judge
+from tagger.core.records.correction import correction_record
 from tagger.core.records.decision import Source, decision_record, rfc3339
 from tagger.core.records.keyword_set import pack
 from tagger.core.rules.model import RuleSet
 from tagger.core.rules.parse import parse
-from tests.integration.history.past import correction
 from tests.kafka.kafka import AnyKafka
 from tests.stage import names_of
 from tests.webhooks import chat_deactivated, get_chat, incoming_chat, incoming_event, message
@@ -82,7 +82,9 @@ class Past:
             )
             await self._send("decisions", thread, made, ended_ms)
             if letter == "A":
-                record = correction(thread, "Refund", "removed", ended_ms + MINUTE, end.offset + 1)
+                record = correction_record(
+                    thread, "Refund", "removed", end._replace(offset=end.offset + 1), ended_ms + MINUTE
+                )
                 await self._send("decisions", thread, record, ended_ms)
 
     async def _said(self, thread: ThreadKey, texts: tuple[str, ...], at_ms: int) -> Source:

@@ -68,7 +68,7 @@ async def test_a_late_message_sets_it_not_again_before_or_after_a_restart(
         for number in (1, 2):
             stage.livechat.add_event(thread, said("my refund!"))
             decisions = await told(stage, number + 1, kind="decision", thread_id=thread.id)
-            assert (decisions[-1]["outcome"], decisions[-1]["held_back"]) == ("late", ["Refund"])
+            assert (decisions[-1]["outcome"], decisions[-1]["held_back"]) == ("tagged", ["Refund"])
             await stage.tagger.kill()
             await stage.tagger.start()
         await drained(stage)

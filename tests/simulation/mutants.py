@@ -459,7 +459,7 @@ MUTANTS: Final = (
     ),
     Mutant("kept state is not checked against the log", Resume, "look", _resume_unseen, where="truncate"),
     Mutant("LiveChat's answer replaces what was seen", Thread, "unite", _replace_text),
-    Mutant("half a conversation counts as complete", Thread, "conversation", _always_whole),
+    Mutant("half a conversation counts as complete", Thread, "conversation", _always_whole, where="hole"),
     Mutant("a clock's jump is believed", Expiry, "pass_to", _believe_jumps),
     Mutant("what comes late is not decided on", State, "_due", _late_undecided),
     Mutant(

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 from ingest.topic import record_key
 from tagger.core.conversation import ThreadKey
 from tagger.core.matching.decide import Decision, Reason
+from tagger.core.records.correction import correction_record
 from tagger.core.records.decision import Source, decision_record, rfc3339
 from tests.kafka.kafka import AnyKafka
 from tests.stage import names_of
@@ -41,20 +42,6 @@ class Past:
     threads: dict[str, Told] = field(default_factory=dict)
     damaged: int = 0  # webhooks that cannot be read
     unusable: int = 0  # records of decisions that are not ours
-
-
-def correction(thread: ThreadKey, tag: str, change: str, at_ms: int, offset: int) -> dict[str, Any]:
-    return {
-        "kind": "correction",
-        "format": 1,
-        **thread._asdict(),
-        "tag": tag,
-        "change": change,
-        "at": rfc3339(at_ms),
-        "topic": "webhooks",
-        "partition": 0,
-        "offset": offset,
-    }
 
 
 class Play:
@@ -133,7 +120,13 @@ class Play:
             told.removed = told.tags[:1]
             await self._decision(
                 told,
-                correction(told.thread, told.tags[0], "removed", told.ended_at_ms + MINUTE, place.offset + 1),
+                correction_record(
+                    told.thread,
+                    told.tags[0],
+                    "removed",
+                    place._replace(offset=place.offset + 1),
+                    told.ended_at_ms + MINUTE,
+                ),
             )
 
     async def _webhook(self, told: Told, webhook: dict[str, Any], at_ms: int) -> Source:

@@ -74,7 +74,9 @@ def a_settle(producer: Producer) -> Settle:
 async def settled_by_worker(producer: Producer) -> list[int]:
     """Settle one chat as the service does; the ids of what was settled."""
     settled: list[int] = []
-    state = SimpleNamespace(settled=lambda work_id, _: settled.append(work_id))
+    state = SimpleNamespace(
+        removed=lambda _: (), sets=lambda *_: None, settled=lambda work_id, *_, **__: settled.append(work_id)
+    )
     assigned = cast(Assigned, SimpleNamespace(tp=TopicPartition("webhooks", 0), state=state))
     worker = Worker(a_settle(producer), CLIENT, "webhooks", METRICS)
     async with asyncio.timeout(WAIT_S):

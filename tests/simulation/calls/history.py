@@ -91,7 +91,13 @@ class _State:
         complete = isinstance(chat, dict)
         return replace(job, incomplete=None, conversation=replace(job.conversation, complete=complete))
 
-    def settled(self, job_id: int, tags: frozenset[str]) -> None:
+    def removed(self, _: ThreadKey) -> tuple[str, ...]:
+        return ()
+
+    def sets(self, *_: Any) -> None:
+        """What is about to be set matters to the real one only."""
+
+    def settled(self, job_id: int, *_: Any, **__: Any) -> None:
         self._settled[self.jobs[job_id].thread.chat_id] = self._livechat.now()
 
 

@@ -41,6 +41,12 @@ class Partition:
         self.known = ended
         return DECISION, self.outcome
 
+    def removed(self, _: ThreadKey) -> tuple[str, ...]:
+        return ()
+
+    def sets(self, *_: Any) -> None:
+        """What is about to be set matters to the real one only."""
+
     def settled(self, *what: Any, parked: bool) -> None:
         self.told = (*what, parked)
 
