@@ -16,7 +16,7 @@ from tagger.commands.listed_decisions import correction_json, minute
 from tagger.commands.on_kafka import on_kafka
 from tagger.commands.transcript import printable, transcript
 from tagger.core.conversation import Conversation
-from tagger.core.matching.decide import Decision, Judge, Reason
+from tagger.core.matching.decide import Decider, Decision, Reason
 from tagger.core.matching.explain import counted, passages, short
 from tagger.core.records.decision import rfc3339
 from tagger.core.review.difference import Change, changes, rules_by_id
@@ -62,7 +62,7 @@ def show(  # noqa: PLR0913, PLR0917 - one argument an option
       tagger decisions show PJ0MRSHTDG --content
       tagger decisions show PJ0MRSHTDG --format json
     """
-    settings, judge = load_settings(TopicSettings), Judge.compile(load(path), placeholder)
+    settings, decider = load_settings(TopicSettings), Decider.compile(load(path), placeholder)
     known = on_kafka(settings, _known(settings, chat_id, thread_id))
     if not known:
         stop(f"There is no decision on {thread_id or chat_id} on {settings.kafka_decisions_topic}.")
@@ -70,17 +70,17 @@ def show(  # noqa: PLR0913, PLR0917 - one argument an option
     for number, one in enumerate(known):
         said, today = one.conversation, None
         if said is not None:
-            today = judge.decide(said, one.chat.ended_at_ms, explain=True)
-        found = [] if today is None else _changes(one, today, judge)
+            today = decider.decide(said, one.chat.ended_at_ms, explain=True)
+        found = [] if today is None else _changes(one, today, decider)
         code = max(code, int(bool(found)))
         if form == "json":
             click.echo(orjson.dumps(_json(one, today, found)))
             continue
         click.echo(nl=number > 0)
-        for line in _lines(one, today, found, rules_by_id(judge.rules)):
+        for line in _lines(one, today, found, rules_by_id(decider.rules)):
             click.echo(printable(line))
         if content and said is not None and today is not None:
-            for text, colour in transcript(passages(said.said, counted(today, places_of(judge.rules)))):
+            for text, colour in transcript(passages(said.said, counted(today, places_of(decider.rules)))):
                 click.secho(text, fg=colour)
     raise SystemExit(code)
 
@@ -98,11 +98,11 @@ async def _known(settings: TopicSettings, chat_id: str, thread_id: str | None) -
         ledger.close()
 
 
-def _changes(one: _Known, today: Decision, judge: Judge) -> list[Change]:
+def _changes(one: _Known, today: Decision, decider: Decider) -> list[Change]:
     last = one.chat.decisions[-1]
     then = one.sets[last.config]
     before = rules_by_id(then.rules) if isinstance(then, RuleSet) else {}
-    return changes(last.tags, last.because, before, today, rules_by_id(judge.rules))
+    return changes(last.tags, last.because, before, today, rules_by_id(decider.rules))
 
 
 def _lines(

@@ -14,7 +14,7 @@ from tagger.commands.keyword_options import config_option, format_option, load, 
 from tagger.commands.text_argument import TextArgument, TextCommand
 from tagger.commands.transcript import printable, transcript
 from tagger.core.conversation import Author, Conversation
-from tagger.core.matching.decide import Decision, Judge
+from tagger.core.matching.decide import Decider, Decision
 from tagger.core.matching.explain import as_json, counted, not_counted, passages
 from tagger.core.rules.places import Places, places_of
 
@@ -104,20 +104,20 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     if author and not text:
         raise click.UsageError("--by needs TEXT or -.")
     rules = load(path)
-    judge = Judge.compile(rules, placeholder)
+    decider = Decider.compile(rules, placeholder)
     if chat_id is not None:
         asked: Iterable[Asked] = [of_chat(_from_api(chat_id, thread_id, organization), f"chat {chat_id}")]
     else:
         asked = of_file(chats) if chats is not None else _typed(text, author)
     asked = (_in_groups(one, frozenset(group_ids)) for one in asked)
-    raise SystemExit(_explain(asked, judge, places_of(rules.rules), form, at_ms))
+    raise SystemExit(_explain(asked, decider, places_of(rules.rules), form, at_ms))
 
 
 def _typed(text: tuple[str, ...], author: Author | None) -> Iterable[Asked]:
     return of_input(author) if text == ("-",) else of_text(" ".join(text), author or "customer")
 
 
-def _explain(asked: Iterable[Asked], judge: Judge, places: Places, form: str, at_ms: int | None) -> int:
+def _explain(asked: Iterable[Asked], decider: Decider, places: Places, form: str, at_ms: int | None) -> int:
     """Print each; return the exit code."""
     shown, wrong = 0, 0
     for conversation, began_ms in asked:
@@ -126,7 +126,7 @@ def _explain(asked: Iterable[Asked], judge: Judge, places: Places, form: str, at
             if wrong <= WRONG_MAX:
                 click.echo(conversation, err=True)
             continue
-        decision = judge.decide(conversation, began_ms if at_ms is None else at_ms, explain=True)
+        decision = decider.decide(conversation, began_ms if at_ms is None else at_ms, explain=True)
         if form == "json":
             click.echo(orjson.dumps(as_json(conversation, decision)))
         else:

@@ -12,7 +12,7 @@ from tagger.commands.history_options import Asked, filled, history_options, read
 from tagger.commands.keyword_options import config_option, format_option, load, placeholder_option
 from tagger.commands.on_kafka import on_kafka
 from tagger.commands.stats_report import Report, lines
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.review.past_chat import PastChat, PastDecision
 from tagger.core.review.statistics import Statistics
 from tagger.core.rules.model import RuleSet
@@ -67,11 +67,11 @@ def command(path: Path, asked: Asked, most: int, form: Any, placeholder: str) ->
 
 
 def _of_file(asked: Asked, rules: RuleSet, placeholder: str, statistics: Statistics) -> Counts:
-    judge = Judge.compile(rules, placeholder)
+    decider = Decider.compile(rules, placeholder)
 
     def take(chat: PastChat) -> None:
         if chat.conversation is not None and chat.conversation.complete:
-            made = judge.decide(chat.conversation, chat.ended_at_ms)
+            made = decider.decide(chat.conversation, chat.ended_at_ms)
             said, at = len(chat.conversation.said), chat.ended_at_ms
             decision = PastDecision(made.tags, made.because, "", made.config, said, at, at, None)
             chat = replace(chat, decisions=(decision,))

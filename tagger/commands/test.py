@@ -20,7 +20,7 @@ from tagger.commands.keyword_options import (
     regular_expression,
 )
 from tagger.commands.transcript import Line, transcript
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.matching.explain import Labelled, passages, short
 from tagger.core.matching.why_not import worded
 from tagger.core.review.rule_tests import Outcome, conversation_of, outcomes, uncovered
@@ -60,8 +60,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
       tagger test --coverage
       tagger test --format junit > report.xml
     """
-    judge = Judge.compile(load(path), placeholder)
-    by_rule = [(rule, outcomes(judge, rule)) for rule in judge.rules if re.search(wanted, rule.id)]
+    decider = Decider.compile(load(path), placeholder)
+    by_rule = [(rule, outcomes(decider, rule)) for rule in decider.rules if re.search(wanted, rule.id)]
     if not by_rule:
         stop(f"No rule id matches {wanted}.")
     results = [result for _, tested in by_rule for result in tested]

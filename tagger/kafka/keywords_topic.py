@@ -71,7 +71,7 @@ async def keep_stored(keywords: Keywords, options: Options, topic: str, metrics:
     """Store each set of files that comes into force, forever."""
     known, retry_s = "", RETRY_S_MIN
     while True:
-        config, files, at_ms = keywords.judge.hash, keywords.files, now_ms()
+        config, files, at_ms = keywords.decider.hash, keywords.files, now_ms()
         if keywords.origin != "files" or config == known:
             await keywords.changed()
             continue

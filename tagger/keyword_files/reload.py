@@ -13,7 +13,7 @@ from typing import Final, Literal, NamedTuple
 import structlog
 from watchfiles import awatch
 
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.review.rule_tests import run_tests
 from tagger.core.rules.model import RuleSet
 from tagger.core.rules.parse import parse
@@ -43,23 +43,23 @@ def _read(folder: Path) -> _Seen:
     return _Seen(read_files(folder), overlooked(folder))
 
 
-def build(files: dict[str, bytes], placeholder: str) -> Judge | tuple[str, ...]:
+def build(files: dict[str, bytes], placeholder: str) -> Decider | tuple[str, ...]:
     """Parse, validate, compile and run the rules' own tests; or everything that is wrong. CPU only."""
     parsed = parse(files)
     if not isinstance(parsed, RuleSet):
         return tuple(str(problem) for problem in parsed if problem.severity == "error")
-    judge = Judge.compile(parsed, placeholder)
-    return tuple(str(failure) for failure in run_tests(judge)) or judge
+    decider = Decider.compile(parsed, placeholder)
+    return tuple(str(failure) for failure in run_tests(decider)) or decider
 
 
 class Keywords:
     """The set in force, and the watch for a newer one.
 
-    Starts with what is on disk. Where that is refused, nothing is in force, and the judge finds nothing.
+    Starts with what is on disk. Where that is refused, nothing is in force, and the decider finds nothing.
     """
 
     def __init__(self, folder: Path, placeholder: str) -> None:
-        self.judge = Judge.compile(RuleSet((), ""))
+        self.decider = Decider.compile(RuleSet((), ""))
         self.files: Mapping[str, bytes] = {}  # of the set in force
         self.origin: Origin = "nowhere"
         self.problems: tuple[str, ...] = ()  # of the newest set on disk, where it was refused
@@ -82,11 +82,11 @@ class Keywords:
     async def take_stored(self, stored: Sequence[dict[str, bytes]]) -> bool:
         """Put the first valid one of these sets into force, unless the files come first; whether it did."""
         for files in stored:
-            judge = await asyncio.to_thread(self._built, files)
+            decider = await asyncio.to_thread(self._built, files)
             if self.origin != "nowhere":
                 return False
-            if isinstance(judge, Judge):
-                self._put(judge, files, "topic")
+            if isinstance(decider, Decider):
+                self._put(decider, files, "topic")
                 return True
         return False
 
@@ -121,7 +121,7 @@ class Keywords:
         reading, self._reading = self._reading, None
         return reading.result()
 
-    def _built(self, files: dict[str, bytes] | str) -> Judge | tuple[str, ...]:
+    def _built(self, files: dict[str, bytes] | str) -> Decider | tuple[str, ...]:
         if isinstance(files, str):
             return tuple(files.splitlines())
         try:
@@ -130,13 +130,13 @@ class Keywords:
             log.error("keywords_fault", exc_info=error)
             return (f"{self._folder}: a fault of the tagger ({type(error).__name__}). Report it.",)
 
-    def _take(self, files: dict[str, bytes] | str, built: Judge | tuple[str, ...]) -> None:
-        self.problems = () if isinstance(built, Judge) else built
-        if isinstance(built, Judge) and not isinstance(files, str):
+    def _take(self, files: dict[str, bytes] | str, built: Decider | tuple[str, ...]) -> None:
+        self.problems = () if isinstance(built, Decider) else built
+        if isinstance(built, Decider) and not isinstance(files, str):
             self._put(built, files, "files")
 
-    def _put(self, judge: Judge, files: Mapping[str, bytes], origin: Origin) -> None:
-        self.judge, self.files, self.origin = judge, files, origin
+    def _put(self, decider: Decider, files: Mapping[str, bytes], origin: Origin) -> None:
+        self.decider, self.files, self.origin = decider, files, origin
         self._changed.set()
         self._changed = asyncio.Event()
 

@@ -166,7 +166,7 @@ class Client:
         return await self._failed(lane, work, answer)
 
     async def _failed(self, lane: Lane, work: Work, answer: Transient | Permanent) -> GivenUp | float | None:
-        """Judge a failed try: given up, or when to try again."""
+        """Decide on a failed try: given up, or when to try again."""
         method, trial = work.call.method, work.trial
         if isinstance(answer, Permanent) and work.held_as not in {None, answer.error_type}:
             lane.ask_at = self._clock()  # what all were refused for is over: the next one may be good

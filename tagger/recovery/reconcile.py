@@ -14,7 +14,7 @@ import structlog
 from ingest.runtime.clock import now_ms
 from tagger.core.matching.decide import Decision
 from tagger.core.records.decision import Outcome
-from tagger.core.records.missed import DECISIONS_MAX, GRACE_MS, Judged, Look, Window, begin_ms, look
+from tagger.core.records.missed import DECISIONS_MAX, GRACE_MS, DecidedThreads, Look, Window, begin_ms, look
 from tagger.kafka.reader import NO_KAFKA, TopicMissingError, oldest_unfinished_ms, read_topic
 from tagger.livechat.authorization.credentials import Credentials
 from tagger.livechat.calls.answers import Done, described
@@ -73,7 +73,7 @@ class _Pass:
     """One way through the archives."""
 
     from_ms: int  # threads that began before are not listed
-    judged: Judged
+    decided: DecidedThreads
     report: Report
     repairs: bool
     watch: Watch
@@ -96,29 +96,31 @@ class Reconcile:
         listed_from_ms = max(0, since_ms - settings.tagger_chat_age_s_max * 1_000)
         # In this order: what the group's offsets call finished has its decision on the topic.
         unfinished = await oldest_unfinished_ms(options, topic, group_of(settings))
-        judged = Judged(dry_run=self._settle.dry_run, one_for_all=not self._who.organizations())
+        decided = DecidedThreads(dry_run=self._settle.dry_run, one_for_all=not self._who.organizations())
         from_ms = max(0, listed_from_ms - GRACE_MS)
-        whole_since = await read_topic(options, settings.kafka_decisions_topic, judged.take, since_ms=from_ms)
+        whole_since = await read_topic(
+            options, settings.kafka_decisions_topic, decided.take, since_ms=from_ms
+        )
         report = Report(Window.before(since_ms, until_ms, now, unfinished, whole_since))
-        if judged.full:
+        if decided.full:
             report.problems.append(f"more than {DECISIONS_MAX:,} decisions: choose a shorter window")
             return report
         if report.too_early:
             report.problems.append(TOO_EARLY)
             return report
-        this = _Pass(listed_from_ms, judged, report, repairs, watch or Watch())
-        for organization in self._organizations(judged, report):
+        this = _Pass(listed_from_ms, decided, report, repairs, watch or Watch())
+        for organization in self._organizations(decided, report):
             problem = await self._go_through(organization, this)
             if problem is not None:
                 report.problems.append(f"organization {organization or 'unnamed'}: {problem}")
         return report
 
-    def _organizations(self, judged: Judged, report: Report) -> list[str]:
+    def _organizations(self, decided: DecidedThreads, report: Report) -> list[str]:
         """Those of the credentials file; a single credential's goes by the name that decisions have."""
         named = self._who.organizations()
         if named:
             return named
-        known = sorted(judged.organizations - {""})
+        known = sorted(decided.organizations - {""})
         if len(known) > 1:
             report.problems.append(
                 f"there are chats of {len(known)} organizations and only one credential, which does not say whose "
@@ -138,7 +140,7 @@ class Reconcile:
             if not isinstance(answer, Done):
                 return described(answer)
             chats = answer.value["chats"]
-            found = [look(organization, chat, this.report.window, this.judged) for chat in chats]
+            found = [look(organization, chat, this.report.window, this.decided) for chat in chats]
             done = await asyncio.gather(*(self._see(one, this) for one in found))
             looked += len(found)
             total = answer.value.get("found_chats")
@@ -165,7 +167,7 @@ class Reconcile:
             return True
         missing = None if found.conversation.complete else partly()
         rules = None if found.found == "short" else frozenset[str]()  # a short one was decided on before
-        removed = this.judged.removals.of(found.conversation.thread)
+        removed = this.decided.removals.of(found.conversation.thread)
         ended = Ended(
             found.conversation, found.ended_at_ms, rules=rules, missing=missing, removed=lambda: removed
         )

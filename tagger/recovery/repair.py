@@ -30,7 +30,7 @@ async def tools(settings: RunSettings, who: Credentials, keywords: Keywords) -> 
     metrics = Metrics()  # which nobody asks a command for
     producer = Producer(settings.client_options(), metrics, COMMAND_PATIENCE_S)
     settle = Settle(
-        lambda: keywords.judge, client, producer, metrics, settings, dry_run=settings.tagger_dry_run
+        lambda: keywords.decider, client, producer, metrics, settings, dry_run=settings.tagger_dry_run
     )
     try:
         yield Tools(who, client, producer, settle)

@@ -14,14 +14,14 @@ log = structlog.get_logger()
 
 def announce(metrics: Metrics, keywords: Keywords) -> None:
     """Say whether the newest keyword files came into force or were refused."""
-    problems, config = keywords.problems, keywords.judge.hash
+    problems, config = keywords.problems, keywords.decider.hash
     metrics.keywords_reload_success.set(not problems)
     metrics.keywords_reload_time.set_to_current_time()
     if problems:
         log.error("keywords_refused", config=config, count=len(problems), reason=problems[0])
     else:
         _show_in_force(metrics, keywords)
-        log.info("keywords_in_force", config=config, count=len(keywords.judge.rules))
+        log.info("keywords_in_force", config=config, count=len(keywords.decider.rules))
 
 
 def overlooked_teller(metrics: Metrics, keywords: Keywords) -> Callable[[], None]:
@@ -43,11 +43,11 @@ def announce_stored(metrics: Metrics, keywords: Keywords) -> None:
     """Say so, as an error, if a stored set had to take the place of the files."""
     if keywords.origin == "topic":
         _show_in_force(metrics, keywords)
-        log.error("keywords_from_topic", config=keywords.judge.hash, count=len(keywords.judge.rules))
+        log.error("keywords_from_topic", config=keywords.decider.hash, count=len(keywords.decider.rules))
 
 
 def _show_in_force(metrics: Metrics, keywords: Keywords) -> None:
     collect_garbage_seldom()
     metrics.keywords_info.clear()
-    metrics.keywords_info.labels(hash=keywords.judge.hash).set(1)
+    metrics.keywords_info.labels(hash=keywords.decider.hash).set(1)
     metrics.keywords_from_topic.set(keywords.origin == "topic")

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from tagger.core.conversation import Conversation
-from tagger.core.matching.decide import Decision, Judge
+from tagger.core.matching.decide import Decider, Decision
 from tagger.core.matching.rulebook import PIECE_COST_MAX
 from tagger.metrics import Metrics
 
@@ -28,9 +28,9 @@ class Deciding:
         # One thread: Python code of several threads only takes turns anyway.
         self._pool = ThreadPoolExecutor(1, "deciding")
 
-    async def decide(self, judge: Judge, conversation: Conversation, ended_at_ms: int) -> Decision:
-        """What `judge.decide` returns. Uses this judge throughout, even if another comes into force."""
-        pieces = judge.pieces(conversation, ended_at_ms)
+    async def decide(self, decider: Decider, conversation: Conversation, ended_at_ms: int) -> Decision:
+        """What `decider.decide` returns. Uses this decider throughout, even if another comes into force."""
+        pieces = decider.pieces(conversation, ended_at_ms)
         spent, cost = 0, 0  # so far; of the next piece
         while cost <= PIECE_COST_MAX and spent < LOOP_COST_MAX:
             async with self._turn:  # many that end at once leave room for heartbeats in between

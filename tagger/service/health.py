@@ -71,7 +71,7 @@ def _about_keywords(keywords: Keywords, health: Health) -> None:
         )
     elif keywords.origin == "topic":
         health.notes.append(
-            f"The keyword files were refused at startup; the set stored last ({keywords.judge.hash}) is in force: "
+            f"The keyword files were refused at startup; the set stored last ({keywords.decider.hash}) is in force: "
             "run `tagger check`."
         )
     elif keywords.problems:

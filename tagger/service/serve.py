@@ -55,7 +55,7 @@ class Service:
         self._producer = Producer(settings.client_options(), metrics)
         self._tag_watch = TagWatch(keywords, who, client, metrics)
         self._settle = Settle(
-            lambda: keywords.judge,
+            lambda: keywords.decider,
             client,
             self._producer,
             metrics,

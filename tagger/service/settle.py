@@ -17,7 +17,7 @@ from ingest.runtime.clock import now_ms
 from ingest.runtime.kafka import KafkaSettings
 from ingest.topic import record_key
 from tagger.core.conversation import Conversation, ThreadKey
-from tagger.core.matching.decide import Decision, Judge
+from tagger.core.matching.decide import Decider, Decision
 from tagger.core.partition.protocol import Correction
 from tagger.core.records.correction import allowed, correction_record
 from tagger.core.records.decision import Outcome, Source, decision_record, outcome_of, parked_record
@@ -64,11 +64,11 @@ class Ended:
 
 
 class Settle:
-    """Turns decisions into calls and records; `judge` returns the judge of the keyword files in force."""
+    """Turns decisions into calls and records; `decider` returns that of the keyword files in force."""
 
     def __init__(  # noqa: PLR0913 - what it takes to settle
         self,
-        judge: Callable[[], Judge],
+        decider: Callable[[], Decider],
         client: Client,
         producer: Producer,
         metrics: Metrics,
@@ -78,7 +78,7 @@ class Settle:
         on_tag: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
         """`on_tag` hears of each tag that LiveChat took: organization, tag."""
-        self._judge, self._client, self._producer, self._metrics = judge, client, producer, metrics
+        self._decider, self._client, self._producer, self._metrics = decider, client, producer, metrics
         self._on_tag = on_tag
         self._kafka = kafka
         self.dry_run = dry_run  # decided and recorded, not set
@@ -88,11 +88,11 @@ class Settle:
 
     def rules_never_hit(self) -> int:
         """How many rules in force have held in no thread so far."""
-        return sum(rule.id not in self._rules_hit for rule in self._judge().rules)
+        return sum(rule.id not in self._rules_hit for rule in self._decider().rules)
 
     async def decide(self, conversation: Conversation, ended_at_ms: int) -> Decision:
         """Which tags the keyword files in force call for; nothing is set or recorded."""
-        return await self._deciding.decide(self._judge(), conversation, ended_at_ms)
+        return await self._deciding.decide(self._decider(), conversation, ended_at_ms)
 
     async def thread(
         self, ended: Ended, *, live: bool = False, purpose: Purpose = "tag"

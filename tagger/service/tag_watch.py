@@ -40,7 +40,7 @@ class TagWatch:
 
     async def look(self, asked: Container[str] | None = None) -> None:
         """Ask these organizations once; None: all. Of one that is not asked, or does not answer, is known what was."""
-        wanted = [wanted_of(rule) for rule in self._keywords.judge.rules if not rule.dry_run]
+        wanted = [wanted_of(rule) for rule in self._keywords.decider.rules if not rule.dry_run]
         tags = {one.tag for one in wanted}
         doubts: set[Doubt] = set()
         for organization in self._organizations():
@@ -72,7 +72,7 @@ class TagWatch:
         """Look every hour and after each change of the keyword files, on one member of the group."""
         looked_at, looked_for, again_at = -EVERY_S, "", 0.0
         while True:
-            now, wanted_for = time.monotonic(), self._keywords.judge.hash
+            now, wanted_for = time.monotonic(), self._keywords.decider.hash
             if not is_mine():
                 looked_at = -EVERY_S
                 self.forget()

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ingest.runtime.clock import now_ms
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.keyword_files.reload import Keywords
 from tagger.web.strip import KeywordsNow
 
@@ -18,18 +18,18 @@ class InForce:
         self._refused_at_ms = now_ms()
         # At a start nobody tells since when: the newest file is the best witness.
         self._since_ms = _newest_ms(self._keywords.files) or now_ms()
-        self._hash = self._keywords.judge.hash
+        self._hash = self._keywords.decider.hash
 
     @property
-    def judge(self) -> Judge | None:
+    def decider(self) -> Decider | None:
         """What decides; None where no set is in force."""
-        return None if self._keywords.origin == "nowhere" else self._keywords.judge
+        return None if self._keywords.origin == "nowhere" else self._keywords.decider
 
     def now(self) -> KeywordsNow:
         """What the strip says."""
-        judge = self.judge
+        decider = self.decider
         problems = self._keywords.problems
-        return KeywordsNow(judge.hash if judge else None, self._since_ms, problems, self._refused_at_ms)
+        return KeywordsNow(decider.hash if decider else None, self._since_ms, problems, self._refused_at_ms)
 
     async def watch(self) -> None:
         """Follow the folder, indefinitely."""
@@ -38,8 +38,8 @@ class InForce:
     def _changed(self) -> None:
         if self._keywords.problems:
             self._refused_at_ms = now_ms()
-        if self._keywords.judge.hash != self._hash:
-            self._hash, self._since_ms = self._keywords.judge.hash, now_ms()
+        if self._keywords.decider.hash != self._hash:
+            self._hash, self._since_ms = self._keywords.decider.hash, now_ms()
 
 
 def _newest_ms(files: Iterable[str]) -> int:

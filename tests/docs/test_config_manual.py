@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from tagger.__main__ import main
 from tagger.core.matching.automaton import Matcher
 from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.review.lint import lint
 from tagger.core.review.rule_tests import outcomes, uncovered
 from tagger.core.rules import decode, fields, keyword_field
@@ -60,9 +60,9 @@ def test_an_example_is_right_and_its_tests_prove_all_of_it(block: Block) -> None
     read = parse({"example.yaml": block.text.encode()})
     assert isinstance(read, RuleSet), [str(problem) for problem in read]
     assert [str(warning) for warning in lint(read, WHEN, DEFAULT_PLACEHOLDER)] == []
-    judge = Judge.compile(read)
+    decider = Decider.compile(read)
     for rule in read.rules:
-        tested = outcomes(judge, rule)
+        tested = outcomes(decider, rule)
         assert [str(outcome) for outcome in tested if not outcome.passed] == []
         assert [str(gap) for gap in uncovered(rule, tested)] == []
 

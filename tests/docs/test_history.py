@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from ingest.topic import record_key
 from tagger.__main__ import main
 from tagger.core.conversation import Conversation, Said, ThreadKey
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.records.correction import correction_record
 from tagger.core.records.decision import Source, decision_record, rfc3339
 from tagger.core.records.keyword_set import pack
@@ -55,8 +55,8 @@ MINUTE: Final = 60_000
 class Past:
     """Writes the chats, what was decided on them, and one correction."""
 
-    def __init__(self, producer: AIOKafkaProducer, topics: Mapping[str, str], judge: Judge) -> None:
-        self._producer, self._topics, self._judge = producer, topics, judge
+    def __init__(self, producer: AIOKafkaProducer, topics: Mapping[str, str], decider: Decider) -> None:
+        self._producer, self._topics, self._decider = producer, topics, decider
 
     async def write(self, begin_ms: int) -> None:
         for place, (letter, texts) in enumerate(CHATS.items()):
@@ -68,7 +68,7 @@ class Past:
             said = tuple(
                 Said(f"{thread.thread_id}_{n}", "customer", (text,)) for n, text in enumerate(texts, 1)
             )
-            decision = self._judge.decide(Conversation(thread, said), ended_ms)
+            decision = self._decider.decide(Conversation(thread, said), ended_ms)
             outcome: Any = "tagged" if decision.tags else "no_match"
             made = decision_record(
                 thread,
@@ -121,7 +121,7 @@ def env(kafka_embedded: AnyKafka, tmp_path_factory: pytest.TempPathFactory) -> d
         await producer.start()
         topics = {"webhooks": names.webhooks, "decisions": names.decisions}
         yesterday_ms = (time.time_ns() // 1_000_000 // MINUTE - 24 * 60) * MINUTE
-        await Past(producer, topics, Judge.compile(rules)).write(yesterday_ms)
+        await Past(producer, topics, Decider.compile(rules)).write(yesterday_ms)
         await producer.send_and_wait(names.keywords, pack(files), key=rules.hash.encode(), partition=0)
         await producer.stop()
 

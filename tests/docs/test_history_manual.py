@@ -10,7 +10,7 @@ import yaml
 from click.testing import CliRunner
 
 from tagger.__main__ import main
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.review.rule_tests import run_tests
 from tagger.core.rules.parse import RuleSet, parse
 from tests.docs import chats
@@ -55,4 +55,4 @@ def test_the_rules_that_the_page_shows_can_be_pasted(block: str) -> None:
     assert all(rule["tests"] for rule in yaml.safe_load(rules))
     read = parse({"example.yaml": f"version: 1\nrules:\n{rules}\n".encode()})
     assert isinstance(read, RuleSet), [str(problem) for problem in read]
-    assert run_tests(Judge.compile(read)) == []
+    assert run_tests(Decider.compile(read)) == []

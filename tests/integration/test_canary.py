@@ -154,7 +154,7 @@ async def misbehave(stage: Stage) -> None:
 
 
 async def until_settled(stage: Stage) -> None:
-    """All chats that were played are judged, and the bad file was looked at."""
+    """All chats that were played are decided, and the bad file was looked at."""
     async with asyncio.timeout(DEADLINE_S):
         while True:
             log = stage.tagger.log.read_bytes()

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from tagger.core.folding.fold import fold
 from tagger.core.importing import automoderator, column, watched_words
 from tagger.core.importing.source import Draft, Left, Source, Word, unique
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.review.foreign import foreign
 from tagger.core.review.rule_tests import run_tests
 from tagger.core.rules.fields import ID_CHARS_MAX, TAG
@@ -152,7 +152,7 @@ def _rule(draft: Draft, id: str) -> list[str]:
 def _holds(rule: Sequence[str]) -> bool:
     """Whether the rule's own test passes; it does not where `none` has the same words."""
     read = parse({"": "\n".join(["version: 1", "rules:", *rule]).encode()})
-    return isinstance(read, RuleSet) and not run_tests(Judge.compile(read))
+    return isinstance(read, RuleSet) and not run_tests(Decider.compile(read))
 
 
 def _keyword(word: Word) -> str:

@@ -69,7 +69,7 @@ class Decision:
         return frozenset(reason.rule for reason in self.because)
 
 
-class Judge:
+class Decider:
     """Decides by one set of rules. Immutable: a set is swapped as a whole, and threads may share it."""
 
     def __init__(self, ruleset: RuleSet, book: Rulebook) -> None:
@@ -78,7 +78,7 @@ class Judge:
         self._book = book
 
     @classmethod
-    def compile(cls, ruleset: RuleSet, placeholder: str = DEFAULT_PLACEHOLDER) -> "Judge":
+    def compile(cls, ruleset: RuleSet, placeholder: str = DEFAULT_PLACEHOLDER) -> "Decider":
         """Build the automata. CPU only. Raises re.error if the placeholder is not a valid regular expression."""
         return cls(ruleset, Rulebook(ruleset.rules, placeholder))
 

@@ -75,7 +75,7 @@ class Look:
     conversation: Conversation | None = field(default=None, repr=False)  # if it needs repair
 
 
-class Judged:
+class DecidedThreads:
     """How many messages the decision on each thread counts, and what people removed, as `livechat.decisions` says.
 
     Kept by thread, so a repeated record changes nothing, and threads with the same offset stay apart.
@@ -121,14 +121,14 @@ class Judged:
         return ("" if self._one_for_all else thread.organization, thread.chat_id, thread.thread_id)
 
 
-def look(organization: str, listed: object, window: Window, judged: Judged) -> Look:
+def look(organization: str, listed: object, window: Window, decided: DecidedThreads) -> Look:
     """Check one chat of an answer to `list_archives`."""
     chat = chat_of(organization, listed)
     if isinstance(chat, Unreadable) or (isinstance(chat, ChatStarted) and chat.active):
         return Look("unreadable")
     thread = ThreadKey(organization, chat.chat_id, chat.thread_id)
     ended_at_ms = last_event_ms(listed)
-    known = judged.messages(thread)
+    known = decided.messages(thread)
     if not window.since_ms <= ended_at_ms < window.asked_until_ms:
         return Look("outside", thread, ended_at_ms)
     if ended_at_ms >= window.until_ms:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from tagger.core.conversation import Author, Conversation, ThreadKey
 from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
-from tagger.core.matching.decide import Judge, Reason
+from tagger.core.matching.decide import Decider, Reason
 from tagger.core.review.past_chat import PastChat
 from tagger.core.rules.model import Rule, RuleSet
 
@@ -78,9 +78,9 @@ class Backtest:
         """
         in_old, in_new = _by_meaning(old.rules), _by_meaning(new.rules)
         same = in_old.keys() & in_new.keys()
-        self._same = _judge((in_new[rule] for rule in in_new if rule in same), placeholder)
-        self._old = _judge((in_old[rule] for rule in in_old if rule not in same), placeholder)
-        self._new = _judge((in_new[rule] for rule in in_new if rule not in same), placeholder)
+        self._same = _decider((in_new[rule] for rule in in_new if rule in same), placeholder)
+        self._old = _decider((in_old[rule] for rule in in_old if rule not in same), placeholder)
+        self._new = _decider((in_new[rule] for rule in in_new if rule not in same), placeholder)
         self._sample, self._keep_words = min(sample, SAMPLE_MAX), keep_words
         self.chats = 0
         self.untagged_before = self.untagged_after = 0
@@ -98,8 +98,8 @@ class Backtest:
             self.incomplete += 1
             return
         same, old, new = (
-            judge.decide(said, chat.ended_at_ms) if judge.rules else None
-            for judge in (self._same, self._old, self._new)
+            decider.decide(said, chat.ended_at_ms) if decider.rules else None
+            for decider in (self._same, self._old, self._new)
         )
         both = frozenset(same.tags if same else ())
         before, after = both.union(old.tags if old else ()), both.union(new.tags if new else ())
@@ -160,5 +160,5 @@ def _meaning(part: Any) -> Any:
     return tuple(_meaning(getattr(part, one.name)) for one in fields(part) if one.name not in _NO_MEANING)
 
 
-def _judge(rules: Iterable[Rule], placeholder: str) -> Judge:
-    return Judge.compile(RuleSet(tuple(rules), ""), placeholder)
+def _decider(rules: Iterable[Rule], placeholder: str) -> Decider:
+    return Decider.compile(RuleSet(tuple(rules), ""), placeholder)

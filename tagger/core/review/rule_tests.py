@@ -1,6 +1,6 @@
 """The tests of rules: does each rule fire on what it must, and on nothing else?
 
-A test is decided by the same `Judge` as a real chat. It is about its own rule only, and runs even if that rule
+A test is decided by the same `Decider` as a real chat. It is about its own rule only, and runs even if that rule
 is a dry run, has expired, or is for certain groups.
 """
 
@@ -10,7 +10,7 @@ from typing import Final
 
 from tagger.core.conversation import Conversation, Said, ThreadKey
 from tagger.core.matching.automaton import Matcher
-from tagger.core.matching.decide import Judge, NearMiss, Reason
+from tagger.core.matching.decide import Decider, NearMiss, Reason
 from tagger.core.matching.why_not import worded
 from tagger.core.rules.model import Keyword, Rule, RuleTest
 from tagger.core.rules.problems import Place, Problem, shown
@@ -64,14 +64,14 @@ def _once(parts: Iterable[str]) -> str:
     return ", ".join(dict.fromkeys(parts))
 
 
-def run_tests(judge: Judge) -> list[Outcome]:
+def run_tests(decider: Decider) -> list[Outcome]:
     """The tests that fail; a set of rules with any must not come into force."""
-    return [outcome for rule in judge.rules for outcome in outcomes(judge, rule) if not outcome.passed]
+    return [outcome for rule in decider.rules for outcome in outcomes(decider, rule) if not outcome.passed]
 
 
-def outcomes(judge: Judge, rule: Rule) -> list[Outcome]:
-    """Every test of one of the judge's rules."""
-    return [_outcome(judge, rule, test) for test in rule.tests]
+def outcomes(decider: Decider, rule: Rule) -> list[Outcome]:
+    """Every test of one of the decider's rules."""
+    return [_outcome(decider, rule, test) for test in rule.tests]
 
 
 def conversation_of(rule: Rule, test: RuleTest) -> Conversation:
@@ -80,13 +80,13 @@ def conversation_of(rule: Rule, test: RuleTest) -> Conversation:
     return Conversation(_THREAD, said, rule.groups)
 
 
-def _outcome(judge: Judge, rule: Rule, test: RuleTest) -> Outcome:
+def _outcome(decider: Decider, rule: Rule, test: RuleTest) -> Outcome:
     conversation = conversation_of(rule, test)
-    decision = judge.decide(conversation, BEFORE_ANY_EXPIRY_MS)
+    decision = decider.decide(conversation, BEFORE_ANY_EXPIRY_MS)
     outcome = Outcome(rule, test, tuple(hit for hit in decision.because if hit.rule == rule.id))
     if outcome.passed:
         return outcome
-    decision = judge.decide(conversation, BEFORE_ANY_EXPIRY_MS, explain=True)
+    decision = decider.decide(conversation, BEFORE_ANY_EXPIRY_MS, explain=True)
     near_misses = tuple(no for no in decision.near_misses if no.rule == rule.id)
     return Outcome(rule, test, outcome.because, near_misses)
 

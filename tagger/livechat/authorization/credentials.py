@@ -21,7 +21,7 @@ class Credentials(Protocol):
         """An organization's credential; None if it is unknown."""
 
     def lane(self, organization: str) -> str:
-        """The name under which its calls are paced and judged: one per credential."""
+        """The name under which its calls are paced and given up: one per credential."""
 
     def organizations(self) -> list[str]:
         """Those with a credential of their own; empty if one credential serves all."""

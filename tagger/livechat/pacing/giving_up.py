@@ -34,7 +34,7 @@ REFUSALS_IN_A_ROW: Final = 50
 # another just before a general outage would be evidence against it.
 ORGANIZATION_FAILURES: Final = 10
 ORGANIZATION_FAILING_FOR_S: Final = 900.0
-# Organizations remembered, about 500 bytes each. The least recently active goes first: it is then judged as if new,
+# Organizations remembered, about 500 bytes each. The least recently active goes first: it is then treated as new,
 # which can only delay giving up.
 ORGANIZATIONS_MAX: Final = 10_000
 

@@ -45,7 +45,7 @@ class Refusals:
         level[0] += 1
         level[1] += refused
         if refused:
-            self._judge(now)
+            self._weigh(now)
 
     def share(self, now: float) -> float:
         """The share of calls that is refused at any rate; 0 as long as a limit may be the reason."""
@@ -61,7 +61,7 @@ class Refusals:
             if level[0] < 0.1:
                 del self._levels[name]
 
-    def _judge(self, now: float) -> None:
+    def _weigh(self, now: float) -> None:
         seen = [(2.0 ** (name / LEVELS_AN_OCTAVE), n, k) for name, (n, k) in self._levels.items()]
         share = sum(k for _, _, k in seen) / sum(n for _, n, _ in seen)
         at_any_rate = sum(_likelihood(n, k, share) for _, n, k in seen)

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from ingest.runtime.clock import now_ms
 from tagger.core.conversation import Conversation
-from tagger.core.matching.decide import Decision, Judge
+from tagger.core.matching.decide import Decider, Decision
 from tagger.core.matching.explain import as_json
 from tagger.web.form import fields_of
 from tagger.web.frame import PAGE, shown
@@ -40,8 +40,8 @@ class _Explained:
 @routes.get("/")
 async def empty(request: web.Request) -> web.Response:
     """The empty form; with `?example=2`, an example of the keyword files in it."""
-    judge = request.config_dict[PAGE].keywords.judge
-    number, known = request.query.get("example", ""), examples(judge.rules) if judge else ()
+    decider = request.config_dict[PAGE].keywords.decider
+    number, known = request.query.get("example", ""), examples(decider.rules) if decider else ()
     if number.isascii() and number.isdecimal() and 0 < int(number[:3]) <= len(known):
         return await _shown(request, "try.html", Question(known[int(number[:3]) - 1]))
     return await _shown(request, "try.html", Question(""))
@@ -92,8 +92,8 @@ async def by_id(request: web.Request) -> web.Response:
 async def _shown(request: web.Request, template: str, question: Question | str) -> web.Response:
     """A template of this screen, with the form as it was sent and the answer to it."""
     page = request.config_dict[PAGE]
-    judge = page.keywords.judge
-    rules = judge.rules if judge else ()
+    decider = page.keywords.decider
+    rules = decider.rules if decider else ()
     asked = Question("") if isinstance(question, str) else question
     explained = await _of_text(request, asked) if asked.text.strip() else None
     problem = next((each for each in (question, explained) if isinstance(each, str)), None)
@@ -114,15 +114,15 @@ async def _shown(request: web.Request, template: str, question: Question | str) 
 
 async def _of_text(request: web.Request, question: Question) -> _Explained | str:
     page = request.config_dict[PAGE]
-    if (judge := page.keywords.judge) is None:
+    if (decider := page.keywords.decider) is None:
         return NOTHING_IN_FORCE
     at_ms = question.decided_at_ms(now_ms())
-    return await page.computed(partial(_explain_text, judge, question, at_ms)) or BUSY
+    return await page.computed(partial(_explain_text, decider, question, at_ms)) or BUSY
 
 
 async def _of_chat(request: web.Request, chat_id: str, organization: str | None) -> _Explained | str:
     page = request.config_dict[PAGE]
-    if (judge := page.keywords.judge) is None:
+    if (decider := page.keywords.decider) is None:
         return NOTHING_IN_FORCE
     if page.livechat is None:
         return NO_CREDENTIALS
@@ -130,16 +130,16 @@ async def _of_chat(request: web.Request, chat_id: str, organization: str | None)
     if isinstance(fetched, str):
         return fetched
     conversation, began_ms = fetched
-    return await page.computed(partial(_explain, judge, conversation, began_ms or now_ms())) or BUSY
+    return await page.computed(partial(_explain, decider, conversation, began_ms or now_ms())) or BUSY
 
 
-def _explain(judge: Judge, conversation: Conversation, at_ms: int) -> _Explained:
-    decision = judge.decide(conversation, at_ms, explain=True)
-    return _Explained(conversation, decision, answer(conversation, decision, judge.rules))
+def _explain(decider: Decider, conversation: Conversation, at_ms: int) -> _Explained:
+    decision = decider.decide(conversation, at_ms, explain=True)
+    return _Explained(conversation, decision, answer(conversation, decision, decider.rules))
 
 
-def _explain_text(judge: Judge, question: Question, at_ms: int) -> _Explained:
-    conversation, heard = conversation_of(question, judge.rules)
-    explained = _explain(judge, conversation, at_ms)
+def _explain_text(decider: Decider, question: Question, at_ms: int) -> _Explained:
+    conversation, heard = conversation_of(question, decider.rules)
+    explained = _explain(decider, conversation, at_ms)
     starts = [one.start for one in heard]
     return replace(explained, pieces=in_text(question.text, starts, explained.answer))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from tagger.core.conversation import Conversation
-from tagger.core.matching.decide import Judge, NearMiss, Reason
+from tagger.core.matching.decide import Decider, NearMiss, Reason
 from tagger.core.rules.model import Rule, RuleSet
 
 
@@ -27,6 +27,6 @@ def stops(
         if keyword.written == written
     ]
     found: dict[str, Reason] = {}
-    for reason in Judge.compile(RuleSet(tuple(asking), "")).decide(conversation, 0).because:
+    for reason in Decider.compile(RuleSet(tuple(asking), "")).decide(conversation, 0).because:
         found.setdefault(reason.rule, reason)
     return found

@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple
 
 from tagger.core.conversation import Author, Conversation, Said, ThreadKey
 from tagger.core.matching.canned import Template
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.rules.model import Canned, Rule, RuleSet
 from tests.options import given
 
@@ -83,13 +83,13 @@ def main(corpus: str = "", dialogues: int = 1_200) -> None:
         sys.exit("Name the folder of a clone of github.com/RasaHQ/STAR: --corpus FOLDER")
     labels, rules = read_templates(Path(corpus))
     verbatim = patterns_of(labels, rules)
-    judge, known = Judge.compile(rules, PLACEHOLDER), set().union(*labels.values())
+    decider, known = Decider.compile(rules, PLACEHOLDER), set().union(*labels.values())
     kinds: Counter[str] = Counter()
     tagged: Counter[str] = Counter()
     wrong: Counter[tuple[str, str]] = Counter()
     for message in chain.from_iterable(messages_of(json.loads(file.read_bytes())) for file in files):
         said = Said("", message.author, (message.text,))
-        tags = judge.decide(Conversation(ThreadKey("", "", ""), (said,)), 0).tags
+        tags = decider.decide(Conversation(ThreadKey("", "", ""), (said,)), 0).tags
         kind: str = "picked" if message.label in known else message.author
         kinds[kind] += 1
         right = [tag for tag in tags if kind != "picked" or message.label in labels[tag]]

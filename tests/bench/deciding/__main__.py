@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 
 from tagger.core.conversation import Author, Conversation, Said, ThreadKey
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.rules.model import Canned, Keyword, Rule, RuleSet
 from tagger.metrics import Metrics
 from tagger.service.deciding import Deciding
@@ -27,18 +27,18 @@ WORDS = [f"wort{n}" for n in range(400)]
 LONGEST = 16_384  # characters of a message
 
 
-def keywords(count: int) -> Judge:
+def keywords(count: int) -> Decider:
     return compiled(
         Rule(f"r{n}", f"T{n}", from_="any", any=(Keyword(f"word{n}", f"word{n}"),)) for n in range(count)
     )
 
 
-def canned(*texts: str) -> Judge:
+def canned(*texts: str) -> Decider:
     return compiled(Rule(f"r{n}", f"T{n}", canned=(Canned(text),)) for n, text in enumerate(texts))
 
 
-def compiled(rules: Iterable[Rule]) -> Judge:
-    return Judge.compile(RuleSet(tuple(rules), ""))
+def compiled(rules: Iterable[Rule]) -> Decider:
+    return Decider.compile(RuleSet(tuple(rules), ""))
 
 
 def conversation(author: Author, text: str, messages: int) -> Conversation:
@@ -68,9 +68,9 @@ CASES = {
 }
 
 
-async def longest_hold_s(judge: Judge, thread: Conversation) -> float:
+async def longest_hold_s(decider: Decider, thread: Conversation) -> float:
     deciding, longest = Deciding(Metrics()), 0.0
-    work = asyncio.create_task(deciding.decide(judge, thread, 0))
+    work = asyncio.create_task(deciding.decide(decider, thread, 0))
     last = time.perf_counter()
     while not work.done():
         await asyncio.sleep(0)
@@ -82,14 +82,14 @@ async def longest_hold_s(judge: Judge, thread: Conversation) -> float:
 def main() -> None:
     rows: list[list[str | float]] = []
     print(("{:<36}" + "{:>18}" * 3).format(*COLUMNS))
-    for name, (judge, thread) in CASES.items():
+    for name, (decider, thread) in CASES.items():
         gc.collect()
         gc.freeze()
         kib = sum(len(text) for said in thread.said for text in said.fields) / 1024
         begin = time.process_time()
-        judge.decide(thread, 0)
+        decider.decide(thread, 0)
         cpu_s = time.process_time() - begin
-        hold_s = min(asyncio.run(longest_hold_s(judge, thread)) for _ in range(5))
+        hold_s = min(asyncio.run(longest_hold_s(decider, thread)) for _ in range(5))
         rows.append([name, round(kib, 1), round(cpu_s, 4), round(hold_s * 1e3, 1)])
         print(("{:<36}" + "{:>18}" * 3).format(*rows[-1]), flush=True)
     with RESULTS.open("w", newline="") as file:

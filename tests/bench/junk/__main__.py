@@ -2,7 +2,7 @@
 
     python -m tests.bench.junk [--rounds 20]
 
-CPU time of judging one body of 256 KiB, the least of all rounds: reading it from the wire costs the same for
+CPU time spent on one body of 256 KiB, the least of all rounds: reading it from the wire costs the same for
 all of them. Exits 1 where one costs more than the good one.
 """
 

@@ -29,7 +29,7 @@ import orjson
 from tagger.commands.transcript import transcript
 from tagger.core.conversation import Author, Conversation, Said, ThreadKey
 from tagger.core.folding.fold import fold
-from tagger.core.matching.decide import Judge, NearMiss, Reason
+from tagger.core.matching.decide import Decider, NearMiss, Reason
 from tagger.core.matching.explain import as_json, counted, not_counted, passages
 from tagger.core.rules.model import Keyword
 from tagger.core.rules.parse import RuleSet, keywords_of, parse
@@ -157,14 +157,14 @@ def explained(messages: list[str], seed: int) -> Result:
     """Explain each message by itself, as `tagger explain` does."""
     rng, result = Random(seed), Result()
     rules = rules_of(rng.sample(messages, min(len(messages), KEYWORDS)), rng)
-    judge, places = Judge.compile(rules), places_of(rules.rules)
+    decider, places = Decider.compile(rules), places_of(rules.rules)
     keywords = {rule.id: {one.written: one for one in keywords_of(rule)} for rule in rules.rules}
     for number, message in enumerate(messages):
         result.messages += 1
         author: Author = "agent" if number % 3 == 0 else "customer"
         conversation = Conversation(ThreadKey("", "", ""), (Said("1", author, (message,)),))
         try:
-            decision = judge.decide(conversation, 0, explain=True)
+            decision = decider.decide(conversation, 0, explain=True)
             orjson.dumps(as_json(conversation, decision))
             for labelled in (counted(decision, places), not_counted(decision, places)):
                 for _ in transcript(passages(conversation.said, labelled)):

@@ -25,7 +25,7 @@ from statistics import median
 from tagger.core.conversation import Conversation, Said, ThreadKey
 from tagger.core.folding.fold import fold
 from tagger.core.matching.automaton import Matcher
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.rules.model import Canned, Keyword, Rule, RuleSet
 from tests.bench.matcher import chats, engines
 
@@ -81,13 +81,13 @@ def compared(count: int, messages: list[str], words: list[str], rounds: int) -> 
     return rows
 
 
-def judged_canned(count: int, messages: list[str], words: list[str], rounds: int) -> Row:
+def decided_canned(count: int, messages: list[str], words: list[str], rounds: int) -> Row:
     """Whole decisions on agents' messages, a tenth of them one of so many canned responses of 20 words."""
     rng = Random(4)
     texts = [chats.sentence(rng, words, 20) for _ in range(count)]
     rule = Rule("r", "T", canned=tuple(Canned(f"Hi %name%, {text}.") for text in texts))
     begin = time.process_time()
-    judge = Judge.compile(RuleSet((rule,), ""))
+    decider = Decider.compile(RuleSet((rule,), ""))
     built = time.process_time() - begin
     said = [
         f"Hi Ann, {texts[at % count]}." if at % 10 == 0 else message for at, message in enumerate(messages)
@@ -95,7 +95,7 @@ def judged_canned(count: int, messages: list[str], words: list[str], rounds: int
     thread = Conversation(
         ThreadKey("", "", ""), tuple(Said(str(at), "agent", (text,)) for at, text in enumerate(said))
     )
-    cost = median(cpu_of(lambda: judge.decide(thread, 0)) for _ in range(rounds)) / len(said) * 1e6
+    cost = median(cpu_of(lambda: decider.decide(thread, 0)) for _ in range(rounds)) / len(said) * 1e6
     return ["canned responses", count, round(cost, 2), "", "", round(built, 3)]
 
 
@@ -167,7 +167,7 @@ def main() -> None:
         for row in compared(count, messages, words, given.rounds):
             add(row)
     for count in counts[:4]:
-        add(judged_canned(count, messages, words, given.rounds))
+        add(decided_canned(count, messages, words, given.rounds))
     add(in_a_fresh_process(counts[-1]))
     add(beside_a_loop(counts[-1], words))
     with RESULTS.open("w", newline="") as file:

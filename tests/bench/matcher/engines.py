@@ -19,7 +19,7 @@ Engine = Callable[[str], Sized]  # one message → its hits
 
 
 def verdict(keywords: list[str]) -> Engine:
-    """Ours: fold, find, and judge every find exactly, on the message as it was sent."""
+    """Ours: fold, find, and check every find exactly, on the message as it was sent."""
     return Matcher([Keyword(keyword, keyword) for keyword in keywords]).find
 
 

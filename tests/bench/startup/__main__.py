@@ -3,7 +3,7 @@
     python -m tests.bench.startup [--rules 1000] [--rounds 15]
 
 Each command runs as a process of its own, from its start to its end: interpreter, imports, reading and
-judging the rules, the answer. Beside it an interpreter that does nothing and one that imports click and yaml.
+deciding, the answer. Beside it an interpreter that does nothing and one that imports click and yaml.
 Bytecode is cached in a folder of the benchmark, as in any installation after its first run.
 """
 

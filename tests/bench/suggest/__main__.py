@@ -18,7 +18,7 @@ from random import Random
 from statistics import mean
 from typing import Final, NamedTuple
 
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.review.suggest import rule_text
 from tagger.core.review.suggest.index import Index
 from tagger.core.review.suggest.labels import Labels, labelled
@@ -64,14 +64,14 @@ def decide(chats: Sequence[Chat], tags: Iterable[str], suggestions: Iterable[Sug
     rules = "\n".join(filter(None, map(rule_text.of_tag, suggestions)))
     read_set = parse({"suggested.yaml": f"version: 1\nrules:\n{rules}\n".encode()})
     assert isinstance(read_set, RuleSet), [str(problem) for problem in read_set]
-    judge = Judge.compile(read_set)
+    decider = Decider.compile(read_set)
     right: Counter[str] = Counter()
     fired: Counter[str] = Counter()
     there = Counter(tag for chat in chats for tag in chat.tags)
     for number, chat in enumerate(chats):
         conversation = past(number, chat.texts, chat.tags).conversation
         assert conversation is not None
-        for tag in judge.decide(conversation, 0).tags:
+        for tag in decider.decide(conversation, 0).tags:
             fired[tag] += 1
             right[tag] += tag in chat.tags
     precision = mean(right[tag] / times for tag, times in fired.items())

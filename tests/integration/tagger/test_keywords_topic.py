@@ -94,7 +94,7 @@ async def test_a_set_in_force_is_stored_once_under_its_hash(
         keywords = keywords_of(tmp_path, RULES.format(word))
         await stored(kafka, keywords, unique)
     first, second, third = await records(kafka, unique)
-    assert first.key == third.key == keywords.judge.hash.encode() != second.key
+    assert first.key == third.key == keywords.decider.hash.encode() != second.key
     assert unpack(first.value) == {"rules.yaml": RULES.format("one").encode()}
     ((name, at_ms),) = first.headers
     assert name == "in_force_at_ms"
@@ -110,7 +110,7 @@ async def test_a_changed_set_is_stored_as_well(kafka_embedded: AnyKafka, unique:
         METRICS.keywords_stored.set(0)  # else the gauge speaks of the first set until the second is noticed
         (tmp_path / "rules.yaml").write_text(RULES.format("two"))
         await until(is_stored)
-        assert keywords.judge.rules[0].id == "two"
+        assert keywords.decider.rules[0].id == "two"
     watch.cancel()
     await asyncio.gather(watch, return_exceptions=True)
     assert len(await records(kafka_embedded, unique)) == 2
@@ -157,7 +157,7 @@ async def test_where_the_files_are_bad_the_newest_stored_set_is_in_force(
     keywords = keywords_of(tmp_path, BAD)
     async with asyncio.timeout(DEADLINE_S):
         await a_set_in_force(keywords, options_of(kafka), unique)
-    assert (keywords.origin, keywords.judge.rules[0].id) == ("topic", "three")
+    assert (keywords.origin, keywords.decider.rules[0].id) == ("topic", "three")
     assert "rules.yaml:5" in keywords.problems[0]
     assert [list(files) for files in await stored_sets(options_of(kafka)(), unique)] == [["rules.yaml"]] * 3
 

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from ingest.runtime.kafka import KafkaSettings
 from tagger.core.conversation import Conversation, Said, ThreadKey
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.partition.protocol import Job
 from tagger.core.rules.model import Keyword, Rule, RuleSet
 from tagger.kafka.assigned import Assigned
@@ -42,8 +42,8 @@ async def producer(broker: EmbeddedBroker) -> AsyncIterator[Producer]:
     await producer.stop()
 
 
-def judge() -> Judge:
-    return Judge.compile(RuleSet((Rule("r", "T", any=(Keyword("hello", "hello"),)),), "0123456789ab"))
+def decider() -> Decider:
+    return Decider.compile(RuleSet((Rule("r", "T", any=(Keyword("hello", "hello"),)),), "0123456789ab"))
 
 
 def conversation() -> Conversation:
@@ -68,7 +68,7 @@ def refused() -> float:
 
 def a_settle(producer: Producer) -> Settle:
     topics: Any = {"kafka_decisions_topic": "decisions", "kafka_parked_topic": "parked"}
-    return Settle(judge, CLIENT, producer, METRICS, KafkaSettings(**topics), dry_run=True)
+    return Settle(decider, CLIENT, producer, METRICS, KafkaSettings(**topics), dry_run=True)
 
 
 async def settled_by_worker(producer: Producer) -> list[int]:

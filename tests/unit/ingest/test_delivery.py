@@ -334,7 +334,7 @@ def test_no_body_with_the_secret_takes_long(piece: bytes) -> None:
         ("POST", "/webhooks/livechat", "application/jsonp", "", 10, (415, "content_type")),
     ],
 )
-def test_a_head_is_judged_before_the_body_is_read(
+def test_a_head_is_answered_before_the_body_is_read(
     method: str,
     target: str,
     content_type: str,

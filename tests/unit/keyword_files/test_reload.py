@@ -81,34 +81,34 @@ def test_a_bad_set_is_refused_with_everything_that_is_wrong(
 
 async def test_a_saved_file_comes_into_force(tmp_path: Path) -> None:
     keywords = loaded(folder_with(tmp_path, REFUND))
-    before = keywords.judge.hash
+    before = keywords.decider.hash
     async with watched(keywords) as reports:
         folder_with(tmp_path, INVOICE)
-        await until(lambda: keywords.judge.hash != before)
+        await until(lambda: keywords.decider.hash != before)
         assert reports[-1] is True
-        assert keywords.judge.rules[0].tag == "Billing"
+        assert keywords.decider.rules[0].tag == "Billing"
 
 
 async def test_a_broken_file_changes_nothing_and_says_why(tmp_path: Path) -> None:
     keywords = loaded(folder_with(tmp_path, REFUND))
-    before = keywords.judge
+    before = keywords.decider
     async with watched(keywords) as reports:
         folder_with(tmp_path, MISSPELT)
         await until(lambda: bool(keywords.problems))
-        assert keywords.judge is before
+        assert keywords.decider is before
         assert reports == [False]
         folder_with(tmp_path, INVOICE)
-        await until(lambda: keywords.judge is not before)
+        await until(lambda: keywords.decider is not before)
         assert keywords.problems == ()
 
 
 async def test_an_atomic_rename_is_seen(tmp_path: Path) -> None:
     keywords = loaded(folder_with(tmp_path / "config", REFUND))
-    before = keywords.judge.hash
+    before = keywords.decider.hash
     async with watched(keywords):
         (tmp_path / "new").write_text(INVOICE)
         (tmp_path / "new").rename(tmp_path / "config" / "rules.yaml")
-        await until(lambda: keywords.judge.hash != before)
+        await until(lambda: keywords.decider.hash != before)
 
 
 async def test_a_swapped_config_map_is_seen(tmp_path: Path) -> None:
@@ -119,47 +119,47 @@ async def test_a_swapped_config_map_is_seen(tmp_path: Path) -> None:
     (mount / "..data").symlink_to("..1")
     (mount / "rules.yaml").symlink_to("..data/rules.yaml")
     keywords = loaded(mount)
-    before = keywords.judge.hash
+    before = keywords.decider.hash
     async with watched(keywords):
         (mount / "..data_tmp").symlink_to("..2")
         (mount / "..data_tmp").rename(mount / "..data")
-        await until(lambda: keywords.judge.hash != before)
-        assert keywords.judge.rules[0].tag == "Billing"
+        await until(lambda: keywords.decider.hash != before)
+        assert keywords.decider.rules[0].tag == "Billing"
 
 
 async def test_a_file_written_bit_by_bit_is_in_force_whole_or_not_at_all(tmp_path: Path) -> None:
     keywords = loaded(folder_with(tmp_path, REFUND))
-    tags = {keywords.judge.rules[0].tag}
+    tags = {keywords.decider.rules[0].tag}
     async with watched(keywords):
         for end in range(0, len(INVOICE), 7):
             (tmp_path / "rules.yaml").write_text(INVOICE[:end])
             keywords.reload_soon()
             await asyncio.sleep(0.01)
-            tags.add(keywords.judge.rules[0].tag)
+            tags.add(keywords.decider.rules[0].tag)
         (tmp_path / "rules.yaml").write_text(INVOICE)
         await until(
-            lambda: len(keywords.judge.rules[0].tests) == 2 and keywords.judge.rules[0].tag == "Billing"
+            lambda: len(keywords.decider.rules[0].tests) == 2 and keywords.decider.rules[0].tag == "Billing"
         )
     assert tags <= {"Refund", "Billing"}
 
 
 async def test_being_told_to_look_is_enough(tmp_path: Path) -> None:
     keywords = loaded(folder_with(tmp_path, REFUND))
-    before = keywords.judge.hash
+    before = keywords.decider.hash
     async with watched(keywords):
         folder_with(tmp_path, INVOICE)
         keywords.reload_soon()
-        await until(lambda: keywords.judge.hash != before)
+        await until(lambda: keywords.decider.hash != before)
 
 
 async def test_a_folder_that_vanishes_leaves_the_set_in_force(tmp_path: Path, looks_often: None) -> None:
     folder = folder_with(tmp_path / "config", REFUND)
     keywords = loaded(folder)
-    before = keywords.judge
+    before = keywords.decider
     async with watched(keywords) as reports:
         folder.rename(tmp_path / "away")
         await until(lambda: reports == [False])
-        assert keywords.judge is before
+        assert keywords.decider is before
         (tmp_path / "away").rename(folder)
         await until(lambda: not keywords.problems)
 
@@ -192,28 +192,28 @@ async def test_an_odd_file_is_refused_by_name_and_looking_goes_on(
     tmp_path: Path, spoil: Callable[[Path], None], looks_often: None
 ) -> None:
     keywords = loaded(folder_with(tmp_path, REFUND))
-    before = keywords.judge
+    before = keywords.decider
     async with watched(keywords):
         spoil(tmp_path)
         odd = odd_name(tmp_path)
         await until(lambda: bool(keywords.problems))
         assert os.fsencode(odd).decode("utf-8", "backslashreplace") in keywords.problems[0]
-        assert keywords.judge is before
+        assert keywords.decider is before
         (tmp_path / odd).rmdir() if (tmp_path / odd).is_dir() else (tmp_path / odd).unlink()
         folder_with(tmp_path, INVOICE)
-        await until(lambda: keywords.judge is not before)
+        await until(lambda: keywords.decider is not before)
 
 
 async def test_a_name_that_is_not_utf8_beside_the_files_ends_no_watch(
     tmp_path: Path, looks_often: None
 ) -> None:
     keywords = loaded(folder_with(tmp_path, REFUND))
-    before = keywords.judge
+    before = keywords.decider
     async with watched(keywords):
         os.close(os.open(os.fsencode(tmp_path) + b"/R\xfcckgabe.txt", os.O_CREAT))
         await asyncio.sleep(0.5)  # until its event came
         folder_with(tmp_path, INVOICE)
-        await until(lambda: keywords.judge is not before)
+        await until(lambda: keywords.decider is not before)
 
 
 @pytest.mark.parametrize(
@@ -240,10 +240,10 @@ async def test_a_watch_that_fails_or_ends_is_made_up_for_by_polling(
 
     monkeypatch.setattr(keywords_module, "awatch", broken)
     keywords = loaded(folder_with(tmp_path, REFUND))
-    before = keywords.judge
+    before = keywords.decider
     async with watched(keywords):
         folder_with(tmp_path, INVOICE)
-        await until(lambda: keywords.judge is not before)
+        await until(lambda: keywords.decider is not before)
         await until(lambda: asked >= 3)
 
 
@@ -285,7 +285,7 @@ async def test_a_fault_in_reading_rules_is_a_problem(tmp_path: Path, monkeypatch
 
 async def test_a_service_begins_without_a_set_and_takes_the_first_good_one(tmp_path: Path) -> None:
     keywords = Keywords(folder_with(tmp_path, MISSPELT), DEFAULT_PLACEHOLDER)
-    assert (keywords.origin, keywords.judge.rules) == ("nowhere", ())
+    assert (keywords.origin, keywords.decider.rules) == ("nowhere", ())
     assert keywords.problems
     changed = asyncio.create_task(keywords.changed())
     async with watched(keywords):
@@ -300,13 +300,13 @@ async def test_a_stored_set_serves_until_the_files_are_right(tmp_path: Path) -> 
     keywords = Keywords(folder_with(tmp_path, MISSPELT), DEFAULT_PLACEHOLDER)
     stored = [{"rules.yaml": text.encode()} for text in (FAILS_ITS_TEST, REFUND, INVOICE)]
     assert await keywords.take_stored(stored)
-    assert (keywords.origin, keywords.judge.rules[0].tag) == ("topic", "Refund")
+    assert (keywords.origin, keywords.decider.rules[0].tag) == ("topic", "Refund")
     assert keywords.problems
     async with watched(keywords):
         folder_with(tmp_path, INVOICE)
         await until(lambda: keywords.origin == "files")
     assert not await keywords.take_stored(stored)
-    assert keywords.judge.rules[0].tag == "Billing"
+    assert keywords.decider.rules[0].tag == "Billing"
 
 
 async def test_without_a_stored_set_nothing_is_in_force(tmp_path: Path) -> None:
@@ -317,7 +317,7 @@ async def test_without_a_stored_set_nothing_is_in_force(tmp_path: Path) -> None:
 
 async def test_what_looks_meant_and_is_not_read_is_told_when_it_comes_and_goes(tmp_path: Path) -> None:
     keywords = loaded(folder_with(tmp_path, REFUND))
-    before, told = keywords.judge, list[list[str]]()
+    before, told = keywords.decider, list[list[str]]()
     watch = asyncio.create_task(
         keywords.watch(
             lambda: None, lambda: told.append([Path(one.path).name for one in keywords.overlooked])
@@ -329,7 +329,7 @@ async def test_what_looks_meant_and_is_not_read_is_told_when_it_comes_and_goes(t
     await until(lambda: told == [["more.YAML"], []])
     watch.cancel()
     await asyncio.wait([watch])
-    assert keywords.judge is before
+    assert keywords.decider is before
 
 
 def test_what_looks_meant_is_known_from_the_start(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from ingest.runtime.clock import now_ms
 from tagger.core.conversation import ThreadKey
-from tagger.core.matching.decide import Decision, Judge
+from tagger.core.matching.decide import Decider, Decision
 from tagger.core.records.correction import correction_record
 from tagger.core.records.decision import Outcome, Source
 from tagger.core.records.missed import Look, Window
@@ -95,7 +95,7 @@ async def scene(broker: EmbeddedBroker) -> AsyncIterator[Scene]:
         broker.create_topic(topic, 2)
     settings: dict[str, Any] = {f"kafka_{name}_topic": topic for name, topic in topics.items()}
     kafka = RunSettings(kafka_bootstrap_servers=broker.bootstrap, **settings)
-    judge = build({"rules.yaml": RULES}, "%[a-z]+%")
+    decider = build({"rules.yaml": RULES}, "%[a-z]+%")
     made: list[Scene] = []
     async with SimulatedLiveChat(
         seed=1, now=lambda: datetime.now(UTC) - (made[0].ago if made else AGO)
@@ -105,9 +105,9 @@ async def scene(broker: EmbeddedBroker) -> AsyncIterator[Scene]:
         who = ForAll(Fixed(lambda: pat, account.id))
         metrics = Metrics()
         client, producer = Client(who, livechat.url), Producer(kafka.client_options(), metrics)
-        assert isinstance(judge, Judge)
+        assert isinstance(decider, Decider)
         settles = Settle(
-            lambda: judge,
+            lambda: decider,
             client,
             producer,
             metrics,

@@ -5,14 +5,14 @@ import threading
 from collections.abc import Generator
 
 from tagger.core.conversation import Conversation, Said, ThreadKey
-from tagger.core.matching.decide import Decision, Judge
+from tagger.core.matching.decide import Decider, Decision
 from tagger.core.matching.rulebook import PIECE_COST_MAX
 from tagger.core.rules.model import Keyword, Rule, RuleSet
 from tagger.metrics import Metrics
 from tagger.service.deciding import Deciding
 from tests.deadline import DEADLINE_S
 
-JUDGE = Judge.compile(RuleSet((Rule("refund", "Refund", any=(Keyword("refund", "refund"),)),), "h"))
+DECIDER = Decider.compile(RuleSet((Rule("refund", "Refund", any=(Keyword("refund", "refund"),)),), "h"))
 DONE = Decision((), (), (), "h")
 
 
@@ -25,11 +25,11 @@ def large_decisions(metrics: Metrics) -> float:
     return metrics.registry.get_sample_value("tagger_large_decisions_total") or 0
 
 
-class Scripted(Judge):
-    """A judge whose pieces cost what the test says, and that notes the thread each is done in."""
+class Scripted(Decider):
+    """A decider whose pieces cost what the test says, and that notes the thread each is done in."""
 
     def __init__(self, *costs: int) -> None:
-        super().__init__(RuleSet((), "h"), JUDGE._book)
+        super().__init__(RuleSet((), "h"), DECIDER._book)
         self.costs = costs
         self.threads: list[threading.Thread] = []
         self.go_on = threading.Event()
@@ -46,29 +46,29 @@ class Scripted(Judge):
         return DONE
 
 
-async def decide(judge: Judge, thread: Conversation, metrics: Metrics | None = None) -> Decision:
+async def decide(decider: Decider, thread: Conversation, metrics: Metrics | None = None) -> Decision:
     async with asyncio.timeout(DEADLINE_S):
-        return await Deciding(metrics or Metrics()).decide(judge, thread, 0)
+        return await Deciding(metrics or Metrics()).decide(decider, thread, 0)
 
 
-async def test_a_decision_is_the_judges_own_whatever_its_size() -> None:
+async def test_a_decision_is_the_deciders_own_whatever_its_size() -> None:
     for thread in (conversation("a refund"), conversation(*["ä refund " * 1_000] * 3)):
-        assert await decide(JUDGE, thread) == JUDGE.decide(thread, 0)
+        assert await decide(DECIDER, thread) == DECIDER.decide(thread, 0)
 
 
 async def test_what_costs_little_is_done_on_the_loop() -> None:
-    judge, metrics = Scripted(PIECE_COST_MAX, 10, 10), Metrics()
-    assert await decide(judge, conversation(), metrics) is DONE
-    assert set(judge.threads) == {threading.main_thread()}
+    decider, metrics = Scripted(PIECE_COST_MAX, 10, 10), Metrics()
+    assert await decide(decider, conversation(), metrics) is DONE
+    assert set(decider.threads) == {threading.main_thread()}
     assert large_decisions(metrics) == 0
 
 
 async def test_what_costs_much_goes_on_in_a_thread_and_is_counted() -> None:
-    for judge in (Scripted(*[PIECE_COST_MAX] * 9), Scripted(PIECE_COST_MAX + 1)):
+    for decider in (Scripted(*[PIECE_COST_MAX] * 9), Scripted(PIECE_COST_MAX + 1)):
         metrics = Metrics()
-        judge.go_on.set()
-        assert await decide(judge, conversation(), metrics) is DONE
-        assert judge.threads[-1] is not threading.main_thread()
+        decider.go_on.set()
+        assert await decide(decider, conversation(), metrics) is DONE
+        assert decider.threads[-1] is not threading.main_thread()
         assert large_decisions(metrics) == 1
 
 
@@ -77,7 +77,7 @@ async def test_no_other_decision_waits_for_a_large_one() -> None:
     waiting = asyncio.create_task(deciding.decide(large, conversation(), 0))
     async with asyncio.timeout(DEADLINE_S):
         for _ in range(20):
-            assert (await deciding.decide(JUDGE, conversation("a refund"), 0)).tags == ("Refund",)
+            assert (await deciding.decide(DECIDER, conversation("a refund"), 0)).tags == ("Refund",)
         assert not waiting.done()
         large.go_on.set()
         assert await waiting is DONE

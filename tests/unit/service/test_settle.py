@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from ingest.runtime.kafka import KafkaSettings
 from tagger.core.conversation import Conversation, Said, ThreadKey
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.partition.protocol import Correction
 from tagger.core.records.decision import Source
 from tagger.core.rules.parse import RuleSet, parse
@@ -72,11 +72,11 @@ class World:
 def settle_in(world: World, *, dry_run: bool = False, **more: Any) -> Settle:
     rules = parse({"a.yaml": RULES})
     assert isinstance(rules, RuleSet)
-    judge = Judge.compile(rules)
+    decider = Decider.compile(rules)
     client, producer = cast(Client, world), cast(Producer, world)
     topics: Any = {"kafka_decisions_topic": "decisions", "kafka_parked_topic": "parked"}
     return Settle(
-        lambda: judge, client, producer, Metrics(), KafkaSettings(**topics), dry_run=dry_run, **more
+        lambda: decider, client, producer, Metrics(), KafkaSettings(**topics), dry_run=dry_run, **more
     )
 
 

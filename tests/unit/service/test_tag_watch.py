@@ -154,7 +154,7 @@ async def test_where_livechat_does_not_answer_tags_that_no_rule_sets_any_more_ar
     watch = watch_over(keywords, livechat)
     assert len(await told(watch)) == 2
     livechat.answer = NOT_NOW
-    keywords.judge = keywords_for(tmp_path, "New").judge
+    keywords.decider = keywords_for(tmp_path, "New").decider
     assert await told(watch) == []
     assert doubtful(watch, "missing") == 1
 
@@ -187,7 +187,7 @@ async def test_a_change_of_the_keyword_files_is_looked_at_at_once(
         if len(livechat.asked) == 2:
             raise RuntimeError
         if livechat.asked:
-            keywords.judge = keywords_for(tmp_path, "Fine").judge
+            keywords.decider = keywords_for(tmp_path, "Fine").decider
         return True
 
     with pytest.raises(RuntimeError):

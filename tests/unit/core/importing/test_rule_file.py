@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tagger.core.importing import rule_file
 from tagger.core.importing.rule_file import Imported, recognised
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.review.rule_tests import run_tests
 from tagger.core.rules.model import Keyword, Rule
 from tagger.core.rules.parse import RuleSet, parse
@@ -23,7 +23,7 @@ def rules(text: str, tag: str | None = "T") -> tuple[Rule, ...]:
     assert isinstance(made, Imported), made
     read = parse({"a.yaml": made.text.encode()})
     assert isinstance(read, RuleSet), [str(problem) for problem in read]
-    assert run_tests(Judge.compile(read)) == []
+    assert run_tests(Decider.compile(read)) == []
     return read.rules
 
 

@@ -58,7 +58,7 @@ WORDS = [
     ("a flag across two others", "🇺🇸", "🇦🇺🇸🇪", []),
     ("a flag behind an odd letter", "🇦🇺", "🇸🇦🇺 x🇦🇺", ["🇦🇺"]),
     ("a phrase in parentheses", "(iykyk)", "context(iykyk)", ["(iykyk)"]),
-    ("edges are judged on the original characters", "acme", "Acme™", ["Acme"]),
+    ("edges are looked for on the original characters", "acme", "Acme™", ["Acme"]),
     ("also of circled letters, which are symbols", "acme", "acmeⓡ", ["acme"]),
     ("superscript digits are digits", "acme", "acme²", []),
     ("no edge inside one original character", "acmet", "Acme™", []),

@@ -8,7 +8,7 @@ import pytest
 
 from tagger.core.conversation import Author, Conversation, Said, ThreadKey
 from tagger.core.matching.automaton import Match
-from tagger.core.matching.decide import NEAR_MISSES_PER_RULE_MAX, Decision, Judge, Reason
+from tagger.core.matching.decide import NEAR_MISSES_PER_RULE_MAX, Decider, Decision, Reason
 from tagger.core.matching.rulebook import MATCHES_PER_RULE_MAX, occurrences
 from tagger.core.matching.why_not import worded
 from tagger.core.rules.model import Canned, Keyword, Rule, RuleSet
@@ -39,8 +39,8 @@ def conversation(lines: Lines, **known: Any) -> Conversation:
 def decide(
     rules: list[Rule], lines: Lines, *, explain: bool = False, ended_at_ms: int = NOON_MS, **known: Any
 ) -> Decision:
-    judge = Judge.compile(RuleSet(tuple(rules), "0123456789ab"))
-    return judge.decide(conversation(lines, **known), ended_at_ms, explain=explain)
+    decider = Decider.compile(RuleSet(tuple(rules), "0123456789ab"))
+    return decider.decide(conversation(lines, **known), ended_at_ms, explain=explain)
 
 
 C: Final = "customer"
@@ -205,7 +205,7 @@ def test_expires_is_the_last_day_in_force_by_utc(ended_at_ms: int, holds: bool) 
 
 
 @pytest.mark.parametrize("none", [["policy"], []])
-def test_what_may_be_missing_keeps_a_rule_with_none_from_being_judged(none: list[str]) -> None:
+def test_what_may_be_missing_leaves_a_rule_with_none_undecided(none: list[str]) -> None:
     decision = decide([rule(any=["refund"], none=none)], [(C, "refund")], complete=False)
     assert decision.tags == (() if none else ("Refund",))
 
@@ -247,8 +247,8 @@ def test_a_decision_says_rule_keyword_event_and_position() -> None:
 
 def test_fields_are_searched_by_themselves_and_named() -> None:
     said = (Said("e0", "customer", ("money", "x refund", "back")),)
-    judge = Judge.compile(RuleSet((rule(any=["refund", "money x", "refund back"]),), "h"))
-    decision = judge.decide(Conversation(THREAD, said), NOON_MS)
+    decider = Decider.compile(RuleSet((rule(any=["refund", "money x", "refund back"]),), "h"))
+    decision = decider.decide(Conversation(THREAD, said), NOON_MS)
     assert decision.because == (Reason("refund", "Refund", "refund", "e0", 2, 8, 1),)
 
 
@@ -444,14 +444,14 @@ def test_a_rule_that_asks_for_nothing_never_holds() -> None:
 
 def test_text_is_searched_only_where_a_rule_looks() -> None:
     """An agent's lines cost nothing where all rules are about customers."""
-    judge = Judge.compile(RuleSet((rule(any=["refund"]),), "h"))
+    decider = Decider.compile(RuleSet((rule(any=["refund"]),), "h"))
 
     class Unread(str):
         def isascii(self) -> bool:
             raise AssertionError("was searched")
 
     said = (Said("e0", "agent", (Unread("refund"),)), Said("e1", "customer", ("refund",)))
-    assert judge.decide(Conversation(THREAD, said), NOON_MS).tags == ("Refund",)
+    assert decider.decide(Conversation(THREAD, said), NOON_MS).tags == ("Refund",)
 
 
 @pytest.mark.parametrize(
@@ -466,12 +466,12 @@ def test_text_is_searched_only_where_a_rule_looks() -> None:
 )
 def test_the_longest_conversation_costs_linear_time(unit: str, more: dict[str, Any]) -> None:
     """Eight times the messages, eight times the steps: nothing is gone through again for each of them."""
-    judge = Judge.compile(RuleSet((rule(any=["a", "b"], from_="any", min_matches=3, **more),), "h"))
+    decider = Decider.compile(RuleSet((rule(any=["a", "b"], from_="any", min_matches=3, **more),), "h"))
     text = (unit * 4_096)[:4_096]
 
     def cost(messages: int) -> int:
         said = conversation([(A, text)] * messages)
-        return steps(lambda: judge.decide(said, NOON_MS))
+        return steps(lambda: decider.decide(said, NOON_MS))
 
     cost(1)  # fills the tables
     assert cost(16) < 8.1 * cost(2)

@@ -3,7 +3,7 @@
 import pytest
 
 from tagger.core.conversation import Conversation, Said, ThreadKey
-from tagger.core.matching.decide import Decision, Judge
+from tagger.core.matching.decide import Decider, Decision
 from tagger.core.matching.links import link_spans
 from tagger.core.matching.why_not import worded
 from tagger.core.rules.parse import RuleSet, parse
@@ -52,7 +52,7 @@ def decided(fields: str, *texts: str) -> Decision:
     read = parse({"a.yaml": content.encode()})
     assert isinstance(read, RuleSet), [str(problem) for problem in read]
     said = tuple(Said(str(number), "customer", (text,)) for number, text in enumerate(texts))
-    return Judge.compile(read).decide(Conversation(ThreadKey("", "c", "t"), said), 0, explain=True)
+    return Decider.compile(read).decide(Conversation(ThreadKey("", "c", "t"), said), 0, explain=True)
 
 
 LINK = "see https://shop.example/sam/1"

@@ -18,7 +18,7 @@ from typing import Any, Final
 import pytest
 
 from tagger.core.conversation import Conversation, Said, ThreadKey
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.rules.model import RuleSet
 from tagger.core.rules.parse import parse
 
@@ -153,7 +153,7 @@ def test_a_text_that_somebody_reported_gets_the_right_verdict(
     rules = parse({"odd.yaml": json.dumps({"version": 1, "rules": [rule]}, ensure_ascii=False).encode()})
     assert isinstance(rules, RuleSet), rules
     conversation = Conversation(ThreadKey("", "C", "T"), (Said("T_1", "customer", (text,)),))
-    decision = Judge.compile(rules).decide(conversation, 0)
+    decision = Decider.compile(rules).decide(conversation, 0)
     assert decision.tags == ((report,) if found else ())
     assert all(0 <= one.start < one.end <= len(text) for one in decision.because)
 

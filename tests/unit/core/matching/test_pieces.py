@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from tagger.core.conversation import Author, Conversation, Said, ThreadKey
-from tagger.core.matching.decide import Decision, Judge
+from tagger.core.matching.decide import Decider, Decision
 from tagger.core.matching.rulebook import PIECE_COST_MAX
 from tagger.core.rules.model import Canned, Keyword, Rule, RuleSet
 from tests.unit.steps import steps
@@ -47,13 +47,13 @@ def conversation(author: Author, texts: list[str]) -> Conversation:
 
 @pytest.mark.parametrize(("rules", "author", "texts"), CASES.values(), ids=CASES)
 def test_no_piece_costs_more_than_it_says(rules: list[Rule], author: Author, texts: list[str]) -> None:
-    judge, thread = Judge.compile(RuleSet(tuple(rules), "h")), conversation(author, texts)
-    judge.decide(thread, 0)  # fills the tables
-    pieces = judge.pieces(thread, 0)
+    decider, thread = Decider.compile(RuleSet(tuple(rules), "h")), conversation(author, texts)
+    decider.decide(thread, 0)  # fills the tables
+    pieces = decider.pieces(thread, 0)
     cost, decision = 0, None
     while decision is None:
         done: list[int | Decision] = []
-        taken = steps(lambda: done.append(next(pieces, None) or judge.decide(thread, 0)))  # noqa: B023
+        taken = steps(lambda: done.append(next(pieces, None) or decider.decide(thread, 0)))  # noqa: B023
         if isinstance(done[0], Decision):
             break
         assert taken < STEPS_MAX * max(cost, PIECE_COST_MAX)
@@ -61,11 +61,11 @@ def test_no_piece_costs_more_than_it_says(rules: list[Rule], author: Author, tex
 
 
 def test_an_ordinary_thread_is_one_piece() -> None:
-    judge = Judge.compile(RuleSet(tuple(KEYWORDS), "h"))
-    assert list(judge.pieces(conversation("customer", ["the word7, please: größe"] * 60), 0)) == []
+    decider = Decider.compile(RuleSet(tuple(KEYWORDS), "h"))
+    assert list(decider.pieces(conversation("customer", ["the word7, please: größe"] * 60), 0)) == []
 
 
 @pytest.mark.parametrize(("rules", "author", "texts"), CASES.values(), ids=CASES)
 def test_a_large_thread_is_many_pieces(rules: list[Rule], author: Author, texts: list[str]) -> None:
-    judge = Judge.compile(RuleSet(tuple(rules), "h"))
-    assert len(list(judge.pieces(conversation(author, texts * 20), 0))) > 1
+    decider = Decider.compile(RuleSet(tuple(rules), "h"))
+    assert len(list(decider.pieces(conversation(author, texts * 20), 0))) > 1

@@ -5,7 +5,7 @@ from typing import Final, get_args
 import pytest
 
 from tagger.core.conversation import Author, Conversation, Said, ThreadKey
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.matching.why_not import SENTENCES, Kind, WhyNot, worded
 from tagger.core.rules.parse import RuleSet, parse
 
@@ -72,7 +72,7 @@ def decided(rule: str, text: str, author: Author) -> tuple[bool, tuple[WhyNot, .
     parsed = parse({"a.yaml": RULE.format(rule).encode()})
     assert isinstance(parsed, RuleSet), parsed
     conversation = Conversation(ThreadKey("", "", ""), (Said("1", author, (text,)),))
-    decision = Judge.compile(parsed).decide(conversation, 0, explain=True)
+    decision = Decider.compile(parsed).decide(conversation, 0, explain=True)
     return bool(decision.tags), tuple(no.why_not for no in decision.near_misses)
 
 

@@ -9,7 +9,7 @@ from tagger.core.conversation import ThreadKey
 from tagger.core.records import correction
 from tagger.core.records.correction import Removals, allowed, correction_record
 from tagger.core.records.decision import RECORD_BYTES_MAX, Source
-from tagger.core.records.missed import Judged
+from tagger.core.records.missed import DecidedThreads
 
 THREAD = ThreadKey("org", "CHAT", "THREAD")
 SOURCE = Source("livechat.webhooks", 3, 41)
@@ -70,13 +70,13 @@ def test_what_is_no_removal_is_skipped(value: bytes | None) -> None:
 
 def test_more_threads_than_can_be_kept_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(correction, "THREADS_MAX", 1)
-    judged = Judged(dry_run=False, one_for_all=False)
-    judged.take(removal())
-    judged.take(removal(tag="Upset"))
-    assert not judged.full
-    judged.take(removal(THREAD._replace(chat_id="OTHER")))
-    assert judged.full
-    assert judged.removals.of(THREAD) == ("Refund", "Upset")
+    decided = DecidedThreads(dry_run=False, one_for_all=False)
+    decided.take(removal())
+    decided.take(removal(tag="Upset"))
+    assert not decided.full
+    decided.take(removal(THREAD._replace(chat_id="OTHER")))
+    assert decided.full
+    assert decided.removals.of(THREAD) == ("Refund", "Upset")
 
 
 def test_no_correction_is_too_large_for_its_topic() -> None:

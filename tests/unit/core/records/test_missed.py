@@ -10,8 +10,8 @@ from tagger.core.conversation import ThreadKey
 from tagger.core.records import missed
 from tagger.core.records.missed import (
     GRACE_MS,
+    DecidedThreads,
     Found,
-    Judged,
     Window,
     begin_ms,
     instant_ms,
@@ -52,8 +52,8 @@ def a_decision(messages: int = 2, **fields: Any) -> bytes:
     return orjson.dumps({**ids, "tags": [], "outcome": "tagged", "messages": messages, **fields})
 
 
-def decided_by(*records: bytes | None, dry_run: bool = False, one_for_all: bool = False) -> Judged:
-    decided = Judged(dry_run=dry_run, one_for_all=one_for_all)
+def decided_by(*records: bytes | None, dry_run: bool = False, one_for_all: bool = False) -> DecidedThreads:
+    decided = DecidedThreads(dry_run=dry_run, one_for_all=one_for_all)
     for record in records:
         decided.take(record)
     return decided

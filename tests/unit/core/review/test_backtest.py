@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tagger.core.conversation import Conversation, Said, ThreadKey
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.review import backtest
 from tagger.core.review.backtest import Backtest
 from tagger.core.review.past_chat import PastChat
@@ -145,7 +145,7 @@ def test_every_number_equals_an_independent_count(seed: int) -> None:
     test = backtested(old, new, *chats)
     before, after = (
         [
-            set(Judge.compile(each).decide(one.conversation, one.ended_at_ms).tags)
+            set(Decider.compile(each).decide(one.conversation, one.ended_at_ms).tags)
             for one in chats
             if one.conversation
         ]

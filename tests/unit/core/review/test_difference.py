@@ -3,7 +3,7 @@
 import pytest
 
 from tagger.core.conversation import Conversation, Said, ThreadKey
-from tagger.core.matching.decide import Decision, Judge
+from tagger.core.matching.decide import Decider, Decision
 from tagger.core.review.difference import Change, changes, rules_by_id
 from tagger.core.rules.model import RuleSet
 from tagger.core.rules.parse import parse
@@ -11,19 +11,19 @@ from tagger.core.rules.parse import parse
 LONG = "Hi %name%, your refund is on its way and will reach you within five working days."
 
 
-def judge_of(rules: str) -> Judge:
+def decider_of(rules: str) -> Decider:
     parsed = parse({"rules.yaml": f"version: 1\nrules:\n{rules}".encode()})
     assert isinstance(parsed, RuleSet), parsed
-    return Judge.compile(parsed)
+    return Decider.compile(parsed)
 
 
 def rule(name: str, words: str = "refund", tag: str = "Refund", more: str = "") -> str:
     return f"  - {{id: {name}, tag: {tag}, any: [{words}]{more}}}\n"
 
 
-def decided(judge: Judge, text: str, *, author: str = "customer") -> Decision:
+def decided(decider: Decider, text: str, *, author: str = "customer") -> Decision:
     said = Said("E", author, (text,))  # type: ignore[arg-type]
-    return judge.decide(Conversation(ThreadKey("", "C", "T"), (said,)), 0, explain=True)
+    return decider.decide(Conversation(ThreadKey("", "C", "T"), (said,)), 0, explain=True)
 
 
 ROWS: list[tuple[str, str, str, str, list[Change]]] = [
@@ -102,22 +102,22 @@ def test_each_change_is_told_by_rule_and_keyword(
     name: str, before: str, after: str, text: str, expected: list[Change]
 ) -> None:
     del name
-    then, now = judge_of(before), judge_of(after)
+    then, now = decider_of(before), decider_of(after)
     was, today = decided(then, text), decided(now, text)
     found = changes(was.tags, was.because, rules_by_id(then.rules), today, rules_by_id(now.rules))
     assert found == expected
 
 
 def test_without_the_set_of_then_nothing_is_called_new() -> None:
-    now = judge_of(rule("b", "late", "Late"))
+    now = decider_of(rule("b", "late", "Late"))
     found = changes((), (), {}, decided(now, "late"), rules_by_id(now.rules))
     assert found == [Change("Late", "gained", "`late` (rule b)")]
 
 
 def test_a_long_canned_response_is_shortened() -> None:
-    then = judge_of(f'  - {{id: a, tag: Refund, canned: ["{LONG}"]}}\n')
+    then = decider_of(f'  - {{id: a, tag: Refund, canned: ["{LONG}"]}}\n')
     was = decided(then, LONG.replace("%name%", "Ann"), author="agent")
-    now = judge_of("  - {id: a, tag: Refund, any: [late]}\n")
+    now = decider_of("  - {id: a, tag: Refund, any: [late]}\n")
     (change,) = changes(
         was.tags, was.because, rules_by_id(then.rules), decided(now, "hello"), rules_by_id(now.rules)
     )

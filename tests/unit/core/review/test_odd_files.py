@@ -14,7 +14,7 @@ import pytest
 
 from tagger.core.conversation import Conversation, Said, ThreadKey
 from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.review.lint import lint
 from tagger.core.rules.parse import Problem, RuleSet, parse
 
@@ -34,7 +34,7 @@ def fires(content: str, said: str) -> bool:
     assert rules is not None, [str(problem) for problem in problems]
     assert [str(problem) for problem in problems] == []
     heard = Said("1", rules.rules[0].from_ if rules.rules[0].from_ != "any" else "customer", (said,))
-    return bool(Judge.compile(rules).decide(Conversation(ThreadKey("", "c", "t"), (heard,)), 0).because)
+    return bool(Decider.compile(rules).decide(Conversation(ThreadKey("", "c", "t"), (heard,)), 0).because)
 
 
 # Keyword as written | code | lines typed in its place, each of which the advice shows | texts that must then match

@@ -4,23 +4,23 @@ from textwrap import indent
 
 import pytest
 
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.review.rule_tests import Outcome, outcomes, run_tests, uncovered
 from tagger.core.rules.parse import RuleSet, parse
 
 
-def judge(*rules: str) -> Judge:
+def decider(*rules: str) -> Decider:
     """Each rule is the text of its fields; ids and tags are r0, r1, …"""
     content = "version: 1\nrules:\n"
     for at, fields in enumerate(rules):
         content += f"  - id: r{at}\n    tag: r{at}\n" + indent(fields + "\n", "    ")
     read = parse({"a.yaml": content.encode()})
     assert isinstance(read, RuleSet), [str(problem) for problem in read]
-    return Judge.compile(read)
+    return Decider.compile(read)
 
 
 def outcome(fields: str) -> Outcome:
-    set_in_force = judge(fields)
+    set_in_force = decider(fields)
     (only,) = outcomes(set_in_force, set_in_force.rules[0])
     return only
 
@@ -87,20 +87,20 @@ def test_a_failure_says_which_hit_or_which_condition_it_was(fields: str, reason:
 
 
 def test_a_failure_is_one_line_with_its_place_and_without_the_text() -> None:
-    (failed,) = run_tests(judge("any: [refund]\ntests:\n  - absent: my secret refund"))
+    (failed,) = run_tests(decider("any: [refund]\ntests:\n  - absent: my secret refund"))
     assert str(failed) == "a.yaml:7:9: r0 should not fire, but it fired on `refund`"
 
 
 def test_a_test_asks_about_its_own_rule_only() -> None:
     assert (
-        run_tests(judge("any: [refund]\ntests: [match: refund]", "any: [card]\ntests: [absent: refund]"))
+        run_tests(decider("any: [refund]\ntests: [match: refund]", "any: [card]\ntests: [absent: refund]"))
         == []
     )
 
 
 def test_all_failures_of_all_rules_are_told() -> None:
     failed = run_tests(
-        judge("any: [aaa]\ntests:\n  - match: x1\n  - absent: aaa", "any: [bbb]\ntests: [match: x2]")
+        decider("any: [aaa]\ntests:\n  - match: x1\n  - absent: aaa", "any: [bbb]\ntests: [match: x2]")
     )
     assert [(each.rule.id, each.test.place.line) for each in failed] == [("r0", 7), ("r0", 8), ("r1", 12)]
 
@@ -140,7 +140,7 @@ def test_all_failures_of_all_rules_are_told() -> None:
     ],
 )
 def test_coverage_names_what_no_test_fires(fields: str, gaps: list[str]) -> None:
-    set_in_force = judge(fields)
+    set_in_force = decider(fields)
     (rule,) = set_in_force.rules
     found = list(uncovered(rule, outcomes(set_in_force, rule)))
     assert [f"{gap.place.line} {gap.text}" for gap in found] == gaps

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.rules.model import RuleSet
 from tagger.core.rules.parse import parse
 from tagger.web.try_it.answer import (
@@ -41,21 +41,21 @@ rules:
 """
 
 
-def judge_of(text: str = RULES) -> Judge:
+def decider_of(text: str = RULES) -> Decider:
     parsed = parse({"folder/a.yaml": text.encode()})
     assert isinstance(parsed, RuleSet), parsed
-    return Judge.compile(parsed)
+    return Decider.compile(parsed)
 
 
-def shown(text: str, judge: Judge | None = None) -> Answer:
-    judge = judge or judge_of()
-    conversation, _ = conversation_of(Question(text), judge.rules)
-    return answer(conversation, judge.decide(conversation, 0, explain=True), judge.rules)
+def shown(text: str, decider: Decider | None = None) -> Answer:
+    decider = decider or decider_of()
+    conversation, _ = conversation_of(Question(text), decider.rules)
+    return answer(conversation, decider.decide(conversation, 0, explain=True), decider.rules)
 
 
 def drawn(text: str) -> str:
-    judge = judge_of()
-    _, heard = conversation_of(Question(text), judge.rules)
+    decider = decider_of()
+    _, heard = conversation_of(Question(text), decider.rules)
     pieces = in_text(text, [one.start for one in heard], shown(text))
     return "".join(
         "".join(f"<{names}>" for names in piece.opened) + piece.text + "</>" * piece.closed
@@ -133,9 +133,9 @@ def test_the_whole_text_is_marked_where_it_stands(text: str, expected: str) -> N
 
 
 def test_a_chat_is_marked_message_by_message() -> None:
-    judge = judge_of()
-    conversation, _ = conversation_of(Question("customer: refund\nagent: no"), judge.rules)
-    tried = answer(conversation, judge.decide(conversation, 0, explain=True), judge.rules)
+    decider = decider_of()
+    conversation, _ = conversation_of(Question("customer: refund\nagent: no"), decider.rules)
+    tried = answer(conversation, decider.decide(conversation, 0, explain=True), decider.rules)
     assert [(one.message, one.author, len(one.pieces)) for one in passages(conversation, tried)] == [
         (1, "customer", 1),
         (2, "agent", 1),
@@ -144,7 +144,7 @@ def test_a_chat_is_marked_message_by_message() -> None:
 
 def test_no_table_is_longer_than_the_limit() -> None:
     rules = "".join(f"  - {{id: r{n}, tag: T{n}, any: [refund]}}\n" for n in range(ROWS_MAX + 7))
-    tried = shown("refund", judge_of("version: 1\nrules:\n" + rules))
+    tried = shown("refund", decider_of("version: 1\nrules:\n" + rules))
     assert (len(tried.found), tried.left_out) == (ROWS_MAX, 7)
 
 

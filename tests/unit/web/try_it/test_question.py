@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.rules.model import RuleSet
 from tagger.core.rules.parse import parse
 from tagger.web.times import DAY_MS
@@ -73,7 +73,7 @@ def test_a_wrong_form_says_what_to_do(fields: dict[str, str], problem: str) -> N
 def test_group_and_day_decide_as_they_do_for_chats(question: Question, tags: tuple[str, ...]) -> None:
     rules = rules_of(RULES)
     conversation, _ = conversation_of(question, rules.rules)
-    assert Judge.compile(rules).decide(conversation, question.decided_at_ms(0)).tags == tags
+    assert Decider.compile(rules).decide(conversation, question.decided_at_ms(0)).tags == tags
 
 
 def test_without_a_day_it_is_now() -> None:

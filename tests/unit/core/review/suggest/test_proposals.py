@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagger.core.conversation import Conversation, Said, ThreadKey
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.review.rule_tests import run_tests
 from tagger.core.review.suggest import rule_text
 from tagger.core.review.suggest.index import Index
@@ -139,17 +139,17 @@ def test_a_rule_made_of_proposals_finds_the_counted_chats_whatever_their_order(
     chance.shuffle(shuffled)
     assert suggest(shuffled) == suggestion
     for one in suggestion.proposals:
-        judge = pasted(suggestion._replace(proposals=(one,)))
-        found = [tagged for text, tagged in chats if judge.decide(conversation(text), 0).tags]
+        decider = pasted(suggestion._replace(proposals=(one,)))
+        found = [tagged for text, tagged in chats if decider.decide(conversation(text), 0).tags]
         assert (one.with_tag, one.without_tag) == (found.count(True), found.count(False))
         assert one.with_tag >= 5
-        assert run_tests(judge) == []
+        assert run_tests(decider) == []
 
 
-def pasted(suggestion: Suggestion) -> Judge:
+def pasted(suggestion: Suggestion) -> Decider:
     read = parse({"a.yaml": f"version: 1\nrules:\n{rule_text.of_tag(suggestion)}\n".encode()})
     assert isinstance(read, RuleSet), [str(problem) for problem in read]
-    return Judge.compile(read)
+    return Decider.compile(read)
 
 
 def conversation(text: str) -> Conversation:

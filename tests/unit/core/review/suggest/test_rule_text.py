@@ -2,7 +2,7 @@
 
 import pytest
 
-from tagger.core.matching.decide import Judge
+from tagger.core.matching.decide import Decider
 from tagger.core.review.rule_tests import outcomes, run_tests, uncovered
 from tagger.core.review.suggest import rule_text
 from tagger.core.review.suggest.proposals import Proposal, Suggestion
@@ -60,10 +60,10 @@ def test_phrases_share_a_rule_and_each_pair_has_its_own() -> None:
 )
 def test_whatever_it_says_it_can_be_pasted_and_its_tests_pass(tag: str, keywords: tuple[str, ...]) -> None:
     read = parsed(rule_text.of_tag(suggestion(tag, proposal(*keywords))))
-    judge = Judge.compile(read)
+    decider = Decider.compile(read)
     assert [rule.tag for rule in read.rules] == [tag]
-    assert run_tests(judge) == []
-    assert [str(gap) for rule in read.rules for gap in uncovered(rule, outcomes(judge, rule))] == []
+    assert run_tests(decider) == []
+    assert [str(gap) for rule in read.rules for gap in uncovered(rule, outcomes(decider, rule))] == []
 
 
 def test_a_topic_is_a_rule_with_its_first_phrase_for_a_tag() -> None:
@@ -72,7 +72,7 @@ def test_a_topic_is_a_rule_with_its_first_phrase_for_a_tag() -> None:
         ("app", 2, 2),
         ("voucher", 1, 1),
     ]
-    assert run_tests(Judge.compile(read)) == []
+    assert run_tests(Decider.compile(read)) == []
 
 
 def test_nothing_is_proposed_as_nothing() -> None:
