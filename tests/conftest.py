@@ -178,5 +178,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     if terminal is not None:
         skipped = [report for report in terminal.stats.get("skipped", []) if NOT_RUN in str(report.longrepr)]
         if skipped:
-            terminal.write_line(f"{len(skipped)} tests did not run for want of a real Kafka. {HOW_TO_GET}")
+            terminal.write_line(
+                f"{len(skipped)} tests did not run because there is no real Kafka. {HOW_TO_GET}"
+            )
     return result

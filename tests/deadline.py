@@ -24,7 +24,7 @@ async def until(true: Callable[[], Awaitable[bool] | bool]) -> None:
 
 
 def wait_until(true: Callable[[], bool]) -> None:
-    """Likewise, for a test that is no coroutine."""
+    """Likewise, for a test that is not a coroutine."""
     end = time.monotonic() + DEADLINE_S
     while not true():
         if time.monotonic() > end:

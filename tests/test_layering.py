@@ -193,7 +193,7 @@ def imports(tree: ast.Module, name: str, path: str, known: Collection[str]) -> I
 
 
 def within(name: str, packages: Collection[str] | str) -> bool:
-    """Whether a dotted name is one of these or lies inside one of them."""
+    """Whether a dotted name is one of these or is inside one of them."""
     packages = (packages,) if isinstance(packages, str) else packages
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
@@ -401,7 +401,7 @@ def rule_10(module: Module) -> Violations:
 
 
 def circles(arrows: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Rooms on a circle or leading into one; a room's own name among its arrows stands for what lies inside it."""
+    """Rooms on a circle or leading into one; a room's own name among its arrows stands for what is inside it."""
     onward = {room: {to for to in tos if to != room} for room, tos in arrows.items()}
     while ends := [room for room, tos in onward.items() if not tos & set(onward)]:
         for room in ends:

@@ -46,7 +46,7 @@ class FileHistory:
                 await asyncio.sleep(0)
 
     def _values(self) -> Iterator[tuple[str, Any]]:
-        """Yield where each value stands, and what it is: a JSON object, or in words why it is none."""
+        """Yield where each value stands, and what it is: a JSON object, or why it is not one, in words."""
         number, first = 0, b""
         while not first.strip() and (line := self._file.readline(LINE_BYTES_MAX + 1)):
             number, first = number + 1, line

@@ -1,6 +1,6 @@
 """The ledger: decisions and corrections in SQLite, to be asked for. A read model of `livechat.decisions`.
 
-Everything in it can be read from the topic again, so a file of another version is emptied and filled anew. It never
+Everything in it can be read from the topic again, so a file of another version is emptied and filled again. It never
 holds what was said. For one command it is a private temporary file, which SQLite keeps in memory while it is small
 and deletes at the end; `tagger web` keeps it in a file, with the position reached in each partition. One thread uses
 it at a time. A million decisions take about 700 MB of disk and 64 MB of memory.

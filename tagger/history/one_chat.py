@@ -15,7 +15,7 @@ from tagger.kafka.log import Stretch, opened
 
 
 class _Record(NamedTuple):
-    """A record among those of its chat alone: numbered anew, so that none seems to be missing."""
+    """A record among those of its chat alone: renumbered, so that none seems to be missing."""
 
     offset: int
     timestamp: int

@@ -14,7 +14,7 @@ from tagger.history.ledger import Ledger
 def past_chat(
     organization: str, chat: Any, where: str, counts: Counts, ledger: Ledger | None = None
 ) -> PastChat | None:
-    """Read a chat with one thread, as `get_chat` and `list_archives` return it; None if it is none that ended.
+    """Read a chat with one thread, as `get_chat` and `list_archives` return it; None unless it ended.
 
     `where` names its place for people. Decisions and corrections come from the ledger, if there is one.
     """

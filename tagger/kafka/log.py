@@ -109,7 +109,7 @@ async def opened(
     """Open a topic to read it from `since_ms` (record time) to its present end.
 
     `positions` are offsets to go on from, by partition. One that is outside the log counts for nothing: the topic
-    was made anew. TopicMissingError if there is no such topic.
+    was recreated. TopicMissingError if there is no such topic.
     """
     async with connected(options, topic) as (consumer, partitions, _):
         async with asyncio.timeout(ANSWER_S):
@@ -144,7 +144,7 @@ async def follow(
             consumer.seek(tp, at)
             yield Chunk(tp.partition, (), at)
         while True:
-            # A silence is no sign of trouble here; what fails for good is raised by the next look at the ends.
+            # Silence is not a sign of trouble here; what fails for good is raised by the next look at the ends.
             batches = await fetched(consumer, partitions)
             for tp, records in batches.items():
                 yield Chunk(tp.partition, records, await consumer.position(tp))

@@ -91,7 +91,7 @@ def description(secret: str) -> str:
 def to_register(
     existing: Sequence[Registration], url: str, secret: str, *, corrections: bool = False
 ) -> Plan:
-    """What is missing for every required action, and those of `corrections`, to be sent to `url` with `secret`."""
+    """What is missing forevery required action, and those of `corrections`, to be sent to `url` with `secret`."""
     lacking = _lacking(existing, url, secret, ACTIONS + CORRECTIONS if corrections else ACTIONS)
     problems = _unusable(url, secret) or [
         f"{one.action} is registered at this address by hand or with another secret ({one.id}); "

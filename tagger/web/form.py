@@ -12,7 +12,7 @@ FORM: Final = "application/x-www-form-urlencoded"
 
 
 async def fields_of(request: web.Request) -> dict[str, str]:
-    """The fields, each once, the last one counting; raises the HTTP error where it is no form, too large or too slow."""
+    """The fields, each once, the last one counting; raises the HTTP error where the form is bad, too large or slow."""
     if request.content_type != FORM:
         raise web.HTTPUnsupportedMediaType
     try:

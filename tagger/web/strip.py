@@ -67,7 +67,9 @@ def _notices(keywords: KeywordsNow) -> list[Notice]:
     if keywords.hash is None:
         means = "No keywords are in force, so nothing can be tried."
     else:
-        means = f"Until {_them(keywords)} mended, texts are tried with the keywords of {clock(keywords.since_ms)}."
+        means = (
+            f"Until {_them(keywords)} fixed, texts are tried with the keywords of {clock(keywords.since_ms)}."
+        )
     first, more = keywords.problems[0], len(keywords.problems) - 1
     others = f" {more:,} more: `tagger check` lists all." if more else ""
     at = clock(keywords.refused_at_ms)

@@ -32,7 +32,7 @@ def tagged_visits(seed: int, count: int) -> list[Visit]:
 async def play_one(
     stage: Stage, visit: Visit, organization: Organization, *, poisoned: bool = False
 ) -> Played:
-    """Play a chat to its end; whatever LiveChat is asked about a poisoned one it answers 500, for ever."""
+    """Play a chat to its end; whatever LiveChat is asked about a poisoned one it answers 500, forever."""
     (conversation,) = visit.conversations
     playing = asyncio.create_task(stage.player.play_visit(visit, organization))
     await asyncio.sleep(0)  # it has begun

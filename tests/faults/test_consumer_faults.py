@@ -1,7 +1,7 @@
 """What happens to groups, logs and brokers in real life, on a real Kafka. Jobs are settled by the test itself.
 
 Each asks the same: nothing hangs, every end is settled that the log or LiveChat can still give, and no
-committed offset lies above unfinished work.
+committed offset is above unfinished work.
 """
 
 import asyncio
@@ -153,7 +153,7 @@ async def test_offsets_that_were_reset_by_hand_hang_nothing(
         await until(lambda: all_committed(scene))
     again = scene.settled.count("T1")
     assert again == (2 if where == "--to-earliest" else 1)
-    assert len(scene.jobs[-1].conversation.said) == 2  # what lies below the new offset was read again
+    assert len(scene.jobs[-1].conversation.said) == 2  # what is below the new offset was read again
 
 
 async def test_a_topic_that_was_made_anew_is_read_from_its_start(scene: Scene, kafka_real: Kafka) -> None:

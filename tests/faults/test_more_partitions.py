@@ -107,7 +107,7 @@ async def test_the_procedure_that_adds_partitions_while_chats_are_open_loses_no_
         begun, homes, more = len(stage.player.played), dict[bytes, int](), visits(4)
         while (
             not set(homes.values()) >= NEW
-        ):  # where a chat lies, its id says, and that is made up when it begins
+        ):  # its id says where a chat is, and that is made up when it begins
             await stage.play(islice(more, 10))
             played = list(stage.player.played.values())[begun:]
             homes = {(key := key_of(one.thread.chat)): partition_of(key, MORE) for one in played}

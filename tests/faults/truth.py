@@ -62,7 +62,7 @@ class Truth:
         await self._admin.close()
 
     async def look(self) -> Look:
-        """First the offsets, then the topics: what is decided later is no excuse for an offset."""
+        """First the offsets, then the topics: what is decided later does not excuse an offset."""
         committed = {tp: group.offset for tp, group in (await self.committed()).items()}
         ends = await self._read_on()
         untrue = [

@@ -1,4 +1,4 @@
-"""Background tasks of a service in this process, killed one by one by an exception that is none of theirs."""
+"""Background tasks of a service in this process, killed one by one by an exception that is not one of theirs."""
 
 import asyncio
 from collections import Counter

@@ -1,7 +1,7 @@
 """What SREs see of the lag is true: Kafka's own command, our metrics and Burrow's rules, through a bad day.
 
 The rules are those that Burrow publishes (https://github.com/linkedin/Burrow/wiki/Consumer-Lag-Evaluation-Rules),
-written anew, for Burrow itself cannot talk to Kafka 4: where 1.2.1 asks for a log's end, the broker hangs up.
+rewritten, as Burrow itself cannot talk to Kafka 4: where 1.2.1 asks for a log's end, the broker hangs up.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What a stage shows of itself from outside: a service's metrics, and what lies on a topic."""
+"""What a stage shows of itself from outside: a service's metrics, and what is on a topic."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator

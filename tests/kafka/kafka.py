@@ -100,7 +100,7 @@ class Kafka:
         admin.delete_topics([name])[name].result(ADMIN_S_MAX)
 
     def delete_records(self, topic: str, partition: int, before_offset: int) -> None:
-        """Remove what lies below the offset, as retention does."""
+        """Remove what is below the offset, as retention does."""
         admin, before = self._admin(), TopicPartition(topic, partition, before_offset)
         admin.delete_records([before])[before].result(ADMIN_S_MAX)
 

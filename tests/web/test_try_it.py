@@ -28,7 +28,7 @@ def marked(page: Any, kind: str) -> list[str]:
 
 
 def fits(page: Any) -> bool:
-    """Whether nothing is wider than the window, and the copy lies exactly behind what is typed."""
+    """Whether nothing is wider than the window, and the copy is exactly behind what is typed."""
     return bool(
         page.evaluate(
             """() => {

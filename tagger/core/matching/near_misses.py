@@ -38,7 +38,7 @@ def near_misses(book: Rulebook, conversation: Conversation) -> NearMisses:
 
 
 class _Reach:
-    """How far one rule's matches reach, to tell what lies inside one of them."""
+    """How far one rule's matches reach, to tell what is inside one of them."""
 
     def __init__(self, found: Found) -> None:
         matches = [match for wanted, match in found if wanted.part in _COUNTING]  # by position
@@ -46,7 +46,7 @@ class _Reach:
         self._ends = list(accumulate((match.end for match in matches), max))
 
     def has(self, near: RuleMatch) -> bool:
-        """Whether what is near lies inside a match: `refund` in `refunds`, where `refunds` is a keyword, too."""
+        """Whether what is near is inside a match: `refund` in `refunds`, where `refunds` is a keyword, too."""
         begun = bisect_right(self._starts, near.start)
         return begun > 0 and near.end <= self._ends[begun - 1]
 
@@ -74,7 +74,7 @@ def _of_links(book: Rulebook, at: int, field: int, author: Author, in_link: Iter
 
 
 def _phrase_around(match: Match, found: Found) -> str:
-    """The first phrase of `ignore` that the match lies inside."""
+    """The first phrase of `ignore` that the match is inside."""
     phrases = (
         wanted.keyword.written
         for wanted, phrase in found

@@ -1,6 +1,6 @@
 """The threads that ended in a stretch of one partition, folded as a restart folds them: without effects. Pure.
 
-A thread comes out when it would be deleted: after the linger time, so that late messages are in it, or for want of
+A thread comes out when it would be deleted: after the linger time, so that late messages are in it, or to free
 memory. What is open at the end of the stretch has not ended, and does not come out.
 """
 

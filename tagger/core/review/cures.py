@@ -41,7 +41,7 @@ def cure(problem: Problem, lines: Sequence[str]) -> Edit | None:
 
 
 def _scalar(line: str, column: int) -> _Scalar | None:
-    """The text that begins there; None where it ends on another line, or is no text."""
+    """The text that begins there; None where it ends on another line, or is not text."""
     parts = parts_of(line)
     is_alone = parts is not None and len(parts.head) == column
     if found := _QUOTED.match(line, column):

@@ -120,7 +120,7 @@ class Statistics:
     def _correct(
         self, corrections: Iterable[Correction], because: Iterable[Reason], tags: frozenset[str]
     ) -> None:
-        """The last word of a person on a tag counts. A tag of ours is no addition, whoever is said to have set it."""
+        """The last word of a person on a tag counts. A tag of ours is not an addition, whoever is said to have set it."""
         last = {correction.tag: correction.change for correction in corrections}
         by_rule = {(reason.rule, reason.tag) for reason in because}
         for tag, change in last.items():

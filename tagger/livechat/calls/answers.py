@@ -150,7 +150,7 @@ def _done_already(call: Call, error_type: str, document: Any) -> bool:
     """Whether a refusal means that things are as the call wants them.
 
     How LiveChat refuses a tag that the thread already has is not documented, so its message is searched for one
-    word; it is not passed on. A tag that `create_tag` finds may differ in case, so that is no success.
+    word; it is not passed on. A tag that `create_tag` finds may differ in case, so that does not count as success.
     """
     if call.method == "unregister_webhook":
         return error_type == "not_found"

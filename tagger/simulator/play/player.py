@@ -211,7 +211,7 @@ class Player:
             played.added.add(tag)
 
     async def _remove_one(self, played: Played) -> None:
-        """Remove a tag that the conversation calls for, once it is there; an agent does not wait for ever."""
+        """Remove a tag that the conversation calls for, once it is there; an agent does not wait forever."""
         tag = min(played.conversation.expected, default=None)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CORRECTS_S_MAX):

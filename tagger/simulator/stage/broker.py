@@ -2,7 +2,7 @@
 
 It has what the demo and the tests need: topics, produce, fetch, groups, commits with metadata, faults. It keeps at
 most 5 MiB or 100,000 batches a partition, in memory only. It answers a waiting fetch when its wait is over, not
-when data arrives, so a consumer is half its fetch.max.wait late. It is no model of a real broker's durability,
+when data arrives, so a consumer is half its fetch.max.wait late. It does not model a real broker's durability,
 transactions, retention by time, admin calls or authentication.
 """
 

@@ -28,7 +28,7 @@ async def fetch(
     id in place of the chat's is understood, for one more."""
     client, who = livechat
     if not chat_id or len(chat_id.encode("utf-8", "replace")) > ID_BYTES_MAX:
-        return "That is no chat id. LiveChat shows it in the address of a chat, such as PJ0MRSHTDG."
+        return "That is not a chat ID. LiveChat shows it in the address of a chat, such as PJ0MRSHTDG."
     try:
         named = organization_of(who, organization or next(iter(who.organizations()), None))
         desk = Desk(client, named)

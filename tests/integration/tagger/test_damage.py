@@ -1,4 +1,4 @@
-"""What becomes of a batch that nobody can read, and of all that lies around it."""
+"""What becomes of a batch that nobody can read, and of all that is around it."""
 
 import asyncio
 import time
@@ -62,7 +62,7 @@ async def test_a_batch_that_cannot_be_read_holds_up_its_own_partition_only(scene
         await until(lambda: scene.committed_is(1, offset))
         await until(lambda: scene.committed_is(0, 60))
     assert "T1" not in scene.settled
-    # Nothing was passed over; what lies where its key would not have put it may be called moved.
+    # Nothing was passed over; what is where its key would not have put it may be called moved.
     assert {job.incomplete for job in scene.jobs} <= {None, "moved"}
 
 

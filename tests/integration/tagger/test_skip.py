@@ -55,7 +55,7 @@ async def test_what_is_stepped_over_is_recorded_and_read_no_more(scene: Scene) -
     opens = damaged("good", [started("OPEN", "hello")], NOW_MS)
     bad = damaged("crc", [said("OPEN", 2, "refund"), ended("LOST")], NOW_MS + 1_000)
     await put(scene.kafka, scene.topic, 0, opens, bad, thread(1, 2_000))
-    # The embedded broker takes a group for a live one for ever, so no member ran yet.
+    # The embedded broker takes a group for a live one forever, so no member ran yet.
     await scene.commit(0, offset=1, replay_from=0, record_ms=NOW_MS)
     done = await skipped(scene, 0, 1, "--yes", "--format", "json")
     assert done.exit_code == 0, done.stderr

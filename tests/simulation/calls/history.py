@@ -32,7 +32,7 @@ from tests.simulation.calls.world import File, LiveChat, Token, Topics
 METRICS: Final = Metrics()  # which nobody reads
 # After the last trouble and the last end: a hopeless call is tried for ten minutes, a minute apart.
 PATIENCE_S: Final = 1_700.0
-MANY: Final = 3  # chats answered 429 for ever that a lane takes for a limit
+MANY: Final = 3  # chats answered 429 forever that a lane takes for a limit
 
 
 class Violation(Exception):
@@ -68,7 +68,7 @@ class History:
 
     @property
     def like_a_limit(self) -> bool:
-        """Whether so many chats are answered 429 for ever that a lane takes them for a limit."""
+        """Whether so many chats are answered 429 forever that a lane takes them for a limit."""
         return sum(chat.bad == "too_many_requests" for chat in self.setting.chats) > MANY
 
     @property

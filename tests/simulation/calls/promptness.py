@@ -18,10 +18,10 @@ HELD_S: Final = 1.2
 # What failed itself has every eighth turn only, and these come seconds apart where a limit seems to block all.
 LIKE_A_LIMIT_AFTER_S: Final = 300.0
 # In the stories that a promise is about: a good chat after others that are bad, and before any has succeeded; a
-# rush, ten seconds after its storm. Chats that are answered 429 for ever look like a limit until they are singled out
+# rush, ten seconds after its storm. Chats that are answered 429 forever look like a limit until they are singled out
 # among others that pass.
 AT_ONCE_S, FIRST_S, LIKE_A_LIMIT_S = 2.0, 20.0, 40.0
-# A lane that seems limited makes a call every four seconds at its slowest. Each call that is answered 429 for ever costs
+# A lane that seems limited makes a call every four seconds at its slowest. Each call that is answered 429 forever costs
 # one such turn before anything can tell it from a limit. After that a call refused again shows something only where
 # another passed meanwhile, so it costs two; ten of these tell, even where half of all calls are refused.
 TURN_S, TELLING = 4.0, 10
@@ -79,7 +79,7 @@ def _refused(history: History, organization: str, begin: float, end: float) -> i
 
 
 def _told_apart_s(history: History, organization: str, begin: float, end: float) -> float:
-    """What telling calls that are answered 429 for ever from a limit may have cost between two times."""
+    """What telling calls that are answered 429 forever from a limit may have cost between two times."""
     lane, tried = history.lane(organization), set[tuple[object, ...]]()
     first = again = 0
     for one in history.livechat.requests:

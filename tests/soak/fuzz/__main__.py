@@ -1,6 +1,6 @@
 """Ten minutes of requests of any kind against a running `ingest`: no 5xx, no process end, memory flat.
 
-The requests are those of tests/integration/ingest/test_fuzz.py, drawn anew from a seed that is printed where one
+The requests are those of tests/integration/ingest/test_fuzz.py, drawn from a seed that is printed where one
 fails. A good webhook between any two of them must be answered 200.
 """
 
@@ -24,7 +24,7 @@ WARM_UP_ROUNDS: Final = 3
 
 
 def one_round(port: int, number: int, seen: Counter[int]) -> None:
-    """Raises AssertionError with the request where an answer is none that is allowed."""
+    """Raises AssertionError with the request where an answer is not one of those allowed."""
 
     @seeded(number)
     @settings(

@@ -1,7 +1,7 @@
 """LiveChat away for as long as in life, one way after the other, while chats go on ending.
 
 The refresh of tokens fails for 2 minutes, everything is answered 503 for 3, nobody listens for 1, every answer
-is lost for 1; all along access tokens expire and are refreshed. At last one tag is deleted for ever. Nothing
+is lost for 1; all along access tokens expire and are refreshed. At last one tag is deleted forever. Nothing
 may be parked but what needs that tag, nothing may be missing, and LiveChat may not be stormed. Takes 9 minutes;
 `--times 0.1` makes everything a tenth as long.
 """
@@ -120,7 +120,7 @@ async def asked(stage: Stage) -> float:
 
 
 async def deleted_tag(stage: Stage, chats: int, seed: int) -> list[str]:
-    """One tag is refused for ever; the problems."""
+    """One tag is refused forever; the problems."""
     (organization,) = stage.organizations
     del organization.tags[TAG.lower()]
     before = set(stage.player.played)

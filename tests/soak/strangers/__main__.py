@@ -2,7 +2,7 @@
 
 Both services as processes on a real Kafka, all chats in one partition, each of which calls for a tag.
 
-poisoned    eight chats are answered 500 for ever, and then eighty good ones end; with --until-parked good ones go
+poisoned    eight chats are answered 500 forever, and then eighty good ones end; with --until-parked good ones go
             on ending until the eight are parked, which takes ten minutes
 mixed       likewise, but the eight end among the eighty
 storm       for 15 s one call in five is answered 429, while chats go on ending

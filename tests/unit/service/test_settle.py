@@ -58,7 +58,7 @@ class World:
         if isinstance(answer, BaseException):
             raise answer
         if answer is None:
-            await asyncio.Event().wait()  # for ever
+            await asyncio.Event().wait()  # forever
         self.happened.append(("called", call.body["tag"]))
         return answer
 

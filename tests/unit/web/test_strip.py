@@ -22,19 +22,19 @@ def test_a_set_in_force_is_one_quiet_fact() -> None:
             ("config/billing.yaml:27:9: the keyword runs over 2 lines. Put it on one line.",),
             "billing.yaml:27:9 was refused at 14:31.",
             "The keyword runs over 2 lines. Put it on one line. "
-            "Until it is mended, texts are tried with the keywords of 14:02.",
+            "Until it is fixed, texts are tried with the keywords of 14:02.",
         ),
         (
             ("a.yaml:1:1: the file is empty", "b.yaml:2:3: x", "b.yaml:3:3: y"),
             "a.yaml:1:1 was refused at 14:31.",
             "The file is empty. 2 more: `tagger check` lists all. "
-            "Until they are mended, texts are tried with the keywords of 14:02.",
+            "Until they are fixed, texts are tried with the keywords of 14:02.",
         ),
         (
             ("config: contains no *.yaml files. Name the folder of your keyword files.",),
             "The keyword files were refused at 14:31.",
             "config: contains no *.yaml files. Name the folder of your keyword files. "
-            "Until it is mended, texts are tried with the keywords of 14:02.",
+            "Until it is fixed, texts are tried with the keywords of 14:02.",
         ),
     ],
 )

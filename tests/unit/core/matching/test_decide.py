@@ -371,7 +371,7 @@ NEAR_MISSES: list[tuple[str, Rule, Lines, dict[str, Any], list[tuple[str, str]]]
         {},
         [("b c d e", "2 of 4 words of the canned response, 4 needed")],
     ),
-    ("a match is no near miss", rule(any=["a"]), [(C, "a")], {}, []),
+    ("a match is not a near miss", rule(any=["a"]), [(C, "a")], {}, []),
     ("nothing near", rule(any=["a"]), [(C, "b")], {}, []),
     ("nor is what only `none` wants", rule(any=["a"], none=["fund"]), [(C, "refund")], {}, []),
     (

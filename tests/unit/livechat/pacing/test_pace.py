@@ -181,7 +181,7 @@ def test_refusals_at_random_leave_most_of_the_rate(
 
 
 def test_from_its_first_call_on_a_lane_in_which_one_call_in_five_is_refused_keeps_going() -> None:
-    """Before anything is known, too: too few calls would go to ever learn that it is no limit."""
+    """Before anything is known, too: too few calls would go ever to learn that it is not a limit."""
     for seed in range(1, 21):
         seen = simulate(at_random(0.2, seed=seed), 20, offered=20, latency_s=(0.001, 0.004), seed=seed)
         assert seen.rate(0, 20) >= 6

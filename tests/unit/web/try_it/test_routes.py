@@ -168,7 +168,7 @@ async def test_a_chat_is_fetched_by_two_calls_and_shown_once(tmp_path: Path) -> 
                 answer = await page.post("/chat", data={"chat": " C1 "})
                 text = await answer.text()
                 assert answer.headers["Cache-Control"] == "no-store"
-                for chat, told in (("C2", "LiveChat has no chat C2"), ("x" * 300, "That is no chat id")):
+                for chat, told in (("C2", "LiveChat has no chat C2"), ("x" * 300, "That is not a chat ID")):
                     none = await page.post("/chat", data={"chat": chat})
                     assert (none.status, told in await none.text()) == (502, True)
         finally:
