@@ -154,12 +154,14 @@ class Expiry:
         limits, ending = self._limits, thread.ending
         if ending is not None and ending.unsettled:
             return self.clock_ms + limits.linger_s * 1000
-        age_ms = thread.first_ms + limits.chat_age_s_max * 1000
-        if not thread.thread_id:
-            alone = all(other is thread for other in self.index.of_chat(thread.chat))
-            return thread.last_ms + limits.skew_s * 1000 if alone else age_ms
+        if not thread.thread_id:  # a restart must see the hole as long as a thread that it is in
+            until_ms = thread.last_ms + limits.skew_s * 1000
+            others = (other for other in self.index.of_chat(thread.chat) if other is not thread)
+            needed = any(other.first_ms <= until_ms for other in others)
+            return self.clock_ms + limits.linger_s * 1000 if needed else until_ms
         if ending is not None:
             return ending.at_ms + limits.linger_s * 1000
+        age_ms = thread.first_ms + limits.chat_age_s_max * 1000
         return min(age_ms, thread.last_ms + limits.chat_idle_s_max * 1000)
 
     def _is_astray(self, thread: Thread) -> bool:

@@ -118,6 +118,24 @@ def test_after_an_unreadable_record_behind_the_end_the_thread_is_asked_for(ended
     }
 
 
+def test_a_hole_before_a_beginning_outlives_a_restart(log: Log) -> None:
+    """A thread that waits is read again from its hole on, however long ago that came."""
+    log.write(b"{")
+    log.begins()
+    partition = begun(log)
+    settle_all(partition)
+    for _ in range(250):
+        log.write(webhook("chat_transferred", {}), chat="D", after_s=60)
+        read(partition, log)
+    assert the_job(partition).incomplete == "expired"
+    log.ends()
+    read(partition, log)
+    stopped = partition.committable()
+    assert stopped is not None
+    assert hinted(partition).replay_from == 0
+    assert the_job(begun(log, stopped.offset, stopped.metadata)).incomplete == "unreadable"
+
+
 def test_samples_and_other_webhooks_are_counted(log: Log) -> None:
     log.ends(chat="tagger-sample-1")
     log.write(webhook("tag_created", {}))
