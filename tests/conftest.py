@@ -15,6 +15,7 @@ import pytest
 import structlog
 
 import ingest.runtime.kafka_connections  # noqa: F401  # the clients that tests make themselves close what they open, too
+from tests import contracts
 from tests.kafka.broker import Broker, start
 from tests.kafka.cluster import Cluster
 from tests.kafka.cluster import start as cluster_of_three
@@ -38,6 +39,7 @@ NEED_REAL_KAFKA: Final = frozenset({"kafka_real", "kafka_own", "kafka_guarded", 
 # forbid them, to keep images small. Here, so that the workers of a parallel run hear of it, too.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+contracts.watch()  # from here on, a record of a wrong shape fails the test that made it
 # Name → password. The first may do everything; what the others may is set by a test.
 USERS: Final = {name: f"{name}-password" for name in ("admin", "ingest", "tagger", "operator", "nobody")}
 

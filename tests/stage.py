@@ -5,8 +5,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
 
+from tagger.core.records.schemas import Topic
 from tagger.simulator.livechat.account import Version
 from tagger.simulator.stage.stage import PARTITIONS, VERSIONS, Names, Stage
+from tests.contracts import check_topics
 from tests.kafka.kafka import AnyKafka
 
 
@@ -29,7 +31,7 @@ async def a_stage(
     corrections: bool = False,
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Stage]:
-    """Topics are made first; the rest is as `Stage` has it."""
+    """Topics are made first; the rest is as `Stage` has it. At the end, every record on them must fit its schema."""
     names = names_of(unique)
     for topic in names.topics:
         kafka.create_topic(topic, partitions)
@@ -45,3 +47,5 @@ async def a_stage(
         settings=settings,
     ) as stage:
         yield stage
+    topics: dict[Topic, str] = dict(zip(("webhooks", "decisions", "parked", "keywords"), names.topics, strict=True))
+    assert await check_topics(kafka.bootstrap, topics)

@@ -31,7 +31,8 @@ Outcome = Literal[
     "dry_run",  # decided, not set: TAGGER_DRY_RUN
 ]
 
-# Of decisions and corrections; a reader ignores fields that it does not know. Records without one have the same fields.
+# Of decisions, corrections and parked items; a reader ignores fields that it does not know. Records without one have
+# the same fields.
 FORMAT: Final = 1
 
 # No record can be too large for its topic, whose limit is at least 1 MiB: besides tags and reasons, a record has
@@ -131,6 +132,7 @@ def parked_record(  # noqa: PLR0913 - one argument a field of the record
     Readers identify the item by the first offset, which stays the same if the range is parked again.
     """
     record = {
+        "format": FORMAT,
         **thread_fields(thread),
         "tag": None if tag is None else clipped(tag, _TAG_BYTES_MAX),
         "reason": clipped(reason, _REASON_BYTES_MAX),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
 from tagger.core.conversation import ThreadKey
-from tagger.core.records.decision import Source, json_object, rfc3339, source_fields
+from tagger.core.records.decision import FORMAT, Source, json_object, rfc3339, source_fields
 
 # Open items kept, about 1 KB each; beyond this the oldest are left out until others are closed.
 ITEMS_MAX: Final = 100_000
@@ -106,13 +106,13 @@ class OpenItems:
 
 def resolved_record(item: Item, resolved: Resolved, at_ms: int) -> dict[str, Any]:
     """Make the record that closes an item."""
-    return {**item.json(), "resolved": resolved, "resolved_at": rfc3339(at_ms)}
+    return {"format": FORMAT, **item.json(), "resolved": resolved, "resolved_at": rfc3339(at_ms)}
 
 
 def refused_again(item: Item, reason: str, error_type: str, at_ms: int) -> dict[str, Any]:
     """Make the record that says that another try of an item failed."""
     again = {"reason": reason, "error_type": error_type, "attempts": item.attempts + 1}
-    return {**item.json(), **again, "parked_at": rfc3339(at_ms)}
+    return {"format": FORMAT, **item.json(), **again, "parked_at": rfc3339(at_ms)}
 
 
 def _record(value: bytes | None) -> tuple[Item, bool] | None:

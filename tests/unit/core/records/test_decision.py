@@ -88,6 +88,7 @@ def test_a_parked_record_names_the_thing_given_up_and_why() -> None:
         THREAD, SOURCE, tag="Refund", reason="not found", error_type="not_found", attempts=4, parked_at_ms=0
     )
     assert record == {
+        "format": 1,
         "organization": "org",
         "chat_id": "CHAT",
         "thread_id": "THREAD",
