@@ -41,7 +41,7 @@ test: .venv/ready  ## all tests; those on a real Kafka start one, or use KAFKA_B
 test-fast: .venv/ready  ## the tests that need no Java
 	$(PYTEST) $(WITHOUT_OTHERS) -m "not real_kafka"
 
-test-deploy: .venv/deploy  ## alert rules and their failures, dashboard, manifests; needs promtool and prometheus (Debian: prometheus)
+test-deploy: .venv/deploy .venv/asyncapi/ready  ## alert rules and their failures, dashboard, manifests, AsyncAPI; needs Debian's prometheus and npm
 	@for program in promtool prometheus; do \
 		if ! command -v $$program >/dev/null; then echo "$$program is missing: apt-get install prometheus" >&2; exit 2; fi; \
 	done
@@ -102,6 +102,13 @@ clean:  ## remove everything generated: .venv, .kafka, caches
 # Schemas of Kubernetes objects.
 .venv/deploy: .venv/ready requirements-deploy.txt
 	@$(PIP) --require-hashes --requirement requirements-deploy.txt
+	@touch $@
+
+# AsyncAPI's own parser, which is a program for Node.
+.venv/asyncapi/ready: .venv/ready $(wildcard tests/deploy/asyncapi/*)
+	@if ! command -v npm >/dev/null; then echo "npm is missing: apt-get install npm" >&2; exit 2; fi
+	@mkdir -p .venv/asyncapi && cp tests/deploy/asyncapi/* .venv/asyncapi
+	@npm ci --prefix .venv/asyncapi --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
 # What drives a browser.
