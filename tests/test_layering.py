@@ -124,6 +124,8 @@ OF_COMMANDS: Final = (
     "tagger.commands.chat_input",
     "tagger.commands.compared_set",
     "tagger.commands.decisions_show",
+    "tagger.commands.explain_then",
+    "tagger.commands.explained",
     "tagger.commands.fixing",
     "tagger.commands.history_options",
     "tagger.commands.keyword_options",

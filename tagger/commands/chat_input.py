@@ -143,3 +143,23 @@ def of_chat(chat: Any, where: str) -> Asked:
     return Asked(
         f"{where}: not a chat: {why}. Save chats as LiveChat's get_chat or list_archives returns them."
     )
+
+
+def from_livechat(chat_id: str, thread_id: str | None, organization: str | None) -> Any:
+    """The chat with one thread, as get_chat returns it; exits 2 if LiveChat does not return it."""
+    # Imported here, so that an explanation without the API starts at once.
+    from ingest.runtime.settings import load as load_settings
+    from tagger.commands.setup import with_client
+    from tagger.livechat.authorization.credentials import Credentials
+    from tagger.livechat.chat_lookup import Found, look_up
+    from tagger.livechat.client import Client
+    from tagger.livechat.interactive import Desk, organization_of
+    from tagger.settings import LiveChatSettings
+
+    async def fetched(client: Client, who: Credentials) -> Found:
+        return await look_up(Desk(client, organization_of(who, organization)), chat_id, thread_id)
+
+    found = with_client(load_settings(LiveChatSettings), fetched)
+    if found.note:
+        click.echo(found.note, err=True)
+    return found.chat

@@ -12,7 +12,7 @@ from ingest.runtime.exit import stop
 from ingest.runtime.settings import load as load_settings
 from tagger.commands.history_options import filled
 from tagger.commands.keyword_options import config_option, format_option, load, placeholder_option
-from tagger.commands.listed_decisions import correction_json, minute
+from tagger.commands.listed_decisions import because_json, correction_json, decision_json, minute
 from tagger.commands.on_kafka import on_kafka
 from tagger.commands.transcript import printable, transcript
 from tagger.core.conversation import Conversation
@@ -20,7 +20,7 @@ from tagger.core.matching.decide import Decider, Decision, Reason
 from tagger.core.matching.explain import counted, passages, short
 from tagger.core.records.decision import rfc3339
 from tagger.core.review.difference import Change, changes, rules_by_id
-from tagger.core.review.past_chat import PastChat, PastDecision
+from tagger.core.review.past_chat import PastChat
 from tagger.core.rules.model import Rule, RuleSet
 from tagger.core.rules.places import places_of
 from tagger.history.keyword_sets import sets_of
@@ -147,26 +147,11 @@ def _json(one: _Known, today: Decision | None, found: Sequence[Change]) -> dict[
     return {
         **one.chat.thread._asdict(),
         "ended_at": rfc3339(one.chat.ended_at_ms),
-        "decisions": [_decision_json(made) for made in one.chat.decisions],
+        "decisions": [decision_json(made) for made in one.chat.decisions],
         "corrections": [correction_json(made) for made in one.chat.corrections],
-        "today": today and {"tags": today.tags, "because": _because(today.because), "config": today.config},
+        "today": today
+        and {"tags": today.tags, "because": because_json(today.because), "config": today.config},
         "gained": [change.tag for change in found if change.change == "gained"],
         "lost": [change.tag for change in found if change.change == "lost"],
         "why": {change.tag: change.why for change in found},
     }
-
-
-def _decision_json(made: PastDecision) -> dict[str, Any]:
-    return {
-        "tags": made.tags,
-        "because": _because(made.because),
-        "outcome": made.outcome,
-        "config": made.config,
-        "messages": made.messages,
-        "settled_at": rfc3339(made.settled_at_ms),
-    }
-
-
-def _because(because: Sequence[Reason]) -> list[dict[str, Any]]:
-    names = ("rule", "tag", "keyword", "event_id", "start", "end")
-    return [{name: getattr(each, name) for name in names} for each in because]

@@ -1,6 +1,6 @@
 """`tagger explain`: why a text or a chat gets its tags, or does not."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,13 +9,13 @@ from typing import Any, BinaryIO, Final
 import click
 import orjson
 
-from tagger.commands.chat_input import Asked, of_chat, of_file, of_input, of_text
+from tagger.commands.chat_input import Asked, from_livechat, of_chat, of_file, of_input, of_text
+from tagger.commands.explained import print_explained
 from tagger.commands.keyword_options import config_option, format_option, load, placeholder_option
 from tagger.commands.text_argument import TextArgument, TextCommand
-from tagger.commands.transcript import printable, transcript
-from tagger.core.conversation import Author, Conversation
+from tagger.core.conversation import Author
 from tagger.core.matching.decide import Decider, Decision
-from tagger.core.matching.explain import as_json, counted, not_counted, passages
+from tagger.core.matching.explain import as_json
 from tagger.core.rules.places import Places, places_of
 
 WRONG_MAX: Final = 100  # chats that cannot be read, named one by one; of the others only how many
@@ -62,10 +62,17 @@ def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     callback=_moment,
     help="Decide as on this date, or at this time (UTC), for rules with `expires`.  [default: when the chat began]",
 )
+@click.option(
+    "--as-of-decision",
+    is_flag=True,
+    help="With --chat: as it was decided, with the keyword set and the words of then, from Kafka.",
+)
 @config_option
 @placeholder_option
 @format_option()
+@click.pass_context
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
+    context: click.Context,
     text: tuple[str, ...],
     chats: BinaryIO | None,
     chat_id: str | None,
@@ -74,6 +81,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     author: Author | None,
     group_ids: tuple[int, ...],
     at_ms: int | None,
+    as_of_decision: bool,
     path: Path,
     placeholder: str,
     form: str,
@@ -95,22 +103,41 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
       tagger explain - < message.txt
       tagger explain --file chats.ndjson --format json
       tagger explain --chat PJ0MRSHTDG --thread K600PKZON8
+      tagger explain --chat PJ0MRSHTDG --as-of-decision
       tagger explain --group 3 --at 2027-03-31 'is the spring sale on?'
     """
-    if sum((bool(text), chats is not None, chat_id is not None)) != 1:
-        raise click.UsageError("Give one of TEXT, - (standard input), --file and --chat.")
-    if (thread_id or organization) and chat_id is None:
-        raise click.UsageError("--thread and --organization need --chat.")
-    if author and not text:
-        raise click.UsageError("--by needs TEXT or -.")
+    _check(context, context.params)
+    if as_of_decision and chat_id is not None:
+        # Imported here, so that an explanation without Kafka starts at once.
+        from tagger.commands.explain_then import explain_then
+
+        raise SystemExit(explain_then(chat_id, thread_id, organization, placeholder, form))
     rules = load(path)
     decider = Decider.compile(rules, placeholder)
     if chat_id is not None:
-        asked: Iterable[Asked] = [of_chat(_from_api(chat_id, thread_id, organization), f"chat {chat_id}")]
+        asked: Iterable[Asked] = [of_chat(from_livechat(chat_id, thread_id, organization), f"chat {chat_id}")]
     else:
         asked = of_file(chats) if chats is not None else _typed(text, author)
     asked = (_in_groups(one, frozenset(group_ids)) for one in asked)
     raise SystemExit(_explain(asked, decider, places_of(rules.rules), form, at_ms))
+
+
+def _check(context: click.Context, given: Mapping[str, Any]) -> None:
+    """Raise UsageError where options do not go together."""
+    has_chat = given["chat_id"] is not None
+    if sum((bool(given["text"]), given["chats"] is not None, has_chat)) != 1:
+        raise click.UsageError("Give one of TEXT, - (standard input), --file and --chat.")
+    if (given["thread_id"] or given["organization"]) and not has_chat:
+        raise click.UsageError("--thread and --organization need --chat.")
+    if given["author"] and not given["text"]:
+        raise click.UsageError("--by needs TEXT or -.")
+    if not given["as_of_decision"]:
+        return
+    if not has_chat:
+        raise click.UsageError("--as-of-decision needs --chat.")
+    for name, option in (("group_ids", "--group"), ("at_ms", "--at"), ("path", "--config")):
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{option} has no meaning with --as-of-decision: all is as it was then.")
 
 
 def _typed(text: tuple[str, ...], author: Author | None) -> Iterable[Asked]:
@@ -131,32 +158,12 @@ def _explain(asked: Iterable[Asked], decider: Decider, places: Places, form: str
             click.echo(orjson.dumps(as_json(conversation, decision)))
         else:
             click.echo(nl=shown > 0)
-            _print(conversation, decision, places)
+            print_explained(conversation, decision, places)
+            _hint_at_groups(decision)
         shown += 1
     if wrong > WRONG_MAX:
         click.echo(f"… and {wrong - WRONG_MAX:,} more that cannot be read.", err=True)
     return 2 if wrong else 0
-
-
-def _print(conversation: Conversation, decision: Decision, places: Places) -> None:
-    said, (_, chat_id, thread_id) = conversation.said, conversation.thread
-    whose = f"Chat {chat_id}, thread {thread_id}: " if chat_id else ""
-    tags = ", ".join(decision.tags) or "none"
-    click.secho(printable(f"{whose}tags: {tags}   (config {decision.config})"), bold=True)
-    for text, colour in transcript(passages(said, counted(decision, places))):
-        click.secho(text, fg=colour)
-    if not decision.because and not decision.near_misses:
-        click.secho("No rule matched.", dim=True)
-    if not conversation.complete:
-        click.secho("Part of the chat is missing, so rules with `none` were skipped.", dim=True)
-    if decision.near_misses:
-        click.secho("\nNear misses:", dim=True)
-        for text, colour in transcript(passages(said, not_counted(decision, places)), only_marked=True):
-            click.secho(text, fg=colour)
-    if any(no.why_not.kind == "group_unknown" for no in decision.near_misses):
-        click.secho(
-            "Name the group that the chat began in with --group, to see rules with `groups`.", dim=True
-        )
 
 
 def _in_groups(asked: Asked, group_ids: frozenset[int]) -> Asked:
@@ -165,21 +172,8 @@ def _in_groups(asked: Asked, group_ids: frozenset[int]) -> Asked:
     return asked._replace(conversation=replace(asked.conversation, group_ids=group_ids))
 
 
-def _from_api(chat_id: str, thread_id: str | None, organization: str | None) -> Any:
-    """The chat with one thread, as get_chat returns it; exits 2 if LiveChat does not return it."""
-    # Imported here, so that an explanation without the API starts at once.
-    from ingest.runtime.settings import load as load_settings
-    from tagger.commands.setup import with_client
-    from tagger.livechat.authorization.credentials import Credentials
-    from tagger.livechat.chat_lookup import Found, look_up
-    from tagger.livechat.client import Client
-    from tagger.livechat.interactive import Desk, organization_of
-    from tagger.settings import LiveChatSettings
-
-    async def fetched(client: Client, who: Credentials) -> Found:
-        return await look_up(Desk(client, organization_of(who, organization)), chat_id, thread_id)
-
-    found = with_client(load_settings(LiveChatSettings), fetched)
-    if found.note:
-        click.echo(found.note, err=True)
-    return found.chat
+def _hint_at_groups(decision: Decision) -> None:
+    if any(no.why_not.kind == "group_unknown" for no in decision.near_misses):
+        click.secho(
+            "Name the group that the chat began in with --group, to see rules with `groups`.", dim=True
+        )

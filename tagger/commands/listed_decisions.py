@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import orjson
 
 from tagger.commands.transcript import printable
+from tagger.core.matching.decide import Reason
 from tagger.core.records.decision import rfc3339
 from tagger.core.records.past import Past
 from tagger.core.review.past_chat import Correction, PastDecision
@@ -66,6 +67,24 @@ def decided_json(each: Decided) -> dict[str, Any]:
         "config": made.config,
         "corrections": [correction_json(one) for one in each.corrections],
     }
+
+
+def decision_json(made: PastDecision) -> dict[str, Any]:
+    """Return what was decided as a value for programs, with its reasons."""
+    return {
+        "tags": made.tags,
+        "because": because_json(made.because),
+        "outcome": made.outcome,
+        "config": made.config,
+        "messages": made.messages,
+        "settled_at": rfc3339(made.settled_at_ms),
+    }
+
+
+def because_json(because: Sequence[Reason]) -> list[dict[str, Any]]:
+    """Return reasons as values for programs."""
+    names = ("rule", "tag", "keyword", "event_id", "start", "end")
+    return [{name: getattr(each, name) for name in names} for each in because]
 
 
 def correction_json(made: Correction) -> dict[str, str]:
