@@ -129,6 +129,8 @@ class Partition:
         """
         handed: list[Job] = []
         jobs = self._state.jobs
+        if not self._reading.opened:  # a position kept from an earlier assignment says nothing yet
+            return []
         if not self._catching_up.is_over(self._state.position, jobs.fullness):
             return []
         while len(handed) < count_max and (noted := jobs.corrections.hand(self._job_id + 1)) is not None:

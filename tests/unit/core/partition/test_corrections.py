@@ -204,6 +204,28 @@ def test_jobs_wait_no_longer_than_half_of_what_may_wait(log: Log) -> None:
     assert len(partition.jobs(10)) == 3
 
 
+def test_a_position_that_turns_out_void_does_not_count_as_read(ended: Log) -> None:
+    """The log lost its last record and got others, so what was read before is read again."""
+    ended.untags("Refund")
+    partition = begun(ended)
+    stopped = partition.committable()
+    assert stopped is not None
+    partition.committed(stopped.offset)
+    partition.suspended()
+    ended.records.pop()
+    ended.untags("Refund", after_s=9)
+    partition.begin(stopped.offset, stopped.metadata, 0, ended.end, bytes_max=1 << 30)
+    partition.sought()
+    assert partition.jobs(10) == []
+    for _ in range(2):  # a first look may be mistaken
+        assert partition.receive(ended.records[-1:], ended.now_ms) is not None
+        partition.sought()
+    partition.receive(ended.records[:4], ended.now_ms)
+    assert partition.jobs(10) == []
+    partition.receive(ended.records[4:], ended.now_ms)
+    assert [job.kind for job in partition.jobs(10)] == ["correction", "end"]
+
+
 def test_removed_tags_are_bounded_by_thread_and_in_all(log: Log) -> None:
     log.begins()
     for number in range(TAGS_MAX + 5):
