@@ -16,7 +16,7 @@ GROUPS: Final = {
         "check": "Find errors in keyword files.",
         "test": "Run the tests beside the rules.",
         "explain": "Show why a text or a chat gets its tags, or does not.",
-        "import": "Turn keywords of another product into a keyword file.",
+        "import": "Turn another product's keywords into a keyword file.",
         "schema": "Print the JSON Schema of keyword files, for editors.",
     },
     "History": {

@@ -47,5 +47,7 @@ async def a_stage(
         settings=settings,
     ) as stage:
         yield stage
-    topics: dict[Topic, str] = dict(zip(("webhooks", "decisions", "parked", "keywords"), names.topics, strict=True))
+    topics: dict[Topic, str] = dict(
+        zip(("webhooks", "decisions", "parked", "keywords"), names.topics, strict=True)
+    )
     assert await check_topics(kafka.bootstrap, topics)

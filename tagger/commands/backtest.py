@@ -26,21 +26,25 @@ def _share(_ctx: click.Context, _param: click.Parameter, value: str | None) -> f
 
 @click.command("backtest")
 @click.argument("path", type=click.Path(path_type=Path), default="config", envvar="TAGGER_CONFIG")
-@click.option("--against", metavar="OLD", help="Compare with this folder, hash, or Git revision: see above.")
+@click.option(
+    "--against",
+    metavar="OLD",
+    help="The old set: a folder, the hash of a set that was in force, or a Git revision.",
+)
 @history_options
 @click.option(
     "--sample",
     type=click.IntRange(0, SAMPLE_MAX),
     default=5,
     show_default=True,
-    help="Changed chats to list for each tag, the newest.",
+    help="How many of the changed chats to list for each tag, the newest first.",
 )
-@click.option("--content", is_flag=True, help="Show the words of these chats.")
+@click.option("--content", is_flag=True, help="Show what was said in these chats.")
 @click.option(
     "--max-change",
     metavar="SHARE",
     callback=_share,
-    help="Exit 1 if a tag gains and loses more than this share of its chats: 20%.",
+    help="Exit 1 if more than this share of a tag's chats change: 20%.",
 )
 @format_option("csv", "markdown", explained="json: an object for each tag and changed chat. csv: tags only.")
 @placeholder_option
@@ -54,10 +58,10 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     form: Any,
     placeholder: str,
 ) -> None:
-    """Decide the chats of the past by two keyword sets, and compare.
+    """Decide past chats with two keyword sets, and compare.
 
-    PATH is the new set: a folder of keyword files, or one file. The old one is the set in force, or with --file the
-    files as they are in Git (HEAD). Decides only: no tag is set, and no words of chats are shown without --content.
+    PATH is the new set: a folder of keyword files, or one file. The old one is the set in force, or with --file
+    what Git has as HEAD. No tag is set, and no words of chats are shown without --content.
 
     \b
     Exit code: 0 fine; 1 more than --max-change; 2 chats or keyword files cannot be read.

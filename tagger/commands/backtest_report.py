@@ -47,7 +47,7 @@ def lines(report: Report, form: Form) -> Iterator[Line]:
         yield from map(Line, _json(report))
     elif form == "csv":
         rows = [_row(report, tag)[:-1] for tag in sorted(report.test.tags)]
-        yield Line(tables.as_csv(_COLUMNS, rows).rstrip("\n"))
+        yield from map(Line, tables.as_csv(_COLUMNS, rows))
     else:
         yield from _told(report, is_markdown=form == "markdown")
 

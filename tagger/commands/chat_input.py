@@ -14,7 +14,7 @@ from ingest.runtime.clock import now_ms
 from ingest.runtime.exit import stop
 from tagger.commands.transcript import printable
 from tagger.core.conversation import Author, Conversation, Said, ThreadKey
-from tagger.core.threads.chat_file import Document, documents, is_json, text_of
+from tagger.core.threads.chat_file import Document, documents, is_json, not_a_chat, text_of
 from tagger.core.threads.event_text import FIELD_CHARS_MAX
 from tagger.core.threads.fact_reader import chat_of
 from tagger.core.threads.facts import ChatStarted, Restricted
@@ -123,14 +123,6 @@ def _with_line_feeds(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-_NOT_A_CHAT: Final = {
-    "no chat": "it has no `id`",
-    "no thread": "it has no `thread` with an `id`",
-    "id too long": "its id is longer than any of LiveChat's",
-    "sample": "it is a sample that `tagger webhooks send` makes",
-}
-
-
 def of_chat(chat: Any, where: str) -> Asked:
     """A chat with one thread; or in a sentence that begins with `where`, why it is not one."""
     started = chat_of("", chat)
@@ -139,10 +131,7 @@ def of_chat(chat: Any, where: str) -> Asked:
         return Asked(conversation_of(started), now_ms() if at_ms is None else at_ms)
     if isinstance(started, Restricted):
         return Asked(f"{where}: LiveChat withholds its messages because of your plan.")
-    why = _NOT_A_CHAT.get(started.reason, started.reason)
-    return Asked(
-        f"{where}: not a chat: {why}. Save chats as LiveChat's get_chat or list_archives returns them."
-    )
+    return Asked(f"{where}: {not_a_chat(started.reason)}")
 
 
 def from_livechat(chat_id: str, thread_id: str | None, organization: str | None) -> Any:

@@ -56,9 +56,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     --online needs the same credentials as `tagger run`. It reports tags that LiveChat does not have or spells
     differently, and tags whose groups may not include the group of a chat.
 
-    --fix corrects what can have been meant in one way only: typographic quotes and dashes, blanks that are no
-    spaces, a comma after a quoted text, a stray backslash, a keyword twice in a list. It shows the changes,
-    then what is left for you. With --write it makes them in the files; all else in them stays as it is.
+    --fix corrects what can only have been meant in one way: typographic quotes and dashes, no-break
+    spaces, a comma after a quoted text, a stray backslash, a repeated keyword, an emoji as JSON writes it. It
+    shows the changes, then what is left for you. With --write it makes them; nothing else in the files changes.
 
     \b
     Exit code: 0 no errors, perhaps warnings; 1 errors, or warnings with --strict, or a fix that was not written;

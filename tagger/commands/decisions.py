@@ -20,7 +20,7 @@ from tagger.settings import TopicSettings
 
 @click.group("decisions")
 def command() -> None:
-    """List what was decided on chats, explain one, or watch.
+    """List the decisions on chats, explain one, or watch them come in.
 
     Reads the topic livechat.decisions, without a group and without an API call. No words of chats are on it.
 
@@ -37,13 +37,13 @@ command.add_command(show)
 
 @command.command("list")
 @click.option("--tag", help="Only chats that were to get this tag.")
-@click.option("--rule", metavar="ID", help="Only chats in which this rule held, on trial or not.")
+@click.option("--rule", metavar="ID", help="Only chats for which this rule held, on trial or not.")
 @click.option("--untagged", is_flag=True, help="Only chats that got no tag.")
 @click.option("--outcome", help="Only this outcome: tagged, no_match, partial, late, parked, …")
 @click.option("--organization", metavar="ID", help="Only chats of this organization.")
 @since_option()
 @click.option(
-    "--most", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="So many at most."
+    "--most", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="List at most this many."
 )
 @format_option("csv", "markdown", explained="json: one object for each chat.")
 def list_(since: Since, most: int, form: Form, **which: Any) -> None:
@@ -74,7 +74,7 @@ def list_(since: Since, most: int, form: Form, **which: Any) -> None:
         click.echo(row(each, form))
     say = f"{counted(total, 'chat')} {since}"
     if left := total - len(found):
-        say += f"; the newest {len(found):,} are shown, {left:,} are left out (--most)"
+        say += f"; {counted(left, 'older one')} not shown (--most)"
     click.echo(f"{say}.", err=form != "text")
 
 

@@ -42,7 +42,7 @@ class _Known:
 @click.command()
 @click.argument("chat_id", metavar="CHAT")
 @click.option("--thread", "thread_id", metavar="ID", help="Only this thread of the chat.")
-@click.option("--content", is_flag=True, help="Show what was said, with the keywords of today.")
+@click.option("--content", is_flag=True, help="Show what was said, with today's keywords marked.")
 @config_option
 @placeholder_option
 @format_option(explained="json: one object for each thread.")
@@ -51,11 +51,11 @@ def show(  # noqa: PLR0913, PLR0917 - one argument an option
 ) -> None:
     """Show what was decided on a chat, what would be decided today, and the difference.
 
-    What was decided then comes with the keyword set of then. For today's decision, what was said is read from
+    The decision of then is shown with the keyword set that made it. For today's, what was said is read from
     livechat.webhooks, as long as Kafka keeps it.
 
     \b
-    Exit code: 0 today's decision is the same, or not known; 1 it is another one; 2 there is no decision.
+    Exit code: 0 today's decision is the same, or not known; 1 it differs; 2 there is no decision.
     \b
     Examples:
       tagger decisions show PJ0MRSHTDG

@@ -80,7 +80,7 @@ def since_option(default: str | None = DEFAULT_SINCE) -> Callable[..., Any]:
         default=default,
         show_default=default is not None,
         callback=_since,
-        help="Chats that ended since then: an age (30m, 2h, 7d) or an RFC 3339 time.",
+        help="Only chats that ended since: an age (30m, 2h, 7d) or an RFC 3339 time.",
     )
 
 
@@ -98,15 +98,21 @@ def history_options(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*given, asked=Asked(chats, archive, since, organization, yes), **options)
 
     for option in (
-        click.option("--yes", is_flag=True, help="With --archive: do not ask before it costs something."),
+        click.option("--yes", is_flag=True, help="With --archive: do not ask before spending API calls."),
         click.option("--organization", metavar="ID", help="With --archive: only chats of this organization."),
         since_option(None),
-        click.option("--archive", is_flag=True, help="Chats of LiveChat's archive; costs API calls."),
+        click.option("--archive", is_flag=True, help="Read chats from LiveChat's archive; costs API calls."),
         click.option(
-            "--file", "chats", type=click.File("rb"), help="Chats as get_chat returns them, one a line."
+            "--file",
+            "chats",
+            metavar="CHATS",
+            type=click.File("rb"),
+            help="Read chats from a file: as get_chat returns them, one a line.",
         ),
         click.option(
-            "--topic", is_flag=True, help="Chats on Kafka, of 7 days unless --since says; the default."
+            "--topic",
+            is_flag=True,
+            help="Read chats from Kafka: of the last 7 days, or --since. The default.",
         ),
     ):
         option(with_asked)

@@ -19,7 +19,7 @@ STANDARD_INPUT: Final = "standard input"
     "--tag", metavar="TAG", help="The tag that chats with these keywords get; needed if FILE names none."
 )
 def command(file: BinaryIO, tag: str | None) -> None:
-    """Turn keywords of another product into a keyword file, and print it.
+    """Turn another product's keywords into a keyword file, and print it.
 
     FILE is one of these, recognised by its content; - is standard input:
 

@@ -1,13 +1,12 @@
 """A decision as a line of text, an object, or a row of a table. Never what was said in the chat."""
 
-import csv
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from io import StringIO
 from typing import Any, Final, Literal
 
 import orjson
 
+from tagger.commands.tables import csv_line, markdown_line
 from tagger.commands.transcript import printable
 from tagger.core.matching.decide import Reason
 from tagger.core.records.decision import rfc3339
@@ -28,8 +27,8 @@ _BY: Final = {"removed": "−", "added": "+"}
 def header(form: Form) -> list[str]:
     """Return the lines above the rows."""
     if form == "csv":
-        return [_csv(COLUMNS)]
-    return [_markdown(COLUMNS), _markdown(["---"] * len(COLUMNS))] if form == "markdown" else []
+        return [csv_line(COLUMNS)]
+    return [markdown_line(COLUMNS), markdown_line(["---"] * len(COLUMNS))] if form == "markdown" else []
 
 
 def row(each: Decided, form: Form) -> str:
@@ -39,7 +38,7 @@ def row(each: Decided, form: Form) -> str:
     if form == "text":
         return printable(_text(each))
     cells = _cells(each)
-    return _csv(cells) if form == "csv" else _markdown(cells)
+    return csv_line(cells) if form == "csv" else markdown_line(cells)
 
 
 def told(past: Past, form: Form) -> str:
@@ -123,13 +122,3 @@ def _cells(each: Decided) -> list[str]:
         *(rfc3339(made.ended_at_ms), *each.thread, made.outcome, "; ".join(made.tags)),
         *("; ".join(_rules(each)), people["removed"], people["added"], made.config),
     ]
-
-
-def _csv(cells: Sequence[str]) -> str:
-    line = StringIO()
-    csv.writer(line, lineterminator="").writerow(cells)
-    return line.getvalue()
-
-
-def _markdown(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(printable(cell).replace("|", "\\|") for cell in cells) + " |"

@@ -30,7 +30,11 @@ def _instant(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
     "--since", required=True, metavar="TIME", callback=_instant, help="Chats that ended since then."
 )
 @click.option(
-    "--until", default="0s", metavar="TIME", callback=_instant, help="… and before then; default: now."
+    "--until",
+    default="0s",
+    metavar="TIME",
+    callback=_instant,
+    help="Only chats that ended before this; default: now.",
 )
 @click.option("--dry-run", is_flag=True, help="Report what was missed; set no tag, record nothing.")
 @format_option(explained="json: one object for each chat that was missed, then the report.")

@@ -29,20 +29,20 @@ from tagger.settings import TopicSettings
     type=click.IntRange(0, 100_000),
     default=20,
     show_default=True,
-    help="Keywords to list: those that never matched, then the rarest.",
+    help="How many keywords to list: those that never matched, then the rarest.",
 )
 @format_option(
     "csv", "markdown", explained="json: an object for each rule and keyword. csv: one table of both."
 )
 @placeholder_option
 def command(path: Path, asked: Asked, most: int, form: Any, placeholder: str) -> None:
-    """Show what each rule and keyword did: in how many chats, when last, and in how many nothing else did it.
+    """Show what each rule and keyword did: in how many chats, when last, and in how many of them nothing else did.
 
-    Reads decisions from livechat.decisions; no chats, and no API call. With --file the chats are decided by the
-    keyword files as they are now. With --file and --archive, tags are compared with those that the chats have.
+    Reads decisions from livechat.decisions: no chats, and no API call. With --file, the keyword files as they are
+    now decide the chats. With --file and --archive, tags are compared with those that the chats have.
     Rules that never matched come first. "Only this" counts chats in which no other rule called for the tag, or no
-    other keyword for the rule. "Removed" and "added" count corrections by people, which `tagger webhooks register
-    --corrections` makes known.
+    other keyword for the rule. "Removed" and "added" count corrections by people, which are known
+    if webhooks are registered with --corrections.
 
     \b
     Exit code: 0 fine; 2 chats or keyword files cannot be read.

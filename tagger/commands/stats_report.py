@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 import orjson
 
+from ingest.runtime.clock import age
 from tagger.commands import tables
 from tagger.commands.keyword_options import counted
 from tagger.commands.transcript import printable
@@ -16,8 +17,6 @@ from tagger.history.counts import Counts
 
 Form = Literal["text", "json", "csv", "markdown"]
 
-_MINUTE_MS: Final = 60_000
-_AGES: Final = ((86_400_000, "d"), (3_600_000, "h"), (_MINUTE_MS, "min"))
 NEVER: Final = "never"
 _RULE: Final = (
     *("rule", "tag", "chats", "share", "last match", "only this"),
@@ -43,7 +42,7 @@ def lines(report: Report, form: Form) -> Iterator[str]:
     if form == "json":
         yield from _json(report)
     elif form == "csv":
-        yield tables.as_csv(_CSV, list(_csv_rows(report))).rstrip("\n")
+        yield from tables.as_csv(_CSV, list(_csv_rows(report)))
     else:
         yield from _told(report, is_markdown=form == "markdown")
 
@@ -113,12 +112,7 @@ def _share(part: int, whole: int) -> str:
 
 
 def _ago(at_ms: int | None, now_ms: int) -> str:
-    if at_ms is None:
-        return NEVER
-    for unit_ms, unit in _AGES:
-        if now_ms - at_ms >= unit_ms:
-            return f"{(now_ms - at_ms) // unit_ms:,} {unit}"
-    return "< 1 min"
+    return NEVER if at_ms is None else age(now_ms - at_ms)
 
 
 _CSV: Final = ("rule", "keyword", "tag", "chats", "only_this", "last_match", "removed", "added")

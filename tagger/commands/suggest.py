@@ -36,9 +36,9 @@ INTERRUPTED: Final = 130  # the shell's exit code for Ctrl-C
     type=click.IntRange(1, 100),
     default=10,
     show_default=True,
-    help="So many phrases a tag, or topics.",
+    help="At most this many phrases for a tag, or topics.",
 )
-@click.option("--weak", is_flag=True, help="Show weak phrases, too, and why they are weak.")
+@click.option("--weak", is_flag=True, help="Show weak phrases too, and why they are weak.")
 @format_option("csv", "markdown", explained="json: one object for each phrase, or topic.")
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
     tags: tuple[str, ...],
@@ -49,12 +49,12 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     weak: bool,
     form: str,
 ) -> None:
-    """Suggest keywords: few phrases that tell the chats of a TAG from the rest.
+    """Suggest keywords: a few phrases that tell the chats of a TAG from the rest.
 
     Compares what customers wrote in chats that people tagged, and no rule did, with the chats that do not have
     the tag. With --untagged, shows what the chats without any tag are about. A star stands for any ending; of
-    `late + parcel`, both must be said. Nothing is proposed that fewer than 5 chats say. In a file, tags count
-    as set by people. On Kafka, people's tags are known only where `tagger webhooks register --corrections` was done;
+    `late + parcel`, both must be said. Nothing is proposed that fewer than 5 chats say. In a file, all tags
+    count as set by people. On Kafka, people's tags are known only if webhooks are registered with --corrections;
     the archive (--archive) has them all.
 
     \b
@@ -158,7 +158,7 @@ def _print_suggestions(suggestions: list[Suggestion], form: str, *, weak: bool) 
             for one in shown
             for each in one.proposals
         ]
-        click.echo(tables.as_csv(header, rows), nl=False)
+        click.echo("\n".join(tables.as_csv(header, rows)))
     else:
         for number, one in enumerate(suggestions):
             click.echo(nl=number > 0)
@@ -205,7 +205,7 @@ def _print_topics(found: list[Topic], index: Index, labels: Labels, form: str) -
         return
     if form == "csv":
         csv = [(topic.phrases[0], ", ".join(topic.phrases), *topic[1:]) for topic in found]
-        click.echo(tables.as_csv(("topic", "phrases", "untagged", "tagged"), csv), nl=False)
+        click.echo("\n".join(tables.as_csv(("topic", "phrases", "untagged", "tagged"), csv)))
         return
     title = f"Of {counted(len(labels.untagged), 'chat')} without a tag"
     if not found:

@@ -25,22 +25,28 @@ def as_text(header: Row, rows: Sequence[Row], left: int = 1) -> Iterator[str]:
 
 def as_markdown(header: Row, rows: Sequence[Row]) -> Iterator[str]:
     """Lines of a table in Markdown, as GitHub shows it."""
-    yield _piped(header)
-    yield _piped(["---", *("---:" for _ in header[1:])])
-    yield from map(_piped, rows)
+    yield markdown_line(header)
+    yield markdown_line(["---", *("---:" for _ in header[1:])])
+    yield from map(markdown_line, rows)
 
 
-def as_csv(header: Row, rows: Sequence[Row]) -> str:
-    """The table as comma-separated values (RFC 4180, with plain line ends)."""
+def as_csv(header: Row, rows: Sequence[Row]) -> Iterator[str]:
+    """Lines of comma-separated values."""
+    yield from map(csv_line, (header, *rows))
+
+
+def markdown_line(row: Row) -> str:
+    """One row of a table in Markdown."""
+    cells = (printable(_shown(cell)).replace("\\", "\\\\").replace("|", "\\|") for cell in row)
+    return f"| {' | '.join(cells)} |"
+
+
+def csv_line(row: Row) -> str:
+    """One row as comma-separated values (RFC 4180), without a line end."""
     written = StringIO()
-    csv.writer(written, lineterminator="\n").writerows([header, *rows])
+    csv.writer(written, lineterminator="").writerow(row)
     return written.getvalue()
 
 
 def _shown(cell: str | int) -> str:
     return f"{cell:,}" if isinstance(cell, int) else cell
-
-
-def _piped(row: Row) -> str:
-    cells = (printable(_shown(cell)).replace("\\", "\\\\").replace("|", "\\|") for cell in row)
-    return f"| {' | '.join(cells)} |"

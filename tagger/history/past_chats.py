@@ -4,6 +4,7 @@ from typing import Any
 
 from tagger.core.records.missed import last_event_ms
 from tagger.core.review.past_chat import PastChat
+from tagger.core.threads.chat_file import not_a_chat
 from tagger.core.threads.fact_reader import chat_of
 from tagger.core.threads.facts import ChatStarted, Restricted
 from tagger.core.threads.thread import conversation_of
@@ -23,7 +24,7 @@ def past_chat(
         counts.withheld += 1
         return None
     if not isinstance(started, ChatStarted):
-        counts.name(f"{where}: not a chat as get_chat returns it ({started.reason})")
+        counts.name(f"{where}: {not_a_chat(started.reason)}")
         return None
     if started.active:
         counts.open += 1

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ingest.runtime import advice
-from ingest.runtime.clock import now_ms
+from ingest.runtime.clock import age, now_ms
 from ingest.runtime.kafka import KafkaConnection
 from tagger.core.records.decision import rfc3339
 from tagger.kafka.reader import NO_KAFKA, TopicMissingError, last_ms
@@ -37,13 +37,4 @@ async def last_arrival(kafka: KafkaConnection | list[str], counts: Callable[[byt
         return Arrived(unknown + advice.kafka_failed(error))
     if at_ms is None:
         return Arrived(f"no webhook has arrived on {topic}")
-    return Arrived(f"the last webhook arrived {_ago(now_ms() - at_ms)} ago, on {topic}", rfc3339(at_ms))
-
-
-def _ago(ms: int) -> str:
-    """A time span in its largest unit: 12 s, 5 min, 3 h, 2 days."""
-    seconds = max(0, ms) // 1_000
-    for unit, length, most in (("s", 1, 120), ("min", 60, 7_200), ("h", 3_600, 172_800)):
-        if seconds < most:
-            return f"{seconds // length} {unit}"
-    return f"{seconds // 86_400} days"
+    return Arrived(f"the last webhook arrived {age(now_ms() - at_ms)} ago, on {topic}", rfc3339(at_ms))

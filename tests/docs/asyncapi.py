@@ -22,7 +22,9 @@ from tagger.livechat.sample_webhooks import samples
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "deploy" / "asyncapi.yaml"
-HEAD: Final = "# Made by `python -m tests.docs.asyncapi`; the schemas are those that `tagger schema TOPIC` prints.\n"
+HEAD: Final = (
+    "# Made by `python -m tests.docs.asyncapi`; the schemas are those that `tagger schema TOPIC` prints.\n"
+)
 THREAD: Final = ThreadKey("9a3d0a44-5b1e-4c6f-8f0e-6a1c2b7d9e01", "PJ0MRSHTDG", "K600PKZON8")
 SOURCE: Final = Source("livechat.webhooks", 3, 48211)
 ENDED_MS: Final = 1_795_860_131_000
@@ -49,11 +51,31 @@ HEADERS: Final[dict[Topic, dict[str, str]]] = {
 # Who does what with which topic.
 OPERATIONS: Final[list[tuple[str, str, Topic, str]]] = [
     ("storeWebhook", "send", "webhooks", "`ingest` stores a webhook before it answers 200."),
-    ("readWebhook", "receive", "webhooks", "`tagger run` folds webhooks into threads, and decides when one ends."),
+    (
+        "readWebhook",
+        "receive",
+        "webhooks",
+        "`tagger run` folds webhooks into threads, and decides when one ends.",
+    ),
     ("recordDecision", "send", "decisions", "`tagger run` records each decision and each correction."),
-    ("parkItem", "send", "parked", "`tagger run` gives up on a tag or a chat, `tagger parked` closes what it gave up."),
-    ("storeKeywordSet", "send", "keywords", "`tagger run` stores each set of keyword files that comes into force."),
-    ("readKeywordSet", "receive", "keywords", "`tagger run` reads the last set, if its files are bad at the start."),
+    (
+        "parkItem",
+        "send",
+        "parked",
+        "`tagger run` gives up on a tag or a chat, `tagger parked` closes what it gave up.",
+    ),
+    (
+        "storeKeywordSet",
+        "send",
+        "keywords",
+        "`tagger run` stores each set of keyword files that comes into force.",
+    ),
+    (
+        "readKeywordSet",
+        "receive",
+        "keywords",
+        "`tagger run` reads the last set, if its files are bad at the start.",
+    ),
 ]
 
 
@@ -85,7 +107,13 @@ def examples(topic: Topic) -> list[dict[str, Any]]:
             kind = "not_found"
             return [
                 parked_record(
-                    THREAD, SOURCE, tag="Refund", reason=reason, error_type=kind, attempts=3, parked_at_ms=ENDED_MS
+                    THREAD,
+                    SOURCE,
+                    tag="Refund",
+                    reason=reason,
+                    error_type=kind,
+                    attempts=3,
+                    parked_at_ms=ENDED_MS,
                 )
             ]
         case "webhooks":

@@ -87,7 +87,10 @@ def _decision(closed: bool) -> Schema:
             "description": "The matches that made rules hold.",
         },
         "outcome": _names((*get_args(Outcome), "retagged"), closed=closed),
-        "config": {**_TEXT, "description": "Hash of the keyword files; the key of their record on livechat.keywords."},
+        "config": {
+            **_TEXT,
+            "description": "Hash of the keyword files; the key of their record on livechat.keywords.",
+        },
         "source": _names(("webhooks", "api"), closed=closed),
         "messages": {**_COUNT, "description": "Events with text that the decision saw."},
         **_SOURCE,
@@ -168,7 +171,11 @@ def _webhooks(_: bool) -> Schema:
         "required": ["action", "payload"],
         "properties": {
             "action": {"enum": sorted(STORED_ACTIONS)},
-            "organization_id": {"type": ["string", "null"], "minLength": 1, "description": "API 3.4 and newer."},
+            "organization_id": {
+                "type": ["string", "null"],
+                "minLength": 1,
+                "description": "API 3.4 and newer.",
+            },
             "license_id": {"description": "API 3.3; newer versions have organization_id."},
             "payload": {"type": "object"},
         },

@@ -12,9 +12,8 @@ from tagger.core.review.lint_text import HIDDEN, NO_BREAK
 from tagger.core.rules.look_alikes import ITEM
 from tagger.core.rules.mistakes import Edit
 from tagger.core.rules.problems import Problem
-from tagger.core.rules.quotes import is_stray_backslash, parts_of, quoted, without_escapes
+from tagger.core.rules.quotes import QUOTED, is_stray_backslash, parts_of, quoted, without_escapes
 
-_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*+"|\'(?:[^\']|\'\')*+\'')
 _IN_BRACKETS: Final = re.compile(r"[^,\[\]{}]+")
 _TYPOGRAPHIC: Final = re.compile('(?:[“”„‟«»]([^“”„‟«»"\\\\]+)[“”„‟«»]|[‘’‚‛]([^‘’‚‛"\\\\]+)[‘’‚‛])')
 _KEY: Final = re.compile(r"[A-Za-z_]+(?=:(?:\s|$))")
@@ -44,7 +43,7 @@ def _scalar(line: str, column: int) -> _Scalar | None:
     """The text that begins there; None where it ends on another line, or is not text."""
     parts = parts_of(line)
     is_alone = parts is not None and len(parts.head) == column
-    if found := _QUOTED.match(line, column):
+    if found := QUOTED.match(line, column):
         end = found.end()
     elif parts is not None and is_alone:
         end = column + len(parts.value)

@@ -8,7 +8,7 @@ from tagger.core.matching.decide import Decision, Reason
 from tagger.core.matching.explain import short
 from tagger.core.matching.why_not import worded
 from tagger.core.rules.model import Rule
-from tagger.core.rules.parse import keywords_of
+from tagger.core.rules.places import named_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def is_new(reason: Reason, before: Mapping[str, Rule]) -> str:
 
 def texts_of(rule: Rule) -> set[str]:
     """Return the keywords and canned responses of a rule, as reasons name them."""
-    return {keyword.written for keyword in keywords_of(rule)} | {canned.text for canned in rule.canned}
+    return {name for name, _ in named_by(rule)}
 
 
 def _gained(tag: str, before: Mapping[str, Rule], because: Iterable[Reason]) -> Iterator[str]:

@@ -5,13 +5,14 @@ for a keyword, however often the keyword was said.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from tagger.core.matching.decide import Reason
 from tagger.core.review.past_chat import Correction, PastChat
 from tagger.core.rules.model import Rule
+from tagger.core.rules.places import named_by
 
 # Keywords counted that are in no rule of the set now, such as those of rules that were deleted. The newest sets name
 # all others, whose number is limited when they are read. Beyond it they are counted as omitted.
@@ -75,13 +76,12 @@ class Statistics:
         self._others = 0
         for rule in self._rules.values():
             use = self._uses[rule.id, rule.tag] = RuleUse()
-            for keyword in written(rule):
+            for keyword, _ in named_by(rule):
                 use.keywords[keyword]
         self.chats = 0
         self.untagged = 0
         self.undecided = 0  # no decision is known: not counted among `chats`
         self.omitted = 0  # reasons of keywords beyond `OTHER_KEYWORDS_MAX`
-        self.added: dict[str, int] = defaultdict(int)  # tag → chats to which people added it
         self.tags: dict[str, TagUse] = defaultdict(
             TagUse
         )  # of chats whose tags LiveChat gave; empty if it gave none
@@ -126,8 +126,6 @@ class Statistics:
         for tag, change in last.items():
             if change == "added" and tag in tags:
                 continue
-            if change == "added":
-                self.added[tag] += 1
             for (rule, its_tag), use in self._uses.items():
                 if its_tag == tag:
                     called = (rule, tag) in by_rule
@@ -156,12 +154,3 @@ class Statistics:
 
     def _is_current(self, rule: str, tag: str) -> bool:
         return rule in self._rules and self._rules[rule].tag == tag
-
-
-def written(rule: Rule) -> Iterator[str]:
-    """Everything that can be a reason of the rule, as decisions name it: keywords, and texts of canned responses."""
-    for keywords in (rule.any, *rule.all):
-        for keyword in keywords:
-            yield keyword.written
-    for template in rule.canned:
-        yield template.text

@@ -7,7 +7,7 @@ import yaml
 
 from tagger.core.rules import look_alikes
 from tagger.core.rules.quotes import LINES_BACK_MAX
-from tagger.core.rules.yaml_errors import explain
+from tagger.core.rules.yaml_errors import Syntax, explain, halves
 
 
 class Edit(NamedTuple):
@@ -39,7 +39,16 @@ def of_error(error: yaml.MarkedYAMLError, lines: list[str]) -> Mistake:
         near.update(_lined_up(lines, error.problem_mark.line))
     if odd := look_alikes.near(lines, near):
         return of_look_alike(odd, lines)._replace(cause=cause)
-    wrong = explain(error, lines)
+    return _of_syntax(explain(error, lines), lines, cause)
+
+
+def of_halves(begin: yaml.Mark, lines: list[str]) -> Mistake:
+    """A character in two halves in the text that begins at this mark, which the pure reader lets pass."""
+    wrong = halves(begin, lines)
+    return _of_syntax(wrong, lines, (wrong.line, wrong.column, wrong.text))
+
+
+def _of_syntax(wrong: Syntax, lines: list[str], cause: tuple[object, ...]) -> Mistake:
     at = wrong.line - 1
     probable = None if wrong.fixed is None else [*lines[:at], wrong.fixed, *lines[at + 1 :]]
     certain = None if wrong.certain is None else Edit(at, at + 1, wrong.certain)

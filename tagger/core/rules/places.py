@@ -1,6 +1,6 @@
-"""Where each keyword and canned response stands in the keyword files."""
+"""What a rule names in its decisions, and where each of it stands in the keyword files."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from tagger.core.rules.model import Rule
@@ -8,6 +8,14 @@ from tagger.core.rules.problems import Place
 
 # (id of the rule, keyword or canned response as written) → file, line and column.
 Places = dict[tuple[str, str], Place]
+
+
+def named_by(rule: Rule) -> Iterator[tuple[str, Place]]:
+    """Everything that can be a reason of the rule, as decisions name it: keywords, and texts of canned responses."""
+    for keyword in chain(rule.any, *rule.all):
+        yield keyword.written, keyword.place
+    for canned in rule.canned:
+        yield canned.text, canned.place
 
 
 def places_of(rules: Iterable[Rule]) -> Places:
@@ -18,10 +26,8 @@ def places_of(rules: Iterable[Rule]) -> Places:
     """
     places: Places = {}
     for rule in rules:
-        for keyword in chain(rule.any, *rule.all):
-            places.setdefault((rule.id, keyword.written), keyword.place)
-        for canned in rule.canned:
-            places.setdefault((rule.id, canned.text), canned.place)
+        for name, place in named_by(rule):
+            places.setdefault((rule.id, name), place)
         for keyword in (*rule.none, *rule.ignore):
             places.setdefault((rule.id, keyword.written), keyword.place)
     return places

@@ -3,6 +3,7 @@
 YAML notices a quote that is not closed at the next quote, lines below; here the line itself is found.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -19,7 +20,7 @@ _KEY: Final = re.compile(r"[\w.-]+:[ ]+")
 _COMMENT: Final = re.compile(r"(?<=\s)#(?=\s|$)")
 _OPENS: Final = re.compile(r"(?<![^\s\[{,])[\"']")
 _CLOSES: Final = {'"': re.compile(r'"(?:[^"\\]|\\.)*+"'), "'": re.compile(r"'(?:[^']|'')*+'")}
-_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*+"|\'(?:[^\']|\'\')*+\'')
+QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*+"|\'(?:[^\']|\'\')*+\'')
 _SEVERAL: Final = re.compile("\0(?: ?(?:[,;|/]|or|and|OR|AND)? ?\0)+ ?[,;.]?")
 _LONE_QUOTE: Final = re.compile(r"[\"'][^\"'\\#]+")
 _APOSTROPHES: Final = re.compile(r"'(?:[^'\"\\]|(?<=[^\W\d_])'(?=[^\W\d_]))+'")
@@ -166,16 +167,31 @@ def _several(value: str) -> list[str]:
     """The quoted texts, if the value is nothing but some of them with signs or words in between."""
     if len(value) > VALUE_CHARS_MAX:
         return []
-    return _QUOTED.findall(value) if _SEVERAL.fullmatch(_shape(value)) else []
+    return QUOTED.findall(value) if _SEVERAL.fullmatch(_shape(value)) else []
 
 
 def _shape(value: str) -> str:
     """What stands around the quoted texts, each of which is one NUL."""
-    return " ".join(_QUOTED.sub("\0", value).split())
+    return " ".join(QUOTED.sub("\0", value).split())
 
 
 # In a double-quoted text YAML makes characters of these that nobody types. The others are used: \n, \t, \", \\ …
 _SWALLOWED: Final = frozenset("0abvfreNLP_")
+
+
+# A character beyond U+FFFF as JSON writes it, in two halves (RFC 8259, section 7), and any run of such halves.
+_PAIR: Final = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+HALVES: Final = re.compile(r"(?<!\\)(?:\\\\)*((?:\\u[dD][89a-fA-F][0-9a-fA-F]{2})+)")
+
+
+def of_json(raw: str) -> str:
+    """A double-quoted text with the characters that JSON writes in two halves as themselves."""
+
+    def joined(halves: re.Match[str]) -> str:
+        before = halves[0].removesuffix(halves[1])
+        return before + _PAIR.sub(lambda pair: json.loads(f'"{pair[0]}"'), halves[1])
+
+    return HALVES.sub(joined, raw)
 
 
 def escapes_of(raw: str) -> str:
@@ -190,7 +206,7 @@ def swallowed(raw: str) -> str | None:
 
 def without_escapes(raw: str) -> str:
     r"""The text that was probably meant: no backslash, and none of the `\b` that are word edges elsewhere."""
-    return raw.replace("\\b", "").replace("\\", "")
+    return of_json(raw).replace("\\b", "").replace("\\", "")
 
 
 def is_stray_backslash(raw: str) -> bool:

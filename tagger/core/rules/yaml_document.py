@@ -13,7 +13,7 @@ import yaml
 
 from tagger.core.rules import look_alikes
 from tagger.core.rules.decode import decode
-from tagger.core.rules.mistakes import Mistake, of_error, of_look_alike
+from tagger.core.rules.mistakes import Mistake, of_error, of_halves, of_look_alike
 from tagger.core.rules.problems import Findings, shown
 from tagger.core.rules.quotes import escape_advice, escapes_of, quoted, swallowed, without_escapes
 
@@ -31,6 +31,7 @@ LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # and then for something else costs the square of the run, and an editor leaves runs of any length.
 _CUT: Final = re.compile(r"(?<=\s)#[^\s#]")
 _BLANKS: Final = re.compile(r"\s+")
+_HALF: Final = re.compile("[\ud800-\udfff]")  # of a character: only the pure reader lets it pass
 _QUOTE: Final = "Put it in quotes."
 
 
@@ -232,6 +233,8 @@ class _Builder:
             text = f"the file has more than {VALUES_MAX:,} values"
             self._found.add(_At(line, column), "too-many-values", text, "Split it into several files.")
             raise _GivenUp
+        if event.style == '"' and not event.value.isascii() and _HALF.search(event.value):
+            raise _Stopped(of_halves(start, self._lines))
         plain = not event.style  # libyaml says "" where the pure reader says None
         if plain and event.value and end.line in self._cut and self._is_cut(end):
             self._cut_off(event)

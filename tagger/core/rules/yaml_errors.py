@@ -12,8 +12,12 @@ import yaml
 
 from tagger.core.rules.problems import shown
 from tagger.core.rules.quotes import (
+    HALVES,
+    LINES_BACK_MAX,
+    QUOTED,
     escape_advice,
     is_stray_backslash,
+    of_json,
     parts_of,
     quoted,
     text_behind,
@@ -71,6 +75,8 @@ def explain(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Syntax:
     problem, context = error.problem or "", error.context or ""
     end, begin = error.problem_mark, error.context_mark
     at_end = "quoted scalar" in context and "end of stream" in problem
+    if "invalid Unicode character" in problem and begin:
+        return halves(begin, lines)
     if "escape" in problem:
         return _escape(begin, lines)
     last = begin if at_end else end or begin
@@ -139,6 +145,30 @@ def _escape(begin: yaml.Mark | None, lines: Sequence[str]) -> Syntax:
     raw = line[opens + 1 : closes]
     fixed = line[:opens] + quoted(without_escapes(raw)) + line[closes + 1 :]
     return _at(begin, text, escape_advice(raw), fixed, (fixed,) if is_stray_backslash(raw) else None)
+
+
+def halves(begin: yaml.Mark, lines: Sequence[str]) -> Syntax:
+    """A character in two halves, as JSON writes it, in the double-quoted text that begins there.
+
+    libyaml refuses it, the pure reader takes each half for a character.
+    """
+    for number in range(begin.line, min(begin.line + LINES_BACK_MAX, len(lines))):
+        line, column = lines[number], begin.column if number == begin.line else 0
+        found = HALVES.search(line, column)
+        if found is None:
+            continue
+        at, end = found.span(1)
+        whole = of_json(found[1])
+        if HALVES.search(whole):
+            text = f"{shown(found[1])} is half of a character as JSON writes it; the other half is missing"
+            fixed = line[:at] + HALVES.sub("\ufffd", whole) + line[end:]
+            return Syntax(number + 1, at + 1, text, "Type the character itself.", fixed)
+        text = f"{shown(found[1])} is how JSON writes {whole}, and YAML cannot read it"
+        if closed := QUOTED.match(line, column):
+            end = closed.end()
+        fixed = line[:at] + of_json(line[at:end]) + line[end:]
+        return Syntax(number + 1, at + 1, text, f"Type {whole} itself.", fixed, (fixed,))
+    return _escape(begin, lines)
 
 
 def _no_colon(mark: yaml.Mark | None, lines: Sequence[str]) -> Syntax:

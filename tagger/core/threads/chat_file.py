@@ -56,14 +56,31 @@ def documents(content: bytes) -> Iterator[Document]:
         yield from _chats("", whole)
         return
     lines = [(at, line, _json(line)) for at, line in enumerate(content.splitlines(), 1) if line.strip()]
-    if not any(isinstance(value, dict) and value.keys() & _CHAT_KEYS for _, _, value in lines):
+    if not any(_is_chat(value) for _, _, value in lines):
         yield from _of_many_lines(content)
         return
     for at, line, value in lines:
-        if value is _NOTHING:
-            yield Document(f":{at}", wrong=_what_is_wrong(line))
-        else:
-            yield from _chats(f":{at}", value)
+        yield from _chats(f":{at}", value) if value is not _NOTHING else _no_json(at, line)
+
+
+def chats_in(line: bytes, number: int) -> Iterator[Document]:
+    """The chats of one line of a file that `has_chat_a_line`; none if it is blank."""
+    if line.strip():
+        value = _json(line.removeprefix(_BYTE_ORDER_MARK))
+        yield from _chats(f":{number}", value) if value is not _NOTHING else _no_json(number, line)
+
+
+def has_chat_a_line(first: bytes) -> bool:
+    """Whether this line, the first of a file that is not blank, is a chat, so that the file can be read by lines."""
+    return _is_chat(_json(first.removeprefix(_BYTE_ORDER_MARK)))
+
+
+def _is_chat(value: Any) -> bool:
+    return isinstance(value, dict) and not value.keys().isdisjoint(_CHAT_KEYS)
+
+
+def _no_json(number: int, line: bytes) -> Iterator[Document]:
+    yield Document(f":{number}", wrong=_what_is_wrong(line))
 
 
 def _of_many_lines(content: bytes) -> Iterator[Document]:
@@ -106,6 +123,20 @@ def _chats(where: str, value: Any) -> Iterator[Document]:
         return
     for number, each in enumerate(value, 1):
         yield Document(f"{where}, chat {number}", each)
+
+
+_NOT_A_CHAT: Final = {
+    "no chat": "it has no `id`",
+    "no thread": "it has no `thread` with an `id`",
+    "id too long": "its id is longer than any of LiveChat's",
+    "sample": "it is a sample that `tagger webhooks send` makes",
+}
+
+
+def not_a_chat(reason: str) -> str:
+    """Why a value is no chat, for people; `reason` as `fact_reader.chat_of` gives it."""
+    why = _NOT_A_CHAT.get(reason, reason)
+    return f"not a chat: {why}. Save chats as LiveChat's get_chat or list_archives returns them."
 
 
 def _json(content: bytes) -> Any:

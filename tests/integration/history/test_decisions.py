@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ class Topics:
 
 @pytest.fixture(scope="module")
 def topics(kafka_embedded: AnyKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topics]:
-    unique, monkeypatch = "decisions-command", pytest.MonkeyPatch()
+    unique, monkeypatch = uuid.uuid4().hex[:12], pytest.MonkeyPatch()
     names, config = names_of(unique), tmp_path_factory.mktemp("config")
     (config / "rules.yaml").write_text(TODAY)
     for topic in names.topics:
@@ -138,9 +139,7 @@ def test_a_stated_number_is_shown_and_the_rest_is_counted(topics: Topics) -> Non
     result, total = topics.run("list", "--most", "7"), len(decided(topics.past))
     lines = result.stdout.splitlines()
     assert len(lines) == 8
-    assert lines[-1] == (
-        f"{total} chats of 7 days; the newest 7 are shown, {total - 7} are left out (--most)."
-    )
+    assert lines[-1] == (f"{total} chats of 7 days; {total - 7} older ones not shown (--most).")
     assert f"{topics.past.unusable} records of" in result.stderr
     assert (result.exit_code, json.loads(topics.run("list", "--most", "1", "--format", "json").stdout)) == (
         0,

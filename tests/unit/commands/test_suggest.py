@@ -120,11 +120,11 @@ def test_a_tag_that_no_chat_has_is_an_error_and_the_others_are_shown(file: Path)
 
 
 def test_lines_that_are_no_chats_are_named_and_the_others_are_read(file: Path) -> None:
-    file.write_text("no JSON\n{}\n" * 15 + file.read_text())
+    file.write_text("\nno JSON\n{}\n" * 15 + file.read_text())
     result = suggest(file, "Delay", "--format", "json")
     assert result.exit_code == 2
     assert "Not readable: 30.\n" in result.stderr
-    assert f"{file}:2: not a chat as get_chat returns it" in result.stderr
+    assert f"{file}:3: not a chat: it has no `id`" in result.stderr
     assert len(objects(result)) == 1
 
 

@@ -24,4 +24,4 @@ def test_a_bar_in_a_cell_does_not_end_it() -> None:
 
 
 def test_a_spreadsheet_gets_plain_figures() -> None:
-    assert tables.as_csv(("a", "b"), [('say "x", y', 1200)]) == 'a,b\n"say ""x"", y",1200\n'
+    assert list(tables.as_csv(("a", "b"), [('say "x", y', 1200)])) == ["a,b", '"say ""x"", y",1200']

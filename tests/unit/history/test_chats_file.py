@@ -55,6 +55,11 @@ FORMS = {
     "empty lines": b"\n  \n" + lines(chat("A"), b"", chat("B"), b""),
     "array": orjson.dumps([chat("A"), chat("B")]),
     "indented array": b"\n" + orjson.dumps([chat("A"), chat("B")], option=orjson.OPT_INDENT_2),
+    "one line of both": orjson.dumps([chat("A"), chat("B")]) + b"\n",
+    "indented chats": b"\n".join(orjson.dumps(chat(name), option=orjson.OPT_INDENT_2) for name in "AB"),
+    "an answer of list_archives": orjson.dumps({"chats": [chat("A"), chat("B")], "found_chats": 2}),
+    "answers of list_archives": lines({"chats": [chat("A")]}, {"chats": [chat("B")]}),
+    "byte order mark": b"\xef\xbb\xbf" + lines(chat("A"), chat("B")),
     "Windows": lines(chat("A"), chat("B")).replace(b"\n", b"\r\n"),
 }
 
@@ -71,33 +76,42 @@ async def test_a_single_indented_chat_is_read() -> None:
     assert [past.thread.thread_id for past in chats] == ["A"]
 
 
+NO_JSON = "it is not valid JSON. Each line has to be one chat."
+SAVE = "Save chats as LiveChat's get_chat or list_archives returns them."
+
+
 async def test_bad_lines_are_named_by_number_and_cost_no_other() -> None:
     bad = lines(b"{" + MARK.encode(), chat("A"), b"[1]", b'"x"', {"id": MARK}, chat("B"), b"\xff", chat("D"))
     chats, counts = await read(bad)
     assert [past.thread.thread_id for past in chats] == ["A", "B", "D"]
     assert counts.unreadable == 5
-    where = "not a JSON object on one line"
     assert counts.named == [
-        f"chats.ndjson:1: {where}",
-        f"chats.ndjson:3: {where}",
-        f"chats.ndjson:4: {where}",
-        "chats.ndjson:5: not a chat as get_chat returns it (no thread)",
-        f"chats.ndjson:7: {where}",
+        f"chats.ndjson:1: {NO_JSON}",
+        f"chats.ndjson:3, chat 1: not a chat: it has no `id`. {SAVE}",
+        f"chats.ndjson:4: not a chat: it has no `id`. {SAVE}",
+        f"chats.ndjson:5: not a chat: it has no `thread` with an `id`. {SAVE}",
+        "chats.ndjson:7: it is not valid UTF-8. Save it as UTF-8.",
     ]
     assert MARK not in "\n".join(counts.notes())
+
+
+async def test_lines_are_counted_from_the_first_of_the_file_blank_or_not() -> None:
+    for content in (lines(b"", chat("A"), b"x"), lines(b"", b"x", chat("A"))):
+        _, counts = await read(content)
+        where = 3 if content.endswith(b"x\n") else 2
+        assert counts.named == [f"chats.ndjson:{where}: {NO_JSON}"]
 
 
 async def test_in_an_array_what_is_no_chat_is_named_by_its_place() -> None:
     chats, counts = await read(orjson.dumps([1, chat("A"), {}]))
     assert len(chats) == 1
     assert counts.named == [
-        "chats.ndjson, chat 1: not a JSON object",
-        "chats.ndjson, chat 3: not a chat as get_chat returns it (no chat)",
+        f"chats.ndjson, chat {number}: not a chat: it has no `id`. {SAVE}" for number in (1, 3)
     ]
 
 
 async def test_of_many_bad_lines_the_first_are_named_and_all_counted() -> None:
-    _, counts = await read(lines(*[b"x"] * 100))
+    _, counts = await read(lines(chat("A"), *[b"x"] * 100))
     assert (counts.unreadable, len(counts.named)) == (100, NAMED_MAX)
     assert list(counts.notes())[-1] == "… and 80 more."
 
@@ -132,7 +146,8 @@ async def test_a_line_beyond_the_limit_is_named_and_the_next_one_is_read(
     long = orjson.dumps(chat("L", "x" * (5 << 19)))
     chats, counts = await read(lines(long, chat("A")) if first else lines(chat("A"), long, chat("B")))
     assert [past.thread.thread_id for past in chats] == (["A"] if first else ["A", "B"])
-    assert counts.named == [f"chats.ndjson:{1 if first else 2}: longer than 1 MiB"]
+    where = f"chats.ndjson:{1 if first else 2}"
+    assert counts.named == [f"{where}: it is longer than 1 MiB. Each line has to be one chat."]
 
 
 async def test_an_empty_file_has_no_chats() -> None:

@@ -7,7 +7,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from ingest.runtime.kafka import KafkaConnection
-from tagger.kafka.last_arrival import _ago, last_arrival
+from tagger.kafka.last_arrival import last_arrival
 from tagger.livechat.sample_webhooks import is_sample
 from tagger.simulator.stage.broker import EmbeddedBroker
 
@@ -51,11 +51,3 @@ async def test_when_the_last_webhook_arrived_is_known_samples_aside(broker: Embe
     arrived = await last_arrival(kafka, is_webhook)
     assert arrived.at == "1970-01-01T00:02:00.000Z"
     assert " days ago, on used" in arrived.text
-
-
-@pytest.mark.parametrize(
-    ("ms", "text"),
-    [(-5, "0 s"), (119_999, "119 s"), (120_000, "2 min"), (7_200_000, "2 h"), (200_000_000, "2 days")],
-)
-def test_a_span_is_said_in_its_largest_unit(ms: int, text: str) -> None:
-    assert _ago(ms) == text

@@ -25,8 +25,6 @@ LIFT_MIN: Final = 2  # times as frequent as in the others
 STEM_CHARS_MIN: Final = 4  # decomposed: two syllables of Hangul are enough
 PAIR_WORDS_MAX: Final = 40  # the best by themselves are paired: 780 pairs
 
-_MASK: Final = (1 << WORD_BITS) - 1
-
 
 class Candidate(NamedTuple):
     """A keyword, or two of which both must be said, as they are written in a rule."""

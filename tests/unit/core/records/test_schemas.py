@@ -44,7 +44,13 @@ def a_correction(**changed: Any) -> dict[str, Any]:
 
 def a_parked(source: Source | None = SOURCE, **changed: Any) -> dict[str, Any]:
     record = parked_record(
-        THREAD, source, tag="Refund", reason="It is not there.", error_type="not_found", attempts=2, parked_at_ms=5
+        THREAD,
+        source,
+        tag="Refund",
+        reason="It is not there.",
+        error_type="not_found",
+        attempts=2,
+        parked_at_ms=5,
     )
     return record | changed
 
@@ -63,7 +69,10 @@ FITS: Final[list[tuple[Topic, dict[str, Any]]]] = [
     ("parked", a_parked(None, tag=None, last_offset=9)),
     ("parked", a_parked(resolved="retried", resolved_at="2026-11-28T14:02:11.000Z")),
     ("webhooks", a_webhook()),
-    ("webhooks", {"action": "incoming_chat", "license_id": 104130000, "payload": {"chat": {"id": "PJ0MRSHTDG"}}}),
+    (
+        "webhooks",
+        {"action": "incoming_chat", "license_id": 104130000, "payload": {"chat": {"id": "PJ0MRSHTDG"}}},
+    ),
     ("keywords", {"format": 1, "files": {"billing.yaml": "version: 1"}}),
 ]
 MISFITS: Final[list[tuple[Topic, Any]]] = [

@@ -26,7 +26,7 @@ from tests.unit.core.review.test_odd_files import (
 FILES_LEFT: Final = {
     "a quote that is open in a list", "a text and a comma in place of a list", "lines of text in place of a list",
     "a second list of rules", "case of a rule", "match of a rule", "a rule without its dash", "an id with a space",
-    "AND", "NOT", "a link in a rule that ignores links",
+    "half a sign as JSON writes it", "AND", "NOT", "a link in a rule that ignores links",
 }  # fmt: skip
 CODES_LEFT: Final = {
     "quote-inside", "several-keywords", "expression", "star", "comment", "wrong-type", "hangul-particle",
@@ -66,6 +66,10 @@ def test_a_keyword_is_fixed_or_left_as_it_is(
         pytest.param("any: [re\u00adfund]", "any: [refund]", id="soft hyphen"),
         pytest.param("any: [refund]\x0c", "any: [refund]", id="form feed"),
         pytest.param('any:[refund]', "any: [refund]", id="no space"),
+        pytest.param(
+            '# "\\ud83d\\udc4d"\n    any: ["\\uD83D\\uDC69\\u200d\\ud83d\\udd27", \'\\ud83d\\udc4d\', "\\\\ud83d\\udc4d"]',
+            '# "\\ud83d\\udc4d"\n    any: ["👩\\u200d🔧", \'\\ud83d\\udc4d\', "\\\\ud83d\\udc4d"]', id="as JSON writes it",
+        ),
         pytest.param("any:\n      1. refund\n      2. late", "any:\n      - refund\n      - late", id="numbers"),
         pytest.param("any:\n    \t- refund\n    \t- late", "any:\n      - refund\n      - late", id="tabs"),
     ],

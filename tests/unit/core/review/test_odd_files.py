@@ -231,6 +231,14 @@ FILES: Final = {
     "an id with a space": Odd(
         FILE.replace("id: r", "id: My Refund") + ITEM, (3, 9), "bad-id", "`My-Refund`", ("My Refund", "My-Refund")
     ),
+    "a sign as JSON writes it": Odd(
+        LIST.format('["thanks \\ud83d\\udc4d"]'), (6, 19), "yaml", "Type 👍 itself",
+        ("\\ud83d\\udc4d", "👍"), "Thanks 👍",
+    ),
+    "half a sign as JSON writes it": Odd(
+        LIST.format('["thanks \\ud83d"]'), (6, 19), "yaml", "Type the character itself",
+        ("\\ud83d", "👍"), "Thanks 👍",
+    ),
     "AND": Odd(
         LIST.format("[refund AND late]"), (6, 11), "condition", "all: [[refund], [late]]",
         ("any: [refund AND late]", "all: [[refund], [late]]"), "the refund is late",

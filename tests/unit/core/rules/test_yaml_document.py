@@ -130,3 +130,19 @@ def test_what_follows_a_syntax_error_is_read_as_well(loader: object) -> None:
 
 def test_reading_ends_at_an_error_whose_cure_is_not_certain() -> None:
     assert problems("a: [x\nb: y\n") == ["1:4 yaml"]
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        pytest.param('"a \\ud83d\\udc4d"', ["3:6 yaml"], id="a pair"),
+        pytest.param('"a\n    b \\ud83d\\udc4d"', ["4:7 yaml"], id="on a later line"),
+        pytest.param('"a \\udc4d"', ["3:6 yaml"], id="the second half alone"),
+        pytest.param('"\\\\ud83d \\ud83d"', ["3:12 yaml"], id="behind an escaped backslash"),
+    ],
+)
+def test_characters_in_two_halves_are_found_by_either_reader(
+    written: str, expected: list[str], loader: object
+) -> None:
+    assert problems(f"a:\n\n- {written}\n- x\n", loader) == expected
