@@ -117,7 +117,7 @@ def _token(secret: SecretStr | None) -> SecretStr | None:
     return secret
 
 
-class WebSettings(KeywordSettings, LogSettings):
+class WebSettings(KafkaSettings, KeywordSettings, LogSettings):
     """Settings of `tagger web`."""
 
     web_host: str = Field("127.0.0.1", description="address to serve the page on")
@@ -126,7 +126,8 @@ class WebSettings(KeywordSettings, LogSettings):
         None, description="token that opens the page; unset: one is made and printed at each start"
     )
     web_data: Path | None = Field(
-        None, description="folder for what the page remembers of decisions; unset: in memory"
+        None,
+        description="folder of the page's ledger of decisions; unset: it is read from Kafka at each start",
     )
 
 

@@ -145,6 +145,7 @@ READ_ENVIRONMENT: Final = (
 # Who may write a file at all. Only one of them writes keyword files, on a person's word.
 MAY_WRITE_FILES: Final = (
     "ingest.spool",  # webhooks while Kafka is away
+    "tagger.history.kept_ledger",  # the ledger, in the folder that a person names
     "tagger.commands.demo",  # its own copy of the rules, in a temporary folder
     "tagger.commands.login",  # the credentials file
     "tagger.keyword_files.write",  # for `tagger check --fix --write`, and nothing else

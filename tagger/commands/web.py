@@ -8,14 +8,15 @@ import click
 def command(show_settings: bool) -> None:
     """Serve the page that shows which tags a chat gets, and why.
 
-    It only reads: keyword files, and chats that somebody asks for. Open the address that it prints; the token in it
-    lets you in. It needs no Kafka, and LiveChat's credentials only to explain a chat by its id.
+    It only reads: keyword files, decisions, and chats that somebody asks for. Open the address that it prints; the
+    token in it lets you in. Trying texts needs no Kafka, and LiveChat's credentials are only for the words of chats.
 
     \b
     Exit code: 0 stopped; 2 it could not start.
     \b
     Examples:
       tagger web
+      WEB_DATA=/var/lib/tagger tagger web                started again it goes on where it was
       TAGGER_CONFIG=drafts WEB_PORT=9000 tagger web      other keyword files, another port
       WEB_TOKEN_FILE=/run/secrets/web_token tagger web   behind a proxy: deploy/security.md
     """
@@ -23,6 +24,7 @@ def command(show_settings: bool) -> None:
     from ingest.runtime.logs import configure_logs
     from ingest.runtime.process import Stopping, run
     from ingest.runtime.settings import load
+    from tagger.history.ledger_file import LedgerError
     from tagger.settings import WebSettings
     from tagger.web.serve import Service, who_calls
 
@@ -40,7 +42,11 @@ def command(show_settings: bool) -> None:
         click.echo(f"The page: {address}\nOpen it in a browser. Ctrl-C ends it.")
 
     async def main(stopping: Stopping) -> int:
-        problem = await Service(settings, who).run(stopping, say)
+        try:
+            service = Service(settings, who)
+        except LedgerError as error:
+            stop(f"WEB_DATA: {error}")
+        problem = await service.run(stopping, say)
         if problem is not None:
             stop(problem)
         return 0

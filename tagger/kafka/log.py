@@ -6,7 +6,7 @@ not answer.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -130,10 +130,11 @@ async def opened(
 
 async def follow(
     options: Mapping[str, Any], topic: str, positions: Mapping[int, int] | None = None
-) -> AsyncIterator[Chunk]:
+) -> AsyncGenerator[Chunk, None]:
     """Yield what comes from now on, or from these positions, of all partitions, until the caller stops.
 
-    First comes an empty chunk of each partition: nothing that is written afterwards is missed.
+    First comes an empty chunk of each partition: nothing that is written afterwards is missed. While nothing comes,
+    an empty chunk says now and then that Kafka answers.
     """
     async with connected(options, topic) as (consumer, partitions, _):
         async with asyncio.timeout(ANSWER_S):
@@ -151,3 +152,4 @@ async def follow(
             if not batches:
                 async with asyncio.timeout(ANSWER_S):
                     await consumer.end_offsets(partitions[:1])
+                yield Chunk(partitions[0].partition, (), await consumer.position(partitions[0]))

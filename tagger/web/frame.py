@@ -12,6 +12,7 @@ from aiohttp import web
 from tagger.livechat.authorization.credentials import Credentials
 from tagger.livechat.client import Client
 from tagger.web.in_force import InForce
+from tagger.web.past import Past
 from tagger.web.statics import Statics
 from tagger.web.strip import strip
 
@@ -43,6 +44,7 @@ class Page:
     keywords: InForce
     statics: Statics
     livechat: tuple[Client, Credentials] | None  # None: no credentials are set
+    past: Past
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(COMPUTED_AT_ONCE))
 
     async def computed(self, work: Callable[[], T]) -> T | None:

@@ -13,6 +13,8 @@ from ingest.runtime.app_server import AppServer
 from ingest.runtime.process import cannot_listen
 from ingest.runtime.settings import SecretFile
 from ingest.runtime.supervision import Tasks, closed
+from tagger.history.filling import Filling
+from tagger.history.kept_ledger import KeptLedger
 from tagger.livechat.authorization.credentials import Credentials, credentials
 from tagger.livechat.client import Client
 from tagger.settings import WebSettings
@@ -20,6 +22,7 @@ from tagger.web.app import make_app
 from tagger.web.frame import Page
 from tagger.web.gate import access_by
 from tagger.web.in_force import InForce
+from tagger.web.past import Past, Topics
 from tagger.web.statics import Statics
 
 CLOSE_S: Final = 2.0  # for each part
@@ -32,7 +35,7 @@ class Service:
     """One `tagger web`. Make it where an event loop runs."""
 
     def __init__(self, settings: WebSettings, who: Credentials | None) -> None:
-        """who: None where no credentials are set; then no chat can be fetched."""
+        """who: None where no credentials are set; then no chat can be fetched. Raises LedgerError."""
         self._settings = settings
         self._token = settings.secret("web_token")
         self._made: str | None = None
@@ -42,7 +45,8 @@ class Service:
         self._client = Client(who, settings.livechat_api_url) if who else None
         livechat = (self._client, who) if self._client and who else None
         self._keywords = InForce(settings.tagger_config, settings.tagger_canned_placeholder)
-        page = Page(self._keywords, Statics(), livechat)
+        self._past = _past(settings)
+        page = Page(self._keywords, Statics(), livechat, self._past)
         self._server = AppServer(make_app(page, access_by(self._token, settings.web_host, settings.web_port)))
         self._tasks = Tasks(lambda _: None)
 
@@ -55,6 +59,8 @@ class Service:
             log.info("listening", host=host, port=port)
             self._tasks.start("slow_connections", self._server.close_the_slow)
             self._tasks.start("keywords", self._keywords.watch)
+            self._tasks.start("ledger", self._past.filling.run)
+            self._tasks.start("ledger_cleaning", self._past.filling.clean)
             await stopping.wait()
         except OSError as error:
             return cannot_listen("WEB", host, port, error)
@@ -63,8 +69,17 @@ class Service:
             await closed(self._server.stop(), CLOSE_S)
             if self._client is not None:
                 await closed(self._client.close(), CLOSE_S)
+            await closed(self._past.ledger.close(), CLOSE_S)
         log.info("stopped")
         return None
+
+
+def _past(settings: WebSettings) -> Past:
+    """What is known of the past. Raises LedgerError."""
+    topic = settings.kafka_decisions_topic
+    ledger = KeptLedger(settings.web_data, topic)
+    topics = Topics(settings.client_options, settings.kafka_webhooks_topic, settings.kafka_keywords_topic)
+    return Past(ledger, Filling(ledger, settings.client_options, topic), topics)
 
 
 def address(host: str, port: int, token: str | None) -> str:

@@ -15,6 +15,7 @@ from tagger.core.records.decision import Outcome, Source, decision_record
 from tagger.core.review.past_chat import Correction, Place
 from tagger.history import ledger as ledger_module
 from tagger.history.ledger import Ledger, LedgerError
+from tagger.history.ledger_file import APPLICATION
 from tagger.history.wanted import Wanted
 
 TOPIC: Final = "livechat.decisions"
@@ -217,6 +218,7 @@ def test_a_failure_leaves_neither_half_of_the_records_nor_the_position(tmp_path:
 def test_a_file_of_another_version_is_filled_anew(tmp_path: Path) -> None:
     old = sqlite3.connect(tmp_path / "ledger")
     old.executescript("CREATE TABLE decisions (x); CREATE TABLE other (y); PRAGMA user_version = 99")
+    old.execute(f"PRAGMA application_id = {APPLICATION}")
     old.close()
     ledger = Ledger(tmp_path / "ledger")
     assert (listed(ledger), ledger.positions(TOPIC)) == ([], {})

@@ -1,6 +1,6 @@
 """The page as tests talk to it: the real application, and a pretend LiveChat where a test needs one."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -9,14 +9,18 @@ from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 
 from ingest.runtime.settings import SecretFile
+from tagger.history.filling import Filling
+from tagger.history.kept_ledger import KeptLedger
 from tagger.livechat.authorization.credentials import Credentials
 from tagger.livechat.client import Client
 from tagger.web.app import make_app
 from tagger.web.frame import Page
 from tagger.web.gate import access_by
 from tagger.web.in_force import InForce
+from tagger.web.past import Past, Topics
 from tagger.web.statics import Statics
 
+DECISIONS: Final = "livechat.decisions"
 TOKEN: Final = "a-token-for-this-test"
 BEARER: Final = {"Authorization": f"Bearer {TOKEN}"}
 RULES: Final = """\
@@ -38,10 +42,19 @@ async def a_page(
     rules: str = RULES,
     livechat: tuple[Client, Credentials] | None = None,
     headers: dict[str, str] = BEARER,
+    decisions: Sequence[bytes] = (),
 ) -> AsyncIterator[AClient]:
     """A client that brings the token, unless `headers` say otherwise."""
     (folder / "a.yaml").write_text(rules, "utf-8")
-    page = Page(InForce(folder, "%[a-z]+%"), Statics(), livechat)
+    ledger = KeptLedger(None, DECISIONS)
+    await ledger.write(lambda writing: writing.take(DECISIONS, 0, decisions, len(decisions)))
+    past = Past(
+        ledger, Filling(ledger, dict, DECISIONS), Topics(dict, "livechat.webhooks", "livechat.keywords")
+    )
+    page = Page(InForce(folder, "%[a-z]+%"), Statics(), livechat, past)
     app = make_app(page, access_by(SecretFile(None, TOKEN), "127.0.0.1", 8083))
-    async with TestClient(TestServer(app), headers=headers) as client:
-        yield client
+    try:
+        async with TestClient(TestServer(app), headers=headers) as client:
+            yield client
+    finally:
+        await ledger.close()
