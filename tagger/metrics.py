@@ -127,6 +127,11 @@ class Metrics:
         self.corrections = self._counter(
             "tagger_corrections", "Tags that people set or removed, recorded as corrections.", "change"
         )
+        self.recalls = self._counter(
+            "tagger_recalls",
+            "Look-ups on the topic of decisions of what people removed from a chat that was not seen from its beginning.",
+            "result",
+        )
         self.tags_doubtful = self._gauge(
             "tagger_tags_doubtful", "Tags of the rules in force that LiveChat may refuse.", "kind"
         )
@@ -262,6 +267,7 @@ class Metrics:
             (self.backfills, ("done",)),
             (self.tags, ("set", "refused", "held_back")),
             (self.corrections, ("added", "removed")),
+            (self.recalls, ("done", "failed")),
             (self.commits, ("ok", "rebalanced", "failed")),
             # Those seen in practice; for the others, the second one is seen to rise.
             (self.parked, ("not_found", "validation", "authorization", "missing_access", "not_allowed")),

@@ -18,11 +18,11 @@ from tagger.commands.on_kafka import on_kafka
 from tagger.commands.progress import bar
 from tagger.commands.setup import equipment
 from tagger.commands.transcript import printable
-from tagger.core.records.correction import THREADS_MAX, Removals
 from tagger.core.records.parked import Item, OpenItems
 from tagger.kafka.producer import COMMAND_PATIENCE_S, Producer
 from tagger.kafka.reader import read_topic
 from tagger.metrics import Metrics
+from tagger.recovery.removed import recall_of
 from tagger.recovery.repair import tools
 from tagger.recovery.retry import Parked, Retry, Tried
 from tagger.settings import RunSettings, TopicSettings
@@ -133,8 +133,8 @@ async def _retry(settings: RunSettings, which: dict[str, Any], form: str) -> tup
     found, done = await _open_items(settings, which), 0
     async with tools(settings, *equipment(settings)) as equipped:
         parked = Parked(equipped.producer, settings.kafka_parked_topic)
-        removals = await _removals(settings, found, one_for_all=not equipped.who.organizations())
-        again = Retry(equipped.client, equipped.settle, parked, removals)
+        recall = recall_of(settings, one_for_all=not equipped.who.organizations())
+        again = Retry(equipped.client, equipped.settle, parked, recall)
         with bar("retrying") as moved:
             for start in range(0, len(found), AT_ONCE):
                 chunk = found[start : start + AT_ONCE]
@@ -143,16 +143,6 @@ async def _retry(settings: RunSettings, which: dict[str, Any], form: str) -> tup
                     _print_tried(tried, form)
                 moved(start + len(chunk), len(found))
     return len(found), done
-
-
-async def _removals(settings: RunSettings, items: list[Item], *, one_for_all: bool) -> Removals:
-    """What people removed, as far back as the topic reaches: an item does not say when it was first parked."""
-    removals = Removals(one_for_all=one_for_all)
-    if items:
-        await read_topic(settings.client_options(), settings.kafka_decisions_topic, removals.take)
-    if removals.full:
-        stop(f"people removed tags from more than {THREADS_MAX:,} chats: retry fewer items at a time")
-    return removals
 
 
 @command.command()

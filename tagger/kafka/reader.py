@@ -92,6 +92,13 @@ async def oldest_unfinished_ms(options: Mapping[str, Any], topic: str, group: st
         return min(times, default=None)
 
 
+async def committed_offsets(options: Mapping[str, Any], topic: str, group: str) -> dict[int, int]:
+    """The offset that a group has committed for each partition; a partition without one is left out."""
+    async with connected(options, topic) as (_, partitions, admin):
+        stored = await _committed(admin, group, partitions)
+        return {tp.partition: offset for tp, offset in stored.items() if offset >= 0}
+
+
 async def _committed(
     admin: AIOKafkaAdminClient, group: str, partitions: list[TopicPartition]
 ) -> dict[TopicPartition, int]:

@@ -13,14 +13,17 @@ import structlog
 
 from ingest.runtime.clock import now_ms
 from tagger.core.matching.decide import Decision
+from tagger.core.partition.looking_back import recall_since
 from tagger.core.records.decision import Outcome
 from tagger.core.records.missed import DECISIONS_MAX, GRACE_MS, DecidedThreads, Look, Window, begin_ms, look
 from tagger.kafka.reader import NO_KAFKA, TopicMissingError, oldest_unfinished_ms, read_topic
+from tagger.kafka.recall import Recall
 from tagger.livechat.authorization.credentials import Credentials
 from tagger.livechat.calls.answers import Done, described
 from tagger.livechat.calls.requests import list_archives
 from tagger.livechat.client import Client
 from tagger.metrics import Metrics
+from tagger.recovery.removed import Removed, recall_of
 from tagger.service.settle import Ended, Settle, partly
 from tagger.settings import RunSettings, group_of
 
@@ -77,6 +80,7 @@ class _Pass:
     report: Report
     repairs: bool
     watch: Watch
+    recall: Recall
 
 
 class Reconcile:
@@ -108,7 +112,8 @@ class Reconcile:
         if report.too_early:
             report.problems.append(TOO_EARLY)
             return report
-        this = _Pass(listed_from_ms, decided, report, repairs, watch or Watch())
+        recall = recall_of(settings, one_for_all=not self._who.organizations())
+        this = _Pass(listed_from_ms, decided, report, repairs, watch or Watch(), recall)
         for organization in self._organizations(decided, report):
             problem = await self._go_through(organization, this)
             if problem is not None:
@@ -167,9 +172,15 @@ class Reconcile:
             return True
         missing = None if found.conversation.complete else partly()
         rules = None if found.found == "short" else frozenset[str]()  # a short one was decided on before
-        removed = this.decided.removals.of(found.conversation.thread)
+        thread, created_ms = found.conversation.thread, found.created_at_ms
+        removed = Removed(this.recall, thread, recall_since(created_ms), this.decided.removals.of(thread))
         ended = Ended(
-            found.conversation, found.ended_at_ms, rules=rules, missing=missing, removed=lambda: removed
+            found.conversation,
+            found.ended_at_ms,
+            rules=rules,
+            missing=missing,
+            removed=removed.now,
+            recall=removed.look,
         )
         decision, outcome = await self._settle.thread(ended, purpose="reconcile")
         this.watch.on_chat(found, decision, outcome)

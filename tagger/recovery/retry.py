@@ -10,16 +10,17 @@ from typing import Final, Literal
 
 from ingest.runtime.clock import now_ms
 from ingest.topic import record_key
-from tagger.core.records.correction import Removals, allowed
 from tagger.core.records.missed import last_event_ms
 from tagger.core.records.parked import Item, Resolved, refused_again, resolved_record
 from tagger.core.threads.fact_reader import chat_of
 from tagger.core.threads.facts import ChatStarted
 from tagger.core.threads.thread import conversation_of
 from tagger.kafka.producer import Producer
+from tagger.kafka.recall import Recall
 from tagger.livechat.calls.answers import Done, Permanent, Transient, described
 from tagger.livechat.calls.requests import get_chat, tag_thread
 from tagger.livechat.client import Client
+from tagger.recovery.removed import Removed
 from tagger.service.settle import Ended, Settle
 
 HELD_BACK: Final = "a person removed this tag, so it is not set again"
@@ -63,18 +64,18 @@ class Parked:
 class Retry:
     """Tries items again, each once."""
 
-    def __init__(self, client: Client, settle: Settle, parked: Parked, removals: Removals) -> None:
-        self._client, self._settle, self._parked, self._removals = client, settle, parked, removals
+    def __init__(self, client: Client, settle: Settle, parked: Parked, recall: Recall) -> None:
+        self._client, self._settle, self._parked, self._recall = client, settle, parked, recall
         self._failing: dict[str, str] = {}  # organization → why; at most as many as have items
 
     async def again(self, item: Item) -> Tried:
-        """Try one item; never raises for what LiveChat answers."""
+        """Try one item; never raises for what LiveChat answers. Raises as `Recall.of` if Kafka does not answer."""
         organization, chat_id, thread_id = item.thread
         if not thread_id:
             return Tried(item, "refused", NO_THREAD)
         if organization in self._failing:
             return Tried(item, "waits", self._failing[organization])
-        if item.tag is not None and not allowed([item.tag], self._removals.of(item.thread)):
+        if item.tag is not None and item.tag in await self._recall.of(item.thread, 0):
             await self._parked.close(item, "held_back")
             return Tried(item, "held_back", HELD_BACK)
         call = get_chat(chat_id, thread_id) if item.tag is None else tag_thread(chat_id, thread_id, item.tag)
@@ -99,9 +100,8 @@ class Retry:
             return await self._parked.refused(item, still)
         if chat.active:
             return Tried(item, "waits", "LiveChat still reports the thread as active")
-        removed = self._removals.of(item.thread)
-        ended = Ended(
-            conversation, last_event_ms(answer.value), item.identity.source, removed=lambda: removed
-        )
+        removed = Removed(self._recall, item.thread, 0)
+        source, at_ms = item.identity.source, last_event_ms(answer.value)
+        ended = Ended(conversation, at_ms, source, removed=removed.now, recall=removed.look)
         _, outcome = await self._settle.thread(ended)
         return None if outcome else Tried(item, "waits", "LiveChat does not answer")

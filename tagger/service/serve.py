@@ -15,6 +15,7 @@ from tagger.core.limits import Limits
 from tagger.kafka.consumer import Consumer
 from tagger.kafka.keywords_topic import a_set_in_force, keep_stored
 from tagger.kafka.producer import Producer
+from tagger.kafka.recall import Recall
 from tagger.kafka.topics import missing_topics, topic_watch
 from tagger.keyword_files.reload import Keywords
 from tagger.livechat.authorization.credentials import Credentials
@@ -68,7 +69,13 @@ class Service:
             group_of(settings),
             limits=_limits_of(settings),
             open_bytes_max=settings.tagger_open_bytes_max,
-            settle=Worker(self._settle, client, settings.kafka_webhooks_topic, metrics).settle,
+            settle=Worker(
+                self._settle,
+                client,
+                Recall(settings.client_options, settings.kafka_decisions_topic),
+                settings.kafka_webhooks_topic,
+                metrics,
+            ).settle,
             metrics=metrics,
         )
         self._tell_overlooked = overlooked_teller(metrics, keywords)

@@ -7,7 +7,7 @@ moves no offset.
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import asdict, dataclass, field
 from typing import Final, Literal
 
@@ -55,6 +55,8 @@ class Ended:
     parked: bool = False  # a tag of an earlier decision was refused for good
     missing: GivenUp | None = None  # why LiveChat did not give all of it, which is parked
     removed: Callable[[], Collection[str]] = tuple  # tags that people removed from it, as far as is known now
+    # Has `removed` know what people removed before; awaited before a tag is set. None: it knows.
+    recall: Callable[[], Awaitable[None]] | None = None
     sets: Callable[[Collection[str]], None] = lambda _: None  # is told which tags are about to be set
 
     @property
@@ -159,6 +161,8 @@ class Settle:
         if self.dry_run or not self._client.has_credentials(ended.thread.organization):
             return {}
         known = ended.conversation.tags | ended.decided
+        if ended.recall is not None and not known.issuperset(decision.tags):
+            await ended.recall()
         wanted = [tag for tag in allowed(decision.tags, ended.removed()) if tag not in known]
         ended.sets(wanted)
         answers = await asyncio.gather(*(self._set(ended, tag, live, purpose) for tag in wanted))

@@ -13,6 +13,8 @@ from ingest.runtime.clock import now_ms
 from tagger.core.partition.protocol import AskAgain, Job, NotGiven
 from tagger.core.records.decision import Source
 from tagger.kafka.assigned import Assigned
+from tagger.kafka.reader import NO_KAFKA, TopicMissingError
+from tagger.kafka.recall import Recall
 from tagger.livechat.calls.answers import Done, GivenUp
 from tagger.livechat.calls.requests import get_chat
 from tagger.livechat.client import Client
@@ -24,6 +26,9 @@ from tagger.service.settle import Ended, Settle, partly
 # fails for all is not this chat's fault, so it waits, and lag shows it.
 FAULT_TRIES_MAX: Final = 3
 FAULT_RETRY_S: Final = 5.0
+# Between two tries to read the topic of decisions; a wait as long as Kafka is away.
+RECALL_RETRY_S: Final = 1.0
+RECALL_RETRY_S_MAX: Final = 10.0
 
 log = structlog.get_logger()
 
@@ -31,8 +36,11 @@ log = structlog.get_logger()
 class Worker:
     """Settles live jobs."""
 
-    def __init__(self, settle: Settle, client: Client, webhooks_topic: str, metrics: Metrics) -> None:
+    def __init__(
+        self, settle: Settle, client: Client, removals: Recall, webhooks_topic: str, metrics: Metrics
+    ) -> None:
         self._settle, self._client, self._topic, self._metrics = settle, client, webhooks_topic, metrics
+        self._removals = removals
         self._settled = 0  # jobs
 
     async def settle(self, assigned: Assigned, job: Job) -> None:
@@ -76,12 +84,33 @@ class Worker:
             parked=whole.parked,
             missing=missing,
             removed=partial(assigned.state.removed, whole.thread),
+            recall=None
+            if whole.recall_ms is None
+            else partial(self._recall, assigned, whole, whole.recall_ms),
             sets=partial(assigned.state.sets, whole.id),
         )
         decision, outcome = await self._settle.thread(ended, live=True)
         assigned.state.settled(whole.id, frozenset(decision.tags), decision.rules, parked=outcome == "parked")
         if whole.kind == "end":  # of what comes late, or expires, the end is long past
             self._metrics.end_to_tag.observe(max(0, now_ms() - whole.ended_at_ms) / 1000)
+
+    async def _recall(self, assigned: Assigned, job: Job, since_ms: int) -> None:
+        """Let the partition know what people removed from a thread that it did not see from its beginning.
+
+        Without that nothing is set, so a job waits for Kafka here as it does to be recorded.
+        """
+        wait_s = RECALL_RETRY_S
+        while True:
+            try:
+                tags = await self._removals.of(job.thread, since_ms)
+                break
+            except (TopicMissingError, *NO_KAFKA) as error:
+                self._metrics.recalls.labels(result="failed").inc()
+                log.warning("recall_failed", error_type=type(error).__name__, **job.thread._asdict())
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, RECALL_RETRY_S_MAX)
+        self._metrics.recalls.labels(result="done").inc()
+        assigned.state.recalled(job.id, tags)
 
     async def _give_up(self, assigned: Assigned, job: Job, why: GivenUp) -> None:
         """Park the whole job."""

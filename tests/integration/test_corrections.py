@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tagger.simulator.play.visitors import visits
 from tagger.simulator.stage.stage import Stage
 from tests.deadline import DEADLINE_S, until
 from tests.integration.test_repair import drained, in_the_past, tagger
-from tests.integration.watch import everything_on
+from tests.integration.watch import everything_on, figures
 from tests.kafka.kafka import AnyKafka
 from tests.stage import a_stage
 
@@ -41,9 +42,11 @@ async def told(stage: Stage, count: int = 1, **fields: Any) -> list[dict[str, An
 
 
 @asynccontextmanager
-async def a_tag_removed(kafka: AnyKafka, unique: str, folder: Path) -> AsyncIterator[tuple[Stage, Thread]]:
+async def a_tag_removed(
+    kafka: AnyKafka, unique: str, folder: Path, **settings: str
+) -> AsyncIterator[tuple[Stage, Thread]]:
     """A chat that was tagged, and whose tag a person removed."""
-    async with in_the_past(kafka, unique, folder, corrections=True) as stage:
+    async with in_the_past(kafka, unique, folder, corrections=True, **settings) as stage:
         livechat = stage.livechat
         thread = livechat.start_chat(stage.organizations[0], (CUSTOMER,), [said("I want a refund")])
         livechat.deactivate(thread)
@@ -71,6 +74,21 @@ async def test_a_late_message_sets_it_not_again_before_or_after_a_restart(
             assert (decisions[-1]["outcome"], decisions[-1]["held_back"]) == ("tagged", ["Refund"])
             await stage.tagger.kill()
             await stage.tagger.start()
+        await drained(stage)
+
+
+async def test_a_message_that_comes_after_a_restart_and_the_linger_time_sets_it_not_again(
+    kafka: AnyKafka, unique: str, tmp_path: Path
+) -> None:
+    """Nothing of the thread is read any more: what the person did is on the topic of decisions alone."""
+    async with a_tag_removed(kafka, unique, tmp_path, TAGGER_LINGER_S="0") as (stage, thread):
+        await stage.tagger.kill()
+        await stage.tagger.start()
+        stage.livechat.add_event(thread, said("my refund!"))
+        stage.livechat.deactivate(thread)
+        decisions = await told(stage, 2, kind="decision", thread_id=thread.id)
+        assert (decisions[-1]["source"], decisions[-1]["held_back"]) == ("api", ["Refund"])
+        assert (await figures(stage.tagger, result="done"))["tagger_recalls_total"] > 0
         await drained(stage)
 
 
@@ -111,6 +129,51 @@ async def test_reconcile_sets_it_not_again(kafka_embedded: AnyKafka, unique: str
         assert (short["found"], short["thread_id"], report["left"]) == ("short", thread.id, 0)
         (decision,) = await records(stage, kind="decision", thread_id=thread.id, source="api")
         assert decision["held_back"] == ["Refund"]
+
+
+async def test_reconcile_knows_what_the_service_has_not_recorded_yet(
+    kafka_embedded: AnyKafka, unique: str, tmp_path: Path
+) -> None:
+    """The service is down: what a person removes now is on the topic of webhooks alone."""
+    async with a_tag_removed(kafka_embedded, unique, tmp_path) as (stage, _):
+        livechat = stage.livechat
+        livechat.sender.sending.retry_after_s = ()
+        await stage.ingest.kill()
+        lost = livechat.start_chat(stage.organizations[0], (CUSTOMER,), [said("I want a refund")])
+        livechat.deactivate(lost)
+        assert await livechat.sent(DEADLINE_S)
+        await stage.tagger.stop()
+        await stage.ingest.start()
+        livechat.tag(lost, "Refund")
+        livechat.untag(lost, "Refund")
+        assert await livechat.sent(DEADLINE_S)
+        livechat.now = lambda: datetime.now(UTC)  # what is not finished is younger than what was lost
+        done = await tagger(stage, "reconcile", "--since", "2h", "--format", "json")
+        missed, report = done.json()
+        assert (missed["found"], missed["thread_id"], report["left"]) == ("missed", lost.id, 0), done
+        (decision,) = await records(stage, kind="decision", thread_id=lost.id)
+        assert (decision["held_back"], lost.tags) == (["Refund"], [])
+
+
+async def test_parked_retry_knows_what_the_service_has_not_recorded_yet(
+    kafka_embedded: AnyKafka, unique: str, tmp_path: Path
+) -> None:
+    async with in_the_past(kafka_embedded, unique, tmp_path, corrections=True) as stage:
+        livechat, organization = stage.livechat, stage.organizations[0]
+        tag = organization.tags.pop("refund")
+        thread = livechat.start_chat(organization, (CUSTOMER,), [said("I want a refund")])
+        livechat.deactivate(thread)
+        await told(stage, kind="decision", thread_id=thread.id, outcome="parked")
+        await drained(stage)
+        await stage.tagger.stop()
+        organization.tags["refund"] = tag
+        livechat.tag(thread, "Refund")
+        livechat.untag(thread, "Refund")
+        assert await livechat.sent(DEADLINE_S)
+        done = await tagger(stage, "parked", "retry")
+        assert (done.code, done.lines[-1]) == (0, "1 of 1 item done, 0 still open")
+        assert "closed: a person removed this tag" in done.lines[0]
+        assert (thread.tags, await records(stage, kind="correction")) == ([], [])
 
 
 async def test_parked_retry_sets_it_not_again(kafka_embedded: AnyKafka, unique: str, tmp_path: Path) -> None:

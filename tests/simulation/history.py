@@ -464,7 +464,9 @@ class History:
             for change in thread.changes:
                 offset = log.offset(change.place)
                 if offset is not None and offset < log.committed:
-                    thread.recorded.add((change.tag, change.change))  # skipped by hand: not to be demanded
+                    thread.recorded.setdefault(
+                        (change.tag, change.change), -1
+                    )  # skipped by hand: not to be demanded
         log.poisoned = {offset: chat for offset, chat in log.poisoned.items() if offset >= log.committed}
         log.parked = [item for item in log.parked if item[3] >= before]  # the rest must be parked again
         # The member that was cut off did not notice and still has its state. If the answer to its last commit was lost

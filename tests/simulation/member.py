@@ -229,6 +229,7 @@ class Member:
 
     def _set(self, job: Job, thread: Thread, tags: frozenset[str]) -> None:
         """Set tags as the shell does: neither those that were decided before, nor those that people removed."""
+        self._recall(job, thread)
         removed = frozenset(self.partition.removed(job.thread))
         self.met["held back"] += bool((tags - job.decided) & removed)
         calls = tags - job.decided - removed
@@ -243,10 +244,17 @@ class Member:
         for tag in sorted(calls - thread.refused_tags):
             self.world.tags(thread, tag, by_us=True, delay_ms=(0, 0, OWN_LATE_MS)[self.world.appended % 3])
 
+    def _recall(self, job: Job, thread: Thread) -> None:
+        """Read from the topic of decisions what people removed before we knew the thread, if the job says so."""
+        if job.recall_ms is not None:
+            tags = thread.removals_since(job.recall_ms)
+            self.met["recalled"] += bool({*tags} - {*self.partition.removed(job.thread)})
+            self.partition.recalled(job.id, tags)
+
     def _record(self, job: Job, outcome: str) -> None:
         """Record a correction; `lost`: the acknowledgement is lost."""
         assert job.correction is not None
-        self._thread(job).recorded.add(job.correction)
+        self._thread(job).recorded[job.correction] = self.now_ms
         self.met[f"correction {job.correction.change}"] += 1
         if outcome == "ok":
             self.partition.settled(job.id)

@@ -14,7 +14,7 @@ from tagger.core.partition.corrections import Corrections
 from tagger.core.partition.jobs import Jobs
 from tagger.core.partition.offsets import Hint, Unsettled, encode
 from tagger.core.partition.partition import Partition
-from tagger.core.partition.protocol import Committable
+from tagger.core.partition.protocol import Committable, Job
 from tagger.core.partition.reading import Reading
 from tagger.core.partition.resume import Resume
 from tagger.core.partition.settling import Settling
@@ -22,7 +22,6 @@ from tagger.core.partition.state import State
 from tagger.core.threads.ending import Ending
 from tagger.core.threads.expiry import Expiry
 from tagger.core.threads.index import Index
-from tagger.core.threads.removed import Removed
 from tagger.core.threads.shares import Shares
 from tagger.core.threads.thread import Thread
 from tests.simulation.world import ORGANIZATIONS, Log
@@ -399,6 +398,14 @@ def _added_again_counts(self: State, fact: Any, *_: Any) -> None:
         self.settling.grew(thread, thread.size() - size)
 
 
+def _never_looks_back(original: Any) -> Any:
+    def completed(self: Partition, *arguments: Any) -> Any:
+        job = original(self, *arguments)
+        return replace(job, recall_ms=None) if isinstance(job, Job) else job
+
+    return completed
+
+
 def _forget_removed(self: Thread) -> None:
     self.removed = ()
 
@@ -518,13 +525,6 @@ MUTANTS: Final = (
     Mutant("jobs begin before the log is caught up", CatchingUp, "is_over", _instead(lambda *_: True)),
     Mutant("our own tags are taken for a person's", Ending, "is_ours", _instead(lambda self, tag: False)),
     Mutant("what is about to be set is not noted", Settling, "sets", _instead(lambda *_: None)),
-    Mutant(
-        "a removed tag is forgotten with its thread",
-        Removed,
-        "add",
-        _instead(lambda *_: 0),
-        where="very_late",
-    ),
     Mutant("a removed tag is evicted with the text", Thread, "clear", _after(_forget_removed)),
     Mutant("a removed tag is forgotten by a restart", State, "_tag_changed", _removed_silently_missed),
     Mutant(
@@ -533,6 +533,14 @@ MUTANTS: Final = (
         "_tag_changed",
         _after(_added_again_counts),
     ),
+    Mutant("what people removed is not recalled", Settling, "recalled", _instead(lambda *_: None)),
+    Mutant(
+        "a thread without its beginning recalls nothing",
+        Partition,
+        "completed",
+        _never_looks_back,
+    ),
+    Mutant("jobs that began early recall nothing", CatchingUp, "is_behind", _instead(lambda *_: False)),
     Mutant("a correction is recorded again in a replay", State, "_tag_changed", _recorded_again),
     Mutant("a correction is settled before it is recorded", Corrections, "hand", _after(_settled_at_once)),
     Mutant("corrections under way are lost at a revoke", Corrections, "all", _instead(lambda self: [])),

@@ -1,7 +1,7 @@
 """What people did to tags, and what the tagger must make of it.
 
 P8: a tag is never set again once its removal could be known: it is in what the member has read, or was in the log when
-the member was assigned. P1 for corrections: whatever
+the member was assigned, or is on the topic of decisions and out of the member's reach. P1 for corrections: whatever
 people did below the committed offset is on that topic.
 """
 
@@ -29,7 +29,10 @@ def check_calls(member: "Member", job: Job, thread: Thread, calls: Collection[st
             continue
         was_read = member.fold_from <= offset < position
         could_be_read = position <= offset < member.end_when_assigned
-        if was_read or (could_be_read and not partition._catching_up.cut_short):
+        cut_short = partition._catching_up.cut_short
+        is_recorded = thread.recorded.get((change.tag, "removed"), -1) >= 0
+        out_of_reach = offset < member.fold_from or (could_be_read and cut_short)
+        if was_read or (could_be_read and not cut_short) or (is_recorded and out_of_reach):
             raise Violation(f"P8: {job.thread} gets {change.tag}, which a person removed at {offset}")
         member.met["removed where nobody could know"] += 1
 

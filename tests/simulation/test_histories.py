@@ -56,6 +56,7 @@ MUST_MEET: Final = frozenset(
         "partition added",
         "position moved without delivery",
         "range parked",
+        "recalled",
         "recreated",
         "removed before the end",
         "removed by a person",

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from random import Random
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 from aiokafka import TopicPartition
@@ -18,9 +18,11 @@ from ingest.runtime.kafka import KafkaSettings
 from tagger.core.limits import Limits
 from tagger.core.matching.decide import Decision
 from tagger.core.partition.partition import Partition
+from tagger.kafka.recall import Recall
 from tagger.livechat.client import Client
 from tagger.service.settle import Settle
 from tagger.service.worker import Worker
+from tests.removals import NothingRemoved
 from tests.simulation.calls.history import METRICS, silent
 from tests.simulation.calls.setting import Chat, Setting, Trouble
 from tests.simulation.calls.virtual import run
@@ -77,7 +79,7 @@ class Tagger:
         names: Any = {"kafka_decisions_topic": "d", "kafka_parked_topic": "p"}
         topics: Any = self.topics
         settle = Settle(lambda: rulebook, self.client, topics, METRICS, KafkaSettings(**names), dry_run=False)
-        self.worker = Worker(settle, self.client, "w", METRICS)
+        self.worker = Worker(settle, self.client, cast(Recall, NothingRemoved()), "w", METRICS)
         self.partition = Partition(LIMITS)
         self.partition.begin(None, "", 0, 0, bytes_max=1 << 30)
         self.partition.sought()

@@ -90,7 +90,8 @@ class Thread:
     waived: bool = False  # no tag can be demanded: its end was lost, or skipped by hand
     changes: list[TagChange] = field(default_factory=list)  # of its tags
     called: set[str] = field(default_factory=set)  # tags that some decision called for
-    recorded: set[tuple[str, str]] = field(default_factory=set)  # corrections on the topic: tag and change
+    # Corrections on the topic of decisions: tag and change, with the time of the record.
+    recorded: dict[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def begun(self) -> bool:
@@ -99,6 +100,10 @@ class Thread:
     def by_people(self, change: str) -> set[str]:
         """Return the tags that people added, or removed."""
         return {one.tag for one in self.changes if one.change == change and not one.by_us}
+
+    def removals_since(self, ms: int) -> list[str]:
+        """Return the tags of which the topic of decisions has, since then, that they were removed."""
+        return [tag for (tag, change), at_ms in self.recorded.items() if change == "removed" and at_ms >= ms]
 
     @property
     def key(self) -> bytes:

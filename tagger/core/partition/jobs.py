@@ -149,6 +149,7 @@ class Jobs:
             ending.handed[-1],
             None if ending.rules is None else frozenset(ending.rules),
             ending.parked,
+            recall_ms=ending.recall_ms,
         )
 
     def under_way(self, job_id: int) -> Thread | None:

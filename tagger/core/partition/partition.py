@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from tagger.core.conversation import ThreadKey
 from tagger.core.limits import Limits
 from tagger.core.partition.catching_up import CatchingUp
+from tagger.core.partition.looking_back import look_back, recall_since
 from tagger.core.partition.offsets import NEVER_COMPLETE_MS, Hint, encode
 from tagger.core.partition.protocol import AskAgain, Committable, Job, NotGiven, Phase, Record, Seek, Stats
 from tagger.core.partition.reading import Reading
@@ -141,6 +142,8 @@ class Partition:
             if why is not None:
                 self._count["incomplete", why if thread.thread_id else "unreadable"] += 1
             self._job_id += 1
+            behind = self._catching_up.is_behind(self._state.position)
+            look_back(thread, cut=why is not None or behind, skew_ms=self._limits.skew_s * 1000)
             handed.append(jobs.hand(self._job_id, thread, why, thread.conversation(complete=why is None)))
         return handed
 
@@ -169,6 +172,7 @@ class Partition:
         asked_for = (*thread.chat, thread.thread_id)
         if not isinstance(chat, ChatStarted) or chat[:3] != asked_for:
             return jobs.job(job_id, thread, None, thread.conversation(complete=False))
+        thread.ending.recall_ms = recall_since(chat.created_at_ms)
         if not chat.active:
             return jobs.job(job_id, thread, None, self._state.settling.unite(thread, chat))
         if not thread.ending.ended:
@@ -188,6 +192,12 @@ class Partition:
     def removed(self, thread: ThreadKey) -> tuple[str, ...]:
         """Return the tags that people removed from a thread, as far as the log and memory reach."""
         return self._state.removed(thread)
+
+    def recalled(self, job_id: int, tags: Iterable[str]) -> None:
+        """Note which tags people removed from a job's thread, as the topic of decisions says: see `Job.recall_ms`."""
+        thread = self._state.jobs.under_way(job_id)
+        if thread is not None:
+            self._state.settling.recalled(thread, tags)
 
     def settled(
         self,

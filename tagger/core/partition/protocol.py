@@ -71,6 +71,9 @@ class Job:
     rules: frozenset[str] | None = frozenset()  # that held in earlier decisions; None: not all are known
     parked: bool = False  # LiveChat refused a tag of an earlier decision for good
     correction: Correction | None = None  # what to record, if that is all
+    # Tags that people removed since then (Unix time, ms) may be known to the topic of decisions alone, and are to be
+    # recalled from there before a tag is set; None: all are known here.
+    recall_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

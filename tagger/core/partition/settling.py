@@ -109,6 +109,14 @@ class Settling:
         ending.setting = tuple(sorted({*ending.setting, *tags} - {*ending.decided}))
         self.grew(thread, thread.size() - size)
 
+    def recalled(self, thread: Thread, tags: Iterable[str]) -> None:
+        """Note which tags people removed from the thread before we knew it."""
+        ending = thread.ending
+        assert ending is not None, "no job"
+        for tag in tags:
+            self.grew(thread, thread.remove(tag))
+        ending.recall_ms = None
+
     def keep(self, effects_from: int, bytes_max: int) -> None:
         """Start a new assignment: what was due below `effects_from` has been settled, the rest is due again."""
         noted = [each for each in self.jobs.corrections.all() if each.offset >= effects_from]

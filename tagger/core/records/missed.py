@@ -73,6 +73,7 @@ class Look:
     thread: ThreadKey | None = None  # None: unreadable
     ended_at_ms: int = 0
     conversation: Conversation | None = field(default=None, repr=False)  # if it needs repair
+    created_at_ms: int | None = None  # when the thread was created; None: unknown
 
 
 class DecidedThreads:
@@ -134,13 +135,13 @@ def look(organization: str, listed: object, window: Window, decided: DecidedThre
     if ended_at_ms >= window.until_ms:
         return Look("recent", thread, ended_at_ms)
     # If LiveChat withholds the events, the thread is decided on nothing, and parked, as after such a get_chat.
-    conversation = Conversation(thread, (), complete=False)
+    conversation, created_ms = Conversation(thread, (), complete=False), None
     if isinstance(chat, ChatStarted):
-        conversation = conversation_of(chat)
+        conversation, created_ms = conversation_of(chat), chat.created_at_ms
     if known is None:
-        return Look("missed", thread, ended_at_ms, conversation)
+        return Look("missed", thread, ended_at_ms, conversation, created_ms)
     if known < len(conversation.said):
-        return Look("short", thread, ended_at_ms, conversation)
+        return Look("short", thread, ended_at_ms, conversation, created_ms)
     return Look("decided", thread, ended_at_ms)
 
 

@@ -16,8 +16,8 @@ class Ending:
     """The job of a thread that ended, expired or was unreadable: due, under way, or settled."""
 
     __slots__ = (
-        "account", "asked", "at_ms", "decided", "ended", "handed", "held", "last", "late", "parked", "record_ms",
-        "rules", "setting", "shed", "waiting",
+        "account", "asked", "at_ms", "decided", "ended", "handed", "held", "last", "late", "parked", "recall_ms",
+        "record_ms", "rules", "setting", "shed", "waiting",
     )  # fmt: skip
 
     def __init__(self, at_ms: int, record_ms: int, *, ended: bool, late: bool) -> None:
@@ -39,6 +39,8 @@ class Ending:
         self.rules: tuple[str, ...] | None = ()  # that held in decisions; None: not all are known
         # Tags that a job is setting: LiveChat may tell of them before it is settled. Those of a void job stay.
         self.setting: tuple[str, ...] = ()
+        # Tags that people removed since then (Unix, ms) may be known to the topic of decisions alone; None: to us, too.
+        self.recall_ms: int | None = None
 
     @property
     def unsettled(self) -> bool:

@@ -16,11 +16,13 @@ from tagger.core.partition.protocol import Job
 from tagger.core.rules.model import Keyword, Rule, RuleSet
 from tagger.kafka.assigned import Assigned
 from tagger.kafka.producer import Producer
+from tagger.kafka.recall import Recall
 from tagger.livechat.client import Client
 from tagger.metrics import Metrics
 from tagger.service.settle import Ended, Settle
 from tagger.service.worker import Worker
 from tagger.simulator.stage.broker import EmbeddedBroker
+from tests.removals import NothingRemoved
 
 PRODUCE, MESSAGE_TOO_LARGE = 0, 10  # https://kafka.apache.org/protocol
 THREAD: Final = ThreadKey("org", "CHAT", "THREAD")
@@ -78,7 +80,7 @@ async def settled_by_worker(producer: Producer) -> list[int]:
         removed=lambda _: (), sets=lambda *_: None, settled=lambda work_id, *_, **__: settled.append(work_id)
     )
     assigned = cast(Assigned, SimpleNamespace(tp=TopicPartition("webhooks", 0), state=state))
-    worker = Worker(a_settle(producer), CLIENT, "webhooks", METRICS)
+    worker = Worker(a_settle(producer), CLIENT, cast(Recall, NothingRemoved()), "webhooks", METRICS)
     async with asyncio.timeout(WAIT_S):
         await worker.settle(assigned, Job(7, "end", THREAD, 5, 0, conversation()))
     return settled

@@ -18,6 +18,7 @@ from tagger.core.conversation import Conversation, ThreadKey
 from tagger.core.matching.decide import Decision
 from tagger.core.partition.protocol import Job
 from tagger.kafka.producer import Producer
+from tagger.kafka.recall import Recall
 from tagger.livechat.authorization.credentials import ForAll
 from tagger.livechat.client import Client
 from tagger.metrics import Metrics
@@ -25,6 +26,7 @@ from tagger.service import settle as settle_module
 from tagger.service import worker as worker_module
 from tagger.service.settle import Settle
 from tagger.service.worker import Worker
+from tests.removals import NothingRemoved
 from tests.simulation.calls.setting import Chat, Setting, Trouble
 from tests.simulation.calls.virtual import run
 from tests.simulation.calls.world import File, LiveChat, Token, Topics
@@ -147,6 +149,7 @@ async def _play(setting: Setting) -> History:
             lambda: rulebook, client, cast(Producer, topics), METRICS, KafkaSettings(**names), dry_run=False
         ),
         client,
+        cast(Recall, NothingRemoved()),
         "w",
         METRICS,
     )

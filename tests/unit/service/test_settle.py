@@ -243,3 +243,33 @@ async def test_who_asked_hears_of_the_tags_that_livechat_took_and_of_no_other() 
     settle = settle_in(World({"A": REFUSED}), on_tag=lambda *what: heard.append(what))
     await settle.thread(ended(), live=True)
     assert heard == [("org", "B")]
+
+
+class Recalling:
+    """What people removed is known only once it was looked up."""
+
+    def __init__(self, tag: str) -> None:
+        self.looked, self.tags, self._tag = 0, list[str](), tag
+
+    async def look(self) -> None:
+        self.looked += 1
+        self.tags.append(self._tag)
+
+
+@pytest.mark.parametrize(
+    ("tags", "dry_run", "looked", "called"),
+    [
+        (frozenset[str](), False, 1, ["B"]),
+        (frozenset({"A"}), False, 1, ["B"]),
+        (frozenset({"A", "B"}), False, 0, []),
+        (frozenset[str](), True, 0, []),
+    ],
+    ids=["nothing is there", "one is there", "all are there", "dry run"],
+)
+async def test_what_people_removed_before_is_looked_up_only_if_a_tag_is_to_be_set(
+    tags: frozenset[str], dry_run: bool, looked: int, called: list[str]
+) -> None:
+    world, recalling = World(), Recalling("A")
+    settle = settle_in(world, dry_run=dry_run)
+    await settle.thread(ended(tags, removed=lambda: recalling.tags, recall=recalling.look), live=True)
+    assert (recalling.looked, [tag for what, tag in world.happened if what == "called"]) == (looked, called)

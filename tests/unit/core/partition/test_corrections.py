@@ -1,5 +1,6 @@
 """What people do to tags: what is recorded of it, what it holds back, and for how long it is known."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 import pytest
@@ -9,11 +10,11 @@ from tagger.core.limits import Limits
 from tagger.core.partition.catching_up import TICKS_MAX
 from tagger.core.partition.corrections import UNDER_WAY_MAX
 from tagger.core.partition.partition import Partition
-from tagger.core.partition.protocol import Correction, Job
+from tagger.core.partition.protocol import Correction, Job, NotGiven
 from tagger.core.threads.removed import REMOVED_BYTES_MAX, TAGS_MAX, Removed
 from tests.unit.core.partition.driving import begun, committed, read, settle_all, the_job
-from tests.unit.core.partition.log import Log, webhook
-from tests.webhooks import CUSTOMER, message
+from tests.unit.core.partition.log import START_MS, Log, webhook
+from tests.webhooks import CUSTOMER, get_chat, message
 
 THREAD: Final = ThreadKey("org", "C", "T")
 REFUND: Final = frozenset({"Refund"})
@@ -238,3 +239,89 @@ def test_removed_tags_are_bounded_by_thread_and_in_all(log: Log) -> None:
     assert deleted > 0
     assert removed.get(("org", "C" * 200, "T19999")) == ("Refund",)
     assert removed.get(("org", "C" * 200, "T0")) == ()
+
+
+HOUR_MS: Final = 3_600_000
+
+
+def answer() -> object:
+    """What get_chat returns of the thread, created an hour before the log began."""
+    created = datetime.fromtimestamp((START_MS - HOUR_MS) / 1000, UTC).isoformat()
+    events = [message("T_1", "refund", CUSTOMER)]
+    return get_chat("T", events=events, chat="C", created_at=created)
+
+
+def test_of_a_thread_that_was_seen_whole_nothing_is_recalled(ended: Log) -> None:
+    assert the_job(begun(ended)).recall_ms is None
+
+
+def test_of_a_thread_without_its_beginning_what_people_removed_since_its_creation_is_recalled(
+    log: Log,
+) -> None:
+    log.ends()
+    partition = begun(log)
+    job = the_job(partition)
+    assert (job.incomplete, job.recall_ms) == ("never_seen", 0)
+    whole = partition.completed(job.id, answer(), log.now_ms)
+    assert isinstance(whole, Job)
+    assert whole.recall_ms == START_MS - 2 * HOUR_MS  # a clock may be off by an hour
+    partition.recalled(job.id, ("Refund",))
+    assert partition.removed(THREAD) == ("Refund",)
+
+
+@pytest.mark.parametrize("given", [NotGiven("forbidden"), {}])
+def test_of_a_thread_that_livechat_does_not_return_all_is_recalled(log: Log, given: object) -> None:
+    log.ends()
+    partition = begun(log)
+    whole = partition.completed(the_job(partition).id, given, log.now_ms)
+    assert isinstance(whole, Job)
+    assert whole.recall_ms == 0
+
+
+@pytest.mark.parametrize("recalled", [False, True])
+def test_what_was_not_recalled_is_still_to_be_when_more_comes(log: Log, recalled: bool) -> None:
+    """A decision that calls for no tag needs not know; the next one may."""
+    log.ends()
+    partition = begun(log)
+    job = the_job(partition)
+    partition.completed(job.id, answer(), log.now_ms)
+    if recalled:
+        partition.recalled(job.id, ())
+    partition.settled(job.id)
+    log.says(message("T_2", "refund", CUSTOMER))
+    read(partition, log)
+    assert (the_job(partition).recall_ms is None) is recalled
+
+
+@pytest.mark.parametrize(("created_s_ago", "recalls"), [(30, False), (700, True)])
+def test_a_repeat_of_a_thread_that_was_deleted_looks_whole_and_recalls(
+    log: Log, created_s_ago: float, recalls: bool
+) -> None:
+    log.begins(created_s_ago=created_s_ago)
+    log.ends()
+    job = the_job(begun(log))
+    assert (job.incomplete, job.recall_ms is not None) == (None, recalls)
+
+
+def test_jobs_that_begin_before_the_log_is_read_recall_what_was_recorded_further_on(ended: Log) -> None:
+    partition = Partition(Limits())
+    partition.begin(None, "", 0, ended.end + 1, bytes_max=1 << 30)
+    partition.sought()
+    partition.receive(ended.records, ended.now_ms)
+    for _ in range(TICKS_MAX):
+        partition.tick(ended.now_ms, ended.end + 1, ended.end)
+    job = the_job(partition)
+    assert (job.incomplete, job.recall_ms is None) == (None, False)
+    partition.settled(job.id)
+    ended.says(message("T_9", "refund", CUSTOMER))
+    read(partition, ended)
+    assert the_job(partition).recall_ms is not None  # it was not recalled yet
+
+
+def test_what_is_recalled_for_a_job_that_is_over_is_ignored(log: Log) -> None:
+    log.ends()
+    partition = begun(log)
+    job = the_job(partition)
+    partition.suspended()
+    partition.recalled(job.id, ("Refund",))
+    assert partition.removed(THREAD) == ()
