@@ -14,7 +14,8 @@ from tagger.commands.on_kafka import on_kafka
 from tagger.core.records.past import read_past
 from tagger.history.ledger import Decided
 from tagger.history.wanted import Wanted
-from tagger.kafka.log import follow
+from tagger.kafka.following import Away, Back, Missed, News, keep_following
+from tagger.kafka.log import Chunk
 from tagger.settings import TopicSettings
 
 
@@ -83,6 +84,10 @@ def list_(since: Since, most: int, form: Form, **which: Any) -> None:
 def tail(form: Form) -> None:
     """Show decisions as they are made; Ctrl-C stops it.
 
+    While Kafka is away it waits, and then shows what was decided meanwhile.
+
+    \b
+    Exit code: 0 stopped with Ctrl-C; 2 Kafka could not be reached at the start.
     \b
     Example:
       tagger decisions tail
@@ -91,16 +96,34 @@ def tail(form: Form) -> None:
 
     async def main() -> None:
         waits = False
-        async for chunk in follow(settings.client_options(), settings.kafka_decisions_topic):
+        async for news in keep_following(settings.client_options, settings.kafka_decisions_topic):
             if not waits:
                 click.echo("waiting for decisions; press Ctrl-C to stop", err=True)
                 waits = True
-            for record in chunk.records:
-                past = read_past(record.value)
-                if not isinstance(past, str):
-                    click.echo(told(past, form))
+            if isinstance(news, Chunk):
+                for record in news.records:
+                    past = read_past(record.value)
+                    if not isinstance(past, str):
+                        click.echo(told(past, form))
+            if (say := _said(news)) is not None:
+                click.echo(say, err=True)
 
     try:
-        on_kafka(settings, main())
+        # Kafka's absence is said once, in words: no need for what the library says of each try.
+        on_kafka(settings, main(), "critical")
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise SystemExit(0) from None
+
+
+def _said(news: News) -> str | None:
+    """What else there is to tell; None: nothing."""
+    match news:
+        case Away(error_type):
+            return f"Kafka does not answer ({error_type}). Waiting for it; nothing is lost."
+        case Back():
+            return "Kafka answers again. What was decided meanwhile follows."
+        case Missed(_, records):
+            return f"{counted(records, 'record')} missed: deleted before they could be read."
+        case Chunk(unreadable=unreadable) if unreadable:
+            return f"{counted(unreadable, 'record')} missed: damaged."
+    return None
