@@ -20,6 +20,8 @@ from tagger.history.counts import Counts
 
 Form = Literal["text", "json", "csv", "markdown"]
 
+# GitHub takes comments of 65,536 characters: https://docs.github.com/en/rest/issues/comments
+COMMENT_CHARS_MAX: Final = 65_000
 CAUSES_MAX: Final = 5  # keywords named for one tag and direction; the rest is counted
 _COLUMNS: Final = ("tag", "before", "after", "gained", "lost", "share")
 _SIGNS: Final[Mapping[Change, str]] = {"lost": "−", "gained": "+"}
@@ -48,8 +50,22 @@ def lines(report: Report, form: Form) -> Iterator[Line]:
     elif form == "csv":
         rows = [_row(report, tag)[:-1] for tag in sorted(report.test.tags)]
         yield from map(Line, tables.as_csv(_COLUMNS, rows))
+    elif form == "markdown":
+        yield from _bounded(_told(report, is_markdown=True))
     else:
-        yield from _told(report, is_markdown=form == "markdown")
+        yield from _told(report, is_markdown=False)
+
+
+def _bounded(lines: Iterator[Line]) -> Iterator[Line]:
+    """Leave out what a comment does not hold."""
+    held = 0
+    for line in lines:
+        held += len(line.text) + 1
+        if held > COMMENT_CHARS_MAX:
+            left_out = counted(1 + sum(1 for _ in lines), "line")
+            yield Line(f"\n… {left_out} left out: a comment holds no more. `--format text` shows all.")
+            return
+        yield line
 
 
 def _told(report: Report, *, is_markdown: bool) -> Iterator[Line]:

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tagger.__main__ import main
+from tagger.commands import backtest_report
 from tests.docs.chats import CHANGED, RULES, chat
 
 SECRET = "xylophone"  # a word of a chat that no output may show
@@ -159,3 +160,17 @@ def test_an_old_set_that_is_not_valid_is_named(folder: Path) -> None:
     result = backtest("new", "--against", "old")
     assert result.exit_code == 1
     assert "old/shop.yaml:2:1: " in result.stderr
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_comment_is_no_longer_than_github_takes_and_says_what_it_leaves_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arguments = ("new", "--against", "old", "--format", "markdown")
+    whole = backtest(*arguments).output
+    monkeypatch.setattr(backtest_report, "COMMENT_CHARS_MAX", len(whole) - 20)
+    cut = backtest(*arguments).output
+    assert "lines left out: a comment holds no more" in cut or "line left out: a comment holds no more" in cut
+    assert whole.startswith(cut[: cut.index("\n…")])
+    monkeypatch.setattr(backtest_report, "COMMENT_CHARS_MAX", len(whole))
+    assert backtest(*arguments).output == whole
