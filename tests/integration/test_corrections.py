@@ -176,6 +176,31 @@ async def test_parked_retry_knows_what_the_service_has_not_recorded_yet(
         assert (thread.tags, await records(stage, kind="correction")) == ([], [])
 
 
+async def test_parked_retry_of_a_chat_that_was_not_given_sets_it_not_again(
+    kafka_embedded: AnyKafka, unique: str, tmp_path: Path
+) -> None:
+    """Its beginning was lost, and LiveChat refused it when it ended."""
+    async with in_the_past(kafka_embedded, unique, tmp_path, corrections=True) as stage:
+        livechat = stage.livechat
+        livechat.sender.sending.retry_after_s = ()
+        await stage.ingest.kill()
+        thread = livechat.start_chat(stage.organizations[0], (CUSTOMER,), [said("I want a refund")])
+        assert await livechat.sent(DEADLINE_S)
+        await stage.ingest.start()
+        livechat.faults.append(Fault("authorization", method="get_chat"))
+        livechat.deactivate(thread)
+        await told(stage, kind="decision", thread_id=thread.id, outcome="partial")
+        livechat.faults.clear()
+        livechat.tag(thread, "Refund")
+        livechat.untag(thread, "Refund")
+        await told(stage, kind="correction", thread_id=thread.id, change="removed")
+        done = await tagger(stage, "parked", "retry")
+        assert (done.code, done.lines[-1]) == (0, "1 of 1 item done, 0 still open")
+        decisions = await records(stage, kind="decision", thread_id=thread.id)
+        assert (decisions[-1]["tags"], decisions[-1]["held_back"]) == (["Refund"], ["Refund"])
+        assert thread.tags == []
+
+
 async def test_parked_retry_sets_it_not_again(kafka_embedded: AnyKafka, unique: str, tmp_path: Path) -> None:
     async with in_the_past(kafka_embedded, unique, tmp_path, corrections=True) as stage:
         livechat, organization = stage.livechat, stage.organizations[0]
