@@ -137,6 +137,8 @@ OF_COMMANDS: Final = (
     "tagger.commands.tables",
     "tagger.commands.text_argument",
     "tagger.commands.transcript",
+    "tagger.commands.webhook_registry",
+    "tagger.commands.webhooks_rotation",
 )
 READ_ENVIRONMENT: Final = (
     "ingest.runtime.settings",

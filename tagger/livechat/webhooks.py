@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from ingest.topic import CHAT_ACTIONS, TAG_ACTIONS
 from tagger.livechat.calls import requests
+from tagger.livechat.calls.requests import WebhookKind
 from tagger.livechat.interactive import Desk, NoAnswerError
 
 ACTIONS: Final = tuple(sorted(CHAT_ACTIONS))  # required
@@ -32,7 +33,8 @@ class Registration:
     action: str
     url: str
     description: str = ""
-    whole: bool = True  # for the license and without a filter: it sends everything
+    whole: bool = True  # without a filter: it sends everything
+    kind: WebhookKind = "license"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Address:
     url: str
     actions: tuple[str, ...]
     twice: tuple[str, ...] = ()  # of these: registered more than once, so that each webhook arrives as often
+    bot: bool = False  # some of them are sent only while a bot is online
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -61,6 +64,7 @@ class Plan:
     register: tuple[str, ...] = ()  # actions
     remove: tuple[Registration, ...] = ()
     problems: tuple[str, ...] = ()
+    kind: WebhookKind = "license"  # of what to register
 
 
 def registrations(answer: Iterable[Any]) -> list[Registration]:
@@ -71,7 +75,8 @@ def registrations(answer: Iterable[Any]) -> list[Registration]:
             one["action"],
             one["url"],
             one["description"] if isinstance(one.get("description"), str) else "",
-            one.get("type", "license") == "license" and not one.get("filters"),
+            not one.get("filters"),
+            "bot" if one.get("type") == "bot" else "license",
         )
         for one in answer
     ]
@@ -89,17 +94,25 @@ def description(secret: str) -> str:
 
 
 def to_register(
-    existing: Sequence[Registration], url: str, secret: str, *, corrections: bool = False
+    existing: Sequence[Registration],
+    url: str,
+    secret: str,
+    *,
+    corrections: bool = False,
+    kind: WebhookKind = "license",
 ) -> Plan:
-    """What is missing forevery required action, and those of `corrections`, to be sent to `url` with `secret`."""
-    lacking = _lacking(existing, url, secret, ACTIONS + CORRECTIONS if corrections else ACTIONS)
+    """What is missing for every required action, and those of `corrections`, to be sent to `url` with `secret`."""
+    lacking = _lacking(existing, url, secret, ACTIONS + CORRECTIONS if corrections else ACTIONS, kind)
     problems = _unusable(url, secret) or [
         f"{one.action} is registered at this address by hand or with another secret ({one.id}); "
         "to replace it with this secret: tagger webhooks rotate-secret"
+        if one.kind == kind
+        else f"{one.action} is registered at this address as a {one.kind} webhook ({one.id}), and would be sent twice; "
+        "to remove that first: tagger webhooks unregister"
         for one in existing
         if one.action in lacking and one.url == url and one.whole
     ]
-    return _planned(existing, lacking, (), problems)
+    return _planned(existing, lacking, (), problems, kind)
 
 
 def to_rotate(existing: Sequence[Registration], url: str, secret: str) -> Plan:
@@ -111,7 +124,8 @@ def to_rotate(existing: Sequence[Registration], url: str, secret: str) -> Plan:
     former = tuple(one for one in ours if one.description != description(secret))
     kept = {one.action for one in ours}
     wanted = ACTIONS + tuple(action for action in CORRECTIONS if action in kept)
-    return _planned(existing, _lacking(existing, url, secret, wanted), former, problems)
+    kind: WebhookKind = "bot" if any(one.kind == "bot" for one in ours) else "license"
+    return _planned(existing, _lacking(existing, url, secret, wanted, kind), former, problems, kind)
 
 
 def to_remove(existing: Sequence[Registration], url: str | None) -> Plan:
@@ -119,14 +133,20 @@ def to_remove(existing: Sequence[Registration], url: str | None) -> Plan:
     return Plan(remove=tuple(one for one in existing if url in (None, one.url)))
 
 
-def addresses(existing: Iterable[Registration]) -> list[Address]:
+def addresses(existing: Sequence[Registration]) -> list[Address]:
     """Where our actions are sent, the most complete address first; what is filtered does not count."""
     sent: dict[str, Counter[str]] = {}
     for one in existing:
         if one.whole and one.action in ACTIONS + CORRECTIONS:
             sent.setdefault(one.url, Counter())[one.action] += 1
+    of_bots = {one.url for one in existing if one.kind == "bot" and one.whole}
     found = [
-        Address(url, tuple(sorted(counts)), tuple(sorted(each for each in counts if counts[each] > 1)))
+        Address(
+            url,
+            tuple(sorted(counts)),
+            tuple(sorted(each for each in counts if counts[each] > 1)),
+            url in of_bots,
+        )
         for url, counts in sent.items()
     ]
     return sorted(found, key=lambda address: (len(address.missing), address.url))
@@ -135,7 +155,7 @@ def addresses(existing: Iterable[Registration]) -> list[Address]:
 def summarized(found: Sequence[Address]) -> dict[str, Any]:
     """The same for programs: what the most complete address lacks, and where what is sent."""
     best = found[0] if found else Address("", ())
-    sent = [{"url": one.url, "actions": one.actions, "twice": one.twice} for one in found]
+    sent = [{"url": one.url, "actions": one.actions, "twice": one.twice, "bot": one.bot} for one in found]
     return {"missing": best.missing, "optional": best.optional, "addresses": sent}
 
 
@@ -158,6 +178,8 @@ def described(found: Sequence[Address]) -> list[str]:
         if not place and address.optional:
             to_do = f"to register them: tagger webhooks register --corrections {url}"
             lines.append(f"{', '.join(address.optional)}: not sent there, which is optional; {to_do}")
+        if address.bot:
+            lines.append(f"bot webhooks: LiveChat sends them to {url} only while the bot is online")
         if address.twice:
             to_do = f"to finish replacing the secret: tagger webhooks rotate-secret {url}"
             lines.append(
@@ -167,10 +189,11 @@ def described(found: Sequence[Address]) -> list[str]:
 
 
 def _lacking(
-    existing: Sequence[Registration], url: str, secret: str, actions: Sequence[str]
+    existing: Sequence[Registration], url: str, secret: str, actions: Sequence[str], kind: WebhookKind
 ) -> tuple[str, ...]:
     mark = description(secret)
-    there = {one.action for one in existing if one.url == url and one.whole and one.description == mark}
+    ours = (one for one in existing if one.url == url and one.whole and one.kind == kind)
+    there = {one.action for one in ours if one.description == mark}
     return tuple(action for action in actions if action not in there)
 
 
@@ -179,6 +202,7 @@ def _planned(
     register: tuple[str, ...],
     remove: tuple[Registration, ...],
     problems: list[str],
+    kind: WebhookKind,
 ) -> Plan:
     for action in register:
         held = [one for one in existing if one.action == action]
@@ -188,7 +212,7 @@ def _planned(
                 f"{action}: LiveChat allows {PER_ACTION_MAX} registrations of an action per client id, "
                 f"and there are {ids}; remove one: tagger webhooks unregister"
             )
-    return Plan(problems=tuple(problems)) if problems else Plan(register, remove)
+    return Plan(problems=tuple(problems)) if problems else Plan(register, remove, kind=kind)
 
 
 def _unusable(url: str, secret: str) -> list[str]:
@@ -216,9 +240,14 @@ class Registry:
             raise NoAnswerError("\n".join(plan.problems))
         mark = description(secret)
         for action in plan.register:
-            call = requests.register_webhook(action, url, secret, self._client_id, mark)
+            call = requests.register_webhook(action, url, secret, self._client_id, mark, plan.kind)
             answer = await self._desk.call(call)
             self._say(f"registered {action}  {url}  ({answer['id']})")
+
+    async def wake(self, bot_id: str) -> None:
+        """Have a bot be there without getting chats: while it is offline, its webhooks are not sent."""
+        await self._desk.call(requests.set_routing_status(bot_id, "not_accepting_chats"))
+        self._say(f"bot {bot_id} is online and gets no chats")
 
     async def remove(self, found: tuple[Registration, ...], ask: Callable[[str], bool]) -> bool:
         """Remove registrations if `ask` agrees; False if it does not."""
@@ -244,5 +273,6 @@ class Registry:
 
 def line(one: Registration) -> str:
     """A registration as text."""
-    note = "" if one.whole else "  (filtered: it does not send everything)"
+    note = "  (bot)" if one.kind == "bot" else ""
+    note += "" if one.whole else "  (filtered: it does not send everything)"
     return f"{one.action}  {one.url}  ({one.id}){note}"

@@ -7,6 +7,10 @@ from typing import Any, Final, Literal
 
 API_URL: Final = "https://api.livechatinc.com/v3.6"
 
+# Webhooks of type bot are sent only while a bot of the client id is not offline.
+WebhookKind = Literal["license", "bot"]
+RoutingStatus = Literal["accepting_chats", "not_accepting_chats", "offline"]  # the last one: of bots only
+
 # What a request is for, as LiveChat bills each: failed ones too, except those it answers with status 500.
 Purpose = Literal["tag", "complete", "reconcile", "tag_list", "probe", "retag"]
 _PURPOSES: Final[Mapping[str, Purpose]] = {
@@ -88,10 +92,22 @@ def create_tag(name: str, group_ids: tuple[int, ...] = (0,)) -> Call:
     return _configuration("create_tag", name=name, group_ids=list(group_ids))
 
 
-def register_webhook(action: str, url: str, secret_key: str, owner_client_id: str, description: str) -> Call:
+def register_webhook(  # noqa: PLR0913, PLR0917 - LiveChat's fields
+    action: str,
+    url: str,
+    secret_key: str,
+    owner_client_id: str,
+    description: str,
+    kind: WebhookKind = "license",
+) -> Call:
     """https://platform.text.com/docs/management/configuration-api#register-webhook"""
     body = {"action": action, "url": url, "secret_key": secret_key, "description": description}
-    return _configuration("register_webhook", **body, owner_client_id=owner_client_id, type="license")
+    return _configuration("register_webhook", **body, owner_client_id=owner_client_id, type=kind)
+
+
+def set_routing_status(agent_id: str, status: RoutingStatus) -> Call:
+    """https://platform.text.com/docs/messaging/agent-chat-api#set-routing-status; of an agent or a bot."""
+    return _agent("set_routing_status", status=status, agent_id=agent_id)
 
 
 def list_webhooks(owner_client_id: str) -> Call:

@@ -24,7 +24,9 @@ TOKENS_MAX: Final = 25
 HANDED_OUT_MAX: Final = 10_000  # tokens and codes kept, so that logs can be searched for them
 
 # What the tagger's calls need; an account may have fewer.
-SCOPES: Final = frozenset({"chats--all:rw", "tags--all:rw", "webhooks.configuration:rw", "webhooks.state:rw"})
+SCOPES: Final = frozenset(
+    {"agents-bot--all:rw", "chats--all:rw", "tags--all:rw", "webhooks.configuration:rw", "webhooks.state:rw"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,15 @@ class Event:
     deleted: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Where a customer waits for an agent, and for how long that may be, in seconds: LiveChat estimates it."""
+
+    position: int
+    wait_time: int
+    queued_at: datetime
+
+
 @dataclass(slots=True)
 class Thread:
     """A conversation, from its start to its end."""
@@ -66,6 +75,7 @@ class Thread:
     ended_at: datetime | None = None
     previous_thread_id: str | None = None
     next_thread_id: str | None = None
+    queue: Queue | None = None  # until an agent writes, or the thread ends
 
 
 @dataclass(slots=True)
@@ -88,6 +98,19 @@ class Tag:
     created_at: datetime
 
 
+RoutingStatus = Literal["accepting_chats", "not_accepting_chats", "offline"]
+
+
+@dataclass(slots=True)
+class Bot:
+    """A bot of an app; it is offline until somebody sets its status."""
+
+    id: str
+    owner_client_id: str
+    name: str
+    status: RoutingStatus = "offline"
+
+
 @dataclass(slots=True)
 class Organization:
     """One LiveChat license. Its webhooks have the shape of API `version`."""
@@ -103,6 +126,12 @@ class Organization:
     tags: dict[str, Tag] = field(default_factory=dict, repr=False)  # by lower-case name
     chats: dict[str, Chat] = field(default_factory=dict, repr=False)
     webhooks_enabled: dict[str, bool] = field(default_factory=dict)  # by the client id of an installed app
+    bots: dict[str, Bot] = field(default_factory=dict)
+
+    def has_bot_online(self, owner_client_id: str) -> bool:
+        """Whether bot webhooks of this app are sent: "If the bot is offline, webhooks won't be received"."""
+        bots = self.bots.values()
+        return any(bot.owner_client_id == owner_client_id and bot.status != "offline" for bot in bots)
 
     def open_thread(
         self, users: tuple[User, ...], group_ids: tuple[int, ...], now: datetime, chat_id: str | None = None

@@ -6,10 +6,10 @@ https://platform.text.com/docs/messaging/agent-chat-api and https://platform.tex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from tagger.simulator.livechat.access import App, Granted
-from tagger.simulator.livechat.account import Organization, Thread, Version
+from tagger.simulator.livechat.account import Bot, Organization, RoutingStatus, Thread, Version
 from tagger.simulator.livechat.archives import list_archives, list_threads
 from tagger.simulator.livechat.errors import ApiError
 from tagger.simulator.livechat.registry import Registry, Webhook
@@ -102,13 +102,36 @@ def _create_tag(request: Request) -> Answer:
 
 def _register_webhook(request: Request) -> Answer:
     body, owner = request.body, request.body["owner_client_id"]
-    if body["type"] != "license":
+    if body["type"] not in {"license", "bot"}:
         return ApiError("validation")
     if owner not in request.apps:
         return ApiError("authorization", "Client ID is not owned by your organization")
     webhook_id, description = request.organization.new_id().lower(), body.get("description") or ""
-    webhook = Webhook(webhook_id, owner, body["action"], body["url"], body["secret_key"], description)
+    webhook = Webhook(
+        webhook_id, owner, body["action"], body["url"], body["secret_key"], description, body["type"]
+    )
     return request.registry.register(webhook) or {"id": webhook_id}
+
+
+def _create_bot(request: Request) -> Answer:
+    """The owner is named, since the token is of a person: "Required only when authorizing via PATs"."""
+    owner = request.body["owner_client_id"]
+    if owner not in request.apps:
+        return ApiError("authorization", "Client ID is not owned by your organization")
+    bot = Bot(f"{request.organization.rng.getrandbits(128):032x}", owner, request.body["name"])
+    request.organization.bots[bot.id] = bot
+    return {"id": bot.id}
+
+
+def _set_routing_status(request: Request) -> Answer:
+    """Of bots; the agents here have no status."""
+    bot, status = request.organization.bots.get(request.body["agent_id"]), request.body["status"]
+    if bot is None:
+        return ApiError("not_found", "Agent not found")
+    if status not in get_args(RoutingStatus):
+        return ApiError("validation")
+    bot.status = status
+    return None
 
 
 def _list_webhooks(request: Request) -> Answer:
@@ -142,17 +165,20 @@ _CREATE_TAGS: Final = frozenset({"tags--all:rw", "tags--groups:rw"})
 _REGISTER: Final = frozenset({"webhooks.configuration:rw"})
 _READ_STATE: Final = frozenset({"webhooks.state:ro"})
 _SWITCH: Final = frozenset({"webhooks.state:rw"})
+_BOTS: Final = frozenset({"agents-bot--my:rw", "agents-bot--all:rw"})
 _TAG: Final = ("chat_id", "thread_id", "tag")
 _OWNER: Final = ("owner_client_id",)
 _WEBHOOK: Final = (*_OWNER, "action", "url", "secret_key", "type")
 _METHODS: Final = {
     "agent/action/tag_thread": _Method(_TAG_CHATS, _TAG, _tag_thread),
     "agent/action/untag_thread": _Method(_TAG_CHATS, _TAG, _untag_thread),
+    "agent/action/set_routing_status": _Method(_BOTS, ("agent_id", "status"), _set_routing_status),
     "agent/action/get_chat": _Method(_READ_CHATS, ("chat_id",), _get_chat),
     "agent/action/list_threads": _Method(_READ_CHATS, ("chat_id",), _list_threads),
     "agent/action/list_archives": _Method(_READ_CHATS, (), _list_archives),
     "configuration/action/list_tags": _Method(_READ_TAGS, (), _list_tags),
     "configuration/action/create_tag": _Method(_CREATE_TAGS, ("name",), _create_tag),
+    "configuration/action/create_bot": _Method(_BOTS, ("name", *_OWNER), _create_bot),
     "configuration/action/register_webhook": _Method(_REGISTER, _WEBHOOK, _register_webhook),
     "configuration/action/list_webhooks": _Method(_REGISTER, _OWNER, _list_webhooks),
     "configuration/action/unregister_webhook": _Method(_REGISTER, ("id", *_OWNER), _unregister_webhook),

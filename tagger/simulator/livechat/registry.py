@@ -6,7 +6,7 @@ https://platform.text.com/docs/management/configuration-api#webhooks
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from tagger.simulator.livechat.account import Organization
 from tagger.simulator.livechat.errors import ApiError
@@ -30,10 +30,11 @@ class Webhook:
     url: str
     secret_key: str = field(repr=False)
     description: str = ""
+    type: Literal["license", "bot"] = "license"
 
     def json(self) -> dict[str, Any]:
         """As list_webhooks shows it."""
-        shown = asdict(self) | {"filters": {}, "type": "license"}
+        shown = asdict(self) | {"filters": {}}
         del shown["secret_key"]
         return shown
 
@@ -69,5 +70,11 @@ class Registry:
     def wanted(self, organization: Organization, action: str) -> Iterator[Webhook]:
         """The webhooks to send when something happens in an organization."""
         for webhook in self.webhooks.values():
-            if webhook.action == action and organization.webhooks_enabled.get(webhook.owner_client_id):
+            owner = webhook.owner_client_id
+            sent = (
+                organization.has_bot_online(owner)
+                if webhook.type == "bot"
+                else organization.webhooks_enabled.get(owner)
+            )
+            if webhook.action == action and sent:
                 yield webhook

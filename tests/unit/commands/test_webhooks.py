@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from click.testing import CliRunner, Result
 
-from tagger.commands import webhooks
+from tagger.commands import webhooks, webhooks_rotation
 from tagger.livechat.webhooks import ACTIONS, PER_ACTION_MAX
 from tests.unit.livechat.server import Asked, error, in_a_thread
 
@@ -27,6 +27,7 @@ class Registrar:
     organizations: frozenset[str] | None = None  # as INGEST_ORGANIZATIONS
     secrets: set[str] = field(default_factory=lambda: {SECRET, OLD})
     made: int = 0
+    statuses: dict[str, str] = field(default_factory=dict)  # of bots
 
     def answer(self, asked: Asked) -> web.StreamResponse:
         if asked.method == "livechat":
@@ -50,6 +51,10 @@ class Registrar:
 
     def unregister_webhook(self, body: dict[str, Any]) -> web.Response:
         self.registered = [one for one in self.registered if one["id"] != body["id"]]
+        return web.Response()
+
+    def set_routing_status(self, body: dict[str, Any]) -> web.Response:
+        self.statuses[body["agent_id"]] = body["status"]
         return web.Response()
 
     def get_license_webhooks_state(self, _: dict[str, Any]) -> web.Response:
@@ -115,6 +120,21 @@ def test_what_people_correct_is_registered_if_asked_for(livechat: Registrar, her
     status = run(livechat, "status", "--format", "json")
     told = orjson.loads(status.output)
     assert (told["enabled"], told["missing"], told["optional"]) == (True, [], [])
+
+
+def test_bot_webhooks_are_registered_and_their_bot_is_set_online(livechat: Registrar, here: str) -> None:
+    for _ in range(2):
+        done = run(livechat, "register", "--bot", "b0t", here)
+        assert done.exit_code == 0
+        assert "bot b0t is online and gets no chats" in done.output
+    assert [one["type"] for one in livechat.registered] == ["bot"] * 3
+    assert livechat.statuses == {"b0t": "not_accepting_chats"}
+    livechat.enabled = False  # is for webhooks of the license
+    status = run(livechat, "status")
+    assert status.exit_code == 0
+    assert "only while the bot is online" in status.output
+    assert run(livechat, "list").output.count("(bot)") == 3
+    assert run(livechat, "register", here).exit_code == 2
 
 
 def test_verbose_says_each_call(livechat: Registrar, here: str) -> None:
@@ -210,7 +230,7 @@ def test_what_to_unregister_must_be_plain(livechat: Registrar, arguments: tuple[
 def test_a_rotation_leaves_the_new_secret_only(
     livechat: Registrar, here: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhooks, "SETTLE_S", 0.0)
+    monkeypatch.setattr(webhooks_rotation, "SETTLE_S", 0.0)
     run(livechat, "register", here, LIVECHAT_WEBHOOK_SECRETS=OLD)
     result = run(livechat, "rotate-secret", here, "--yes")
     assert result.exit_code == 0
@@ -229,7 +249,7 @@ def test_a_rotation_waits_until_ingest_knows_the_new_secret(livechat: Registrar,
 def test_a_rotation_asks_ingest_for_an_organization_that_it_accepts(
     livechat: Registrar, here: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhooks, "SETTLE_S", 0.0)
+    monkeypatch.setattr(webhooks_rotation, "SETTLE_S", 0.0)
     run(livechat, "register", here, LIVECHAT_WEBHOOK_SECRETS=OLD)
     livechat.organizations = frozenset({"org"})
     refused = run(livechat, "rotate-secret", here, "--yes")
@@ -241,7 +261,7 @@ def test_a_rotation_asks_ingest_for_an_organization_that_it_accepts(
 def test_a_rotation_that_is_not_agreed_to_keeps_both(
     livechat: Registrar, here: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhooks, "SETTLE_S", 0.0)
+    monkeypatch.setattr(webhooks_rotation, "SETTLE_S", 0.0)
     run(livechat, "register", here, LIVECHAT_WEBHOOK_SECRETS=OLD)
     assert run(livechat, "rotate-secret", here, answer="n\n").exit_code == 2
     assert sorted(livechat.secrets_of(here)) == [SECRET] * 3 + [OLD] * 3

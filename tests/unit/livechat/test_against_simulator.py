@@ -103,6 +103,26 @@ def refreshing(livechat: SimulatedLiveChat, tokens: Tokens, client_id: str, time
     return ForAll(OAuth(app, time.clock, Random(1)))
 
 
+async def test_a_bot_is_created_its_webhooks_registered_and_it_is_set_online(
+    livechat: SimulatedLiveChat, organization: Organization, connect: Connect, time: Time
+) -> None:
+    tokens, client_id = await logged_in(livechat, organization)
+    client = connect(refreshing(livechat, tokens, client_id, time))
+    registry = Registry(Desk(client, organization.id), client_id, lambda _: None)
+    create = Call(
+        "create_bot", "configuration/action/create_bot", {"name": "Tagger", "owner_client_id": client_id}
+    )
+    assert await client.ask(organization.id, create) == Done()
+    (bot,) = organization.bots.values()
+    await registry.register(to_register([], HERE, "s3cret", kind="bot"), HERE, "s3cret")
+    sent = [webhook.type for webhook in livechat.registry.wanted(organization, "incoming_chat")]
+    assert sent == []  # the bot is offline
+    await registry.wake(bot.id)
+    sent = [webhook.type for webhook in livechat.registry.wanted(organization, "incoming_chat")]
+    assert sent == ["bot"]
+    assert [(one.missing, one.bot) for one in addresses(await registry.listed())] == [((), True)]
+
+
 async def test_from_an_empty_account_to_a_tagged_chat(
     livechat: SimulatedLiveChat, organization: Organization, connect: Connect, time: Time
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 from ingest.topic import CHAT_ACTIONS, STORED_ACTIONS
 from tagger.core.threads import fact_reader
 from tagger.core.threads.facts import Ignored
+from tagger.livechat.calls.requests import WebhookKind
 from tagger.livechat.sample_webhooks import CHAT_PREFIX, is_sample, sample_organization, samples, secret_check
 from tagger.livechat.webhooks import (
     ACTIONS,
@@ -55,6 +56,28 @@ def test_what_people_correct_is_not_missing_but_optional() -> None:
 
 def test_registering_again_changes_nothing() -> None:
     assert to_register(registered(*ACTIONS), HERE, NEW) == Plan()
+
+
+def test_bot_webhooks_are_registered_once_and_are_told_from_those_of_the_license() -> None:
+    assert to_register([], HERE, NEW, kind="bot") == Plan(register=ACTIONS, kind="bot")
+    there = registered(*ACTIONS, kind="bot")
+    assert to_register(there, HERE, NEW, kind="bot") == Plan(kind="bot")
+    (found,) = addresses(there)
+    assert (found.missing, found.bot) == ((), True)
+    assert f"bot webhooks: LiveChat sends them to {HERE} only while the bot is online" in described([found])
+
+
+@pytest.mark.parametrize(("first", "second"), [("bot", "license"), ("license", "bot")])
+def test_nothing_is_registered_that_would_be_sent_twice(first: WebhookKind, second: WebhookKind) -> None:
+    plan = to_register(registered(*ACTIONS, kind=first), HERE, NEW, kind=second)
+    assert plan.register == ()
+    assert len(plan.problems) == 3
+    assert all(f"as a {first} webhook" in problem and "twice" in problem for problem in plan.problems)
+
+
+def test_a_rotated_bot_webhook_stays_one() -> None:
+    plan = to_rotate(registered(*ACTIONS, secret=OLD, kind="bot"), HERE, NEW)
+    assert (plan.register, plan.kind, len(plan.remove)) == (ACTIONS, "bot", 3)
 
 
 def test_only_what_lacks_is_registered() -> None:
@@ -230,7 +253,7 @@ def test_livechats_list_is_read_as_documented() -> None:
             whole=False,
         ),
         Registration("2", "incoming_chat", HERE),
-        Registration("3", "incoming_chat", HERE, whole=False),
+        Registration("3", "incoming_chat", HERE, kind="bot"),
     ]
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.unit.simulator.conftest import Account
+from tests.deadline import DEADLINE_S
+from tests.unit.simulator.conftest import AGENT, CUSTOMER, Account, Receiver
 
 REGISTER = "configuration/action/register_webhook"
 
@@ -39,6 +40,31 @@ async def test_a_webhook_is_registered_listed_without_its_secret_and_unregistere
         "type"
     ] == "not_found"
     assert await account.call("configuration/action/list_webhooks", {"owner_client_id": owner}) == (200, [])
+
+
+async def test_a_bot_webhook_is_sent_while_its_bot_is_online_in_the_shape_of_the_others(
+    account: Account, receiver: Receiver
+) -> None:
+    owner = account.livechat.add_app("s").client_id
+    for kind in ("license", "bot"):
+        await account.call(REGISTER, registration(owner, type=kind, url=receiver.url))
+    account.organization.webhooks_enabled[owner] = True
+    _, bot = await account.call(
+        "configuration/action/create_bot", {"name": "Tagger", "owner_client_id": owner}
+    )
+    for status, count in (("offline", 1), ("not_accepting_chats", 2), ("accepting_chats", 2)):
+        body = {"agent_id": bot["id"], "status": status}
+        assert await account.call("agent/action/set_routing_status", body) == (200, None)
+        receiver.bodies.clear()
+        account.livechat.start_chat(account.organization, (CUSTOMER, AGENT))
+        assert await account.livechat.sent(timeout_s=DEADLINE_S)
+        assert len(receiver.bodies) == count
+        shapes = [{**body, "webhook_id": ""} for body in receiver.bodies]
+        assert shapes == shapes[:1] * count
+    wrong = {"agent_id": "nobody", "status": "offline"}
+    assert (await account.call("agent/action/set_routing_status", wrong))[1]["error"]["type"] == "not_found"
+    wrong = {"agent_id": bot["id"], "status": "asleep"}
+    assert (await account.call("agent/action/set_routing_status", wrong))[1]["error"]["type"] == "validation"
 
 
 async def test_a_client_id_has_at_most_three_webhooks_an_action(account: Account) -> None:
