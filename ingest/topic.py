@@ -91,7 +91,7 @@ def encode(envelope: Mapping[str, Any], organization: str, chat_id: str, receive
 
 def holds_secret(value: bytes, secrets: tuple[bytes, ...]) -> bool:
     """Whether a record's value contains one of the webhook's secrets."""
-    for written in _written(secrets):  # noqa: SIM110  # any() is slower, and this is forevery webhook
+    for written in _written(secrets):  # noqa: SIM110  # any() is slower, and this is for every webhook
         if value.find(written) >= 0:  # `in` takes half as long again: it tries a number first
             return True
     return False

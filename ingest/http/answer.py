@@ -12,7 +12,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 
 class Answer(web.StreamResponse):
-    """The same answer foreverybody: a status, a few headers and, on the admin address, a body."""
+    """The same answer for everybody: a status, a few headers and, on the admin address, a body."""
 
     def __init__(self, status: int, text: str, *headers: str, body: bytes = b"", close: bool = False) -> None:
         super().__init__(status=status)

@@ -53,7 +53,7 @@ def _line(head: str, line: str, marks: Sequence[Mark]) -> Iterator[Line]:
 
 
 def printable(line: str) -> str:
-    """The line, with a space or U+FFFD forevery character that could control the terminal."""
+    """The line, with a space or U+FFFD for every character that could control the terminal."""
     if line.isprintable():
         return line
     return "".join(

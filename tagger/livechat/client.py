@@ -1,4 +1,4 @@
-"""The only place that sends calls to LiveChat: paced, retried and authorized, forevery organization.
+"""The only place that sends calls to LiveChat: paced, retried and authorized, for every organization.
 
 Promises that `perform` returns when a call is done or when evidence shows it to be hopeless, however long
 that takes, that it raises nothing for what the world does, and that no chat and no organization slows others.

@@ -51,7 +51,7 @@ class Connections:
         return self._session
 
     async def post(self, url: str, headers: dict[str, str], call: Call) -> Answer:
-        """POST a call once; an answer forevery failure."""
+        """POST a call once; an answer for every failure."""
         try:
             return await _post(self.session, url, headers, call)
         except aiohttp.ClientConnectorDNSError:

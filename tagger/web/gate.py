@@ -102,7 +102,7 @@ async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _stranger(request: web.Request) -> web.Response:
-    """The same forevery address. A link from another site is opened once more, from here: only then does a browser
+    """The same for every address. A link from another site is opened once more, from here: only then does a browser
     send a cookie that is for this site alone."""
     answer = web.Response(status=403, text=STRANGER)
     if _is_followed_link(request):

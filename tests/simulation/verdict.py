@@ -50,7 +50,7 @@ def _drain(history: History) -> None:
 
 
 def _check_questions(history: History) -> None:
-    """Checked before so much time passes that asking becomes right forevery thread."""
+    """Checked before so much time passes that asking becomes right for every thread."""
     if history.world.gets and not history.world.untrue:
         raise Violation(f"P6: LiveChat was asked {history.world.gets} times although nothing was missing")
 

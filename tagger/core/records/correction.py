@@ -1,6 +1,6 @@
 """What people corrected, on the topic of decisions: a tag that they set or removed. Pure.
 
-A correction is written forevery tag that LiveChat says was removed, and forevery one set that no decision known at
+A correction is written for every tag that LiveChat says was removed, and for every one set that no decision known at
 that moment called for. What the tagger remembers of its decisions ends with a thread's time in memory and with the
 process, so two things are left to readers, who have all decisions at hand:
 
@@ -8,7 +8,7 @@ process, so two things are left to readers, who have all decisions at hand:
 - a tag `removed` corrects a decision if one on the thread called for it; otherwise a person took back their own.
 
 Readers de-duplicate by (`topic`, `partition`, `offset`) as for decisions. Whoever removed a tag, it is not set again
-on that thread: `Removals` is that rule foreveryone who reads the topic.
+on that thread: `Removals` is that rule for everyone who reads the topic.
 """
 
 from collections.abc import Collection, Iterable

@@ -84,7 +84,7 @@ class DecidedThreads:
 
     def __init__(self, *, dry_run: bool, one_for_all: bool) -> None:
         self._dry_run = dry_run  # decisions of a dry run count for a dry run only
-        self._one_for_all = one_for_all  # one credential forevery organization, under any name
+        self._one_for_all = one_for_all  # one credential for every organization, under any name
         self._messages: dict[tuple[str, str, str], int] = {}
         self.removals = Removals(one_for_all=one_for_all)
         self.organizations: set[str] = set()

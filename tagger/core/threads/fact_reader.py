@@ -151,7 +151,7 @@ def _event_received(organization: str, payload: dict[str, Any]) -> Fact:
         return _odd("odd event", organization, chat_id)
     if type(author_id) is not str:
         author_id = ""
-    # Half the cost of calling the class, and it is paid forevery record.
+    # Half the cost of calling the class, and it is paid for every record.
     fact = tuple.__new__(EventReceived, (organization, chat_id, thread_id, event_id, author_id, fields))
     return fact if len(event_id) <= _ID_CHARS and len(author_id) <= _ID_CHARS else checked(fact)
 

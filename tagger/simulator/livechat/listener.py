@@ -12,7 +12,7 @@ SHUTDOWN_S: Final = 1.0  # for unfinished answers; then they are cut off
 
 
 class Listener:
-    """`make_app` is called forevery opening: aiohttp does not serve an application twice."""
+    """`make_app` is called for every opening: aiohttp does not serve an application twice."""
 
     def __init__(self, make_app: Callable[[], web.Application]) -> None:
         self._make_app = make_app

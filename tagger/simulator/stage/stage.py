@@ -1,6 +1,6 @@
 """What a play needs: a broker, a simulated LiveChat, and the real `ingest` and `tagger run` as processes.
 
-It ends everything that it started, even after a failed start. At the end it searches the logs forevery secret that
+It ends everything that it started, even after a failed start. At the end it searches the logs for every secret that
 it issued.
 """
 
@@ -185,7 +185,7 @@ class Stage:
         self.livechat.install(self.app, self.organizations, url, self.secret, actions)
 
     def _write_credentials(self) -> Path:
-        """Credentials forevery organization, under the id that its records have."""
+        """Credentials for every organization, under the id that its records have."""
         entries = {}
         for organization in self.organizations:
             by = str(organization.license_id) if organization.version == "3.3" else organization.id

@@ -25,7 +25,7 @@ LAST_ANSWERS_S: Final = 10.0  # LiveChat waits no longer
 TICK_S: Final = 0.001  # how often the paced client looks what is due
 UNITS_MS: Final = {"us": 0.001, "ms": 1.0, "s": 1_000.0, "m": 60_000.0}
 
-# wrk calls `request` forevery request, so all of them are made before.
+# wrk calls `request` for every request, so all of them are made before.
 SCRIPT: Final = """
 local requests, at = {}, 0
 function init(args)

@@ -1,4 +1,4 @@
-"""The same with threads: Flask, and confluent-kafka flushed forevery webhook."""
+"""The same with threads: Flask, and confluent-kafka flushed for every webhook."""
 
 import hmac
 import os

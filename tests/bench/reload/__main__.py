@@ -23,7 +23,7 @@ SYLLABLES = ["ba", "ke", "li", "mo", "nu", "pra", "ste", "tri", "vo", "zu", "cha
 
 
 def word(number: int) -> str:
-    """A made-up word, another forevery number."""
+    """A made-up word, another for every number."""
     parts = []
     while True:
         number, place = divmod(number, len(SYLLABLES))
