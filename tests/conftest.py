@@ -31,7 +31,9 @@ NOT_RUN: Final = "no real Kafka: "  # begins the reason of every skip that is co
 HOW_TO_GET: Final = "Install Java 17 or newer and Maven, or name a broker in KAFKA_BOOTSTRAP_SERVERS."
 OPEN_BEFORE: Final = pytest.StashKey[Open]()
 TESTS: Final = Path(__file__).parent
-LONG: Final = frozenset({"deploy", "faults", "integration", "kafka", "simulation", "test_compose.py"})
+LONG: Final = frozenset(
+    {"deploy", "examples", "faults", "integration", "kafka", "simulation", "test_compose.py"}
+)
 # The tests of each share what takes long to make.
 ONE_FOR_ALL: Final = frozenset({"test_canary.py", "test_rights.py"})
 NEED_REAL_KAFKA: Final = frozenset({"kafka_real", "kafka_own", "kafka_guarded", "kafka_cluster"})

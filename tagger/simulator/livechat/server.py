@@ -17,7 +17,7 @@ from aiohttp import web
 
 from tagger.simulator.livechat import api
 from tagger.simulator.livechat.access import SCOPES, Access, Account, App, Granted
-from tagger.simulator.livechat.account import Draft, Event, Organization, Thread, User, Version
+from tagger.simulator.livechat.account import Draft, Event, Organization, Queue, Thread, User, Version
 from tagger.simulator.livechat.errors import ApiError
 from tagger.simulator.livechat.faults import APPLIED, Fault, RateLimit, choose
 from tagger.simulator.livechat.listener import Listener
@@ -136,16 +136,19 @@ class SimulatedLiveChat:
         for organization in organizations:
             organization.webhooks_enabled[app.client_id] = True
 
-    def start_chat(
+    def start_chat(  # noqa: PLR0913 - what a chat can begin with
         self,
         organization: Organization,
         users: tuple[User, ...],
         drafts: Iterable[Draft] = (),
         group_ids: tuple[int, ...] = (0,),
         chat_id: str | None = None,
+        *,
+        queue: Queue | None = None,
     ) -> Thread:
         """Start a chat, or a new thread of an ended one, with its first events; sends incoming_chat."""
         thread = organization.open_thread(users, group_ids, self.now(), chat_id)
+        thread.queue = queue
         for draft in drafts:
             organization.add_event(thread, draft, self.now())
         self._emit(thread, "incoming_chat", {"chat": chat_json(thread, organization.version)})
@@ -155,13 +158,15 @@ class SimulatedLiveChat:
         """Add an event, even after the thread's end; sends incoming_event."""
         organization = thread.chat.organization
         event = organization.add_event(thread, draft, self.now())
+        if any(user.id == draft.author_id and user.type == "agent" for user in thread.chat.users):
+            thread.queue = None  # user_added_to_chat tells it, which is one of LiveChat's other webhooks
         payload = self._ids(thread) | {"event": event_json(event, organization.version)}
         self._emit(thread, "incoming_event", payload)
         return event
 
     def deactivate(self, thread: Thread, user_id: str | None = None) -> None:
         """End the thread; sends chat_deactivated. Without a user, the router closed it."""
-        thread.active, thread.ended_at = False, self.now()
+        thread.active, thread.ended_at, thread.queue = False, self.now(), None
         self._emit(thread, "chat_deactivated", self._ids(thread) | ({"user_id": user_id} if user_id else {}))
 
     def tag(self, thread: Thread, name: str) -> ApiError | None:

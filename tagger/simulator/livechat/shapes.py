@@ -73,7 +73,7 @@ def thread_json(thread: Thread, version: Version) -> dict[str, Any]:
         "previous_thread_id": thread.previous_thread_id,
         "next_thread_id": thread.next_thread_id,
     }
-    return {
+    shape: dict[str, Any] = {
         "id": thread.id,
         "active": thread.active,
         "user_ids": [user.id for user in thread.chat.users],
@@ -82,13 +82,20 @@ def thread_json(thread: Thread, version: Version) -> dict[str, Any]:
         "access": {"group_ids": list(thread.group_ids)},
         "created_at": timestamp(thread.created_at),
     } | {name: value for name, value in links.items() if value}
+    if thread.queue is not None:  # "Present only if the chat is in the queue"
+        shape["queue"] = asdict(thread.queue) | {"queued_at": timestamp(thread.queue.queued_at)}
+    return shape
 
 
 def chat_json(thread: Thread, version: Version) -> dict[str, Any]:
     """A chat with one of its threads, as in `incoming_chat`, `get_chat` and `list_archives`."""
     return {
         "id": thread.chat.id,
-        "users": [_user_json(user, thread, version) for user in thread.chat.users],
+        "users": [
+            _user_json(user, thread, version)
+            for user in thread.chat.users
+            if thread.queue is None or user.type == "customer"  # no agent yet
+        ],
         "properties": {"source": {"client_id": "simulated"}},
         "access": {"group_ids": list(thread.group_ids)},
         "thread": thread_json(thread, version),

@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any, Final
 
-from tagger.simulator.livechat.account import Draft, Organization, Thread, User
+from tagger.simulator.livechat.account import Draft, Organization, Queue, Thread, User
 from tagger.simulator.livechat.server import SimulatedLiveChat
 from tagger.simulator.play.visitors import Conversation, Line, Visit
 
 AT_ONCE_MAX: Final = 500  # visits at a time; more would only wait for each other
 CORRECTS_S_MAX: Final = 60.0  # how long an agent waits for a tag, in order to remove it
 LOOK_S: Final = 0.05
+CONSENT: Final = "You may e-mail me offers"  # the label of a field in the pre-chat survey
+QUEUED_EVERY: Final = 4  # every fourth chat that no agent greets begins in the queue
+WAIT_PAUSES: Final = 10  # which ends after as many pauses
+WAIT_S: Final = 40  # what the simulated LiveChat estimates for each place in the queue
 PLAYED_MAX: Final = 20_000  # threads kept, about 5 kB each; the oldest are dropped
 
 
@@ -135,11 +139,15 @@ def _product_of(line: Line) -> dict[str, Any]:
 
 def _form_of(line: Line, conversation: Conversation) -> dict[str, Any]:
     """A pre-chat survey; name and e-mail in it call for no tag."""
-    fields = [
+    fields: list[dict[str, Any]] = [
         {"type": "name", "id": "10021", "label": "Name", "answer": conversation.customer},
         {"type": "email", "id": "10022", "label": "E-mail", "answer": conversation.customer_email},
         {"type": "question", "id": "10023", "label": conversation.form_label, "answer": line.text},
     ]
+    # Every other visitor agrees to be written to. The words are the form's, so they call for no tag.
+    agrees = len(conversation.customer_email) % 2 == 0
+    answers = [{"id": "0", "label": "I agree"}] if agrees else []
+    fields.append({"type": "checkbox", "id": "10024", "label": CONSENT, "answers": answers})
     return {"form_id": "1002", "form_type": "prechat", "fields": fields}
 
 
@@ -155,6 +163,8 @@ class Player:
     pause_s: float = 0.0
     corrects: bool = False
     played: dict[str, Played] = field(default_factory=dict)  # by thread id, in the order they started
+    _unanswered: int = 0  # chats that no agent greeted
+    _waiting: list[Thread] = field(default_factory=list)  # in the queue
 
     async def play(self, visits: Iterable[Visit], visits_per_s: float | None = None) -> None:
         """Play all visits until the last chat has ended; without a rate, as fast as possible."""
@@ -182,11 +192,15 @@ class Player:
         if chat_id:
             users = organization.chats[chat_id].users[0], users[1]
         opening = [draft_of(line, conversation, users) for line in conversation.opening]
-        thread = self.livechat.start_chat(organization, users, opening, chat_id=chat_id)
+        queue = self._queue_for(conversation)
+        thread = self.livechat.start_chat(organization, users, opening, chat_id=chat_id, queue=queue)
+        if queue:
+            self._waiting.append(thread)
         while len(self.played) >= PLAYED_MAX:
             del self.played[next(iter(self.played))]
         played = self.played[thread.id] = Played(conversation, thread)
         corrects = self.corrects and len(self.played) % 3 == 0
+        await asyncio.sleep(self.pause_s * WAIT_PAUSES if queue else 0)
         for line in conversation.lines:
             await asyncio.sleep(self.pause_s)
             event = self.livechat.add_event(thread, draft_of(line, conversation, users))
@@ -203,6 +217,17 @@ class Player:
         if corrects:
             await self._remove_one(played)
         return thread
+
+    def _queue_for(self, conversation: Conversation) -> Queue | None:
+        """Where the customer waits; None: an agent is free."""
+        if any(line.author == "agent" for line in conversation.opening):
+            return None
+        self._unanswered += 1
+        if self._unanswered % QUEUED_EVERY:
+            return None
+        self._waiting = [thread for thread in self._waiting if thread.queue]
+        place = len(self._waiting) + 1
+        return Queue(place, place * WAIT_S, self.livechat.now())
 
     def _set_by_hand(self, played: Played) -> None:
         names = sorted(tag.name for tag in played.thread.chat.organization.tags.values())

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from tagger.simulator.livechat.account import Draft, Version
+from tagger.simulator.livechat.account import Draft, Queue, Version
 from tagger.simulator.livechat.server import CHAT_WEBHOOKS
+from tagger.simulator.livechat.shapes import timestamp
 from tests.deadline import DEADLINE_S
 from tests.unit.simulator.conftest import AGENT, CUSTOMER, Account, Receiver
 
@@ -36,6 +37,28 @@ async def test_a_chat_is_three_kinds_of_webhooks_in_order(account: Account, rece
     assert {body["secret_key"] for body in receiver.bodies} == {SECRET}
     assert account.livechat.sender.counts == {"sent": 3, "stored": 3, "attempts": 3}
     assert account.livechat.sender.ended_at == {thread.id: 1000.0}
+
+
+async def test_a_customer_in_the_queue_is_alone_until_an_agent_writes(
+    account: Account, receiver: Receiver
+) -> None:
+    install(account, receiver)
+    queue = Queue(3, 120, account.livechat.now())
+    thread = account.livechat.start_chat(account.organization, (CUSTOMER, AGENT), queue=queue)
+    assert await account.livechat.sent(timeout_s=DEADLINE_S)
+    chat = receiver.bodies[0]["payload"]["chat"]
+    assert [user["type"] for user in chat["users"]] == ["customer"]
+    assert chat["thread"]["queue"] == {
+        "position": 3,
+        "wait_time": 120,
+        "queued_at": timestamp(queue.queued_at),
+    }
+    asked = {"chat_id": thread.chat.id, "thread_id": thread.id}
+    for author, waits in ((CUSTOMER, True), (AGENT, False)):
+        account.livechat.add_event(thread, Draft("message", {"text": "hello"}, author.id))
+        _, now = await account.call("agent/action/get_chat", asked)
+        assert ("queue" in now["thread"]) is waits
+        assert len(now["users"]) == (1 if waits else 2)
 
 
 async def test_a_thread_that_the_router_closed_has_no_user(account: Account, receiver: Receiver) -> None:

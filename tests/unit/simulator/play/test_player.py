@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from tagger.simulator.livechat.account import Draft, Organization
 from tagger.simulator.livechat.shapes import chat_json
-from tagger.simulator.play.player import Comparison, Player, compare, draft_of, users_of
+from tagger.simulator.play.player import QUEUED_EVERY, Comparison, Player, compare, draft_of, users_of
 from tagger.simulator.play.visitors import Author, Kind, Line, Visit, all_tags, visits
 from tests.deadline import DEADLINE_S, until
 from tests.unit.simulator.conftest import Account, Receiver
@@ -35,8 +35,11 @@ async def test_each_kind_of_line_is_the_event_that_livechat_would_send(account: 
     assert draft("system", "system", organization).author_id is None
     assert draft("agent", "card", organization).content["elements"][0]["title"] == "my parcel"
     fields = {
-        field["type"]: field["answer"] for field in draft("customer", "form", organization).content["fields"]
+        field["type"]: field.get("answer") or [one["label"] for one in field["answers"]]
+        for field in draft("customer", "form", organization).content["fields"]
     }
+    agreed = fields.pop("checkbox")
+    assert agreed in ([], ["I agree"])
     assert fields == {"name": BY.customer, "email": BY.customer_email, "question": "my parcel"}
 
 
@@ -62,6 +65,22 @@ async def test_a_deleted_event_is_kept_and_shown_as_deleted(account: Account) ->
             line.kind == "deleted" for line in lines
         ]
     assert any(event.deleted for one in player.played.values() for event in one.thread.events)
+
+
+async def test_some_customers_whom_no_agent_greets_wait_in_the_queue(
+    account: Account, receiver: Receiver
+) -> None:
+    account.livechat.install(account.livechat.add_app("s"), [account.organization], receiver.url, "secret")
+    await Player(account.livechat, [account.organization]).play(visits(seed=1, chats=40))
+    assert await account.livechat.sent(timeout_s=DEADLINE_S)
+    begun = [body["payload"]["chat"] for body in receiver.bodies if body["action"] == "incoming_chat"]
+    queued = [chat for chat in begun if "queue" in chat["thread"]]
+    assert 1 < len(queued) < len(begun) / QUEUED_EVERY
+    for chat in queued:
+        (customer,) = chat["users"]
+        assert {event.get("author_id", customer["id"]) for event in chat["thread"]["events"]} == {
+            customer["id"]
+        }
 
 
 async def test_a_customer_who_comes_back_opens_the_same_chat_again(account: Account) -> None:
