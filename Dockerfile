@@ -21,6 +21,14 @@ RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin livechat \
 COPY --from=build /venv /venv
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 TAGGER_CONFIG=/config
 USER 10001:10001
+# `make image` sets both arguments. https://github.com/opencontainers/image-spec/blob/main/annotations.md
+ARG VERSION=local
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="livechat-tagger" \
+      org.opencontainers.image.description="Tags LiveChat chats by the keywords and canned responses that were said in them." \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
 # Webhooks. Health and metrics are on the loopback: port 8082 for `ingest`, 8081 for `tagger`.
 EXPOSE 8080
 # No HEALTHCHECK: the two commands use different ports, so define the check where you run one.

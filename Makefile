@@ -24,7 +24,12 @@ LOCKED = --constraints=requirements-dev.txt
 BENCHES = $(patsubst tests/bench/%/__main__.py,bench-%,$(wildcard tests/bench/*/__main__.py))
 SOAKS = $(patsubst tests/soak/%/__main__.py,soak-%,$(wildcard tests/soak/*/__main__.py))
 
-.PHONY: help demo test test-fast test-deploy test-web coverage lint kafka $(BENCHES) $(SOAKS) lock clean
+# Of `make image`. The engine's own driver builds for one platform only: `docker buildx create --use` makes a builder for both.
+TAG ?= livechat-tagger
+PLATFORMS ?= linux/amd64,linux/arm64
+VERSION = $(shell .ci/version)
+
+.PHONY: help demo test test-fast test-deploy test-web coverage lint kafka $(BENCHES) $(SOAKS) lock dist sbom image clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -79,6 +84,17 @@ lock:  ## lock the newest dependencies that pyproject.toml allows (needs uv)
 	$(COMPILE) $(LOCKED) pyproject.toml --extra=bench -o requirements-bench.txt >/dev/null
 	$(COMPILE) $(LOCKED) pyproject.toml --extra=deploy -o requirements-deploy.txt >/dev/null
 	$(COMPILE) $(LOCKED) pyproject.toml --extra=web-test -o requirements-web-test.txt >/dev/null
+
+dist: .venv/ready  ## wheel and source distribution, in dist/
+	$(BIN)/python -m hatchling build --clean --directory dist
+
+sbom:  ## dist/sbom.cdx.json, the bill of materials of requirements.txt (CycloneDX)
+	@mkdir -p dist
+	.ci/sbom.py requirements.txt > dist/sbom.cdx.json
+
+image:  ## the image for amd64 and arm64, with bill of materials and provenance; TAG=..., ARGS=--push (needs docker buildx)
+	docker buildx build --platform=$(PLATFORMS) --build-arg=VERSION=$(VERSION) --build-arg=REVISION=$$(git rev-parse HEAD) \
+		--sbom=true --provenance=true --tag=$(TAG):$(VERSION) $(ARGS) .
 
 clean:  ## remove everything generated: .venv, .kafka, caches
 	rm -rf .venv .kafka .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* build dist

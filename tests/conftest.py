@@ -32,10 +32,19 @@ HOW_TO_GET: Final = "Install Java 17 or newer and Maven, or name a broker in KAF
 OPEN_BEFORE: Final = pytest.StashKey[Open]()
 TESTS: Final = Path(__file__).parent
 LONG: Final = frozenset(
-    {"deploy", "examples", "faults", "integration", "kafka", "simulation", "test_compose.py"}
+    {
+        "deploy",
+        "examples",
+        "faults",
+        "integration",
+        "kafka",
+        "simulation",
+        "test_compose.py",
+        "test_packages.py",
+    }
 )
 # The tests of each share what takes long to make.
-ONE_FOR_ALL: Final = frozenset({"test_canary.py", "test_rights.py"})
+ONE_FOR_ALL: Final = frozenset({"test_canary.py", "test_packages.py", "test_rights.py"})
 NEED_REAL_KAFKA: Final = frozenset({"kafka_real", "kafka_own", "kafka_guarded", "kafka_cluster"})
 # Tests start some hundred Pythons. Without compiled modules each takes a second of CPU more, and some machines
 # forbid them, to keep images small. Here, so that the workers of a parallel run hear of it, too.
