@@ -28,6 +28,7 @@ PAGES: Final = [
     ),
     *DEPLOY.rglob("*.md"),
     *(ROOT / ".github").glob("*.md"),
+    *(ROOT / "examples").rglob("*.md"),
 ]
 PARTS: Final = ["**Meaning.**", "**Impact.**", "**Diagnosis.**", "**Mitigation.**"]
 METRIC: Final = re.compile(r"\b(?:ingest|tagger)_[a-z_]+")
