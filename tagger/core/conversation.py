@@ -3,7 +3,7 @@
 The two halves of the core meet here: `threads` makes conversations from records, `matching` decides on them.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Author = Literal["customer", "agent"]
@@ -17,8 +17,7 @@ class ThreadKey(NamedTuple):
     thread_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """One event that says something.
 
     `fields` are its texts: one for a message, several for a rich message or a filled form. Each is searched
@@ -27,7 +26,10 @@ class Said:
 
     event_id: str
     author: Author
-    fields: tuple[str, ...] = field(repr=False)  # chat text must not show in a traceback
+    fields: tuple[str, ...]
+
+    def __repr__(self) -> str:  # chat text must not show in a traceback
+        return f"Said({self.event_id!r}, {self.author!r})"
 
 
 @dataclass(frozen=True, slots=True)
