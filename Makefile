@@ -74,6 +74,8 @@ kafka: .venv/ready  ## a real Apache Kafka on the loopback, until Ctrl-C
 $(BENCHES): bench-%: .venv/bench
 	$(BIN)/python -m tests.bench.$* $(ARGS)
 
+bench-tagger: .venv/quix/ready
+
 $(SOAKS): soak-%: .venv/ready
 	$(BIN)/python -m tests.soak.$*
 
@@ -84,6 +86,7 @@ lock:  ## lock the newest dependencies that pyproject.toml allows (needs uv)
 	$(COMPILE) $(LOCKED) pyproject.toml --extra=bench -o requirements-bench.txt >/dev/null
 	$(COMPILE) $(LOCKED) pyproject.toml --extra=deploy -o requirements-deploy.txt >/dev/null
 	$(COMPILE) $(LOCKED) pyproject.toml --extra=web-test -o requirements-web-test.txt >/dev/null
+	$(COMPILE) --group=pyproject.toml:quix -o tests/bench/tagger/requirements-quix.txt >/dev/null
 
 dist: .venv/ready  ## wheel and source distribution, in dist/
 	$(BIN)/python -m hatchling build --clean --directory dist
@@ -135,4 +138,11 @@ clean:  ## remove everything generated: .venv, .kafka, caches
 # Other software that benchmarks compare with.
 .venv/bench: .venv/ready requirements-bench.txt
 	@$(PIP) --require-hashes --requirement requirements-bench.txt
+	@touch $@
+
+# Quix Streams pins other versions than we do, so it gets an environment of its own.
+.venv/quix/ready: .venv/ready tests/bench/tagger/requirements-quix.txt
+	@$(BIN)/python -m venv --clear .venv/quix
+	@.venv/quix/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
+		--requirement tests/bench/tagger/requirements-quix.txt
 	@touch $@
