@@ -7,6 +7,7 @@ import asyncio
 import re
 import subprocess
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import quantiles
 from typing import Final, NamedTuple, cast
@@ -122,22 +123,25 @@ def _milliseconds(told: str) -> float:
 
 
 class Paced:
-    """Sends at a rate whatever the answers do; a webhook's time counts from when it was due."""
+    """Sends at a rate whatever the answers do; a webhook's time counts from when it was due.
 
-    def __init__(self, rate: float) -> None:
+    `bodies` are sent in order, over and over.
+    """
+
+    def __init__(self, rate: float, bodies: Sequence[bytes]) -> None:
         self.rate = rate
-        self.took_s: list[float] = []
+        self.began = 0.0  # the loop's time at which the first webhook is due
+        self.took_s: dict[float, float] = {}  # by when each was due: distinct as the rate is not infinite
         self.refused = 0
         self.free: list[Line] = []
         self._due: deque[float] = deque()  # bounded by the webhooks of the run
         host = b"POST /webhooks/livechat HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        head = host + b"Content-Length: %d\r\n\r\n" % BODY_BYTES
-        self._requests = [head + body(chat) for chat in range(CHATS)]
+        self._requests = [host + b"Content-Length: %d\r\n\r\n" % len(body) + body for body in bodies]
         self._sent = 0
 
     def send_due(self) -> None:
         while self._due and self.free:
-            self.free.pop().send(self._requests[self._sent % CHATS], self._due.popleft())
+            self.free.pop().send(self._requests[self._sent % len(self._requests)], self._due.popleft())
             self._sent += 1
 
     async def run(self, port: int, seconds: float) -> None:
@@ -147,7 +151,8 @@ class Paced:
             await loop.create_connection(lambda: Line(self), "127.0.0.1", port) for _ in range(CONNECTIONS)
         ]
         self.free = [line for _, line in lines]
-        began, planned, total = loop.time(), 0, int(self.rate * seconds)
+        self.began = began = loop.time()
+        planned, total = 0, int(self.rate * seconds)
         async with asyncio.timeout(seconds + LAST_ANSWERS_S):
             while len(self.took_s) < total:
                 until = min(total, int((loop.time() - began) * self.rate))
@@ -177,7 +182,7 @@ class Line(asyncio.Protocol):
         self._answer += data
         if not self._answer.endswith(b"\r\n\r\n"):  # the answers measured here have no body
             return
-        self._paced.took_s.append(self._loop.time() - self._due)
+        self._paced.took_s[self._due] = self._loop.time() - self._due
         self._paced.refused += not self._answer.startswith(b"HTTP/1.1 200 ")
         self._answer = b""
         self._paced.free.append(self)
@@ -186,8 +191,8 @@ class Line(asyncio.Protocol):
 
 def paced(port: int, rate: float, seconds: int) -> tuple[float, float, int]:
     """p50 and p99 in ms of webhooks that come at `rate` a second, and how many were not answered 200."""
-    client = Paced(rate)
+    client = Paced(rate, [body(chat) for chat in range(CHATS)])
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(client.run(port, seconds))
-    percentiles = quantiles(client.took_s, n=100)
+    percentiles = quantiles(client.took_s.values(), n=100)
     return percentiles[49] * 1e3, percentiles[98] * 1e3, client.refused

@@ -102,11 +102,11 @@ def webhook(talk: Talk, chat: int, number: int, run: str = "") -> Webhook:
     return Webhook(organization, chat_id, orjson.dumps({**envelope, "action": action, "payload": payload}))
 
 
-def order(chats: Sequence[int]) -> Iterator[tuple[int, int]]:
+def order(chats: Sequence[int], between: int = BETWEEN) -> Iterator[tuple[int, int]]:
     """(chat, number of its record), in the order in which they come."""
-    for step in range(len(chats) + BETWEEN * (RECORDS - 1)):
+    for step in range(len(chats) + between * (RECORDS - 1)):
         for number in range(RECORDS):
-            place = step - BETWEEN * number
+            place = step - between * number
             if 0 <= place < len(chats):
                 yield chats[place], number
 

@@ -2,7 +2,8 @@
 
     python -m tests.bench.tagger.livechat PORT
 
-`GET /count` tells how many tags were set; `GET /calls` which, as `<chat id> <time.monotonic_ns()>` a line.
+`GET /count` tells how many tags were set; `GET /calls` which since it was asked last, as
+`<chat id> <time.monotonic_ns()>` a line.
 """
 
 import asyncio
@@ -21,7 +22,9 @@ TAGS = orjson.dumps([{"name": tag, "group_ids": [0]} for tag in tags()])
 class Line(asyncio.Protocol):
     """One connection, keep-alive."""
 
-    calls: list[tuple[str, int]] = []  # noqa: RUF012 - of the process: all lines share it
+    # Of the process: all lines share them.
+    count = 0
+    calls: list[str] = []  # noqa: RUF012
 
     def __init__(self) -> None:
         self._data = b""
@@ -48,13 +51,16 @@ class Line(asyncio.Protocol):
 
     def _answer(self, target: bytes, body: bytes) -> bytes:
         if target == b"/count":
-            return b"%d" % len(self.calls)
+            return b"%d" % Line.count
         if target == b"/calls":
-            return "\n".join(f"{chat_id} {at}" for chat_id, at in self.calls).encode()
+            told = "\n".join(self.calls).encode()
+            self.calls.clear()
+            return told
         if target.endswith(b"/list_tags"):
             return TAGS
         if target.endswith(b"/tag_thread"):
-            self.calls.append((orjson.loads(body)["chat_id"], time.monotonic_ns()))
+            Line.count += 1
+            self.calls.append(f"{orjson.loads(body)['chat_id']} {time.monotonic_ns()}")
         return b"{}"
 
 
