@@ -19,7 +19,6 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import IllegalStateError, KafkaError
-from aiokafka.partitioner import murmur2
 
 from ingest.runtime.clock import now_ms
 from ingest.runtime.kafka import KafkaSettings
@@ -33,6 +32,7 @@ from tagger.kafka.assigned import Assigned
 from tagger.kafka.brokers import ANSWER_S, consumer_of
 from tagger.kafka.commits import Commits, LogEnds
 from tagger.kafka.group import Membership, Unheld
+from tagger.kafka.partitioner import partition_of
 from tagger.kafka.polling import Polling
 from tagger.kafka.preparing import Preparing
 from tagger.metrics import Metrics
@@ -145,8 +145,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
     def is_home(self, partition: int, organization: str, chat_id: str) -> bool:
         """Whether the chat's records are in this partition, by the topic's present number of partitions."""
         count = len(self._kafka.partitions_for_topic(self.topic) or ())
-        key = record_key(organization, chat_id)
-        return not count or (murmur2(key) & 0x7FFFFFFF) % count == partition
+        return not count or partition_of(record_key(organization, chat_id), count) == partition
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Start preparing the partitions, in tasks: aiokafka sends no heartbeat meanwhile and hides exceptions."""

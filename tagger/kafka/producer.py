@@ -3,11 +3,15 @@
 `send` returns only when the record is stored or Kafka has refused it for good. The service waits as long as Kafka
 is away, which lag shows; a command gives up. aiokafka retries and writes nothing twice, so a producer is replaced
 only when it failed or got no answer for long, and then less and less often. At most two exist at a time.
+
+Each partition has one batch on its way; what comes meanwhile is its next one. So a burst takes few requests, a single
+record waits for nothing, and a slow partition holds up no other.
 """
 
 import asyncio
 import math
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,10 +26,10 @@ from aiokafka.errors import (
     ProducerClosed,
     UnknownTopicOrPartitionError,
 )
-from aiokafka.partitioner import DefaultPartitioner
 
 from ingest.runtime.kafka_client import FOR_GOOD, FORBIDDEN, new_producer
 from ingest.runtime.kafka_connections import end
+from tagger.kafka.partitioner import partition_of
 from tagger.metrics import Metrics
 
 # For an acknowledgement, before a new producer sends the record again (readers de-duplicate).
@@ -40,7 +44,7 @@ SLOW_S: Final = 10.0  # health says so when a record waits for longer
 COMMAND_PATIENCE_S: Final = 30.0  # a person waits; what was not stored is done again next time
 STOP_DEADLINE_S: Final = 5.0  # to close; what was not acknowledged by then is not settled
 RETIRING_MAX: Final = 1  # producers being replaced: each has connections to every broker
-BATCH_BYTES: Final = 16_384  # what aiokafka sends together, its default; a larger record is sent alone
+BATCH_BYTES: Final = 65_536  # of the records sent together, some 100 decisions; a larger record is sent alone
 # Key and value. Our records are far smaller, our topics accept no larger one (Kafka's limit is 1 MiB), and a broker
 # cuts the connection on a much larger one, which would look like an outage.
 RECORD_BYTES_MAX: Final = 1 << 20
@@ -49,7 +53,6 @@ RECORD_BYTES_MAX: Final = 1 << 20
 PRODUCER_IS_FINE: Final = (*FORBIDDEN, UnknownTopicOrPartitionError, KafkaTimeoutError, ProducerClosed)
 
 log = structlog.get_logger()
-choose = DefaultPartitioner()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,20 @@ class NotTaken:
     """Kafka will never accept the record, most likely because its topic allows none so large."""
 
     error_type: str
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    """One record on its way."""
+
+    key: bytes
+    payload: bytes
+    alone: bool  # in a batch of its own
+    stored: asyncio.Future[None]
+
+
+# A topic and one of its partitions.
+_Place = tuple[str, int]
 
 
 class Producer:
@@ -72,6 +89,8 @@ class Producer:
         self._ack_s = PATIENCE_S
         self._logged_at = -math.inf
         self._waiting: dict[object, float] = {}  # records, and since when; as many as jobs in flight
+        self._queues: dict[_Place, deque[_Waiting]] = {}  # of partitions that have anything on its way
+        self._senders: dict[_Place, asyncio.Task[None]] = {}
 
     async def send(self, topic: str, key: bytes, value: Mapping[str, Any]) -> NotTaken | None:
         """Store one record; None once all in-sync replicas have it, or why Kafka will never accept it.
@@ -96,7 +115,16 @@ class Producer:
         ]
 
     async def stop(self) -> None:
-        """Close, within STOP_DEADLINE_S."""
+        """Close, within STOP_DEADLINE_S; whoever still waits for a record is cancelled."""
+        if senders := list(self._senders.values()):
+            for sender in senders:
+                sender.cancel()
+            await asyncio.wait(senders)
+        for queue in self._queues.values():  # of senders that never came to their first step
+            for waiting in queue:
+                waiting.stored.cancel()
+        self._queues.clear()
+        self._senders.clear()
         kafka, self._kafka = self._kafka, None
         if kafka is not None:
             self._retire(kafka)
@@ -113,50 +141,86 @@ class Producer:
             return self._not_taken(topic, len(payload), MessageSizeTooLargeError())
         retry_s, alone = RETRY_S, len(payload) > BATCH_BYTES
         while True:
-            kafka = None
             try:
-                kafka = await self._connected()
-                await self._acknowledged(kafka, topic, key, payload, alone, began)
+                await self._stored(topic, key, payload, alone, began)
                 return None
             except FOR_GOOD as error:
                 if alone:
                     return self._not_taken(topic, len(payload), error)
                 alone = True  # the fault may be another record's in the batch, so it is sent alone
                 continue
-            except (KafkaError, TimeoutError, OSError) as error:
-                self._failed(kafka, topic, error)
+            except (KafkaError, TimeoutError, OSError):
                 if time.monotonic() - began + retry_s > self._patience_s:
                     raise
             await asyncio.sleep(retry_s)
             retry_s = min(2 * retry_s, RETRY_S_MAX)
 
-    async def _acknowledged(  # noqa: PLR0913, PLR0917 - a record, and how to send it
-        self, kafka: AIOKafkaProducer, topic: str, key: bytes, payload: bytes, alone: bool, began: float
-    ) -> None:
-        """Return once the record is stored; TimeoutError if that takes too long."""
-        if alone:
-            batch = kafka.create_batch()
-            batch.append(timestamp=None, key=key, value=payload)
-            batch.close()
-            partitions = sorted(await kafka.partitions_for(topic))
-            sent = await kafka.send_batch(batch, topic, partition=choose(key, partitions, partitions))
+    async def _stored(self, topic: str, key: bytes, payload: bytes, alone: bool, began: float) -> None:
+        """Return once the record is stored; raise why its batch was not."""
+        if self._patience_s < math.inf:
+            async with asyncio.timeout(began + self._patience_s - time.monotonic()):
+                await self._queued(topic, key, payload, alone)
         else:
-            sent = await kafka.send(topic, payload, key=key)
-        sent.add_done_callback(_seen)  # even if nobody waits for it any more
-        left_s = began + self._patience_s - time.monotonic()
-        await asyncio.wait([sent], timeout=max(0.0, min(self._ack_s, left_s)))
-        if not sent.done():
-            raise TimeoutError
-        sent.result()
+            await self._queued(topic, key, payload, alone)
+
+    async def _queued(self, topic: str, key: bytes, payload: bytes, alone: bool) -> None:
+        try:
+            kafka = self._kafka or await self._connected()
+            count = len(kafka.client.cluster.partitions_for_topic(topic) or await kafka.partitions_for(topic))
+        except (KafkaError, TimeoutError, OSError) as error:
+            self._failed(self._kafka, topic, error)
+            raise
+        place = (topic, partition_of(key, count))
+        waiting = _Waiting(key, payload, alone, asyncio.get_running_loop().create_future())
+        self._queues.setdefault(place, deque()).append(waiting)
+        if place not in self._senders:  # it starts after this turn of the loop, in which more may come
+            self._senders[place] = asyncio.get_running_loop().create_task(self._send_all(place))
+        await waiting.stored
+
+    async def _send_all(self, place: _Place) -> None:
+        """Send what waits for a partition, batch by batch; nobody waits for ever, whatever is raised."""
+        queue, batch = self._queues[place], list[_Waiting]()
+        try:
+            while queue:
+                batch = _next_batch(queue)
+                error = await self._send_batch(place, batch)
+                for waiting in batch:
+                    if not waiting.stored.done():
+                        waiting.stored.set_exception(error) if error else waiting.stored.set_result(None)
+        finally:
+            for waiting in (*batch, *queue):  # none, unless this task was cancelled
+                waiting.stored.cancel()
+            self._queues.pop(place, None)
+            self._senders.pop(place, None)
+
+    async def _send_batch(self, place: _Place, waiting: list[_Waiting]) -> Exception | None:
+        """Send records together; None once they are stored, or why they may not be."""
+        (topic, partition), kafka = place, None
+        try:
+            kafka = await self._connected()
+            batch = kafka.create_batch()
+            for each in waiting:
+                batch.append(timestamp=None, key=each.key, value=each.payload)
+            batch.close()
+            sent = await kafka.send_batch(batch, topic, partition=partition)
+            sent.add_done_callback(_seen)  # even if nobody waits for it any more
+            await asyncio.wait([sent], timeout=self._ack_s)
+            if not sent.done():
+                raise TimeoutError
+            sent.result()
+        except Exception as error:  # noqa: BLE001 - a fault of ours must reach whoever waits, too
+            if isinstance(error, KafkaError | TimeoutError | OSError) and not isinstance(error, FOR_GOOD):
+                self._failed(kafka, topic, error)
+            return error
         self._ack_s = PATIENCE_S
+        return None
 
     async def _connected(self) -> AIOKafkaProducer:
         async with self._making:
             if self._kafka is None:
                 while len(self._retiring) > RETIRING_MAX:
                     await asyncio.wait(self._retiring, return_when=asyncio.FIRST_COMPLETED)
-                # Decisions come in bursts; a few milliseconds make one request of many.
-                kafka = new_producer(self._options, "tagger", linger_ms=5, max_batch_size=BATCH_BYTES)
+                kafka = new_producer(self._options, "tagger", linger_ms=0, max_batch_size=RECORD_BYTES_MAX)
                 try:
                     async with asyncio.timeout(CONNECT_S):
                         await kafka.start()
@@ -189,6 +253,23 @@ class Producer:
         task = asyncio.get_running_loop().create_task(end(kafka, STOP_DEADLINE_S))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
+
+
+def _next_batch(queue: deque[_Waiting]) -> list[_Waiting]:
+    """Take what goes next, and together, off the queue; what nobody waits for any more is dropped."""
+    batch: list[_Waiting] = []
+    room = BATCH_BYTES
+    while queue:
+        waiting = queue[0]
+        room -= len(waiting.key) + len(waiting.payload)
+        if batch and (waiting.alone or room < 0):
+            break
+        queue.popleft()
+        if not waiting.stored.done():
+            batch.append(waiting)
+            if waiting.alone:
+                break
+    return batch
 
 
 def _seen(sent: asyncio.Future[Any]) -> None:
