@@ -95,3 +95,32 @@ async def test_large_ones_take_turns() -> None:
     assert not waiting.done()
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_a_fault_in_one_decision_is_told_to_its_own_job_only() -> None:
+    class Faulty(Scripted):
+        def pieces(
+            self, conversation: Conversation, ended_at_ms: int, *, explain: bool = False
+        ) -> Generator[int, None, Decision]:
+            raise ZeroDivisionError
+            yield
+
+    deciding = Deciding(Metrics())
+    deciders = [DECIDER, Faulty(), DECIDER]
+    async with asyncio.timeout(DEADLINE_S):
+        first, fault, last = await asyncio.gather(
+            *(deciding.decide(each, conversation("a refund"), 0) for each in deciders), return_exceptions=True
+        )
+    assert isinstance(fault, ZeroDivisionError)
+    assert first == last == DECIDER.decide(conversation("a refund"), 0)
+
+
+async def test_what_nobody_waits_for_any_more_is_not_decided() -> None:
+    deciding, decider = Deciding(Metrics()), Scripted()
+    waiting = asyncio.create_task(deciding.decide(decider, conversation(), 0))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    async with asyncio.timeout(DEADLINE_S):
+        await asyncio.gather(waiting, return_exceptions=True)
+        await deciding.decide(DECIDER, conversation(), 0)
+    assert decider.threads == []
