@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import MutableMapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from ssl import SSLError  # its numbers are OpenSSL's
 from typing import Any, Final
@@ -47,8 +48,7 @@ def configure_logs(level: str, log_format: str | None, *, strict: bool = False) 
     threshold = getattr(logging, level.upper())
     structlog.configure(
         processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper("iso", utc=True),
+            _stamped,
             _exception_as_place,
             lambda _, __, line: _listed_only(line, strict),
             structlog.dev.ConsoleRenderer() if console else lambda _, __, line: orjson.dumps(line).decode(),
@@ -72,8 +72,22 @@ class _Stderr:
     debug = info = warning = error = critical = msg
 
 
+def _stamped(_: Any, level: str, line: Line) -> Line:
+    line["level"] = "warning" if level == "warn" else level
+    seconds, rest = divmod(time.time_ns() // 1_000, 1_000_000)
+    line["timestamp"] = f"{_second(seconds)}.{rest:06d}Z"
+    return line
+
+
+@lru_cache(2)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
 def _exception_as_place(_: Any, __: str, line: Line) -> Line:
-    error = line.pop("exc_info", None)
+    if "exc_info" not in line:
+        return line
+    error = line.pop("exc_info")
     if error is True:
         error = sys.exc_info()[1]
     while isinstance(error, BaseExceptionGroup):
@@ -89,15 +103,19 @@ def _exception_as_place(_: Any, __: str, line: Line) -> Line:
 
 
 def _listed_only(line: Line, strict: bool) -> Line:
+    if line.keys() <= LOGGED_FIELDS:
+        return {name: _short(value) for name, value in line.items()}
     unlisted = ", ".join(sorted(line.keys() - LOGGED_FIELDS))
-    if unlisted and strict:
+    if strict:
         raise ValueError(f"not in LOGGED_FIELDS: {unlisted}")
     kept = {name: _short(value) for name, value in line.items() if name in LOGGED_FIELDS}
-    return {**kept, "unlisted": unlisted} if unlisted else kept
+    return {**kept, "unlisted": unlisted}
 
 
 def _short(value: object) -> object:
     """A value that any renderer can write: a log call must not raise."""
+    if type(value) is str and len(value) <= LOGGED_CHARS_MAX and value.isascii():
+        return value  # nearly all
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**53):
         return value
     return str(value).encode("utf-8", "replace").decode()[:LOGGED_CHARS_MAX]

@@ -9,6 +9,7 @@ moves no offset.
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from typing import Final, Literal
 
 import structlog
@@ -87,6 +88,11 @@ class Settle:
         self._deciding = Deciding(metrics)
         self._strangers: set[str] = set()  # organizations without credentials that were reported
         self._rules_hit: set[str] = set()  # bounded by the keyword files
+        # Prepared once: finding a metric by its label, and a logger, takes as long as using it.
+        self._decisions = cache(metrics.decisions.labels)
+        self._rule_hits = cache(metrics.rule_hits.labels)  # bounded by the keyword files
+        self._tags = cache(metrics.tags.labels)
+        self._log = log.bind()
 
     def rules_never_hit(self) -> int:
         """How many rules in force have held in no thread so far."""
@@ -113,7 +119,8 @@ class Settle:
         if ended.missing is not None:
             await self.park(ended.thread, ended.source, ended.missing)
         held_back = _held_back(decision, ended.removed(), answers)
-        self._metrics.tags.labels(result="held_back").inc(len(held_back))
+        if held_back:
+            self._tags("held_back").inc(len(held_back))
         outcome = self._outcome(ended, decision, len(refused))
         record = decision_record(
             ended.thread,
@@ -165,29 +172,38 @@ class Settle:
             await ended.recall()
         wanted = [tag for tag in allowed(decision.tags, ended.removed()) if tag not in known]
         ended.sets(wanted)
+        if len(wanted) <= 1:  # nearly always: no tasks for it
+            return {tag: await self._set(ended, tag, live, purpose) for tag in wanted}
         answers = await asyncio.gather(*(self._set(ended, tag, live, purpose) for tag in wanted))
         return dict(zip(wanted, answers, strict=True))
 
     async def _set(self, ended: Ended, tag: str, live: bool, purpose: Purpose) -> Done | GivenUp | None:
-        organization, chat_id, thread_id = ended.thread
-        try:
-            async with asyncio.timeout(None if live else CALL_DEADLINE_S) as deadline:
-                answer = await self._client.perform(
-                    organization,
-                    tag_thread(chat_id, thread_id, tag),
-                    background=not live,
-                    purpose=purpose,
-                    withdrawn=lambda: tag in ended.removed(),
-                )
-        except TimeoutError:
-            if deadline.expired():
-                return None
-            raise  # a fault of ours, which must not make a live thread look settled
+        call = self._call(ended, tag, live, purpose)
+        if live:
+            answer = await call
+        else:
+            try:
+                async with asyncio.timeout(CALL_DEADLINE_S) as deadline:
+                    answer = await call
+            except TimeoutError:
+                if deadline.expired():
+                    return None
+                raise  # a fault of ours, which must not make a thread look settled
         if not _is_withdrawn(answer):
-            self._metrics.tags.labels(result="set" if isinstance(answer, Done) else "refused").inc()
+            self._tags("set" if isinstance(answer, Done) else "refused").inc()
         if isinstance(answer, Done):
-            self._on_tag(organization, tag)
+            self._on_tag(ended.thread.organization, tag)
         return answer
+
+    async def _call(self, ended: Ended, tag: str, live: bool, purpose: Purpose) -> Done | GivenUp:
+        organization, chat_id, thread_id = ended.thread
+        return await self._client.perform(
+            organization,
+            tag_thread(chat_id, thread_id, tag),
+            background=not live,
+            purpose=purpose,
+            withdrawn=lambda: tag in ended.removed(),
+        )
 
     def _outcome(self, ended: Ended, decision: Decision, refused: int) -> Outcome:
         if self.dry_run:
@@ -208,14 +224,17 @@ class Settle:
 
     def _report(self, ended: Ended, decision: Decision, outcome: Outcome) -> None:
         """The decision for people: metrics and one log line, ids only."""
-        self._metrics.decisions.labels(outcome=outcome).inc()
+        self._decisions(outcome).inc()
         self._rules_hit |= (rules := decision.rules)
         # Each rule counts once a thread; where earlier decisions are not all known, they counted it.
         for rule in set[str]() if ended.rules is None else rules - ended.rules:
-            self._metrics.rule_hits.labels(rule=rule).inc()
-        log.info(
+            self._rule_hits(rule).inc()
+        organization, chat_id, thread_id = ended.thread
+        self._log.info(
             "decided",
-            **ended.thread._asdict(),
+            organization=organization,
+            chat_id=chat_id,
+            thread_id=thread_id,
             outcome=outcome,
             count=len(decision.tags),
             config=decision.config,
