@@ -60,6 +60,12 @@ class Filling:
         self._ledger, self._options = ledger, options
         self._changed = asyncio.Event()
 
+    def share(self) -> int | None:
+        """How much of what was there is read, in percent; None: all, or nothing comes at present."""
+        if self.progress is None or self.trouble is not None:
+            return None
+        return 100 * self.progress.done // self.progress.total if self.progress.total else 0
+
     async def changed(self) -> None:
         """Wait until something comes into the ledger."""
         await self._changed.wait()

@@ -22,6 +22,7 @@ CREATE TABLE decisions (
     newest INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX decisions_of_thread ON decisions (chat_id, thread_id);
+CREATE INDEX decisions_by_thread_id ON decisions (thread_id);
 CREATE INDEX decisions_by_time ON decisions (ended_at_ms, id) WHERE newest;
 CREATE TABLE names (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (kind, name)

@@ -114,11 +114,24 @@ class LedgerView:
         )
         return [name for (name,) in found]
 
-    def count(self, wanted: Wanted, examined: int = -1) -> int:
-        """Return how many threads' newest decisions are wanted; look at `examined` at most (-1: at all)."""
-        query = query_of(wanted, self._rarest_first(wanted, examined), examined=examined)
+    def count(self, wanted: Wanted, examined: int = -1, *, after: Key | None = None) -> int:
+        """Return how many threads' newest decisions are wanted, ahead of `after` if it is given.
+
+        Looks at `examined` decisions at most (-1: at all).
+        """
+        labels = self._rarest_first(wanted, examined)
+        query = query_of(wanted, labels, after=after, examined=examined)
         (count,) = self._db.execute(f"SELECT count(*) {query.clause}", query.values).fetchone()
         return int(count)
+
+    def called_for(self, each: Decided) -> set[str]:
+        """Return the tags that any decision on a thread called for; only where people corrected it is more looked up."""
+        decisions = self.decisions_on(each.thread) if each.corrections else (each.decision,)
+        return {tag for made in decisions for tag in made.tags}
+
+    def has_corrections(self) -> bool:
+        """Return whether anything was ever corrected: whether LiveChat tells of it."""
+        return self._db.execute("SELECT 1 FROM corrections LIMIT 1").fetchone() is not None
 
     def page(self, wanted: Wanted, limit: int, before: Key | None = None) -> list[Decided]:
         """Return at most `limit` threads, those that ended last first; `before` is the key of the last one seen."""
@@ -151,7 +164,7 @@ class LedgerView:
 
     def came_after(self, wanted: Wanted, newer_id: int, limit: int) -> list[Decided]:
         """Return what is wanted and came after the decision with this id, the last one first; `limit` at most."""
-        query = query_of(wanted, wanted.labels(), newer_id=newer_id, examined=limit)
+        query = query_of(wanted, wanted.labels(), newer_id=newer_id)
         return self._rows(query.clause, query.values, limit)
 
     def last_id(self) -> int:

@@ -46,6 +46,7 @@ class Wanted:
     not_set: bool = False  # what it called for is not set, at least in part
     outcome: str | None = None
     chat_id: str | None = None
+    an_id: str | None = None  # of the chat or of the thread
     organization: str | None = None
     since_ms: int | None = None
     until_ms: int | None = None  # exclusive
@@ -103,6 +104,11 @@ def query_of(  # noqa: PLR0913 - what is wanted, and which part of it
     if wanted.chat_id is not None:
         inner, others = "decisions WHERE newest AND chat_id = ?", labels
         values.append(wanted.chat_id)
+    elif wanted.an_id is not None:
+        inner, others = "decisions WHERE newest AND (chat_id = ? OR thread_id = ?)", labels
+        values += [wanted.an_id, wanted.an_id]
+    elif newer_id is not None:  # a short range of ids; the index by time would lead through all that is older
+        inner, others = "decisions NOT INDEXED WHERE newest", labels
     elif first:
         inner = f"labels WHERE label = {_LABEL}"
         values += first[0]

@@ -7,6 +7,8 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
+from tagger.web.chat.routes import routes as chat
+from tagger.web.chats.routes import routes as chats
 from tagger.web.frame import PAGE, Page
 from tagger.web.gate import ACCESS, Access, gate, problems, sign, zipped
 from tagger.web.try_it.routes import routes as try_it
@@ -31,6 +33,6 @@ def make_app(page: Page, access: Access) -> web.Application:
     )
     app.router.add_get("/static/{hash}/{name}", page.statics.serve)
     app.router.add_get("/favicon.ico", page.statics.serve)
-    app.add_routes(try_it)
+    app.add_routes([*try_it, *chats, *chat])
     app.on_response_prepare.append(sign)
     return app

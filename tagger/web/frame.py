@@ -9,11 +9,14 @@ from typing import Any, Final, NamedTuple, TypeVar
 import aiohttp_jinja2
 from aiohttp import web
 
+from ingest.runtime.clock import now_ms
 from tagger.livechat.authorization.credentials import Credentials
 from tagger.livechat.client import Client
+from tagger.web.chat.decided import Remembered
 from tagger.web.in_force import InForce
-from tagger.web.past import Past
+from tagger.web.past import Past, past_facts
 from tagger.web.statics import Statics
+from tagger.web.streams import Streams
 from tagger.web.strip import strip
 
 VERSION: Final = version("livechat-tagger")
@@ -34,7 +37,16 @@ class Screen(NamedTuple):
 
 
 # In the order of the questions that people have; a screen that is not made yet is not here.
-SCREENS: Final = (Screen("Try it", "/"),)
+SCREENS: Final = (Screen("Try it", "/"), Screen("Chats", "/chats"))
+
+
+class Wrong(web.HTTPBadRequest):
+    """What was asked for makes no sense."""
+
+    def __init__(self, why: str) -> None:
+        """why: what is wrong and what to do, in a sentence or two."""
+        super().__init__()
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,8 @@ class Page:
     statics: Statics
     livechat: tuple[Client, Credentials] | None  # None: no credentials are set
     past: Past
+    remembered: Remembered = field(default_factory=Remembered)
+    streams: Streams = field(default_factory=Streams)
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(COMPUTED_AT_ONCE))
 
     async def computed(self, work: Callable[[], T]) -> T | None:
@@ -66,7 +80,7 @@ def shown(
     page = request.config_dict[PAGE]
     around = {
         "screens": SCREENS,
-        "strip": strip(page.keywords.now()),
+        "strip": strip(page.keywords.now(), *past_facts(page.past, now_ms())),
         "static": page.statics.path,
         "version": VERSION,
     }

@@ -1,6 +1,6 @@
 """The keyword files on disk as the page sees them: which set is in force since when, and what was refused when."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ingest.runtime.clock import now_ms
@@ -24,6 +24,11 @@ class InForce:
     def decider(self) -> Decider | None:
         """What decides; None where no set is in force."""
         return None if self._keywords.origin == "nowhere" else self._keywords.decider
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """The files of the set in force, by name."""
+        return self._keywords.files
 
     def now(self) -> KeywordsNow:
         """What the strip says."""

@@ -15,6 +15,7 @@ from ingest.runtime.settings import SecretFile
 from ingest.runtime.supervision import Tasks, closed
 from tagger.history.filling import Filling
 from tagger.history.kept_ledger import KeptLedger
+from tagger.history.stored_sets import StoredSets
 from tagger.livechat.authorization.credentials import Credentials, credentials
 from tagger.livechat.client import Client
 from tagger.settings import WebSettings
@@ -46,7 +47,7 @@ class Service:
         livechat = (self._client, who) if self._client and who else None
         self._keywords = InForce(settings.tagger_config, settings.tagger_canned_placeholder)
         self._past = _past(settings)
-        page = Page(self._keywords, Statics(), livechat, self._past)
+        self._page = page = Page(self._keywords, Statics(), livechat, self._past)
         self._server = AppServer(make_app(page, access_by(self._token, settings.web_host, settings.web_port)))
         self._tasks = Tasks(lambda _: None)
 
@@ -66,6 +67,7 @@ class Service:
             return cannot_listen("WEB", host, port, error)
         finally:
             await self._tasks.stop()
+            self._page.streams.ended.set()
             await closed(self._server.stop(), CLOSE_S)
             if self._client is not None:
                 await closed(self._client.close(), CLOSE_S)
@@ -78,8 +80,9 @@ def _past(settings: WebSettings) -> Past:
     """What is known of the past. Raises LedgerError."""
     topic = settings.kafka_decisions_topic
     ledger = KeptLedger(settings.web_data, topic)
-    topics = Topics(settings.client_options, settings.kafka_webhooks_topic, settings.kafka_keywords_topic)
-    return Past(ledger, Filling(ledger, settings.client_options, topic), topics)
+    topics = Topics(settings.client_options, settings.kafka_webhooks_topic)
+    sets = StoredSets(settings.client_options, settings.kafka_keywords_topic)
+    return Past(ledger, Filling(ledger, settings.client_options, topic), topics, sets)
 
 
 def address(host: str, port: int, token: str | None) -> str:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -51,17 +52,17 @@ class Served:
         return f"{self.url}?token={TOKEN}"
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
+@contextmanager
+def serving(folder: Path, secrets: tuple[str, ...], **settings: str) -> Iterator[Served]:
     """`tagger web` on keyword files of the test's own; it ends with 0, and its log has no word of a chat."""
-    config = tmp_path / "config"
-    config.mkdir()
+    config = folder / "config"
+    config.mkdir(exist_ok=True)
     (config / "rules.yaml").write_text(RULES, "utf-8")
-    settings = {"TAGGER_CONFIG": str(config), "WEB_TOKEN": TOKEN, "WEB_PORT": "0", "LOG_LEVEL": "debug"}
-    with (tmp_path / "web.log").open("wb") as log:
+    given = {"TAGGER_CONFIG": str(config), "WEB_TOKEN": TOKEN, "WEB_PORT": "0", "LOG_LEVEL": "debug"}
+    with (folder / "web.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "tagger", "web"],
-            env=environment_for(settings),
+            env=environment_for({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", **given, **settings}),
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -73,9 +74,16 @@ def served(tmp_path: Path) -> Iterator[Served]:
         process.send_signal(signal.SIGTERM)
         process.stdout.close()
         assert process.wait(DEADLINE_S) == 0
-    logged = (tmp_path / "web.log").read_text("utf-8")
-    assert TOKEN not in logged
-    assert "refund" not in logged
+    logged = (folder / "web.log").read_text("utf-8")
+    for secret in (TOKEN, *secrets):
+        assert secret not in logged
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """`tagger web` without Kafka."""
+    with serving(tmp_path, ("refund",)) as page:
+        yield page
 
 
 @pytest.fixture(scope="session")

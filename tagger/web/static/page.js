@@ -63,3 +63,107 @@ function live(form) {
 }
 
 document.querySelectorAll("form[data-live]").forEach(live);
+
+// Rows that come while somebody looks: data-stream names where they come from. They go on top where that moves nothing
+// under somebody's eyes or fingers; else they wait behind a button.
+function stream(bar) {
+  const ROWS_MAX = 200; // of the table; the oldest ones leave, Older has them
+  const body = document.querySelector("table.chats tbody");
+  const table = body.closest("table");
+  const state = bar.querySelector("[data-state]");
+  const waiting = bar.querySelector("[data-waiting]");
+  const pause = bar.querySelector("[data-pause]");
+  const said = state.textContent;
+  const address = new URL(bar.dataset.stream, location.href);
+  let source = null;
+  let paused = false;
+  let held = [];
+
+  const say = (words) => {
+    if (state.textContent !== words) state.textContent = words;
+  };
+
+  const put = (html) => {
+    const rows = new DOMParser().parseFromString(`<table><tbody>${html}</tbody></table>`, "text/html").querySelectorAll("tr");
+    const first = body.querySelector("tr.group");
+    let before = body.firstElementChild;
+    for (const row of rows) {
+      if (row.dataset.day) {
+        if (first && row.dataset.day === first.dataset.day) before = first.nextElementSibling;
+        else body.insertBefore(row, before);
+        continue;
+      }
+      for (const old of body.querySelectorAll("tr[data-thread]")) {
+        if (old.dataset.thread !== row.dataset.thread) continue;
+        if (old === before) before = old.nextElementSibling;
+        old.remove();
+      }
+      body.insertBefore(row, before);
+    }
+    while (body.rows.length > ROWS_MAX) body.lastElementChild.remove();
+    table.hidden = false;
+    document.querySelector("[data-none]")?.remove();
+  };
+
+  const show = () => {
+    for (const one of held) put(one.rows);
+    held = [];
+    waiting.hidden = true;
+  };
+
+  const moves = () => window.scrollY > 0 || table.contains(document.activeElement);
+
+  const come = (event) => {
+    address.searchParams.set("last", event.lastEventId);
+    const news = JSON.parse(event.data);
+    if (news.many) {
+      close();
+      return say("More chats ended than fit here: reload the page");
+    }
+    held.push(news);
+    if (!moves()) return show();
+    const count = held.reduce((sum, one) => sum + one.count, 0);
+    waiting.textContent = `${count} new`;
+    waiting.hidden = false;
+  };
+
+  const close = () => {
+    source?.close();
+    source = null;
+  };
+
+  const open = () => {
+    if (source || paused || document.hidden) return;
+    source = new EventSource(address);
+    source.addEventListener("open", () => say(said));
+    source.addEventListener("message", come);
+    source.addEventListener("error", () => {
+      if (source?.readyState === EventSource.CLOSED) {
+        close();
+        say("Not live: reload the page to try again");
+      } else say("No connection; it is tried again");
+    });
+  };
+
+  pause.addEventListener("click", () => {
+    paused = !paused;
+    pause.textContent = paused ? "Go on" : "Pause";
+    bar.classList.toggle("paused", paused);
+    if (paused) {
+      close();
+      say("Paused: no chat appears");
+    } else {
+      say(said);
+      open();
+    }
+  });
+  waiting.addEventListener("click", show);
+  // A browser opens six connections to a server: what nobody sees holds none of them.
+  document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+  window.addEventListener("pagehide", close);
+  window.addEventListener("pageshow", open);
+  bar.hidden = false;
+  open();
+}
+
+document.querySelectorAll("[data-stream]").forEach(stream);

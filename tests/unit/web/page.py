@@ -11,6 +11,7 @@ from aiohttp.web import Application, Request
 from ingest.runtime.settings import SecretFile
 from tagger.history.filling import Filling
 from tagger.history.kept_ledger import KeptLedger
+from tagger.history.stored_sets import StoredSets
 from tagger.livechat.authorization.credentials import Credentials
 from tagger.livechat.client import Client
 from tagger.web.app import make_app
@@ -33,6 +34,11 @@ rules:
   - {id: cancel, tag: Cancellation, any: [cancel], none: [changed my mind]}
 """
 
+
+def _nowhere() -> dict[str, str]:
+    return {"bootstrap_servers": "127.0.0.1:9"}
+
+
 AClient = TestClient[Request, Application]
 
 
@@ -48,8 +54,10 @@ async def a_page(
     (folder / "a.yaml").write_text(rules, "utf-8")
     ledger = KeptLedger(None, DECISIONS)
     await ledger.write(lambda writing: writing.take(DECISIONS, 0, decisions, len(decisions)))
+    filling = Filling(ledger, _nowhere, DECISIONS)
+    filling.progress = None
     past = Past(
-        ledger, Filling(ledger, dict, DECISIONS), Topics(dict, "livechat.webhooks", "livechat.keywords")
+        ledger, filling, Topics(_nowhere, "livechat.webhooks"), StoredSets(_nowhere, "livechat.keywords")
     )
     page = Page(InForce(folder, "%[a-z]+%"), Statics(), livechat, past)
     app = make_app(page, access_by(SecretFile(None, TOKEN), "127.0.0.1", 8083))

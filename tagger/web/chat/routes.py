@@ -1,0 +1,180 @@
+"""The addresses of a chat. Its words come by POST only: they cost a call, and no answer that holds them may be kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from aiohttp import web
+
+from tagger.core.conversation import ThreadKey
+from tagger.core.limits import ID_BYTES_MAX
+from tagger.core.matching.decide import Decision
+from tagger.core.review.difference import rules_by_id
+from tagger.core.review.past_chat import PastChat
+from tagger.core.rules.model import Rule
+from tagger.history.ledger_view import LedgerView
+from tagger.history.stored_sets import StoredSet
+from tagger.kafka.reader import NO_KAFKA, TopicMissingError
+from tagger.web.chat.changed import ChangedRule, changed
+from tagger.web.chat.decided import decide
+from tagger.web.chat.told import Today, told
+from tagger.web.chat.words import Words, words_of
+from tagger.web.chats.asked import chat_href
+from tagger.web.form import fields_of
+from tagger.web.frame import PAGE, Page, Wrong, shown
+from tagger.web.times import moment, span
+from tagger.web.try_it.answer import Answer, answer, passages
+from tagger.web.try_it.chat import NO_CREDENTIALS
+
+THREADS_MAX: Final = 50  # of a chat that are linked
+DECISIONS_SHOWN: Final = 20  # of a thread
+
+routes = web.RouteTableDef()
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the ledger knows of a thread, and of the others of its chat."""
+
+    chat: PastChat
+    threads: tuple[ThreadKey, ...]
+    organizations: int
+    hears_of_people: bool
+
+
+@routes.get("/chats/chat")
+async def page_of(request: web.Request) -> web.Response:
+    """A chat without its words."""
+    known = await _known(request, request.query)
+    return await _shown(request, known, None, "")
+
+
+@routes.post("/chats/words")
+async def with_words(request: web.Request) -> web.Response:
+    """A chat with its words."""
+    page, known = request.config_dict[PAGE], await _known(request, await fields_of(request))
+    if page.livechat is None:
+        return await _shown(request, known, None, NO_CREDENTIALS)
+    words = await words_of(page.livechat, known.chat.thread)
+    if isinstance(words, str):
+        return await _shown(request, known, None, words)
+    return await _shown(request, known, words, "")
+
+
+async def _known(request: web.Request, fields: Mapping[str, str]) -> _Known:
+    """The thread that an address or a form names; the newest one of a chat where it names none."""
+    chat_id, thread_id, organization = (fields.get(name, "") for name in ("chat", "thread", "organization"))
+    longest = max(len(one.encode("utf-8", "replace")) for one in (chat_id, thread_id, organization))
+    if not chat_id or longest > ID_BYTES_MAX:
+        raise Wrong("This address names no chat. Choose one under Chats.")
+    found = await request.config_dict[PAGE].past.answered(partial(_find, chat_id, thread_id, organization))
+    if found is None:
+        raise web.HTTPNotFound
+    return found
+
+
+def _find(chat_id: str, thread_id: str, organization: str, view: LedgerView) -> _Known | None:
+    threads = [one for one in view.threads_of(chat_id) if organization in {"", one.organization}]
+    here = next((one for one in threads if thread_id in {"", one.thread_id}), None)
+    chat = view.chat(here) if here else None
+    if chat is None:
+        return None
+    organizations = len(view.names("organization"))
+    return _Known(chat, tuple(threads[:THREADS_MAX]), organizations, view.has_corrections())
+
+
+async def _shown(request: web.Request, known: _Known, words: Words | None, problem: str) -> web.Response:
+    page: Page = request.config_dict[PAGE]
+    chat, thread = known.chat, known.chat.thread
+    last = chat.decisions[-1]
+    then = await _set_of(page, last.config)
+    stored = then if isinstance(then, StoredSet) else None
+    today = await _today(page, chat, stored, words)
+    before = rules_by_id(stored.rules.rules) if stored else {}
+    there = words.tags if words else None
+    organization = thread.organization if known.organizations > 1 else ""
+    context = {
+        "chat": chat,
+        "thread": thread,
+        "organization": organization,
+        "ended": moment(chat.ended_at_ms),
+        "took": span(last.settled_at_ms - last.ended_at_ms),
+        "link": f"https://my.livechatinc.com/archives/{thread.thread_id}"
+        if _is_plain(thread.thread_id)
+        else "",
+        "told": told(chat, before, today, there=there, hears_of_people=known.hears_of_people),
+        "today": today,
+        "hears_of_people": known.hears_of_people,
+        "then_problem": then if isinstance(then, str) else "",
+        "earlier": [
+            _earlier(made.settled_at_ms, made.tags) for made in chat.decisions[:-1][-DECISIONS_SHOWN:]
+        ],
+        "others": [
+            (one.thread_id, chat_href(one.chat_id, one.thread_id, organization))
+            for one in known.threads
+            if one != thread
+        ],
+        "here_again": chat_href(thread.chat_id, thread.thread_id, organization),
+        "problem": problem,
+        "cannot": "" if page.livechat else NO_CREDENTIALS,
+        "changed": _changed(page, before, stored, today),
+        "then_of": moment(stored.in_force_at_ms) if stored and stored.in_force_at_ms else "",
+        "words": words,
+        **_words_context(words, today),
+    }
+    return shown(request, "chat.html", context, status=502 if problem and page.livechat else 200)
+
+
+def _words_context(words: Words | None, today: Today | None) -> dict[str, object]:
+    if words is None:
+        return {"passages": (), "near": (), "near_left_out": 0}
+    if today is None:
+        empty = answer(words.conversation, Decision((), (), (), ""), ())
+        return {"passages": list(passages(words.conversation, empty)), "near": (), "near_left_out": 0}
+    explained: Answer = answer(words.conversation, today.decision, tuple(today.rules.values()))
+    return {
+        "passages": list(passages(words.conversation, explained)),
+        "near": explained.near,
+        "near_left_out": explained.left_out,
+    }
+
+
+def _earlier(settled_at_ms: int, tags: tuple[str, ...]) -> tuple[str, str]:
+    return moment(settled_at_ms), ", ".join(tags) or "no tag"
+
+
+def _is_plain(an_id: str) -> bool:
+    """Whether an id can stand in LiveChat's address."""
+    return an_id.isascii() and an_id.isalnum()
+
+
+async def _set_of(page: Page, config: str) -> StoredSet | str:
+    """The set that decided; or in words why it cannot be had."""
+    if page.past.filling.trouble is not None and config not in page.past.sets.times():
+        return "Kafka does not answer"
+    try:
+        return await page.past.sets.get(config)
+    except TopicMissingError as error:
+        return f"Kafka has no topic {error}"
+    except NO_KAFKA:
+        return "Kafka does not answer"
+
+
+async def _today(page: Page, chat: PastChat, then: StoredSet | None, words: Words | None) -> Today | None:
+    if (decider := page.keywords.decider) is None:
+        return None
+    if words is None:
+        return await page.remembered.today(page.past, chat, then, decider)
+    return await page.computed(partial(decide, words.conversation, chat, then, decider))
+
+
+def _changed(
+    page: Page, before: dict[str, Rule], then: StoredSet | None, today: Today | None
+) -> list[ChangedRule]:
+    """The lines that matter: of rules by which a tag came or went."""
+    if then is None or today is None or not today.changes:
+        return []
+    tags = {change.tag for change in today.changes}
+    rules = {rule.id for rule in [*today.rules.values(), *before.values()] if rule.tag in tags}
+    return changed(rules, before, then.files, today.rules, page.keywords.files)

@@ -1,0 +1,235 @@
+"""What is shown of a chat: the answer in a sentence, each tag then, today and in LiveChat, and what was found. Pure."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from tagger.core.matching.decide import Decision, Reason
+from tagger.core.review.by_people import by_people
+from tagger.core.review.difference import Change
+from tagger.core.review.past_chat import Correction, PastChat
+from tagger.core.rules.model import Rule
+from tagger.core.rules.places import places_of
+from tagger.web.times import moment
+from tagger.web.try_it.answer import KEYWORD_CHARS_MAX, Source, shortened
+
+ROWS_MAX: Final = 200  # of a table
+Decided = Literal["then and today", "then only", "today only", "then"]
+State = Literal["yes", "no", "gained", "lost", "trial", "unknown"]
+# Outcomes that leave tags unset, in words behind the sentence.
+UNSET: Final = {
+    "no_credentials": "They are not set: there are no credentials for the organization.",
+    "dry_run": "They are not set: it was a dry run.",
+    "parked": "LiveChat refused at least one of them: `tagger parked list` says which, and why.",
+    "partial": "Part of the chat was missing, so rules with `none` were skipped.",
+    "late": "A message that came after the end called for more tags.",
+    "late_conflict": "A message that came after the end would have stopped a rule; nothing was taken back.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What the keywords in force decide on the chat."""
+
+    decision: Decision
+    changes: tuple[Change, ...]  # against the newest decision
+    rules: Mapping[str, Rule]  # by id
+    numbers: Mapping[str, int]  # event id → number of the message, from 1
+    complete: bool
+
+
+class Part(NamedTuple):
+    """Part of a sentence."""
+
+    text: str
+    strong: bool = False
+
+
+class TagRow(NamedTuple):
+    """One tag, then, today and now."""
+
+    name: str
+    then: State
+    today: State
+    now: State
+    happened: str  # sentences; keywords in backticks
+
+
+class FoundRow(NamedTuple):
+    """One match, then or today."""
+
+    tag: str
+    trial: bool
+    keyword: str
+    said_in: str
+    rule: str
+    source: Source | None
+    decided: Decided
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is shown above the words."""
+
+    sentence: tuple[Part, ...]
+    remark: str
+    tags: tuple[TagRow, ...]
+    found: tuple[FoundRow, ...]
+    left_out: int
+
+
+def told(
+    chat: PastChat,
+    then: Mapping[str, Rule],
+    today: Today | None,
+    *,
+    there: Collection[str] | None,
+    hears_of_people: bool,
+) -> Told:
+    """What is shown of a thread with at least one decision.
+
+    then             the rules of the set that made the newest decision, by id; empty where it cannot be had
+    there            the tags on the thread as LiveChat has just said; None: it was not asked
+    hears_of_people  whether LiveChat tells of tags that people set and remove
+    """
+    last = chat.decisions[-1]
+    called_for = {tag for made in chat.decisions for tag in made.tags}
+    people = by_people(called_for, chat.corrections)
+    found = _found(last.because, then, today)
+    return Told(
+        tuple(_sentence(last.tags, today)),
+        UNSET.get(last.outcome, "") if last.tags or last.outcome == "partial" else "",
+        tuple(_tags(chat, people, today, there, hears_of_people)),
+        tuple(found[:ROWS_MAX]),
+        max(0, len(found) - ROWS_MAX),
+    )
+
+
+def _sentence(tags: Sequence[str], today: Today | None) -> Iterator[Part]:
+    yield Part("It got ")
+    yield from _and(tags)
+    if today is None:
+        yield Part(".")
+        return
+    gained = [change.tag for change in today.changes if change.change == "gained"]
+    lost = [change.tag for change in today.changes if change.change == "lost"]
+    if not gained and not lost:
+        yield Part(". With today’s keywords it would get the same.")
+        return
+    yield Part(". With today’s keywords it would ")
+    if gained:
+        yield Part("also get " if tags else "get ")
+        yield from _and(gained)
+    if lost:
+        yield Part(f"{' and ' if gained else ''}no longer get ")
+        yield from _and(lost)
+    yield Part(".")
+
+
+def _and(tags: Sequence[str]) -> Iterator[Part]:
+    if not tags:
+        yield Part("no tag", True)
+    for at, tag in enumerate(tags):
+        if at:
+            yield Part(" and " if at == len(tags) - 1 else ", ")
+        yield Part(tag, True)
+
+
+def _tags(
+    chat: PastChat,
+    people: Mapping[str, Correction],
+    today: Today | None,
+    there: Collection[str] | None,
+    hears_of_people: bool,
+) -> Iterator[TagRow]:
+    last = chat.decisions[-1]
+    trial_then = {each.tag for each in last.because} - set(last.tags)
+    has = today.decision.tags if today else ()
+    trial_today = {each.tag for each in today.decision.because} - set(has) if today else set[str]()
+    names = {*last.tags, *trial_then, *has, *trial_today, *people, *(there or ())}
+    why = {change.tag: change for change in today.changes} if today else {}
+    for name in sorted(names):
+        then: State = "yes" if name in last.tags else "trial" if name in trial_then else "no"
+        state: State = "unknown"
+        if today is not None:
+            change = why.get(name)
+            state = change.change if change else "yes" if name in has else "no"
+            state = "trial" if state == "no" and name in trial_today else state
+        now = _now(name, last.tags, last.outcome, people, there, hears_of_people)
+        happened = " ".join(_happened(name, then, people.get(name), why.get(name), last.outcome))
+        yield TagRow(name, then, state, now, happened)
+
+
+def _now(  # noqa: PLR0913, PLR0917 - everything that is known of the tag
+    name: str,
+    called_for: Collection[str],
+    outcome: str,
+    people: Mapping[str, Correction],
+    there: Collection[str] | None,
+    hears_of_people: bool,
+) -> State:
+    if there is not None:
+        return "yes" if name in there else "no"
+    if name in people:
+        return "yes" if people[name].change == "added" else "no"
+    if not hears_of_people or outcome == "parked":
+        return "unknown"
+    return "yes" if name in called_for and outcome not in {"dry_run", "no_credentials"} else "no"
+
+
+def _happened(
+    name: str, then: State, by: Correction | None, change: Change | None, outcome: str
+) -> Iterator[str]:
+    if by is not None:
+        yield f"A person {by.change} it on {moment(by.at_ms)}."
+        if by.change == "removed":
+            yield "It is not set again."
+    if change is not None:
+        yield f"{'Today by' if change.change == 'gained' else 'Not today:'} {change.why}."
+    if then == "trial":
+        yield "On trial: decided, not set."
+    if (
+        then == "yes"
+        and by is None
+        and change is None
+        and outcome in {"tagged", "partial", "late", "late_conflict"}
+    ):
+        yield "Set at the end of the chat." if outcome in {"tagged", "partial"} else "Set."
+
+
+def _found(because: Iterable[Reason], then: Mapping[str, Rule], today: Today | None) -> list[FoundRow]:
+    """Matches of then and today, those of one place as one row, in reading order as far as that is known."""
+    before = {_place(each): each for each in because}
+    after = {_place(each): each for each in today.decision.because} if today else {}
+    numbers = today.numbers if today else {}
+    places_then, places_today = places_of(then.values()), places_of(today.rules.values() if today else ())
+    rows = []
+    for place, each in (before | after).items():
+        is_today = today is not None and place in after
+        rules = today.rules if today is not None and is_today else then
+        at = (places_today if is_today else places_then).get((each.rule, each.keyword))
+        number = numbers.get(each.event_id)
+        where = f"message {number:,}" if number else f"event {shortened(each.event_id, 40)}"
+        row = FoundRow(
+            each.tag,
+            each.rule in rules and rules[each.rule].dry_run,
+            shortened(each.keyword, KEYWORD_CHARS_MAX),
+            f"{where}, character {each.start + 1:,}",
+            each.rule,
+            Source(at.file.rpartition("/")[2], at.line) if at else None,
+            _decided(place in before, is_today, today is not None),
+        )
+        rows.append((number or 0, each.start, row))
+    return [row for *_, row in sorted(rows, key=lambda one: one[:2])]
+
+
+def _decided(was: bool, is_today: bool, known: bool) -> Decided:
+    if not known:
+        return "then"
+    if was:
+        return "then and today" if is_today else "then only"
+    return "today only"
+
+
+def _place(each: Reason) -> tuple[str, str, str, str, int, int, int]:
+    return each.rule, each.tag, each.keyword, each.event_id, each.field, each.start, each.end
