@@ -9,6 +9,8 @@ APPLICATION: Final = 0x4C54_4C47  # "LTLG", in the file's header: ours, so it ma
 CACHE_KIB: Final = 65_536  # pages that SQLite keeps in memory for one who writes
 READER_CACHE_KIB: Final = 16_384
 BUSY_S: Final = 10.0  # to wait for another process that writes to the file
+# Of 4 KiB that gather in the write-ahead log before they go into the file: what is written again and again goes once.
+CHECKPOINT_PAGES: Final = 8_192
 WAL_BYTES_MAX: Final = 64 << 20  # of the write-ahead log that stay on disk
 
 # Names and labels: what the newest decision on each thread is found by. A label is an integer, and its row small.
@@ -81,6 +83,7 @@ def _set_up(db: sqlite3.Connection, path: Path | None, reads_only: bool) -> None
     _check_ours(db, path)
     db.execute(f"PRAGMA journal_mode = {'WAL' if path else 'MEMORY'}")
     db.execute(f"PRAGMA synchronous = {'NORMAL' if path else 'OFF'}")
+    db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     db.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version == VERSION:

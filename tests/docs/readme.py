@@ -20,7 +20,7 @@ SECTIONS: Final[dict[str, type[Settings]]] = {
     "Kafka, for `tagger`": KafkaSettings,
     "`ingest`": IngestSettings,
     "`tagger`": TaggerSettings,
-    "`tagger web`, which also has those of LiveChat and the keyword files": WebSettings,
+    "`tagger web`, which also has those of Kafka, LiveChat and the keyword files": WebSettings,
     "Logs, for both": LogSettings,
 }
 

@@ -221,6 +221,7 @@ def test_while_kafka_is_away_it_says_so_and_shows_what_it_has(
     data = str(tmp_path / "data")
     with serving(tmp_path, (CANARY,), **past.settings, WEB_DATA=data) as before:
         opened(before, opens, expected=("ERR_",))
+    assert not any(CANARY.encode() in path.read_bytes() for path in (tmp_path / "data").iterdir())
     with serving(tmp_path, (CANARY,), WEB_DATA=data, KAFKA_DECISIONS_TOPIC=past.topics.decisions) as page_of:
         page = opened(page_of, opens, expected=("ERR_",))
         while "Decisions do not come in." not in page.get_by_role("region", name="Status").inner_text():
