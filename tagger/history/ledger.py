@@ -15,7 +15,7 @@ import orjson
 
 from tagger.core.conversation import ThreadKey
 from tagger.core.records.past import because_json, read_past
-from tagger.core.review.by_people import by_people
+from tagger.core.review.last_words import last_words
 from tagger.core.review.past_chat import Correction, PastDecision, Place
 from tagger.history.ledger_file import LedgerError, opened
 from tagger.history.ledger_view import DECISION, OF_THREAD, Decided, LedgerView, decision_of
@@ -110,7 +110,7 @@ class Ledger(LedgerView):
         self.decisions += 1
         if newest:
             corrections = self.corrections_of(thread)
-            is_corrected = bool(by_people(called_for, corrections))
+            is_corrected = bool(last_words(called_for, corrections))
             self._label(Key(made.ended_at_ms, row_id or 0), _labels(organization, made, is_corrected))
 
     def _correction(self, thread: ThreadKey, made: Correction) -> None:
@@ -123,7 +123,7 @@ class Ledger(LedgerView):
             (chat_id, thread_id, organization),
         ).fetchall()
         called_for = {tag for *_, tags in rows for tag in orjson.loads(tags)}
-        is_corrected = bool(by_people(called_for, self.corrections_of(thread)))
+        is_corrected = bool(last_words(called_for, self.corrections_of(thread)))
         for row_id, ended_at_ms, newest, _ in rows:
             if newest:
                 self._label(Key(ended_at_ms, row_id), [CORRECTED] if is_corrected else [])

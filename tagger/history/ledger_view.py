@@ -8,7 +8,7 @@ import orjson
 
 from tagger.core.conversation import ThreadKey
 from tagger.core.records.past import because_of
-from tagger.core.review.past_chat import Correction, PastChat, PastDecision, Place
+from tagger.core.review.past_chat import Correction, PastChat, PastDecision, Place, by_people
 from tagger.history.wanted import Key, Kind, Label, Wanted, query_of
 
 NAMES_LISTED_MAX: Final = 1_000  # of one kind, for a person to choose from
@@ -79,13 +79,14 @@ class LedgerView:
         return tuple(map(decision_of, rows))
 
     def corrections_of(self, thread: ThreadKey) -> tuple[Correction, ...]:
-        """Return what people corrected on a thread, oldest first. Without an organization any will do."""
+        """Return what people corrected on a thread (see `by_people`). Without an organization any will do."""
         rows = self._db.execute(
             'SELECT tag, change, at_ms, topic, partition, "offset" FROM corrections '
             f"WHERE {OF_THREAD} AND ? IN ('', organization) ORDER BY at_ms, partition, offset",
             (thread.chat_id, thread.thread_id, thread.organization),
         )
-        return tuple(Correction(tag, change, at, _place(*place)) for tag, change, at, *place in rows)
+        made = [Correction(tag, change, at, _place(*place)) for tag, change, at, *place in rows]
+        return by_people(made, self.decisions_on(thread)) if made else ()
 
     def threads_of(self, chat_id: str) -> list[ThreadKey]:
         """Return the threads of a chat that have a decision or a correction, newest decision first."""

@@ -27,6 +27,11 @@ async def highest(service: Service, name: str) -> float:
     return max([sample.value async for sample in _samples(service) if sample.name == name], default=0.0)
 
 
+async def labelled(service: Service, name: str, label: str) -> str:
+    """The label of an info metric; "" where there is none yet."""
+    return next(iter([sample.labels[label] async for sample in _samples(service) if sample.name == name]), "")
+
+
 async def _samples(service: Service) -> AsyncIterator[Sample]:
     async with aiohttp.ClientSession() as session, session.get(f"{service.admin_url}/metrics") as answer:
         page = await answer.text()

@@ -82,6 +82,11 @@ class Backtest:
         self._old = _decider((in_old[rule] for rule in in_old if rule not in same), placeholder)
         self._new = _decider((in_new[rule] for rule in in_new if rule not in same), placeholder)
         self._sample, self._keep_words = min(sample, SAMPLE_MAX), keep_words
+        # Rules on trial are among the reasons, but give no tag.
+        self._on_trial: dict[Change, set[str]] = {
+            "gained": _ids_on_trial(new.rules),
+            "lost": _ids_on_trial(old.rules),
+        }
         self.chats = 0
         self.untagged_before = self.untagged_after = 0
         self.changed_chats = 0
@@ -119,7 +124,8 @@ class Backtest:
     def _note(
         self, change: TagChange, direction: Change, tag: str, chat: PastChat, because: Iterable[Reason]
     ) -> None:
-        reasons = [reason for reason in because if reason.tag == tag]
+        trial = self._on_trial[direction]
+        reasons = [reason for reason in because if reason.tag == tag and reason.rule not in trial]
         if direction == "gained":
             change.gained += 1
         else:
@@ -145,6 +151,11 @@ class Backtest:
     def above(self, share_max: float) -> list[str]:
         """Tags of which more than this share of the chats that had them change."""
         return [tag for tag in self.changed_tags() if self.tags[tag].share_of_before() > share_max]
+
+
+def _ids_on_trial(rules: Iterable[Rule]) -> set[str]:
+    """The ids of rules that are decided and recorded only."""
+    return {rule.id for rule in rules if rule.dry_run}
 
 
 def _by_meaning(rules: Iterable[Rule]) -> dict[Any, Rule]:

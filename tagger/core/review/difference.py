@@ -32,12 +32,16 @@ def changes(
     `before` and `after` are the rules of the two sets by id. `now` must be explained. Without the set of then,
     `before` is empty, and what is new is told by the reasons alone.
     """
-    had, has, was = set(tags), set(now.tags), tuple(because)
-    gained = [
-        Change(tag, "gained", "; ".join(_gained(tag, before, now.because))) for tag in sorted(has - had)
-    ]
+    had, has = set(tags), set(now.tags)
+    was, is_now = _in_force(because, before), _in_force(now.because, after)
+    gained = [Change(tag, "gained", "; ".join(_gained(tag, before, is_now))) for tag in sorted(has - had)]
     lost = [Change(tag, "lost", "; ".join(_lost(tag, was, now, after))) for tag in sorted(had - has)]
     return gained + lost
+
+
+def _in_force(because: Iterable[Reason], rules: Mapping[str, Rule]) -> tuple[Reason, ...]:
+    """The reasons that give a tag: not those of rules on trial."""
+    return tuple(each for each in because if each.rule not in rules or not rules[each.rule].dry_run)
 
 
 def rules_by_id(rules: Iterable[Rule]) -> dict[str, Rule]:

@@ -3,6 +3,7 @@
 `backtest`, `stats`, `suggest` and `retag` read chats in this shape, whatever source they come from.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -53,3 +54,19 @@ class PastChat:
     decisions: tuple[PastDecision, ...] = ()  # oldest first; of several for one place only the newest
     corrections: tuple[Correction, ...] = ()  # oldest first
     tags: frozenset[str] | None = None  # on the thread when LiveChat was asked; None: it was not
+
+
+def by_people(corrections: Iterable[Correction], decisions: Iterable[PastDecision]) -> tuple[Correction, ...]:
+    """What people did, of all corrections on a thread, oldest first.
+
+    What the tagger remembers of its own tags ends with the process, so one that it set may be on record as `added`.
+    It sets none that a person removed: whatever is set after that, a person set.
+    """
+    ours = {tag for decision in decisions for tag in decision.tags}
+    made: list[Correction] = []
+    for each in corrections:
+        if each.change == "removed":
+            ours.discard(each.tag)
+        if each.change == "removed" or each.tag not in ours:
+            made.append(each)
+    return tuple(made)

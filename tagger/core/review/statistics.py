@@ -4,7 +4,7 @@ Fed with decisions, which name rules and keywords but hold no words of chats. A 
 for a keyword, however often the keyword was said.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -82,9 +82,10 @@ class Statistics:
         self.untagged = 0
         self.undecided = 0  # no decision is known: not counted among `chats`
         self.omitted = 0  # reasons of keywords beyond `OTHER_KEYWORDS_MAX`
-        self.tags: dict[str, TagUse] = defaultdict(
-            TagUse
-        )  # of chats whose tags LiveChat gave; empty if it gave none
+        # Of chats whose tags LiveChat gave; empty if it gave none.
+        self.tags: dict[str, TagUse] = defaultdict(TagUse)
+        self._added = Counter[str]()  # tag → chats to which people added it
+        self._added_though = Counter[tuple[str, str]]()  # of these, chats in which the rule had called for it
 
     def add(self, chat: PastChat) -> None:
         """Count one chat by its decisions: everything that any of them called for."""
@@ -124,13 +125,13 @@ class Statistics:
         last = {correction.tag: correction.change for correction in corrections}
         by_rule = {(reason.rule, reason.tag) for reason in because}
         for tag, change in last.items():
-            if change == "added" and tag in tags:
-                continue
-            for (rule, its_tag), use in self._uses.items():
-                if its_tag == tag:
-                    called = (rule, tag) in by_rule
-                    use.removed += called and change == "removed"
-                    use.added += not called and change == "added"
+            called = [key for key in by_rule if key[1] == tag]
+            if change == "removed":
+                for rule, _ in called:
+                    self._use(rule, tag).removed += 1
+            elif tag not in tags:
+                self._added[tag] += 1
+                self._added_though.update(called)
 
     def _is_trial(self, rule: str) -> bool:
         return rule in self._rules and self._rules[rule].dry_run
@@ -146,6 +147,8 @@ class Statistics:
 
     def rows(self) -> list[Row]:
         """A row a rule: those that never matched first, then by chats, fewest first."""
+        for (id, tag), use in self._uses.items():
+            use.added = self._added[tag] - self._added_though[id, tag]
         rows = [
             Row(id, tag, self._rules[id] if self._is_current(id, tag) else None, use)
             for (id, tag), use in self._uses.items()

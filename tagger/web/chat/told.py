@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from tagger.core.matching.decide import Decision, Reason
-from tagger.core.review.by_people import by_people
 from tagger.core.review.difference import Change
+from tagger.core.review.last_words import last_words
 from tagger.core.review.past_chat import Correction, PastChat
 from tagger.core.rules.model import Rule
 from tagger.core.rules.places import places_of
@@ -94,7 +94,7 @@ def told(
     """
     last = chat.decisions[-1]
     called_for = {tag for made in chat.decisions for tag in made.tags}
-    people = by_people(called_for, chat.corrections)
+    people = last_words(called_for, chat.corrections)
     found = _found(last.because, then, today)
     return Told(
         tuple(_sentence(last.tags, today)),

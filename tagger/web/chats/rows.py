@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
-from tagger.core.review.by_people import by_people
+from tagger.core.review.last_words import last_words
 from tagger.history.ledger_view import Decided
 from tagger.web.chats.asked import chat_href
 from tagger.web.times import day_of, day_words, seconds_clock
@@ -90,7 +90,7 @@ def row(each: Decided, called_for: Collection[str], now_ms: int, *, names_organi
 
 def _tags(each: Decided, called_for: Collection[str]) -> Iterator[TagShown]:
     made = each.decision
-    people = by_people(called_for, each.corrections)
+    people = last_words(called_for, each.corrections)
     removed = [tag for tag, one in people.items() if one.change == "removed"]
     names = sorted({*made.tags, *removed})
     for tag in names[:TAGS_SHOWN]:

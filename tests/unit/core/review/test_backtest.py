@@ -70,6 +70,15 @@ def test_a_change_names_the_rule_and_the_keywords_that_made_it() -> None:
     ]
 
 
+def test_a_rule_on_trial_is_no_cause() -> None:
+    trial, money = rule("try", "cash", tag="Refund", dry_run=True), rule("money", "money back", tag="Refund")
+    gained = backtested(rules(), rules(trial, money), chat(1, "cash, my money back"))
+    lost = backtested(rules(trial, money), rules(), chat(1, "cash, my money back"))
+    assert gained.tags["Refund"].causes == {("gained", "money", "money back"): 1}
+    assert lost.tags["Refund"].causes == {("lost", "money", "money back"): 1}
+    assert [reason.rule for reason in gained.tags["Refund"].sample["gained"][0].because] == ["money"]
+
+
 def test_a_lost_tag_names_what_had_called_for_it() -> None:
     old = rules(rule("refund", "refund"))
     test = backtested(old, rules(rule("refund", "refund", none=(Keyword("no", "no"),))), chat(1, "no refund"))

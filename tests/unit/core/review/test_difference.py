@@ -50,6 +50,20 @@ ROWS: list[tuple[str, str, str, str, list[Change]]] = [
         [Change("Refund", "gained", "`refund` (rule a)")],
     ),
     (
+        "a new rule, and one on trial",
+        rule("c", "thanks"),
+        rule("a") + rule("b", "late", more=", dry_run: true"),
+        "late refund",
+        [Change("Refund", "gained", "`refund` (rule a is new)")],
+    ),
+    (
+        "the rule is gone, and one on trial",
+        rule("a") + rule("b", "late", more=", dry_run: true"),
+        rule("c", "thanks"),
+        "late refund",
+        [Change("Refund", "lost", "there is no rule a any more")],
+    ),
+    (
         "the rule is gone",
         rule("a"),
         rule("b", "late", "Late"),

@@ -105,6 +105,15 @@ def test_what_people_removed_and_added_is_counted_by_the_last_word() -> None:
     }
 
 
+@pytest.mark.parametrize("is_last", [True, False])
+def test_what_people_added_counts_for_a_rule_that_is_gone_whenever_its_first_chat_comes(
+    is_last: bool,
+) -> None:
+    added, called = chat(corrections=[Correction("Late", "added", 2)]), chat(reason(LATE, "late"))
+    (row,) = counted([], *([added, called] if is_last else [called, added])).rows()
+    assert (row.id, row.use.chats, row.use.added) == ("late", 1, 1)
+
+
 def test_all_decisions_on_a_chat_count_together() -> None:
     first, second = chat(reason(REFUND, "refund")), chat(reason(LATE, "late"))
     both = PastChat(first.thread, 1, decisions=first.decisions + second.decisions)

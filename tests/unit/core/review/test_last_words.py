@@ -2,7 +2,7 @@
 
 import pytest
 
-from tagger.core.review.by_people import by_people
+from tagger.core.review.last_words import last_words
 from tagger.core.review.past_chat import Correction
 
 
@@ -25,4 +25,4 @@ def test_the_last_word_on_a_tag_counts_where_it_changes_something(
         Correction(change[1:], "added" if change[0] == "+" else "removed", number)
         for number, change in enumerate(changes)
     ]
-    assert {tag: one.change for tag, one in by_people(called_for, made).items()} == expected
+    assert {tag: one.change for tag, one in last_words(called_for, made).items()} == expected

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from tagger.core.review.past_chat import Correction
 
 
-def by_people(called_for: Collection[str], corrections: Iterable[Correction]) -> dict[str, Correction]:
+def last_words(called_for: Collection[str], corrections: Iterable[Correction]) -> dict[str, Correction]:
     """Return the last correction of each tag that changes what decisions called for.
 
     `called_for` are the tags of all decisions on the thread, `corrections` those of the thread, oldest first. One of
