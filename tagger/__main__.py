@@ -24,6 +24,7 @@ GROUPS: Final = {
         "backtest": "Show what a change would have done to past chats.",
         "stats": "Show what each rule and keyword did, and which never match.",
         "suggest": "Suggest keywords from chats that people tagged, or nothing did.",
+        "retag": "Set and remove tags of past chats: a plan first, then apply it.",
     },
     "Service": {
         "run": "Read webhooks from Kafka and tag the chats that ended.",

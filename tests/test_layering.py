@@ -136,6 +136,8 @@ OF_COMMANDS: Final = (
     "tagger.commands.listed_decisions",
     "tagger.commands.on_kafka",
     "tagger.commands.progress",
+    "tagger.commands.retag_apply",
+    "tagger.commands.retag_report",
     "tagger.commands.setup",
     "tagger.commands.stats_report",
     "tagger.commands.tables",
@@ -155,6 +157,7 @@ MAY_WRITE_FILES: Final = (
     "tagger.commands.demo",  # its own copy of the rules, in a temporary folder
     "tagger.commands.login",  # the credentials file
     "tagger.keyword_files.write",  # for `tagger check --fix --write`, and nothing else
+    "tagger.recovery.plan_file",  # plans of `tagger retag`, where a person runs it
     "tagger.livechat.authorization.credentials_file",  # the same file: refresh tokens change
     "tagger.simulator.stage.service",  # the logs of the services that it starts
     "tagger.simulator.stage.stage",  # made-up credentials, in a temporary folder

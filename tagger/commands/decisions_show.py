@@ -114,6 +114,8 @@ def _lines(
         then = one.sets[made.config]
         yield f"Decided {minute(made.settled_at_ms)} by set {made.config}: {made.outcome}, {_tags(made.tags)}"
         yield from _reasons(made.because, rules_by_id(then.rules) if isinstance(then, RuleSet) else {})
+        if made.untagged:
+            yield f"  Removed by `tagger retag`: {_tags(made.untagged)}"
         if isinstance(then, str):
             yield f"  The set of then cannot be shown: {then}."
     for correction in one.chat.corrections:

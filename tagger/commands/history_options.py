@@ -25,7 +25,7 @@ from tagger.history.counts import Counts
 from tagger.history.ledger import Ledger
 from tagger.history.topic import TopicHistory, fill
 from tagger.livechat.client import Client
-from tagger.settings import ArchiveSettings, TopicSettings
+from tagger.settings import ArchiveSettings, RunSettings, TopicSettings
 
 DEFAULT_SINCE: Final = "7d"
 _UNITS: Final = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
@@ -123,15 +123,12 @@ def read_history(asked: Asked, take: Take, *, joined: bool = True) -> Counts:
     """Hand over each chat that was asked for; exit 2 if they cannot be read, or the cost is declined.
 
     After Ctrl-C, what was handed over so far counts, and `stopped` is set. `joined`: chats of the archive come with
-    our decisions on them, for which Kafka is needed.
+    our decisions on them, for which Kafka is needed. Those of a file come without; see `read_file_joined`.
     """
     if asked.file is not None:
         configure_logs("warning", "console")
-        name = getattr(asked.file, "name", "input")
-        since_ms = None if asked.since is None else asked.since.ms
         with bar("reading chats") as moved:
-            history = FileHistory(asked.file, str(name), since_ms=since_ms, moved=moved)
-            return asyncio.run(_each(history, take))
+            return asyncio.run(_each(_of_file(asked, None, moved), take))
     assert asked.since is not None, "only a file is read as a whole"
     if asked.archive:
         return _of_archive(asked, asked.since.ms, take, joined=joined)
@@ -139,7 +136,30 @@ def read_history(asked: Asked, take: Take, *, joined: bool = True) -> Counts:
     return on_kafka(settings, _of_topic(settings, asked.since.ms, take))
 
 
-async def filled(settings: TopicSettings | ArchiveSettings, since_ms: int, naming: str = "") -> Ledger:
+def read_file_joined(asked: Asked, take: Take) -> Counts:
+    """As `read_history` of a file, with our decisions on its chats, as far back as Kafka has them."""
+    settings = load(TopicSettings)
+
+    async def read() -> Counts:
+        ledger = await filled(settings, 0)
+        try:
+            with bar("reading chats") as moved:
+                return await _each(_of_file(asked, ledger, moved), take)
+        finally:
+            ledger.close()
+
+    return on_kafka(settings, read())
+
+
+def _of_file(asked: Asked, ledger: Ledger | None, moved: Moved) -> FileHistory:
+    assert asked.file is not None, "no file was named"
+    name, since_ms = getattr(asked.file, "name", "input"), None if asked.since is None else asked.since.ms
+    return FileHistory(asked.file, str(name), since_ms=since_ms, ledger=ledger, moved=moved)
+
+
+async def filled(
+    settings: TopicSettings | ArchiveSettings | RunSettings, since_ms: int, naming: str = ""
+) -> Ledger:
     """Return a ledger of the decisions since then, or of those that name an id; close it."""
     ledger = Ledger()
     with bar("reading decisions") as moved:

@@ -64,6 +64,7 @@ def decided_json(each: Decided) -> dict[str, Any]:
         "tags": made.tags,
         "rules": _rules(each),
         "config": made.config,
+        "untagged": made.untagged,
         "corrections": [correction_json(one) for one in each.corrections],
     }
 
@@ -102,14 +103,13 @@ def _rules(each: Decided) -> list[str]:
 
 def _text(each: Decided) -> str:
     made, (_, chat_id, thread_id) = each.decision, each.thread
-    by_people = [f"{_BY[one.change]}{one.tag} by a person" for one in each.corrections]
+    besides = [f"−{tag} by retag" for tag in made.untagged]
+    besides += [f"{_BY[one.change]}{one.tag} by a person" for one in each.corrections]
     if not made.outcome:  # a correction alone
-        return (
-            f"{minute(each.corrections[0].at_ms)}  {chat_id}  {thread_id}  corrected  {', '.join(by_people)}"
-        )
+        return f"{minute(each.corrections[0].at_ms)}  {chat_id}  {thread_id}  corrected  {', '.join(besides)}"
     tags = ", ".join(made.tags) or "no tag"
     rules = f"  [{', '.join(_rules(each))}]" if made.because else ""
-    corrected = f"  {', '.join(by_people)}" if by_people else ""
+    corrected = f"  {', '.join(besides)}" if besides else ""
     return f"{minute(made.ended_at_ms)}  {chat_id}  {thread_id}  {made.outcome}  {tags}{rules}{corrected}"
 
 

@@ -12,6 +12,7 @@ from typing import BinaryIO, Final
 from tagger.core.review.past_chat import PastChat
 from tagger.core.threads.chat_file import Document, chats_in, documents, has_chat_a_line
 from tagger.history.counts import Counts, Moved, ignored
+from tagger.history.ledger import Ledger
 from tagger.history.past_chats import past_chat
 
 LINE_BYTES_MAX: Final = 16 << 20  # twice the largest answer of LiveChat that is read
@@ -24,10 +25,17 @@ class FileHistory:
     """The chats of an open file. It says which tags they have, and nothing about decisions."""
 
     def __init__(
-        self, file: BinaryIO, name: str, *, since_ms: int | None = None, moved: Moved = ignored
+        self,
+        file: BinaryIO,
+        name: str,
+        *,
+        since_ms: int | None = None,
+        ledger: Ledger | None = None,
+        moved: Moved = ignored,
     ) -> None:
+        """`ledger` holds the decisions and corrections to be joined."""
         self.counts = Counts(name, since_ms)
-        self._file, self._name, self._moved = file, name, moved
+        self._file, self._name, self._ledger, self._moved = file, name, ledger, moved
         self._ahead = deque[bytes]()  # lines that were read already; the last one may go on in the file
 
     async def chats(self) -> AsyncGenerator[PastChat, None]:
@@ -37,7 +45,7 @@ class FileHistory:
             if wrong:
                 self.counts.name(f"{place}: {wrong}.")
             else:
-                chat = past_chat("", value, place, self.counts)
+                chat = past_chat("", value, place, self.counts, self._ledger)
             if chat is not None:
                 yield chat
             if number % _PAUSE_EVERY == 0:

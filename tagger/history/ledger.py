@@ -28,7 +28,7 @@ DECISIONS_MAX: Final = 10_000_000
 NAMES_KEPT_MAX: Final = 10_000  # in memory, of tags, rules and the like; the rest is looked up
 
 _INSERT: Final = f"""
-INSERT INTO decisions (chat_id, thread_id, organization, {DECISION}, newest) VALUES ({", ".join("?" * 14)})
+INSERT INTO decisions (chat_id, thread_id, organization, {DECISION}, newest) VALUES ({", ".join("?" * 18)})
 """
 
 
@@ -104,7 +104,8 @@ class Ledger(LedgerView):
         row = (
             *(chat_id, thread_id, organization, orjson.dumps(made.tags).decode(), because_json(made.because)),
             *(made.outcome, made.config, made.messages, made.ended_at_ms, made.settled_at_ms),
-            *(*place, int(newest)),
+            *(orjson.dumps(made.held_back).decode(), orjson.dumps(made.untagged).decode()),
+            *(made.began_at_ms, int(made.reasons_omitted), *place, int(newest)),
         )
         row_id = self._db.execute(_INSERT, row).lastrowid
         self.decisions += 1

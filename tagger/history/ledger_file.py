@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 APPLICATION: Final = 0x4C54_4C47  # "LTLG", in the file's header: ours, so it may be emptied
 CACHE_KIB: Final = 65_536  # pages that SQLite keeps in memory for one who writes
 READER_CACHE_KIB: Final = 16_384
@@ -21,6 +21,7 @@ CREATE TABLE decisions (
     topic TEXT NOT NULL, partition INTEGER NOT NULL, "offset" INTEGER NOT NULL,
     tags TEXT NOT NULL, because BLOB NOT NULL, outcome TEXT NOT NULL, config TEXT NOT NULL,
     messages INTEGER NOT NULL, ended_at_ms INTEGER NOT NULL, settled_at_ms INTEGER NOT NULL,
+    held_back TEXT NOT NULL, untagged TEXT NOT NULL, began_at_ms INTEGER, reasons_omitted INTEGER NOT NULL,
     newest INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX decisions_of_thread ON decisions (chat_id, thread_id);

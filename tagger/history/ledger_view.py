@@ -8,14 +8,16 @@ import orjson
 
 from tagger.core.conversation import ThreadKey
 from tagger.core.records.past import because_of
-from tagger.core.review.past_chat import Correction, PastChat, PastDecision, Place, by_people
+from tagger.core.review.authorship import corrected
+from tagger.core.review.past_chat import Correction, PastChat, PastDecision, Place
 from tagger.history.wanted import Key, Kind, Label, Wanted, query_of
 
 NAMES_LISTED_MAX: Final = 1_000  # of one kind, for a person to choose from
 RARITY_EXAMINED: Final = 10_000  # to tell which of several labels is the rarest
 
 DECISION: Final = (
-    "tags, because, outcome, config, messages, ended_at_ms, settled_at_ms, topic, partition, offset"
+    "tags, because, outcome, config, messages, ended_at_ms, settled_at_ms, "
+    "held_back, untagged, began_at_ms, reasons_omitted, topic, partition, offset"
 )
 OF_THREAD: Final = "chat_id = ? AND thread_id = ?"
 
@@ -79,14 +81,21 @@ class LedgerView:
         return tuple(map(decision_of, rows))
 
     def corrections_of(self, thread: ThreadKey) -> tuple[Correction, ...]:
-        """Return what people corrected on a thread (see `by_people`). Without an organization any will do."""
+        """Return what people corrected on a thread (see `by_people`), without what was `retag`'s doing.
+
+        Without an organization any will do.
+        """
+        told = self.told_of(thread)
+        return corrected(told, self.decisions_on(thread)) if told else ()
+
+    def told_of(self, thread: ThreadKey) -> tuple[Correction, ...]:
+        """Return what LiveChat told of the tags of a thread, oldest first, as it was recorded: by whomever."""
         rows = self._db.execute(
             'SELECT tag, change, at_ms, topic, partition, "offset" FROM corrections '
             f"WHERE {OF_THREAD} AND ? IN ('', organization) ORDER BY at_ms, partition, offset",
             (thread.chat_id, thread.thread_id, thread.organization),
         )
-        made = [Correction(tag, change, at, _place(*place)) for tag, change, at, *place in rows]
-        return by_people(made, self.decisions_on(thread)) if made else ()
+        return tuple(Correction(tag, change, at, _place(*place)) for tag, change, at, *place in rows)
 
     def threads_of(self, chat_id: str) -> list[ThreadKey]:
         """Return the threads of a chat that have a decision or a correction, newest decision first."""
@@ -104,7 +113,8 @@ class LedgerView:
         if not decisions:
             return None
         ended_at_ms = decisions[-1].ended_at_ms
-        return PastChat(thread, ended_at_ms, None, decisions, self.corrections_of(thread))
+        told = self.told_of(thread)
+        return PastChat(thread, ended_at_ms, None, decisions, corrected(told, decisions), told=told)
 
     def names(self, kind: Kind) -> list[str]:
         """Return the names that there are labels of, in order: the first NAMES_LISTED_MAX."""
@@ -214,7 +224,8 @@ class LedgerView:
 
 def decision_of(row: tuple[Any, ...]) -> PastDecision:
     """Read a row of the columns DECISION."""
-    tags, because, outcome, config, messages, ended_at_ms, settled_at_ms, *place = row
+    tags, because, outcome, config, messages, ended_at_ms, settled_at_ms, *more = row
+    held_back, untagged, began_at_ms, reasons_omitted, *place = more
     return PastDecision(
         tuple(orjson.loads(tags)),
         because_of(because),
@@ -224,6 +235,10 @@ def decision_of(row: tuple[Any, ...]) -> PastDecision:
         ended_at_ms,
         settled_at_ms,
         _place(*place),
+        tuple(orjson.loads(held_back)),
+        tuple(orjson.loads(untagged)),
+        began_at_ms,
+        bool(reasons_omitted),
     )
 
 

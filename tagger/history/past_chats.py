@@ -3,6 +3,7 @@
 from typing import Any
 
 from tagger.core.records.missed import last_event_ms
+from tagger.core.review.authorship import corrected
 from tagger.core.review.past_chat import PastChat
 from tagger.core.threads.chat_file import not_a_chat
 from tagger.core.threads.fact_reader import chat_of
@@ -37,5 +38,6 @@ def past_chat(
     counts.cut += not conversation.complete
     thread = conversation.thread
     decisions = ledger.decisions_on(thread) if ledger else ()
-    corrections = ledger.corrections_of(thread) if ledger else ()
-    return PastChat(thread, ended_at_ms, conversation, decisions, corrections, frozenset(started.tags))
+    told = ledger.told_of(thread) if ledger else ()
+    people, tags = corrected(told, decisions), frozenset(started.tags)
+    return PastChat(thread, ended_at_ms, conversation, decisions, people, tags, told)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from ingest.runtime.clock import now_ms
 from tagger.core.limits import Limits
 from tagger.core.partition.past_threads import PastThread, PastThreads
+from tagger.core.review.authorship import corrected
 from tagger.core.review.past_chat import PastChat
 from tagger.history.counts import Counts, Moved, ignored
 from tagger.history.ledger import Ledger
@@ -95,6 +96,7 @@ class TopicHistory:
             thread = one.conversation.thread
             self.counts.chats += 1
             self.counts.cut += one.incomplete is not None
-            decisions, corrections = self._ledger.decisions_on(thread), self._ledger.corrections_of(thread)
-            chats.append(PastChat(thread, one.ended_at_ms, one.conversation, decisions, corrections))
+            decisions, told = self._ledger.decisions_on(thread), self._ledger.told_of(thread)
+            people = corrected(told, decisions)
+            chats.append(PastChat(thread, one.ended_at_ms, one.conversation, decisions, people, told=told))
         return chats

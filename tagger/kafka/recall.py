@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from ingest.runtime.clock import now_ms
 from ingest.topic import split_key
 from tagger.core.conversation import ThreadKey
-from tagger.core.records.correction import Removals, correction_record
+from tagger.core.records.correction import Removals, correction_record, is_of_concern
 from tagger.core.records.decision import Source
 from tagger.core.threads.fact_reader import skim
 from tagger.core.threads.facts import Fact, TagChanged
@@ -116,7 +116,7 @@ class Recall:
                         if chats is not None and (split_key(record.key) or ("", ""))[1] not in chats:
                             continue
                         removals.take(record.value)
-                        self._fed += b'"correction"' in (record.value or b"")
+                        self._fed += is_of_concern(record.value)
                     positions[stretch.partition] = chunk.to
                 positions[stretch.partition] = stretch.end
 

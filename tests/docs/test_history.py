@@ -37,6 +37,7 @@ EXAMPLES: Final = [
 CHANGES: Final = (
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d"), "WHEN"),
     (re.compile(r"\b[0-9a-f]{12}\b"), "SET"),
+    (re.compile(r"-20\d{6}\b"), "-DAY"),
 )
 ORGANIZATION: Final = "org"
 RULES: Final = """version: 1
@@ -146,7 +147,10 @@ def test_the_examples_have_not_gone_missing() -> None:
 
 
 @pytest.mark.parametrize(("command", "output"), EXAMPLES, ids=[command for command, _ in EXAMPLES])
-def test_an_example_prints_what_the_page_says(env: dict[str, str], command: str, output: str) -> None:
+def test_an_example_prints_what_the_page_says(
+    env: dict[str, str], command: str, output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(main, shlex.split(command), env=env)
     assert lasting(result.stdout) == lasting(output)
 

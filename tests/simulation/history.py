@@ -9,7 +9,9 @@ from typing import Final, TypeVar
 
 from tagger.core.partition.offsets import Hint, encode
 from tagger.core.partition.protocol import Job
+from tagger.core.review.retag import Asked, Change
 from tests.simulation.member import Member
+from tests.simulation.retagging import applied, plan
 from tests.simulation.setting import UNTRUE, Setting, Step, least_unsettled
 from tests.simulation.world import (
     AGENT_WORDS,
@@ -55,6 +57,7 @@ class History:
         self.seen: Counter[str] = Counter()  # what happened, for the tests' check of coverage
         self.seats: list[Seat] = []
         self._seat(self.world.logs[0])
+        self.plans: list[tuple[Thread, Asked, Change]] = []  # of `retag`
         self.at = 0  # the partition that the next step is about
 
     def _seat(self, log: Log) -> None:
@@ -129,6 +132,18 @@ class History:
             tag = TAGS[(b >> 3) % len(TAGS)]
             self.seen["added by a person"] += 1
             self.world.tags(thread, tag, by_us=False, delay_ms=self._delay_ms(b >> 8))
+
+    def retags(self, a: int, b: int) -> None:
+        """Somebody makes a plan for a thread, and applies it at once, or an older one."""
+        decided = [t for t in self.world.threads.values() if not t.active and t.topic]
+        thread = self._pick(decided[-6:], b)
+        made = None if thread is None else plan(thread, a, b >> 3, self.seen)
+        if thread is not None and made is not None:
+            self.plans = [*self.plans[-3:], (thread, *made)]
+        if self.plans and a & 16:
+            thread, asked, change = self.plans[(a >> 5) % len(self.plans)]
+            killed = (a >> 8) % 8 == 0
+            applied(self.world, thread, asked, change, self.seen, killed=killed)
 
     def ends(self, a: int, b: int) -> None:
         # An end hardly ever overtakes its beginning; if it does, LiveChat must be asked.

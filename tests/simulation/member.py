@@ -12,6 +12,7 @@ from tagger.core.partition.partition import Partition
 from tagger.core.partition.protocol import AskAgain, Job, NotGiven, Seek
 from tagger.core.threads.thread import Thread as KnownThread
 from tests.simulation.people import Violation, check_calls, check_correction, check_recorded
+from tests.simulation.retagging import note_correction, note_decision
 from tests.simulation.setting import UNDER_WAY_MAX
 from tests.simulation.world import OWN_LATE_MS, Event, Log, Thread, World
 
@@ -225,6 +226,8 @@ class Member:
         thread.called |= tags
         self._set(job, thread, tags)
         if outcome == "ok":  # otherwise the tags were set and the answer was lost
+            held_back = tags & frozenset(self.partition.removed(job.thread))
+            note_decision(thread, job, self.log, tags, held_back, self.now_ms)
             self._settle(job, tags)
 
     def _set(self, job: Job, thread: Thread, tags: frozenset[str]) -> None:
@@ -255,6 +258,7 @@ class Member:
         """Record a correction; `lost`: the acknowledgement is lost."""
         assert job.correction is not None
         self._thread(job).recorded[job.correction] = self.now_ms
+        note_correction(self._thread(job), job, self.log)
         self.met[f"correction {job.correction.change}"] += 1
         if outcome == "ok":
             self.partition.settled(job.id)

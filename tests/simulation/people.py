@@ -38,7 +38,10 @@ def check_calls(member: "Member", job: Job, thread: Thread, calls: Collection[st
 
 
 def check_correction(member: "Member", job: Job, thread: Thread) -> None:
-    """A correction is what happened, and not our own doing while the thread is in memory."""
+    """A correction is what happened, and no tag that we set while the thread is in memory.
+
+    One that `retag` removed is recorded as anybody's; readers know it by its decision.
+    """
     assert job.correction is not None
     tag, how = job.correction
     found = [one for one in thread.changes if (one.tag, one.change) == (tag, how)]
@@ -48,7 +51,7 @@ def check_correction(member: "Member", job: Job, thread: Thread) -> None:
     kept = member.partition._state.expiry.index.get(*job.thread)
     known, told = member.announced.get(key, (None, {}))
     ours = known is not None and kept is known and told.get(tag, job.offset + 1) <= job.offset
-    if ours and all(one.by_us for one in found):
+    if how == "added" and ours and all(one.by_us for one in found):
         raise Violation(f"{tag} of {job.thread} is recorded as a person's, and is ours")
 
 

@@ -25,6 +25,7 @@ PLAIN: Final = {
     "late": 4,
     "removes": 4,
     "adds": 2,
+    "retags": 8,
     "poll": 30,
     "act": 24,
     "commit": 10,

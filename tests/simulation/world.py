@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 import orjson
 
+from tagger.core.review.past_chat import Correction, PastDecision
 from tests import webhooks
 from tests.webhooks import Record
 
@@ -56,6 +57,7 @@ class TagChange:
     change: Literal["added", "removed"]
     by_us: bool
     place: int | None = None  # of its first record; None: not in the log (any more)
+    fresh: bool = True  # it changed something
 
 
 @dataclass(slots=True)
@@ -92,6 +94,10 @@ class Thread:
     called: set[str] = field(default_factory=set)  # tags that some decision called for
     # Corrections on the topic of decisions: tag and change, with the time of the record.
     recorded: dict[tuple[str, str], int] = field(default_factory=dict)
+    # Decisions and corrections, as `retag` reads them.
+    topic: list[PastDecision | Correction] = field(default_factory=list)
+    retag_set: set[str] = field(default_factory=set)  # tags that `retag` set at some time, and removed
+    retag_removed: set[str] = field(default_factory=set)
 
     @property
     def begun(self) -> bool:
@@ -198,14 +204,14 @@ class World:
 
     def tags(self, thread: Thread, tag: str, *, by_us: bool, delay_ms: int) -> None:
         """Set a tag."""
+        thread.changes.append(TagChange(tag, "added", by_us, fresh=tag not in thread.tags))
         thread.tags.add(tag)
-        thread.changes.append(TagChange(tag, "added", by_us))
         self.send(thread, "thread_tagged", thread.changes[-1], delay_ms)
 
-    def untags(self, thread: Thread, tag: str, *, delay_ms: int) -> None:
-        """Have a person remove a tag."""
+    def untags(self, thread: Thread, tag: str, *, delay_ms: int, by_us: bool = False) -> None:
+        """Remove a tag: a person, or `retag`."""
+        thread.changes.append(TagChange(tag, "removed", by_us, fresh=tag in thread.tags))
         thread.tags.discard(tag)
-        thread.changes.append(TagChange(tag, "removed", by_us=False))
         self.send(thread, "thread_untagged", thread.changes[-1], delay_ms)
 
     def send(self, thread: Thread, action: str, event: Event | TagChange | None, delay_ms: int = 0) -> None:
@@ -327,7 +333,7 @@ class World:
             after = (e for e in thread.events if e.first_offset is not None and self._can_be_known(e))
             known = [*(event for event in before if self._can_be_known(event)), *filter(late, after)]
             tags |= said(known) - {"z"}
-        return tags - thread.refused_tags - thread.by_people("removed")
+        return tags - thread.refused_tags - thread.by_people("removed") - thread.retag_removed
 
     def _can_be_known(self, event: Event) -> bool:
         """False if LiveChat did not have the event when asked, and the log did not either."""
@@ -348,7 +354,7 @@ class World:
             before = self.before_end(thread)
             if any(event.word == "n" and self._can_be_known(event) for event in before):
                 tags.discard("z")
-        return tags | thread.by_people("added")
+        return tags | thread.by_people("added") | thread.retag_set
 
 
 def said(events: Iterable[Event]) -> set[str]:

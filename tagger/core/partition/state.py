@@ -149,8 +149,10 @@ class State:
     def _tag_changed(self, fact: TagChanged, offset: int, at_ms: int) -> None:
         """Keep which tags people remove, and record what was not our doing as far as is known here.
 
-        We remove no tag while we tag, so whoever removes one is a person to us. Who sets one can be told only while
-        the thread is in memory with what was decided; what is recorded beyond that, readers compare with decisions.
+        We remove no tag while we tag, so whoever removes one is a person to us. That may be `tagger retag`: what it
+        removed is not set again here either, and who reads the topic knows it by its decision. Who sets one can be
+        told only while the thread is in memory with what was decided; what is recorded beyond that, readers compare
+        with decisions.
         A removed tag stays removed for us though a person may set it again: then there is nothing left to do.
         """
         thread = self.expiry.index.get(*fact[:3])

@@ -29,6 +29,7 @@ Outcome = Literal[
     "parked",  # at least one tag was refused for good; see livechat.parked
     "no_credentials",  # decided, not set: we have no token for this organization
     "dry_run",  # decided, not set: TAGGER_DRY_RUN
+    "retagged",  # `tagger retag` changed its tags; `tags` are all that are ours afterwards
 ]
 
 # Of decisions, corrections and parked items; a reader ignores fields that it does not know. Records without one have
@@ -48,6 +49,13 @@ _ERROR_TYPE_BYTES_MAX: Final = 100
 _TAG_BYTES_MAX: Final = 1_024  # 256 characters, the most a rule may set: none is ever cut
 
 _BECAUSE: Final = ("rule", "tag", "keyword", "event_id", "start", "end")
+
+
+class Untagged(NamedTuple):
+    """What `retag` removed from a thread, and when it sent its first call for it (Unix time, ms)."""
+
+    tags: tuple[str, ...]
+    began_at_ms: int
 
 
 class Source(NamedTuple):
@@ -84,11 +92,13 @@ def decision_record(  # noqa: PLR0913 - one argument a field of the record
     ended_at_ms: int,
     settled_at_ms: int,
     held_back: Collection[str] = (),
+    untagged: Untagged | None = None,
 ) -> dict[str, Any]:
     """Make a record of `livechat.decisions`: why a thread got its tags.
 
     `tags` are those that the conversation calls for; `held_back`, of these, those that a person removed before, and
-    that were therefore not set.
+    that were therefore not set. Of `retag` (`untagged`), `tags` are those that are ours afterwards, and `held_back`
+    those that it removed though rules may call for them.
     """
     reasons = [{name: getattr(each, name) for name in _BECAUSE} for each in decision.because[:BECAUSE_MAX]]
     because = _within(_BECAUSE_BYTES_MAX, reasons)
@@ -108,6 +118,9 @@ def decision_record(  # noqa: PLR0913 - one argument a field of the record
         "ended_at": rfc3339(ended_at_ms),
         "settled_at": rfc3339(settled_at_ms),
     }
+    if untagged is not None:
+        record |= {"untagged": _within(_HELD_BACK_BYTES_MAX, sorted(untagged.tags))}
+        record |= {"began_at": rfc3339(untagged.began_at_ms)}
     if omitted := len(decision.because) - len(because):
         record["because_omitted"] = omitted
     if omitted := len(decision.tags) - len(tags):

@@ -97,6 +97,9 @@ class DecidedThreads:
             self.removals.note(record)
             self.full |= self.removals.full
             return
+        if record is not None and "untagged" in record:
+            self.removals.note(record)
+            self.full |= self.removals.full
         if record is None or type(record.get("messages")) is not int:
             return
         texts = [record.get(name) for name in (*ThreadKey._fields, "outcome")]

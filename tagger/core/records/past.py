@@ -43,6 +43,11 @@ def read_past(value: bytes | None) -> Past | str:
     record = json_object(value)
     if record is None:
         return "no value" if value is None else "not a JSON object"
+    return past_of(record)
+
+
+def past_of(record: dict[str, Any]) -> Past | str:
+    """As `read_past`, of a record whose JSON was read."""
     if (made := record.get("format", FORMAT)) != FORMAT or made is True:
         return "of another format"
     try:
@@ -69,6 +74,10 @@ def _decision(record: dict[str, Any]) -> PastDecision:
         _time(record, "ended_at"),
         _time(record, "settled_at"),
         _place(record),
+        tuple(_names(record, "held_back")) if "held_back" in record else (),
+        tuple(_names(record, "untagged")) if "untagged" in record else (),
+        _time(record, "began_at") if "began_at" in record else None,
+        "because_omitted" in record,
     )
 
 

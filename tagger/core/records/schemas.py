@@ -77,16 +77,19 @@ def _decision(closed: bool) -> Schema:
         "kind": {"const": "decision"},
         "format": _FORMAT,
         **_THREAD,
-        "tags": {**_list_of(_TEXT), "description": "Those that the conversation calls for."},
+        "tags": {
+            **_list_of(_TEXT),
+            "description": "Those that the conversation calls for; where it was retagged, those that are ours since.",
+        },
         "held_back": {
             **_list_of(_TEXT),
-            "description": "Of `tags`, those that were not set because a person had removed them.",
+            "description": "Called for, but not set because a person had removed them, or had them removed.",
         },
         "because": {
             **_list_of(_object(reason, closed=closed)),
             "description": "The matches that made rules hold.",
         },
-        "outcome": _names((*get_args(Outcome), "retagged"), closed=closed),
+        "outcome": _names(get_args(Outcome), closed=closed),
         "config": {
             **_TEXT,
             "description": "Hash of the keyword files; the key of their record on livechat.keywords.",
@@ -100,6 +103,8 @@ def _decision(closed: bool) -> Schema:
     optional: dict[str, Schema] = {
         "because_omitted": {**_COUNT, "description": "Matches beyond those in `because`."},
         "tags_omitted": {**_COUNT, "description": "Tags beyond those in `tags`."},
+        "untagged": {**_list_of(_TEXT), "description": "Tags that `tagger retag` removed."},
+        "began_at": {**_TIME, "description": "When `tagger retag` sent its first call for the thread."},
     }
     return _object(required, optional, closed=closed)
 

@@ -32,6 +32,10 @@ class PastDecision(NamedTuple):
     place: (
         Place | None
     )  # None: the thread was decided without a record: by `reconcile`, `parked retry` or `retag`
+    held_back: tuple[str, ...] = ()  # called for, but not to be set: a person removed it, or had it removed
+    untagged: tuple[str, ...] = ()  # tags that `retag` removed
+    began_at_ms: int | None = None  # when `retag` sent its first call for the thread; None: another decision
+    reasons_omitted: bool = False  # `because` is not all of it
 
 
 class Correction(NamedTuple):
@@ -52,8 +56,9 @@ class PastChat:
     # What was said; None where only the decision is known. `complete` is False where its beginning is missing.
     conversation: Conversation | None = None
     decisions: tuple[PastDecision, ...] = ()  # oldest first; of several for one place only the newest
-    corrections: tuple[Correction, ...] = ()  # oldest first
+    corrections: tuple[Correction, ...] = ()  # by people, oldest first
     tags: frozenset[str] | None = None  # on the thread when LiveChat was asked; None: it was not
+    told: tuple[Correction, ...] = ()  # what LiveChat told of tags, by whomever, oldest first
 
 
 def by_people(corrections: Iterable[Correction], decisions: Iterable[PastDecision]) -> tuple[Correction, ...]:

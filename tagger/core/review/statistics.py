@@ -93,7 +93,7 @@ class Statistics:
             self.undecided += 1
             return
         self.chats += 1
-        tags = frozenset(tag for decision in chat.decisions for tag in decision.tags)
+        tags = _called_for(chat)
         self.untagged += not tags
         because = {reason for decision in chat.decisions for reason in decision.because}
         self._count(chat.ended_at_ms, because)
@@ -157,3 +157,11 @@ class Statistics:
 
     def _is_current(self, rule: str, tag: str) -> bool:
         return rule in self._rules and self._rules[rule].tag == tag
+
+
+def _called_for(chat: PastChat) -> frozenset[str]:
+    """The tags that decisions called for, without those that `retag` removed since."""
+    tags = set[str]()
+    for decision in chat.decisions:
+        tags = (tags | {*decision.tags}) - {*decision.untagged}
+    return frozenset(tags)

@@ -6,7 +6,9 @@ topic of decisions, as corrections.
 """
 
 from collections import OrderedDict
-from typing import Final
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 # Of a partition. An entry takes 300 to 700 bytes, so these are the last 10,000 threads or so.
 REMOVED_BYTES_MAX: Final = 4 << 20
@@ -48,8 +50,8 @@ class Removed:
         return tags
 
 
-def with_all(known: tuple[str, ...], tags: tuple[str, ...]) -> tuple[str, ...]:
-    """Add tags to those known, each once and at most `TAGS_MAX` in all."""
+def with_all(known: tuple[T, ...], tags: tuple[T, ...]) -> tuple[T, ...]:
+    """Add tags (or what stands for one) to those known, each once and at most `TAGS_MAX` in all."""
     return (*known, *(tag for tag in dict.fromkeys(tags) if tag not in known))[:TAGS_MAX]
 
 

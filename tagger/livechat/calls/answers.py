@@ -24,7 +24,10 @@ RETRY_AFTER_S_MAX: Final = 300.0
 # How LiveChat says, in the message of an error, that a tag does not exist is not documented, nor with which type.
 _TAG_MISSING: Final = re.compile(
     r"\btag\b.*\b(?:not exist|doesn't exist|not found|not defined|unknown)|\b(?:unknown|no such|not find) (?:\w+ )?tag\b"
+    r"|\bnot tagged\b"
 )
+# The error type of a tag to remove that the thread does not have. How LiveChat says so is not documented either.
+NOT_TAGGED: Final = "not_tagged"
 # A region becomes a header, so it is checked first: "dal", "fra", "fra-a".
 _REGION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,15}")
 
@@ -83,6 +86,8 @@ def read(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> An
         if _done_already(call, error_type, document):
             return Done()
         if _lacks_tag(call, error_type, document):
+            if call.method == "untag_thread":
+                return Permanent(ALL[NOT_TAGGED].why, NOT_TAGGED)
             return Permanent(NO_TAG, error_type)
         return _failure(error_type, headers, document)
     if 200 <= status < 300:
@@ -165,8 +170,15 @@ def _done_already(call: Call, error_type: str, document: Any) -> bool:
 
 
 def _lacks_tag(call: Call, error_type: str, document: Any) -> bool:
-    """Whether LiveChat refuses a tag because it does not exist; its message may quote the tag, which is left out."""
-    if call.method != "tag_thread" or error_type not in {"validation", "not_found", "not_allowed"}:
+    """Whether LiveChat refuses a tag because it does not exist, or is not there to be removed.
+
+    Its message may quote the tag, which is left out.
+    """
+    if call.method not in {"tag_thread", "untag_thread"} or error_type not in {
+        "validation",
+        "not_found",
+        "not_allowed",
+    }:
         return False
     message = document["error"].get("message")
     return isinstance(message, str) and bool(

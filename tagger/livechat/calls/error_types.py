@@ -70,6 +70,7 @@ OURS: Final[dict[str, _ErrorType]] = {
         "the answer is not JSON: something other than LiveChat's API wrote it, or it was cut off"
     ),
     "wrong_shape": _transient("the answer is missing what LiveChat documents for it"),
+    "not_tagged": _permanent("the thread does not have the tag"),
     "answer_too_large": _permanent("the answer is larger than we accept"),
     "not_encodable": _permanent("a text in the request is not valid Unicode"),
     "redirected": _transient("the address answers with a redirect: check LIVECHAT_API_URL"),

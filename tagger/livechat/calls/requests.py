@@ -15,6 +15,7 @@ RoutingStatus = Literal["accepting_chats", "not_accepting_chats", "offline"]  # 
 Purpose = Literal["tag", "complete", "reconcile", "tag_list", "probe", "retag"]
 _PURPOSES: Final[Mapping[str, Purpose]] = {
     "tag_thread": "tag",
+    "untag_thread": "retag",
     "get_chat": "complete",
     "list_archives": "reconcile",
     "list_tags": "tag_list",
@@ -46,6 +47,11 @@ def _configuration(method: str, **body: Any) -> Call:
 def tag_thread(chat_id: str, thread_id: str, tag: str) -> Call:
     """https://platform.text.com/docs/messaging/agent-chat-api#tag-thread; the tag is case-sensitive."""
     return _agent("tag_thread", chat_id=chat_id, thread_id=thread_id, tag=tag)
+
+
+def untag_thread(chat_id: str, thread_id: str, tag: str) -> Call:
+    """https://platform.text.com/docs/messaging/agent-chat-api#untag-thread; the tag is case-sensitive."""
+    return _agent("untag_thread", chat_id=chat_id, thread_id=thread_id, tag=tag)
 
 
 def get_chat(chat_id: str, thread_id: str) -> Call:

@@ -13,7 +13,7 @@ from tagger.commands.login import log_in
 from tagger.livechat.authorization.credentials import Credentials, ForAll
 from tagger.livechat.authorization.oauth import Tokens, missing_scopes
 from tagger.livechat.authorization.tokens import App, Fixed, OAuth
-from tagger.livechat.calls.answers import Done, GivenUp, Permanent, Transient
+from tagger.livechat.calls.answers import NOT_TAGGED, Done, GivenUp, Permanent, Transient
 from tagger.livechat.calls.requests import (
     Call,
     create_tag,
@@ -22,6 +22,7 @@ from tagger.livechat.calls.requests import (
     list_archives_of_thread,
     list_threads,
     tag_thread,
+    untag_thread,
 )
 from tagger.livechat.client import Client
 from tagger.livechat.interactive import Desk
@@ -148,9 +149,12 @@ async def test_from_an_empty_account_to_a_tagged_chat(
     for _ in range(2):
         assert await client.perform(organization.id, tag_thread(thread.chat.id, thread.id, "Delay")) == Done()
     assert set(thread.tags) == {"Delay"}
-    untag = {"chat_id": thread.chat.id, "thread_id": thread.id, "tag": "Delay"}
-    await client.perform(organization.id, Call("untag_thread", "agent/action/untag_thread", untag))
+    untag = untag_thread(thread.chat.id, thread.id, "Delay")
+    assert await client.perform(organization.id, untag) == Done()
     assert set(thread.tags) == set()
+    again = await client.ask(organization.id, untag)
+    assert isinstance(again, Permanent)
+    assert again.error_type == NOT_TAGGED
     await registry.remove(to_remove(await registry.listed(), HERE).remove, lambda _: True)
     assert await registry.listed() == []
 

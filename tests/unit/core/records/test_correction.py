@@ -6,9 +6,10 @@ import orjson
 import pytest
 
 from tagger.core.conversation import ThreadKey
+from tagger.core.matching.decide import Decision
 from tagger.core.records import correction
 from tagger.core.records.correction import Removals, allowed, correction_record
-from tagger.core.records.decision import RECORD_BYTES_MAX, Source
+from tagger.core.records.decision import RECORD_BYTES_MAX, Source, Untagged, decision_record
 from tagger.core.records.missed import DecidedThreads
 
 THREAD = ThreadKey("org", "CHAT", "THREAD")
@@ -42,6 +43,50 @@ def test_what_people_removed_is_known_by_thread() -> None:
     assert removals.of(THREAD) == ("Refund", "Upset")
     assert removals.of(THREAD._replace(organization="another")) == ()
     assert allowed(["Late", "Refund"], removals.of(THREAD)) == ["Late"]
+
+
+def retagged(*tags: str, began_s: int, held_back: tuple[str, ...] = ()) -> bytes:
+    made = decision_record(
+        *(THREAD, Decision((), (), (), "0123456789ab"), "retagged", None),
+        read_from="webhooks",
+        messages=1,
+        ended_at_ms=0,
+        settled_at_ms=began_s * 1_000 + 500,
+        held_back=held_back,
+        untagged=Untagged(tags, began_s * 1_000),
+    )
+    return orjson.dumps(made)
+
+
+OURS = retagged("Refund", began_s=1_000)
+OF_OURS = removal(at="1970-01-01T00:16:40.200Z", offset=41)
+SOON_AFTER = removal(at="1970-01-01T00:17:00.000Z", offset=42)
+LONG_BEFORE = removal(at="1970-01-01T00:01:00.000Z", offset=40)
+
+
+@pytest.mark.parametrize(
+    ("records", "removed"),
+    [
+        ((OURS, OF_OURS), ()),
+        ((OURS, OF_OURS, OF_OURS, OURS), ()),
+        ((OURS, OF_OURS, SOON_AFTER), ("Refund",)),
+        ((OURS, LONG_BEFORE), ("Refund",)),
+        ((OURS,), ()),
+        ((retagged("Refund", began_s=1_000, held_back=("Refund",)), OF_OURS), ("Refund",)),
+        ((retagged("Refund", began_s=1_000, held_back=("Refund",)),), ("Refund",)),
+        ((retagged("Upset", began_s=1_000), OF_OURS), ("Refund",)),
+    ],
+)
+def test_what_retag_removed_was_not_removed_by_a_person_whichever_record_came_first(
+    records: tuple[bytes, ...], removed: tuple[str, ...]
+) -> None:
+    """What it removed on purpose, though rules may call for it, is not set again either."""
+    for order in (records, records[::-1]):
+        removals, decided = Removals(), DecidedThreads(dry_run=False, one_for_all=False)
+        for value in order:
+            removals.take(value)
+            decided.take(value)
+        assert removals.of(THREAD) == decided.removals.of(THREAD) == removed
 
 
 def test_one_credential_for_all_goes_by_any_name_of_the_organization() -> None:

@@ -8,7 +8,7 @@ import pytest
 from tagger.core.conversation import ThreadKey
 from tagger.core.matching.decide import Decision, Reason
 from tagger.core.records.correction import correction_record
-from tagger.core.records.decision import Source, decision_record
+from tagger.core.records.decision import Source, Untagged, decision_record
 from tagger.core.records.past import VALUE_BYTES_MAX, Past, because_json, because_of, read_past
 from tagger.core.review.past_chat import Correction, PastDecision, Place
 
@@ -61,13 +61,31 @@ def test_a_decision_without_a_record_of_its_end_has_no_place() -> None:
     assert read_back == Past(THREAD, AS_READ._replace(place=None))
 
 
+def test_what_retag_did_is_read_back() -> None:
+    made = decision_record(
+        *(THREAD, DECIDED, "retagged", None),
+        read_from="api",
+        messages=2,
+        ended_at_ms=1_000,
+        settled_at_ms=2_500,
+        held_back=["Upset"],
+        untagged=Untagged(("Upset", "Late"), 2_000),
+    )
+    expected = AS_READ._replace(
+        outcome="retagged", place=None, held_back=("Upset",), untagged=("Late", "Upset"), began_at_ms=2_000
+    )
+    assert read(made) == Past(THREAD, expected)
+    assert read({**made, "untagged": [7]}) == "odd untagged"
+    assert read({**made, "began_at": None}) == "odd began_at"
+
+
 @pytest.mark.parametrize("change", ["removed", "added"])
 def test_a_correction_is_read_back(change: Any) -> None:
     place = Place("livechat.webhooks", 3, 20)
     assert read({**CORRECTION, "change": change}) == Past(THREAD, Correction("Refund", change, 3_000, place))
 
 
-NOT_READ: Final = {"source", "held_back"}
+NOT_READ: Final = {"source"}
 FREE: Final = ("organization", "outcome", "config", "tag", "topic")  # any text will do
 
 
@@ -76,7 +94,7 @@ FREE: Final = ("organization", "outcome", "config", "tag", "topic")  # any text 
 def test_a_field_of_another_type_is_told_and_never_quoted(made: dict[str, Any], odd: Any) -> None:
     for name in made.keys() - NOT_READ:
         answer = read({**made, name: odd})
-        if (name in FREE and odd == "") or (name in {"tags", "because"} and odd == []):
+        if (name in FREE and odd == "") or (name in {"tags", "because", "held_back"} and odd == []):
             assert isinstance(answer, Past)
         else:
             assert isinstance(answer, str), name

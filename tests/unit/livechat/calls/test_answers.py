@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tagger.livechat.calls import requests
 from tagger.livechat.calls.answers import (
     ANSWER_BYTES_MAX,
+    NOT_TAGGED,
     RETRY_AFTER_S_MAX,
     Done,
     Permanent,
@@ -214,6 +215,23 @@ def test_a_tag_that_does_not_exist_is_called_so(
     assert isinstance(answer, Permanent | Transient)
     assert answer.error_type == error_type
     assert (answer.why == NO_TAG) is is_missing
+
+
+@pytest.mark.parametrize(
+    ("error_type", "message", "answered"),
+    [
+        ("not_found", "Tag not found", NOT_TAGGED),
+        ("validation", "The thread is not tagged with %s", NOT_TAGGED),
+        ("not_found", "Chat not found", "not_found"),
+        ("authorization", "Tag not found", "authorization"),
+    ],
+)
+def test_a_tag_to_remove_that_is_not_there_is_told_from_a_chat_that_is_not(
+    error_type: str, message: str, answered: str
+) -> None:
+    untag = requests.untag_thread("C", "T", "Refund")
+    answer = read(untag, 400, {}, error(error_type, message.replace("%s", "Refund")))
+    assert answer == Permanent(ALL[answered].why, answered)
 
 
 def test_a_tag_whose_name_says_that_it_is_missing_is_not_taken_at_its_word() -> None:

@@ -11,6 +11,7 @@ CHAT = requests.get_chat("PJ0MRSHTDG", "K600PKZON8")
 EVERY_CALL = [
     TAG,
     CHAT,
+    requests.untag_thread("PJ0MRSHTDG", "K600PKZON8", "Refund"),
     requests.list_threads("c"),
     requests.list_archives(0, 3_600_000),
     requests.list_archives(0, 1, page_id="p"),
