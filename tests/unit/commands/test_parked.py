@@ -69,7 +69,7 @@ def broker() -> Iterator[EmbeddedBroker]:
 
 @pytest.fixture
 def topics(broker: EmbeddedBroker) -> Topics:
-    names = {name: f"{name.lower()}-{uuid4().hex[:8]}" for name in ("PARKED", "DECISIONS")}
+    names = {name: f"{name.lower()}-{uuid4().hex[:8]}" for name in ("PARKED", "DECISIONS", "WEBHOOKS")}
     for topic in names.values():
         broker.create_topic(topic, 2)
     env = {f"KAFKA_{name}_TOPIC": topic for name, topic in names.items()}
