@@ -17,7 +17,7 @@ GROUPS: Final = {
         "test": "Run the tests beside the rules.",
         "explain": "Show why a text or a chat gets its tags, or does not.",
         "import": "Turn another product's keywords into a keyword file.",
-        "schema": "Print the JSON Schema of keyword files, for editors.",
+        "schema": "Print the JSON Schema of keyword files, or of our topics.",
     },
     "History": {
         "decisions": "List what was decided on chats, explain one, or watch.",

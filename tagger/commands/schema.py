@@ -8,7 +8,7 @@ TOPICS = ("decisions", "parked", "webhooks", "keywords")
 
 
 @click.command("schema")
-@click.argument("topic", required=False, type=click.Choice(TOPICS))
+@click.argument("topic", required=False, metavar="[TOPIC]", type=click.Choice(TOPICS))
 def command(topic: str | None) -> None:
     """Print the JSON Schema of keyword files, or of the records of a topic.
 
@@ -18,8 +18,8 @@ def command(topic: str | None) -> None:
     \b
       # yaml-language-server: $schema=schema.json
 
-    With TOPIC, it is for whoever reads that topic: the schema of one record's value. deploy/asyncapi.yaml has keys,
-    headers and examples, too.
+    With TOPIC (decisions, parked, webhooks or keywords), it is for whoever reads that topic: the schema of one record's
+    value. deploy/asyncapi.yaml has keys, headers and examples, too.
 
     \b
     Examples:

@@ -28,8 +28,9 @@ _TIME: Final[Schema] = {
 }
 _FORMAT: Final[Schema] = {
     "const": FORMAT,
-    "description": "Of this record; absent in records of versions before 0.2.0, which have the same fields.",
+    "description": "Of this record; absent in those of versions before 0.2.0.",
 }
+_SINCE_0_2: Final = ("kind", "format", "held_back")
 _THREAD: Final[dict[str, Schema]] = {
     "organization": {
         **_TEXT,
@@ -127,6 +128,7 @@ def _correction(closed: bool) -> Schema:
 
 def _parked(closed: bool) -> Schema:
     required: dict[str, Schema] = {
+        "format": _FORMAT,
         **_THREAD,
         "tag": {"type": ["string", "null"], "description": "The tag given up; null: the chat as a whole."},
         "reason": {**_TEXT, "description": "A sentence for people."},
@@ -136,7 +138,6 @@ def _parked(closed: bool) -> Schema:
         "parked_at": _TIME,
     }
     optional: dict[str, Schema] = {
-        "format": _FORMAT,
         "last_offset": {**_COUNT, "description": "The item covers the records from `offset` to here."},
         "resolved": {
             **_names(get_args(Resolved), closed=closed),
@@ -221,9 +222,10 @@ TOPICS: Final[tuple[Topic, ...]] = get_args(Topic)
 def _object(
     required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None, *, closed: bool
 ) -> Schema:
+    """An object with these fields. In an open schema, those that older records lack are not required."""
     schema: Schema = {
         "type": "object",
-        "required": list(required),
+        "required": [name for name in required if closed or name not in _SINCE_0_2],
         "properties": {**required, **(optional or {})},
     }
     return {**schema, "additionalProperties": False} if closed else schema
@@ -233,8 +235,8 @@ def _one_of_kinds(kinds: Mapping[str, Schema], closed: bool) -> Schema:
     """Records of these kinds; of an open schema also others, of which nothing is known but the thread."""
     fits: list[Schema] = [*kinds.values()]
     if not closed:
-        other = {**_object({"kind": {**_TEXT, "not": {"enum": list(kinds)}}, **_THREAD}, closed=False)}
-        fits.append({**other, "description": "A kind of a later version."})
+        other = _object({"kind": {**_TEXT, "not": {"enum": list(kinds)}}, **_THREAD}, closed=False)
+        fits.append({**other, "required": ["kind", *_THREAD], "description": "A kind of a later version."})
     return {"anyOf": fits}
 
 
