@@ -63,6 +63,7 @@ def a_webhook(action: str = "chat_deactivated", **changed: Any) -> dict[str, Any
 FITS: Final[list[tuple[Topic, dict[str, Any]]]] = [
     ("decisions", a_decision()),
     ("decisions", a_decision(outcome="retagged", topic=None, partition=None, offset=None)),
+    ("decisions", a_decision(outcome="retagged", untagged=["Billing"], began_at="2026-11-28T14:02:11.000Z")),
     ("decisions", a_decision(because_omitted=3, tags_omitted=1)),
     ("decisions", a_correction()),
     ("parked", a_parked()),
