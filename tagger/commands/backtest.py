@@ -8,7 +8,7 @@ import click
 
 from tagger.commands.backtest_report import Report, lines
 from tagger.commands.compared_set import compared_set
-from tagger.commands.history_options import Asked, history_options, read_history
+from tagger.commands.history_options import Asked, beside_data, history_options, read_history
 from tagger.commands.keyword_options import format_option, load, placeholder_option
 from tagger.core.review.backtest import SAMPLE_MAX, Backtest
 
@@ -79,6 +79,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     report = Report(test, old, new, counts, str(asked), max_change)
     for line in lines(report, form):
         click.secho(line.text, fg=line.colour)
+    beside_data(counts, form)
     raise SystemExit(
         1 if max_change is not None and test.above(max_change) else 2 if counts.unreadable else 0
     )

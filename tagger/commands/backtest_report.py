@@ -9,6 +9,7 @@ import orjson
 from tagger.commands import tables
 from tagger.commands.keyword_options import counted
 from tagger.commands.listed_decisions import minute
+from tagger.commands.tables import share
 from tagger.commands.transcript import Line, printable, transcript
 from tagger.core.matching.decide import Reason
 from tagger.core.matching.explain import passages, short
@@ -81,7 +82,8 @@ def _told(report: Report, *, is_markdown: bool) -> Iterator[Line]:
         else:
             yield from map(Line, tables.as_text(("", *header[1:]), rows))
     unchanged = len(test.tags) - len(changed)
-    same = f"{counted(unchanged, 'tag')} unchanged. " if changed else "No chat changes. "
+    same = f"{counted(unchanged, 'tag')} unchanged. " if changed and unchanged else ""
+    same = same if changed else "No chat changes. "
     yield Line(f"{same}Without a tag {_untagged(test, before=True)} → {_untagged(test, before=False)}.")
     before = rules_by_id(report.old.rules)
     for tag in changed:
@@ -109,14 +111,14 @@ def _row(report: Report, tag: str) -> tuple[str | int, ...]:
         change.after,
         f"+{change.gained:,}" if change.gained else "0",
         f"−{change.lost:,}" if change.lost else "0",
-        f"{100 * report.share(tag):.1f} %",
+        share(change.after, report.test.chats),
         remark,
     )
 
 
 def _untagged(test: Backtest, *, before: bool) -> str:
     number = test.untagged_before if before else test.untagged_after
-    return f"{number:,} ({100 * number / test.chats if test.chats else 0:.1f} %)"
+    return f"{number:,} ({share(number, test.chats)})"
 
 
 def _of_tag(
@@ -131,10 +133,13 @@ def _of_tag(
         for (way, rule, keyword), chats in sorted(change.causes.items(), key=lambda one: (-one[1], one[0]))
         if way == direction
     ]
-    named = ", ".join(
-        f"{chats:,} by `{short(keyword)}` ({_told_rule(direction, tag, keyword, rule, before)})"
-        for keyword, rule, chats in causes[:CAUSES_MAX]
-    )
+    by_rule: dict[str, list[str]] = {}
+    for keyword, rule, chats in causes[:CAUSES_MAX]:
+        many = "all" if chats == number else f"{chats:,}"
+        by_rule.setdefault(_told_rule(direction, tag, keyword, rule, before), []).append(
+            f"{many} by `{short(keyword)}`"
+        )
+    named = ", ".join(f"{', '.join(keywords)} ({rule})" for rule, keywords in by_rule.items())
     more = f" and {counted(len(causes) - CAUSES_MAX, 'more keyword')}" if len(causes) > CAUSES_MAX else ""
     sample = change.sample[direction]
     end = ":" if sample else "."

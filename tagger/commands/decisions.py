@@ -12,6 +12,7 @@ from tagger.commands.keyword_options import counted, format_option
 from tagger.commands.listed_decisions import Form, header, row, told
 from tagger.commands.on_kafka import on_kafka
 from tagger.core.records.past import read_past
+from tagger.history.counts import Counts
 from tagger.history.ledger import Decided
 from tagger.history.wanted import Wanted
 from tagger.kafka.following import Away, Back, Missed, News, keep_following
@@ -59,10 +60,10 @@ def list_(since: Since, most: int, form: Form, **which: Any) -> None:
       tagger decisions list --untagged --format json
     """
     settings = load(TopicSettings)
-    wanted = Wanted(since_ms=since.ms, **which)
+    wanted, counts = Wanted(since_ms=since.ms, **which), Counts(settings.kafka_decisions_topic, since.ms)
 
     async def main() -> tuple[list[Decided], int]:
-        ledger = await filled(settings, since.ms)
+        ledger = await filled(settings, since.ms, counts=counts)
         try:
             return ledger.page(wanted, most), ledger.count(wanted)
         finally:
@@ -77,6 +78,8 @@ def list_(since: Since, most: int, form: Form, **which: Any) -> None:
     if left := total - len(found):
         say += f"; {counted(left, 'older one')} not shown (--most)"
     click.echo(f"{say}.", err=form != "text")
+    if counts.stopped:
+        click.echo("Stopped before the end: there are more.", err=form != "text")
 
 
 @command.command()

@@ -16,6 +16,7 @@ from ingest.runtime.settings import load
 from tagger.commands.on_kafka import on_kafka
 from tagger.commands.progress import Moved, bar
 from tagger.commands.setup import credentials_of
+from tagger.commands.transcript import printable
 from tagger.core.records.decision import rfc3339
 from tagger.core.records.missed import instant_ms
 from tagger.core.review.past_chat import PastChat
@@ -122,8 +123,8 @@ def history_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def read_history(asked: Asked, take: Take, *, joined: bool = True) -> Counts:
     """Hand over each chat that was asked for; exit 2 if they cannot be read, or the cost is declined.
 
-    After Ctrl-C, what was handed over so far counts, and `stopped` is set. `joined`: chats of the archive come with
-    our decisions on them, for which Kafka is needed. Those of a file come without; see `read_file_joined`.
+    After Ctrl-C, what was handed over so far counts, and `stopped` is set. `joined`: chats of Kafka and the archive
+    come with our decisions on them, which are read first. Those of a file come without; see `read_file_joined`.
     """
     if asked.file is not None:
         configure_logs("warning", "console")
@@ -133,7 +134,7 @@ def read_history(asked: Asked, take: Take, *, joined: bool = True) -> Counts:
     if asked.archive:
         return _of_archive(asked, asked.since.ms, take, joined=joined)
     settings = load(TopicSettings)
-    return on_kafka(settings, _of_topic(settings, asked.since.ms, take))
+    return on_kafka(settings, _of_topic(settings, asked.since.ms, take, joined=joined))
 
 
 def read_file_joined(asked: Asked, take: Take) -> Counts:
@@ -158,19 +159,31 @@ def _of_file(asked: Asked, ledger: Ledger | None, moved: Moved) -> FileHistory:
 
 
 async def filled(
-    settings: TopicSettings | ArchiveSettings | RunSettings, since_ms: int, naming: str = ""
+    settings: TopicSettings | ArchiveSettings | RunSettings,
+    since_ms: int,
+    naming: str = "",
+    counts: Counts | None = None,
 ) -> Ledger:
-    """Return a ledger of the decisions since then, or of those that name an id; close it."""
+    """Return a ledger of the decisions since then, or of those that name an id; close it.
+
+    With `counts`, Ctrl-C ends it with what was read until then, and sets `stopped`.
+    """
     ledger = Ledger()
-    with bar("reading decisions") as moved:
-        await fill(
-            ledger,
-            settings.client_options(),
-            settings.kafka_decisions_topic,
-            since_ms=since_ms,
-            naming=naming,
-            moved=moved,
-        )
+    try:
+        with bar("reading decisions") as moved:
+            await fill(
+                ledger,
+                settings.client_options(),
+                settings.kafka_decisions_topic,
+                since_ms=since_ms,
+                naming=naming,
+                moved=moved,
+            )
+    except asyncio.CancelledError:
+        if counts is None:
+            ledger.close()
+            raise
+        _stopped(counts)
     if unusable := ledger.unusable.total():
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in ledger.unusable.most_common())
         say = (
@@ -182,11 +195,14 @@ async def filled(
     return ledger
 
 
-async def _of_topic(settings: TopicSettings, since_ms: int, take: Take) -> Counts:
-    ledger = await filled(settings, since_ms)
+async def _of_topic(settings: TopicSettings, since_ms: int, take: Take, *, joined: bool) -> Counts:
+    options, topic = settings.client_options(), settings.kafka_webhooks_topic
+    counts = Counts(topic, since_ms)
+    ledger = await filled(settings, since_ms, counts=counts) if joined else Ledger()
     try:
+        if counts.stopped:
+            return counts  # chats without their decisions would say something else
         with bar("reading chats") as moved:
-            options, topic = settings.client_options(), settings.kafka_webhooks_topic
             return await _each(TopicHistory(options, topic, ledger, since_ms, moved=moved), take)
     finally:
         ledger.close()
@@ -234,8 +250,20 @@ async def _each(history: TopicHistory | FileHistory | ArchiveHistory, take: Take
             async for chat in chats:
                 take(chat)
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        assert task is not None
-        task.uncancel()
-        history.counts.stopped = True
+        _stopped(history.counts)
     return history.counts
+
+
+def beside_data(counts: Counts, form: str) -> None:
+    """Say on stderr, where the output is for programs, what text and Markdown say at their end."""
+    if form in {"json", "csv"}:
+        for note in counts.notes():
+            click.echo(printable(note), err=True)
+
+
+def _stopped(counts: Counts) -> None:
+    """Go on after Ctrl-C with what there is."""
+    task = asyncio.current_task()
+    assert task is not None
+    task.uncancel()
+    counts.stopped = True

@@ -8,7 +8,7 @@ import click
 
 from ingest.runtime.clock import now_ms
 from ingest.runtime.settings import load as load_settings
-from tagger.commands.history_options import Asked, filled, history_options, read_history
+from tagger.commands.history_options import Asked, beside_data, filled, history_options, read_history
 from tagger.commands.keyword_options import config_option, format_option, load, placeholder_option
 from tagger.commands.on_kafka import on_kafka
 from tagger.commands.stats_report import Report, lines
@@ -63,6 +63,7 @@ def command(path: Path, asked: Asked, most: int, form: Any, placeholder: str) ->
         counts = _of_topic(asked, statistics)
     for line in lines(Report(statistics, counts, str(asked), now_ms(), most), form):
         click.echo(line)
+    beside_data(counts, form)
     raise SystemExit(2 if counts.unreadable else 0)
 
 
@@ -85,7 +86,7 @@ def _of_topic(asked: Asked, statistics: Statistics) -> Counts:
     settings, since = load_settings(TopicSettings), asked.since
     assert since is not None, "only a file is read as a whole"
     counts = Counts(settings.kafka_decisions_topic, since.ms)
-    ledger = on_kafka(settings, filled(settings, since.ms))
+    ledger = on_kafka(settings, filled(settings, since.ms, counts=counts))
     try:
         for chat in ledger.chats(Wanted(since_ms=since.ms)):
             counts.chats += 1

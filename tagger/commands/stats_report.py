@@ -9,6 +9,7 @@ import orjson
 from ingest.runtime.clock import age
 from tagger.commands import tables
 from tagger.commands.keyword_options import counted
+from tagger.commands.tables import share
 from tagger.commands.transcript import printable
 from tagger.core.matching.explain import short
 from tagger.core.records.decision import rfc3339
@@ -54,7 +55,7 @@ def _told(report: Report, *, is_markdown: bool) -> Iterator[str]:
 
     statistics, rows = report.statistics, report.statistics.rows()
     period = f" {report.period}" if report.period else ""
-    untagged = f"{statistics.untagged:,} ({_share(statistics.untagged, statistics.chats)}) without a tag"
+    untagged = f"{statistics.untagged:,} ({share(statistics.untagged, statistics.chats)}) without a tag"
     yield printable(f"{counted(statistics.chats, 'chat')}{period}, from {report.counts.source}, {untagged}.")
     yield from table(_RULE, [_of_rule(report, row) for row in rows], 2)
     keywords = _keywords(rows)
@@ -69,6 +70,9 @@ def _told(report: Report, *, is_markdown: bool) -> Iterator[str]:
 
 
 def _notes(report: Report) -> Iterator[str]:
+    if report.statistics.tags:
+        there = report.statistics.untagged_there
+        yield f"As they are now, {there:,} chats ({share(there, report.statistics.chats)}) have no tag at all."
     if report.statistics.undecided:
         yield f"Not counted: {counted(report.statistics.undecided, 'chat')} without a decision."
     if report.statistics.omitted:
@@ -83,10 +87,10 @@ def _of_rule(report: Report, row: Row) -> tuple[str | int, ...]:
         f"{row.id} (on trial)" if row.is_on_trial else name,
         row.tag,
         use.chats,
-        _share(use.chats, report.statistics.chats),
+        share(use.chats, report.statistics.chats),
         _ago(use.last_ms, report.now_ms),
-        _share(use.alone, use.chats),
-        _share(use.removed, use.chats) if use.removed else "–",
+        share(use.alone, use.chats),
+        share(use.removed, use.chats) if use.removed else "–",
         use.added or "–",
     )
 
@@ -96,7 +100,7 @@ def _of_keyword(report: Report, keyword: str, row: Row, use: Use) -> tuple[str |
         short(keyword),
         row.id,
         use.chats,
-        _share(use.alone, use.chats),
+        share(use.alone, use.chats),
         _ago(use.last_ms, report.now_ms),
     )
 
@@ -105,10 +109,6 @@ def _keywords(rows: list[Row]) -> list[tuple[str, Row, Use]]:
     """Keywords of the rules there are now: never matched first, then the rarest."""
     listed = [(keyword, row, use) for row in rows if row.rule for keyword, use in row.use.keywords.items()]
     return sorted(listed, key=lambda one: (one[2].chats, one[1].id, one[0]))
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else "–"
 
 
 def _ago(at_ms: int | None, now_ms: int) -> str:
@@ -134,6 +134,7 @@ def _json(report: Report) -> Iterator[str]:
         "source": report.counts.source,
         "chats": statistics.chats,
         "untagged": statistics.untagged,
+        "untagged_on_chats": statistics.untagged_there if statistics.tags else None,
         "undecided": statistics.undecided,
         "unreadable": report.counts.unreadable,
         "stopped": report.counts.stopped,

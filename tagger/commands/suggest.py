@@ -18,7 +18,7 @@ from tagger.core.review.suggest import rule_text
 from tagger.core.review.suggest.candidates import CHATS_MIN
 from tagger.core.review.suggest.index import CHATS_MAX, TEXT_BYTES_MAX, Index
 from tagger.core.review.suggest.labels import Labels, labelled
-from tagger.core.review.suggest.proposals import Suggestion, Wanted, drafts
+from tagger.core.review.suggest.proposals import Draft, Suggestion, Wanted, drafts
 from tagger.core.review.suggest.proposals import counted as counted_by_matcher
 from tagger.core.review.suggest.topics import Topic, topics
 from tagger.history.counts import Counts
@@ -71,8 +71,10 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     counts, left_out = _read(asked, index, labels)
     for note in (*counts.notes(), *left_out):
         click.echo(printable(note), err=True)
+    if counts.stopped and not len(index):
+        stop("Interrupted before a chat was read.", INTERRUPTED)
     if not len(index):
-        stop(f"{counts.source}: contains no chats.")
+        stop(f"{counts.source}: contains no chats{f' {asked}' if str(asked) else ''}.")
     missing: list[str] = []
     try:
         if untagged:
@@ -115,11 +117,18 @@ def _of_untagged(index: Index, labels: Labels, most: int, form: str) -> None:
 
 
 def _of_tags(index: Index, wanted: list[Wanted], most: int, form: str, *, weak: bool) -> None:
-    drafted = []
-    with bar("comparing") as moved:
-        for one in drafts(index, wanted, most):
-            drafted.append(one)
-            moved(len(drafted), len(wanted))
+    drafted: list[Draft] = []
+    try:
+        with bar("comparing") as moved:
+            for one in drafts(index, wanted, most):
+                drafted.append(one)
+                moved(len(drafted), len(wanted))
+    except KeyboardInterrupt:
+        if not drafted:
+            raise
+        click.echo(
+            f"Stopped before the end: these are {len(drafted)} of {counted(len(wanted), 'tag')}.", err=True
+        )
     with bar("counting"):
         suggestions = counted_by_matcher(index, drafted)
     _print_suggestions(suggestions, form, weak=weak)

@@ -22,6 +22,7 @@ class Counts:
     chats: int = 0  # handed over
     cut: int = 0  # of these, part is known to be missing
     open: int = 0  # not ended yet
+    earlier: int = 0  # of a file: ended before `since_ms`
     unreadable: int = 0  # records, lines or chats that cannot be read
     withheld: int = 0  # chats whose messages LiveChat does not give, because of the plan
     stopped: bool = False  # by a person, before the end
@@ -42,6 +43,8 @@ class Counts:
             yield f"Not repeated: {_chats(self.cut)} whose beginning is missing."
         if self.open:
             yield f"Not ended yet: {_chats(self.open)}."
+        if self.earlier:
+            yield f"Ended earlier, and left out: {_chats(self.earlier)}."
         if self.withheld:
             yield f"Withheld by LiveChat because of your plan: the messages of {_chats(self.withheld)}."
         if self.unreadable:

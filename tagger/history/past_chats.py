@@ -32,6 +32,7 @@ def past_chat(
         return None
     ended_at_ms = last_event_ms(chat) or started.created_at_ms or 0
     if counts.since_ms is not None and ended_at_ms < counts.since_ms:
+        counts.earlier += 1
         return None
     conversation = conversation_of(started)
     counts.chats += 1

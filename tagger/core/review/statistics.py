@@ -80,6 +80,7 @@ class Statistics:
                 use.keywords[keyword]
         self.chats = 0
         self.untagged = 0
+        self.untagged_there = 0  # no tag is on the chat itself, where LiveChat gave its tags
         self.undecided = 0  # no decision is known: not counted among `chats`
         self.omitted = 0  # reasons of keywords beyond `OTHER_KEYWORDS_MAX`
         # Of chats whose tags LiveChat gave; empty if it gave none.
@@ -99,6 +100,7 @@ class Statistics:
         self._count(chat.ended_at_ms, because)
         self._correct(chat.corrections, because, tags)
         if chat.tags is not None:
+            self.untagged_there += not chat.tags
             for tag in tags | chat.tags:
                 use = self.tags[tag]
                 use.decided += tag in tags

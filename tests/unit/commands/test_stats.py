@@ -47,10 +47,11 @@ def test_rules_that_never_matched_come_first() -> None:
 
 
 def test_tags_are_compared_with_those_that_the_chats_have() -> None:
-    *_, delivery, refund, vip = stats().output.splitlines()
+    *_, delivery, refund, vip, untagged = stats().output.splitlines()
     assert delivery.split() == ["Delivery", "2", "0", "0"]
     assert refund.split() == ["Refund", "1", "1", "1"]
     assert vip.split() == ["VIP", "0", "1", "0"]
+    assert untagged == "As they are now, 2 chats (50.0 %) have no tag at all."
 
 
 def test_keywords_beyond_those_listed_are_counted() -> None:
