@@ -27,6 +27,7 @@ from tagger.history.ledger import Ledger
 from tagger.history.topic import fill
 from tagger.simulator.livechat.account import Draft, User
 from tagger.simulator.livechat.faults import Fault
+from tagger.simulator.livechat.shapes import chat_json
 from tagger.simulator.play.visitors import all_tags
 from tagger.simulator.stage.stage import PARTITIONS, Stage
 from tests.deadline import DEADLINE_S
@@ -181,26 +182,62 @@ async def collect(stage: Stage, found: Written) -> None:
 
 
 async def look_back(stage: Stage, folder: Path, found: Written) -> None:
-    """What the commands over the past print, and the ledger that is kept."""
-    rules = folder / "past"
-    rules.mkdir()
-    (rules / "rules.yaml").write_text(KEYWORDS, "utf-8")
-    chats = [record["chat_id"] for record in found.records["decisions"]]
-    commands = [["list", "--format", form] for form in ("text", "json", "csv", "markdown")]
-    commands += [
-        ["show", chat, "--config", str(rules), "--format", form]
-        for chat in dict.fromkeys(chats)
-        for form in ("text", "json")
-    ]
-    for words in commands:
+    """What the commands over the past print, of good and of bad chats, and the ledger that is kept."""
+    for name, keywords in (("past", KEYWORDS), ("new", KEYWORDS.replace("refund]", "money]"))):
+        (folder / name).mkdir()
+        (folder / name / "rules.yaml").write_text(keywords, "utf-8")
+    good, bad = folder / "good.ndjson", folder / "bad.ndjson"
+    whole = [chat_json(one, "3.6") for one in stage.organizations[0].ended_threads()]
+    good.write_bytes(b"".join(orjson.dumps(each) + b"\n" for each in whole))
+    bad.write_bytes(b"\n".join([orjson.dumps(whole[0]), *bad_lines(whole[0])]))
+    chats = dict.fromkeys(record["chat_id"] for record in found.records["decisions"])
+    for words in past_commands(folder, list(chats), good, bad):
         ran = CliRunner().invoke
-        result = await asyncio.to_thread(ran, main, ["decisions", *words], env=stage.tagger.settings)
-        assert result.exit_code in (0, 1), result.output
-        found.places[f"decisions {' '.join(words)}"] = result.output.encode()
+        result = await asyncio.to_thread(ran, main, words, env=stage.tagger.settings)
+        assert isinstance(result.exception, SystemExit | None), repr(result.exception)
+        said = result.output.replace(str(folder), "")
+        found.places[" ".join(words).replace(str(folder), "")] = said.encode()
     ledger = Ledger(folder / "ledger")
     await fill(ledger, {"bootstrap_servers": stage.bootstrap}, stage.names.decisions)
     ledger.close()
     found.places["ledger"] = (folder / "ledger").read_bytes()
+
+
+def past_commands(folder: Path, chats: list[str], good: Path, bad: Path) -> Iterator[list[str]]:
+    """Every command over the past in every format, without `--content`."""
+    old, new = str(folder / "past"), str(folder / "new")
+    tables = ("text", "json", "csv", "markdown")
+    sources: list[list[str]] = [[], ["--file", str(good)], ["--file", str(bad)]]
+    for form in tables:
+        yield ["decisions", "list", "--format", form]
+        for source in sources:
+            yield ["backtest", new, "--against", old, "--sample", "50", *source, "--format", form]
+            yield ["stats", "--config", old, *source, "--format", form]
+            yield ["suggest", "--all", "--weak", *source, "--format", form]
+            yield ["suggest", "--untagged", *source, "--format", form]
+    for chat in chats:
+        for form in ("text", "json"):
+            yield ["decisions", "show", chat, "--config", old, "--format", form]
+    yield ["decisions", "show", "NOWHERE", "--config", old]
+    yield ["suggest", "Nothing", "--file", str(good)]
+    yield ["backtest", new, "--against", "nothing", "--file", str(good)]
+
+
+def bad_lines(chat: dict[str, Any]) -> Iterator[bytes]:
+    """What is no chat, in every way, with a mark in it."""
+    mark = MARK.encode()
+    yield from (mark, b'{"%b": ' % mark, b'["%b"' % mark, b'"%b"' % mark, b"\xff" + mark)
+    thread = chat["thread"]
+    for odd in (
+        {MARK: EMAIL},
+        {"id": [MARK], "thread": {}},
+        {**chat, "thread": MARK},
+        {**chat, "thread": {**thread, "events": MARK}},
+        {**chat, "thread": {**thread, "events": [MARK, {"id": {MARK: EMAIL}}]}},
+        {**chat, "thread": {**thread, "tags": {MARK: EMAIL}, "created_at": MARK}},
+        {**chat, "users": [MARK]},
+    ):
+        yield orjson.dumps(odd)
 
 
 async def commit_metadata(stage: Stage) -> bytes:
@@ -233,6 +270,10 @@ def test_the_marks_went_the_whole_way(written: Written) -> None:
     assert refund in written.places["decisions list --format csv"]
     assert refund in written.places["ledger"]
     assert any(b"Today, by set" in content for content in written.places.values())
+    backtest = "backtest /new --against /past --sample 50"
+    for source in ("", " --file /good.ndjson"):
+        assert "−".encode() in written.places[f"{backtest}{source} --format csv"]
+    assert b"Not readable: " in written.places[f"{backtest} --file /bad.ndjson --format text"]
     for event in ("refused", "decided", "parked", "keywords_refused"):
         assert f'"{event}"'.encode() in written.places["log of ingest"] + written.places["log of tagger"]
 

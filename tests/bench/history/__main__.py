@@ -3,7 +3,8 @@
     python -m tests.bench.history [--chats 100000] [--events 12] [--decisions 1000000]
 
 Starts a real Apache Kafka, fills `livechat.webhooks` (12 partitions) with ended chats and `livechat.decisions` with a
-decision on each, then reads them as the commands do: the ledger, and the chats joined with it. Then a ledger of its
+decision on each, then reads them as the commands do: the ledger, the chats joined with it, and the chats with two
+sets of 1,000 keywords. Then a ledger of its
 own takes a million decisions, and is asked for the newest ones by each filter. Prints seconds, CPU and memory, and
 writes them to tests/bench/results/history.csv.
 """
@@ -23,6 +24,8 @@ from ingest.topic import encode
 from tagger.core.conversation import ThreadKey
 from tagger.core.matching.decide import Decision, Reason
 from tagger.core.records.decision import Source, decision_record
+from tagger.core.review.backtest import Backtest
+from tagger.core.rules.model import Keyword, Rule, RuleSet
 from tagger.history.ledger import Ledger
 from tagger.history.topic import TopicHistory, fill
 from tagger.history.wanted import Wanted
@@ -33,6 +36,7 @@ from tests.options import given
 
 RESULTS = Path(__file__).parent.parent / "results" / "history.csv"
 PARTITIONS = 12
+RULES, KEYWORDS = 50, 20  # of a set, and of each of its rules
 TOGETHER = 500  # chats that are open at a time
 WEBHOOKS, DECISIONS = "livechat.webhooks", "livechat.decisions"
 TAGS = ("Refund", "Shipping delay", "Praise", "Cancel", "Invoice")
@@ -110,7 +114,25 @@ async def read(bootstrap: str, chats: int) -> None:
             said += len(chat.conversation.said) if chat.conversation else 0
             decided += len(chat.decisions)
     assert history.counts.chats == decided == chats, history.counts
+    again = TopicHistory(options, WEBHOOKS, Ledger(), since_ms)
+    test = Backtest(rules("found"), rules("changed"), sample=5)
+    with measured(f"backtest of two sets of {RULES * KEYWORDS:,} keywords", lambda: test.chats):
+        async for chat in again.chats():
+            test.add(chat)
     ledger.close()
+
+
+def rules(last: str) -> RuleSet:
+    """Rules of which each has one keyword that is said in some chats, and one that only this set has."""
+    words = "refund charged week check order twice".split()
+    made = []
+    for number in range(RULES):
+        keywords = [f"word{number}x{at}" for at in range(KEYWORDS - 2)] + [
+            f"{words[number % 6]} {number}",
+            last,
+        ]
+        made.append(Rule(f"r{number}", f"Tag {number}", any=tuple(Keyword(each, each) for each in keywords)))
+    return RuleSet(tuple(made), last)
 
 
 def ask(decisions: int) -> None:
