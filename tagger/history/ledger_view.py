@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -20,6 +21,10 @@ DECISION: Final = (
     "held_back, untagged, began_at_ms, reasons_omitted, topic, partition, offset"
 )
 OF_THREAD: Final = "chat_id = ? AND thread_id = ?"
+DAY_MS: Final = 86_400_000
+_SAME_THREAD: Final = (
+    "c.chat_id = n.chat_id AND c.thread_id = n.thread_id AND c.organization = n.organization"
+)
 
 
 class Decided(NamedTuple):
@@ -206,6 +211,45 @@ class LedgerView:
             return int(self._db.execute(f"SELECT count(*) {query.clause}", query.values).fetchone()[0])
 
         return sorted(labels, key=count)
+
+    def days(self, since_ms: int) -> dict[int, int]:
+        """Return a number for each day since then (days since 1970, UTC) that changes with what is known of it."""
+        found = dict[int, int]()
+        for day, count, ids in self._db.execute(
+            f"SELECT ended_at_ms / {DAY_MS} AS day, count(*), sum(id) FROM decisions "
+            "WHERE newest AND ended_at_ms >= ? GROUP BY day",
+            (since_ms,),
+        ):
+            found[day] = hash((count, ids))
+        for day, count, times in self._db.execute(
+            f"SELECT n.ended_at_ms / {DAY_MS} AS day, count(*), sum(c.at_ms) FROM corrections c "
+            f"JOIN decisions n ON {_SAME_THREAD} WHERE n.newest AND n.ended_at_ms >= ? AND c.at_ms >= ? GROUP BY day",
+            (since_ms, since_ms),
+        ):
+            found[day] = hash((found.get(day), count, times))
+        return found
+
+    def ended_between(self, since_ms: int, until_ms: int) -> Iterator[PastChat]:
+        """Yield the threads that ended then, as `chat` does, in order; two questions for all of them."""
+        between, times = "n.newest AND n.ended_at_ms >= ? AND n.ended_at_ms < ?", (since_ms, until_ms)
+        corrections: dict[ThreadKey, list[Correction]] = {}
+        for organization, chat_id, thread_id, tag, change, at_ms, *place in self._db.execute(
+            "SELECT c.organization, c.chat_id, c.thread_id, c.tag, c.change, c.at_ms, c.topic, c.partition, "
+            f'c."offset" FROM decisions n CROSS JOIN corrections c ON {_SAME_THREAD} WHERE {between} '
+            "ORDER BY c.at_ms, c.partition, c.offset",
+            times,
+        ):
+            thread = ThreadKey(organization, chat_id, thread_id)
+            corrections.setdefault(thread, []).append(Correction(tag, change, at_ms, _place(*place)))
+        columns = ", ".join(f"c.{name}" for name in DECISION.split(", "))
+        rows = self._db.execute(
+            f"SELECT c.organization, c.chat_id, c.thread_id, {columns} FROM decisions n CROSS JOIN decisions c "
+            f"ON {_SAME_THREAD} WHERE {between} ORDER BY n.ended_at_ms, n.id, c.settled_at_ms, c.id",
+            times,
+        )
+        for key, group in groupby(rows, lambda row: row[:3]):
+            thread, made = ThreadKey(*key), tuple(decision_of(row[3:]) for row in group)
+            yield PastChat(thread, made[-1].ended_at_ms, None, made, tuple(corrections.get(thread, ())))
 
     def chats(self, wanted: Wanted) -> Iterator[PastChat]:
         """Yield the wanted threads as `chat` does, those that ended last first."""

@@ -60,6 +60,15 @@ class StoredSets:
                 self._sets.popitem(last=False)
             return found
 
+    async def read(self) -> list[str]:
+        """Read the topic again; return the sets that are known, the one that came into force last first.
+
+        Raises one of `kafka.reader.NO_KAFKA`, or TopicMissingError.
+        """
+        async with self._turn:
+            await self._read()
+            return [*reversed(self._packed)]
+
     def times(self) -> dict[str, int]:
         """Return when each set that is known came into force last (Unix time, ms)."""
         return {config: one.in_force_at_ms for config, one in self._packed.items() if one.in_force_at_ms}

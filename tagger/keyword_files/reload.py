@@ -71,6 +71,11 @@ class Keywords:
         self._seen, self.overlooked = _read(folder)
         self._take(self._seen, self._built(self._seen))
 
+    @property
+    def on_disk(self) -> Mapping[str, bytes] | str:
+        """The files as they were last read, in force or not; or why they cannot be read."""
+        return self._seen
+
     def reload_soon(self) -> None:
         """Read the folder now (a signal)."""
         self._poke.set()

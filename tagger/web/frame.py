@@ -37,7 +37,12 @@ class Screen(NamedTuple):
 
 
 # In the order of the questions that people have; a screen that is not made yet is not here.
-SCREENS: Final = (Screen("Try it", "/"), Screen("Chats", "/chats"))
+SCREENS: Final = (
+    Screen("Try it", "/"),
+    Screen("Chats", "/chats"),
+    Screen("Keywords", "/keywords"),
+    Screen("Change", "/change"),
+)
 
 
 class Wrong(web.HTTPBadRequest):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ingest.runtime.clock import now_ms
 from tagger.core.matching.decide import Decider
+from tagger.core.rules.model import RuleSet
 from tagger.keyword_files.reload import Keywords
 from tagger.web.strip import KeywordsNow
 
@@ -15,6 +16,7 @@ class InForce:
     def __init__(self, folder: Path, placeholder: str) -> None:
         """Reads it once; what is wrong is a fact to show, not an error."""
         self._keywords = Keywords(folder, placeholder)
+        self._folder, self.placeholder = folder, placeholder
         self._refused_at_ms = now_ms()
         # At a start nobody tells since when: the newest file is the best witness.
         self._since_ms = _newest_ms(self._keywords.files) or now_ms()
@@ -26,9 +28,28 @@ class InForce:
         return None if self._keywords.origin == "nowhere" else self._keywords.decider
 
     @property
+    def rules(self) -> RuleSet | None:
+        """The set in force; None where no set is."""
+        decider = self.decider
+        return RuleSet(tuple(decider.rules), decider.hash) if decider else None
+
+    @property
     def files(self) -> Mapping[str, bytes]:
-        """The files of the set in force, by name."""
+        """The files of the set in force, by their names with the folder; none where no set is."""
         return self._keywords.files
+
+    @property
+    def refused(self) -> Mapping[str, bytes]:
+        """The files on disk that are not in force as they are, because the set was refused."""
+        on_disk = self._keywords.on_disk
+        if not self._keywords.problems or isinstance(on_disk, str):
+            return {}
+        return {name: content for name, content in on_disk.items() if self.files.get(name) != content}
+
+    def path_of(self, name: str) -> str:
+        """A file of the folder by its name alone, as the files of the set are named."""
+        known = (path for path in (*self.files, *self.refused) if path.rpartition("/")[2] == name)
+        return next(known, str(self._folder / name))
 
     def now(self) -> KeywordsNow:
         """What the strip says."""

@@ -20,9 +20,11 @@ from tagger.livechat.authorization.credentials import Credentials, credentials
 from tagger.livechat.client import Client
 from tagger.settings import WebSettings
 from tagger.web.app import make_app
+from tagger.web.change.trials import Trials
 from tagger.web.frame import Page
 from tagger.web.gate import access_by
 from tagger.web.in_force import InForce
+from tagger.web.keywords.counting import Counting
 from tagger.web.past import Past, Topics
 from tagger.web.statics import Statics
 
@@ -48,7 +50,10 @@ class Service:
         self._keywords = InForce(settings.tagger_config, settings.tagger_canned_placeholder)
         self._past = _past(settings)
         self._page = page = Page(self._keywords, Statics(), livechat, self._past)
-        self._server = AppServer(make_app(page, access_by(self._token, settings.web_host, settings.web_port)))
+        self._trials = Trials()
+        access = access_by(self._token, settings.web_host, settings.web_port)
+        self._counting = Counting(self._past, lambda: self._keywords.rules)
+        self._server = AppServer(make_app(page, access, self._trials, self._counting))
         self._tasks = Tasks(lambda _: None)
 
     async def run(self, stopping: asyncio.Event, say: Callable[[str], None]) -> str | None:
@@ -62,6 +67,7 @@ class Service:
             self._tasks.start("keywords", self._keywords.watch)
             self._tasks.start("ledger", self._past.filling.run)
             self._tasks.start("ledger_cleaning", self._past.filling.clean)
+            self._tasks.start("counting", self._counting.run)
             await stopping.wait()
         except OSError as error:
             return cannot_listen("WEB", host, port, error)
@@ -69,6 +75,7 @@ class Service:
             await self._tasks.stop()
             self._page.streams.ended.set()
             await closed(self._server.stop(), CLOSE_S)
+            await closed(self._trials.close(), CLOSE_S)
             if self._client is not None:
                 await closed(self._client.close(), CLOSE_S)
             await closed(self._past.ledger.close(), CLOSE_S)

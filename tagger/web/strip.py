@@ -6,6 +6,7 @@ What a fact is not known of is left out: it is never guessed.
 import re
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
+from urllib.parse import urlencode
 
 from tagger.web.times import clock, moment
 
@@ -28,6 +29,7 @@ class Notice(NamedTuple):
     sign: Sign
     lead: str  # bold
     text: str
+    href: str = ""  # of the file and line, on Change
 
 
 class Strip(NamedTuple):
@@ -76,8 +78,10 @@ def _notices(keywords: KeywordsNow) -> list[Notice]:
     if (placed := _PLACED.fullmatch(first)) is None:
         return [Notice("bad", f"The keyword files were refused at {at}.", f"{first}{others} {means}")]
     file, line, column, problem = placed.groups()
-    lead = f"{file.rpartition('/')[2]}:{line}:{column} was refused at {at}."
-    return [Notice("bad", lead, f"{_sentence(problem)}{others} {means}")]
+    name = file.rpartition("/")[2]
+    lead = f"{name}:{line}:{column} was refused at {at}."
+    href = f"/change?{urlencode({'file': f'refused/{name}', 'line': line})}#L{line}"
+    return [Notice("bad", lead, f"{_sentence(problem)}{others} {means}", href)]
 
 
 def _them(keywords: KeywordsNow) -> str:

@@ -19,6 +19,21 @@ def moment(ms: int) -> str:
     return f"{_DAYS[at.weekday()]} {at.day} {_MONTHS[at.month - 1]} {clock(ms)}"
 
 
+def day_name(ms: int) -> str:
+    """`23 Nov`."""
+    at = datetime.fromtimestamp(ms / 1000, UTC)
+    return f"{at.day} {_MONTHS[at.month - 1]}"
+
+
+def ago(ms: int, now_ms: int) -> str:
+    """`4 s ago`, `11 min ago`, `3 h ago`; before yesterday the day, `Tue 17 Nov`."""
+    passed = max(0, now_ms - ms) // 1000
+    for size, unit in ((86_400, ""), (3_600, "h"), (60, "min"), (0, "s")):
+        if passed >= size:
+            return f"{passed // max(size, 1):,} {unit} ago" if unit else moment(ms).rpartition(" ")[0]
+    return ""
+
+
 def clock(ms: int) -> str:
     """`14:02`."""
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%H:%M")

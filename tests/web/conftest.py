@@ -80,9 +80,15 @@ def serving(folder: Path, secrets: tuple[str, ...], **settings: str) -> Iterator
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    """`tagger web` without Kafka."""
-    with serving(tmp_path, ("refund",)) as page:
+def settings() -> dict[str, str]:
+    """What `served` is given beside its own; where tests need Kafka, they name it here."""
+    return {}
+
+
+@pytest.fixture
+def served(tmp_path: Path, settings: dict[str, str]) -> Iterator[Served]:
+    """`tagger web`, without Kafka unless `settings` name one."""
+    with serving(tmp_path, ("refund",), **settings) as page:
         yield page
 
 

@@ -4,7 +4,7 @@ The file is valid. What was not taken over stands in it as comments, each with i
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from textwrap import dedent
 from typing import Final, NamedTuple
 
@@ -56,11 +56,12 @@ def recognised(text: str) -> Source | str:
     return watched_words.read(lines) or column.read(lines)
 
 
-def rule_file(source: Source, name: str, tag: str | None) -> Imported | str:
+def rule_file(source: Source, name: str, tag: str | None, taken: Collection[str] = ()) -> Imported | str:
     """A keyword file with everything that could be taken over; or what is wrong, and what to do.
 
-    name  of the source, for people
-    tag   of all rules; None where the source names them
+    name   of the source, for people
+    tag    of all rules; None where the source names them
+    taken  ids that the rules must not have
     """
     drafts = _tagged(source.drafts, tag)
     if isinstance(drafts, str):
@@ -77,7 +78,7 @@ def rule_file(source: Source, name: str, tag: str | None) -> Imported | str:
         reasons = dict.fromkeys(f"line {left.line}: {left.why}" for left in source.left[:3])
         return f"nothing in it can be taken over ({'; '.join(reasons)})"
     done = Imported("", source.kind, len(drafts), keywords, duplicates, len(source.left))
-    ids = _ids([draft.tag or "" for draft in drafts])
+    ids = _ids([draft.tag or "" for draft in drafts], taken)
     rules = [line for draft, id in zip(drafts, ids, strict=True) for line in _rule(draft, id)]
     return done._replace(
         text="\n".join([*_head(done, name, source.left), "version: 1", "rules:", *rules, ""])
@@ -95,15 +96,21 @@ def _tagged(drafts: Sequence[Draft], tag: str | None) -> list[Draft] | str:
         draft.tag = tag or draft.tag
         if draft.tag is None:
             return 'it does not say which tag the chats get. Give one: --tag "Refund"'
-        found = Findings("")
-        if TAG.read(found, Text(draft.tag, 1, 1), f"the tag {draft.tag!r}") is None:
-            return f"{found.problems[0].text}. Give another one with --tag"
+        if problem := tag_problem(draft.tag):
+            return f"{problem}. Give another one with --tag"
     return kept
 
 
-def _ids(tags: Sequence[str]) -> Iterator[str]:
+def tag_problem(tag: str) -> str | None:
+    """What is wrong with a tag, without a full stop."""
+    found = Findings("")
+    is_wrong = TAG.read(found, Text(tag, 1, 1), f"the tag {tag!r}") is None
+    return found.problems[0].text if is_wrong else None
+
+
+def _ids(tags: Sequence[str], taken: Collection[str]) -> Iterator[str]:
     """A valid id for each tag, none of them twice."""
-    known: set[str] = set()
+    known = set(taken)
     for tag in tags:
         base = re.sub(r"[^a-z0-9]+", "-", fold(tag).text)[: ID_CHARS_MAX - 6].strip("-") or "rule"
         number, id = 1, base

@@ -3,26 +3,30 @@
 
 const TYPING_MS = 250; // after the last change, before the text is sent
 
-// The fields of a form that is answered while somebody types: data-live names where it is sent, and what comes back
-// replaces the parts of the page that have the same data-part.
+const POLL_MS = 700; // between two looks at what runs
+
+// Parts of an answer replace those of the page that have the same data-part.
+function show(html) {
+  const parts = new DOMParser().parseFromString(html, "text/html").querySelectorAll("[data-part]");
+  for (const part of parts) {
+    const old = document.querySelector(`[data-part="${part.dataset.part}"]`);
+    // A headline that stays the same is not read out again.
+    if (old && old.innerHTML !== part.innerHTML) old.replaceChildren(...part.childNodes);
+  }
+}
+
+function fail(words) {
+  document.querySelector("[data-part=headline]").firstElementChild.textContent = words;
+}
+
+// The fields of a form that is answered while somebody types: data-live names where it is sent.
 function live(form) {
   const text = form.querySelector("textarea");
   const copy = form.querySelector("[data-part=copy]");
   let timer = 0;
   let asking = null;
 
-  const show = (html) => {
-    const parts = new DOMParser().parseFromString(html, "text/html").querySelectorAll("[data-part]");
-    for (const part of parts) {
-      const old = document.querySelector(`[data-part="${part.dataset.part}"]`);
-      // A headline that stays the same is not read out again.
-      if (old && old.innerHTML !== part.innerHTML) old.replaceChildren(...part.childNodes);
-    }
-  };
-
-  const fail = (words) => {
-    document.querySelector("[data-part=headline]").firstElementChild.textContent = words;
-  };
+  const again = () => form.querySelector("button.primary, button:not([formaction])").textContent;
 
   const ask = async () => {
     asking?.abort();
@@ -37,11 +41,11 @@ function live(form) {
         cache: "no-store",
       });
       if (answer.status === 403) return fail("This page has been locked: open it by its address again");
-      if (!answer.ok) return fail("The text was not taken: press Explain to see why");
+      if (!answer.ok) return fail(`The text was not taken: press ${again()} to see why`);
       const html = await answer.text();
       if (text.value === sent) show(html);
     } catch (error) {
-      if (error.name !== "AbortError") fail("No answer: press Explain to try again");
+      if (error.name !== "AbortError") fail(`No answer: press ${again()} to try again`);
     }
   };
 
@@ -56,10 +60,27 @@ function live(form) {
     later();
   });
   form.addEventListener("change", (event) => {
-    if (event.target !== text) later();
+    if (event.target !== text && event.target.name !== "days") later();
   });
   // What a browser kept of a form over a reload is not what the server drew.
   if (text.value !== text.defaultValue) text.dispatchEvent(new Event("input"));
+}
+
+// What runs on the server: data-poll names where its parts are, until an answer has no such element any more.
+function poll() {
+  const running = document.querySelector("[data-poll]");
+  if (!running) return;
+  setTimeout(async () => {
+    try {
+      const answer = await fetch(running.dataset.poll, { cache: "no-store" });
+      if (!answer.ok) return fail("It cannot be followed any more: reload this page");
+      const html = await answer.text();
+      if (running.isConnected) show(html); // else an edit put something else in its place, which is newer
+    } catch {
+      // The server is away for a moment: what stands there is the newest that is known.
+    }
+    poll();
+  }, POLL_MS);
 }
 
 document.querySelectorAll("form[data-live]").forEach(live);
@@ -167,3 +188,4 @@ function stream(bar) {
 }
 
 document.querySelectorAll("[data-stream]").forEach(stream);
+poll();

@@ -9,6 +9,7 @@ from tagger.core.conversation import Author, Conversation, ThreadKey
 from tagger.core.rules.model import Rule
 from tagger.core.threads.transcript import Heard, messages
 from tagger.web.times import start_of
+from tagger.web.typed import clean
 
 TEXT_BYTES_MAX: Final = 256 << 10  # in UTF-8; eight times what a long chat has
 EXAMPLES_MAX: Final = 3
@@ -47,11 +48,6 @@ def read(fields: Mapping[str, str]) -> Question | str:
     if when is not None and not 1970 <= when.year <= 9998:
         return "The day is too far away: choose a year from 1970 to 9998."
     return Question(clean(text), by, int(group) if group else None, when)
-
-
-def clean(text: str) -> str:
-    """The text as it is shown and decided: browsers send CR LF, and a NUL would vanish from a page."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
 
 
 def conversation_of(question: Question, rules: Sequence[Rule]) -> tuple[Conversation, tuple[Heard, ...]]:

@@ -26,14 +26,17 @@ from ingest.runtime.settings import SecretFile
 from tagger.core.conversation import ThreadKey
 from tagger.core.matching.decide import Decision, Reason
 from tagger.core.records.decision import Source, decision_record
+from tagger.core.rules.model import RuleSet
 from tagger.history.filling import Filling
 from tagger.history.kept_ledger import KeptLedger
 from tagger.history.stored_sets import StoredSets
 from tagger.history.wanted import Wanted
 from tagger.web.app import make_app
+from tagger.web.change.trials import Trials
 from tagger.web.frame import Page
 from tagger.web.gate import access_by
 from tagger.web.in_force import InForce
+from tagger.web.keywords.counting import Counting
 from tagger.web.past import Past, Topics
 from tagger.web.statics import Statics
 from tests.options import given
@@ -64,6 +67,10 @@ PAGES: Final = (
     "/chats.json?since=30d",
     "/chats.csv?since=30d&tag=Tag+00",
     "/chats/chat?chat=C{half}&thread=T{half}",
+    "/keywords",
+    "/keywords?days=90&rule=refund&never=all",
+    "/keywords.csv",
+    "/change",
 )
 
 
@@ -129,9 +136,16 @@ async def ask(
     filling = Filling(ledger, dict, TOPIC)
     filling.trouble = TimeoutError()  # no Kafka: what it would tell is not measured
     past = Past(ledger, filling, Topics(dict, "livechat.webhooks"), StoredSets(dict, "livechat.keywords"))
-    page = Page(InForce(Path("config"), "%[a-z]+%"), Statics(), None, past)
-    app = make_app(page, access_by(SecretFile(None, TOKEN), "127.0.0.1", 8083))
+    keywords = InForce(Path("config"), "%[a-z]+%")
+    page = Page(keywords, Statics(), None, past)
+    counting = Counting(past, lambda: keywords.rules)
+    app = make_app(page, access_by(SecretFile(None, TOKEN), "127.0.0.1", 8083), Trials(), counting)
     headers = {"Authorization": f"Bearer {TOKEN}"}
+    task = asyncio.create_task(counting.run())
+    began = time.perf_counter()
+    while not counting.of(keywords.rules or RuleSet((), "")).is_whole:
+        await asyncio.sleep(0.1)
+    print(f"counted by day: {time.perf_counter() - began:.0f} s, in the background")
     rows = []
     async with TestClient(TestServer(app), headers=headers, timeout=ClientTimeout(600)) as client:
         names = {"middle": time.time_ns() // 1_000_000 - 15 * DAY_MS, "half": decisions // 2}
@@ -146,6 +160,7 @@ async def ask(
             rows.append((path, took[0], statistics.median(took), max(took)))
             print(f"{path}: first {took[0]:.0f} ms, median {rows[-1][2]:.0f} ms, longest {max(took):.0f} ms")
         await _streams(client, streams)
+    task.cancel()
     await ledger.close()
     return rows
 

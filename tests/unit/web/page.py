@@ -9,15 +9,18 @@ from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 
 from ingest.runtime.settings import SecretFile
+from ingest.runtime.supervision import Tasks
 from tagger.history.filling import Filling
 from tagger.history.kept_ledger import KeptLedger
 from tagger.history.stored_sets import StoredSets
 from tagger.livechat.authorization.credentials import Credentials
 from tagger.livechat.client import Client
 from tagger.web.app import make_app
+from tagger.web.change.trials import COMMAND, Trials
 from tagger.web.frame import Page
 from tagger.web.gate import access_by
 from tagger.web.in_force import InForce
+from tagger.web.keywords.counting import Counting
 from tagger.web.past import Past, Topics
 from tagger.web.statics import Statics
 
@@ -49,8 +52,9 @@ async def a_page(
     livechat: tuple[Client, Credentials] | None = None,
     headers: dict[str, str] = BEARER,
     decisions: Sequence[bytes] = (),
+    trial: Sequence[str] = COMMAND,
 ) -> AsyncIterator[AClient]:
-    """A client that brings the token, unless `headers` say otherwise."""
+    """A client that brings the token, unless `headers` say otherwise; `trial` is the command that tries a change."""
     (folder / "a.yaml").write_text(rules, "utf-8")
     ledger = KeptLedger(None, DECISIONS)
     await ledger.write(lambda writing: writing.take(DECISIONS, 0, decisions, len(decisions)))
@@ -59,10 +63,16 @@ async def a_page(
     past = Past(
         ledger, filling, Topics(_nowhere, "livechat.webhooks"), StoredSets(_nowhere, "livechat.keywords")
     )
-    page = Page(InForce(folder, "%[a-z]+%"), Statics(), livechat, past)
-    app = make_app(page, access_by(SecretFile(None, TOKEN), "127.0.0.1", 8083))
+    keywords = InForce(folder, "%[a-z]+%")
+    page = Page(keywords, Statics(), livechat, past)
+    trials, counting = Trials(trial), Counting(past, lambda: keywords.rules)
+    app = make_app(page, access_by(SecretFile(None, TOKEN), "127.0.0.1", 8083), trials, counting)
+    tasks = Tasks(lambda _: None)
+    tasks.start("counting", counting.run)
     try:
         async with TestClient(TestServer(app), headers=headers) as client:
             yield client
     finally:
+        await tasks.stop()
+        await trials.close()
         await ledger.close()

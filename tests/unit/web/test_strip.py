@@ -16,31 +16,36 @@ def test_a_set_in_force_is_one_quiet_fact() -> None:
 
 
 @pytest.mark.parametrize(
-    ("problems", "lead", "text"),
+    ("problems", "lead", "text", "href"),
     [
         (
             ("config/billing.yaml:27:9: the keyword runs over 2 lines. Put it on one line.",),
             "billing.yaml:27:9 was refused at 14:31.",
             "The keyword runs over 2 lines. Put it on one line. "
             "Until it is fixed, texts are tried with the keywords of 14:02.",
+            "/change?file=refused%2Fbilling.yaml&line=27#L27",
         ),
         (
             ("a.yaml:1:1: the file is empty", "b.yaml:2:3: x", "b.yaml:3:3: y"),
             "a.yaml:1:1 was refused at 14:31.",
             "The file is empty. 2 more: `tagger check` lists all. "
             "Until they are fixed, texts are tried with the keywords of 14:02.",
+            "/change?file=refused%2Fa.yaml&line=1#L1",
         ),
         (
             ("config: contains no *.yaml files. Name the folder of your keyword files.",),
             "The keyword files were refused at 14:31.",
             "config: contains no *.yaml files. Name the folder of your keyword files. "
             "Until it is fixed, texts are tried with the keywords of 14:02.",
+            "",
         ),
     ],
 )
-def test_a_refused_file_is_a_band_and_the_fact_warns(problems: tuple[str, ...], lead: str, text: str) -> None:
+def test_a_refused_file_is_a_band_and_the_fact_warns(
+    problems: tuple[str, ...], lead: str, text: str, href: str
+) -> None:
     facts, notices = strip(KeywordsNow("9bd59202516a", AT_MS, problems, LATER_MS))
-    assert notices == (Notice("bad", lead, text),)
+    assert notices == (Notice("bad", lead, text, href),)
     assert [fact.sign for fact in facts] == ["warn"]
 
 

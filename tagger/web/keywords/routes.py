@@ -1,0 +1,118 @@
+"""The addresses of "Keywords"."""
+
+from functools import partial
+from typing import Any, Final
+
+from aiohttp import web
+
+from ingest.runtime.clock import now_ms
+from tagger.core.matching.decide import Decider
+from tagger.core.review.daily import Day, added_up
+from tagger.core.rules.model import RuleSet
+from tagger.kafka.reader import NO_KAFKA, TopicMissingError
+from tagger.web import data
+from tagger.web.frame import PAGE, Page, shown
+from tagger.web.keywords import data as table
+from tagger.web.keywords.ages import Ages
+from tagger.web.keywords.asked import DAYS, SORTS, Asked, read
+from tagger.web.keywords.counting import Counted, Counting
+from tagger.web.keywords.screen import screen
+from tagger.web.keywords.tests import tests_of
+from tagger.web.times import DAY_MS, moment
+
+COUNTING: Final = web.AppKey("counting", Counting)
+SETS_LISTED_MAX: Final = 30
+NOTHING: Final = "No keywords are in force: the files were refused. `tagger check` lists what is wrong."
+NO_SUCH_SET: Final = (
+    "This set is not on the topic of keyword sets any more, or it cannot be read by this version."
+)
+AWAY: Final = "Kafka does not answer, so sets of the past cannot be read. Try again in a moment."
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/keywords")
+async def keywords(request: web.Request) -> web.Response:
+    """The screen."""
+    asked = read(request.query)
+    counted = await _counted(request, asked)
+    if isinstance(counted, str):
+        problem = {"title": "There are no keywords to show", "text": counted}
+        return shown(request, "problem.html", problem, status=404)
+    page, now = request.config_dict[PAGE], now_ms()
+    work = partial(screen, counted.rules, dict(counted.days), counted.ages or Ages(), asked, now)
+    found = await page.computed(work)
+    if found is None:
+        raise web.HTTPServiceUnavailable
+    rule = next((rule for rule in counted.rules.rules if rule.id == asked.rule), None)
+    decider = await _decider(page, counted.rules) if rule else None
+    context: dict[str, Any] = {
+        "asked": asked,
+        "screen": found,
+        "counted": counted,
+        "tests": await page.computed(partial(tests_of, decider, rule)) if rule and decider else None,
+        "periods": DAYS,
+        "sorts": SORTS,
+        "sets": _sets(request.config_dict[COUNTING], page),
+        "now": now,
+        "filling": page.past.filling,
+    }
+    return shown(request, "keywords.html", context)
+
+
+@routes.get("/keywords.json")
+async def as_json(request: web.Request) -> web.Response:
+    """The table, for programs."""
+    asked = read(request.query)
+    counted = await _counted(request, asked)
+    if isinstance(counted, str):
+        raise web.HTTPNotFound
+    return data.as_json(table.as_json(counted.rules, _total(counted, asked), counted.ages or Ages()))
+
+
+@routes.get("/keywords.csv")
+async def as_csv(request: web.Request) -> web.Response:
+    """The table, for a spreadsheet."""
+    asked = read(request.query)
+    counted = await _counted(request, asked)
+    if isinstance(counted, str):
+        raise web.HTTPNotFound
+    rows = table.rows(counted.rules, _total(counted, asked), counted.ages or Ages())
+    return data.as_csv("keywords.csv", table.HEADER, rows)
+
+
+async def _counted(request: web.Request, asked: Asked) -> Counted | str:
+    """What is counted by the set that is asked for; or why there is none."""
+    page, counting = request.config_dict[PAGE], request.config_dict[COUNTING]
+    current = page.keywords.rules
+    if not asked.set or (current and asked.set == current.hash):
+        return counting.of(current) if current else NOTHING
+    if (known := counting.known(asked.set)) is not None:
+        return counting.of(known.rules)
+    try:
+        stored = await page.past.sets.get(asked.set)
+    except (*NO_KAFKA, TopicMissingError):
+        return AWAY
+    return NO_SUCH_SET if isinstance(stored, str) else counting.of(stored.rules)
+
+
+async def _decider(page: Page, rules: RuleSet) -> Decider | None:
+    current = page.keywords.decider
+    if current is not None and current.hash == rules.hash:
+        return current
+    return await page.computed(partial(Decider.compile, rules, page.keywords.placeholder))
+
+
+def _total(counted: Counted, asked: Asked) -> Day:
+    first = now_ms() // DAY_MS - asked.days + 1
+    return added_up(day for number, day in dict(counted.days).items() if number >= first)
+
+
+def _sets(counting: Counting, page: Page) -> list[tuple[str, str]]:
+    """Sets to choose from: the one in force, and those of the past."""
+    current = page.keywords.decider
+    listed = [("", "in force")]
+    for name, in_force_ms in counting.sets[:SETS_LISTED_MAX]:
+        if current is None or name != current.hash:
+            listed.append((name, f"of {moment(in_force_ms)}"))
+    return listed

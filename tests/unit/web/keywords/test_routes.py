@@ -1,0 +1,82 @@
+"""Keywords without a browser: what the ledger has is counted and shown, and nothing else."""
+
+import asyncio
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from tests.deadline import DEADLINE_S
+from tests.unit.history.test_ledger import corrected, decided
+from tests.unit.web.page import AClient, a_page
+
+RULES = """\
+version: 1
+rules:
+  - id: refund
+    tag: Refund
+    any: [k, "money <b>back"]
+    tests: [match: k, absent: "hello"]
+  - {id: late, tag: Late, any: [late], expires: 2020-01-01, tests: [absent: x]}
+"""
+NOW_MS = time.time_ns() // 1_000_000
+DECISIONS = [
+    decided("1", "T", at=NOW_MS - 1_000, offset=1, rules=("refund",)),
+    decided("2", at=NOW_MS - 2_000, offset=2),
+    corrected("1", "T", "removed", 9),
+]
+
+
+async def counted(client: AClient, query: str = "", until: str = "2 chats ended") -> str:
+    """The page, once it says something."""
+    text = ""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DEADLINE_S):
+            while until not in text:
+                text = await (await client.get(f"/keywords{query}")).text()
+    assert until in text
+    return text
+
+
+async def test_what_the_ledger_has_is_counted(tmp_path: Path) -> None:
+    rules = RULES.replace("tag: Refund", "tag: T")
+    async with a_page(tmp_path, rules, decisions=DECISIONS) as client:
+        text = await counted(client)
+        assert "2 chats ended. <b>50.0 %</b> got a tag; 1 got none" in text
+        assert "People removed 1 tag and added 0." in text
+        assert "money &lt;b&gt;back" in text
+        assert "Expired on 2020-01-01" in text
+        assert '/change?file=a.yaml&amp;line=5#L5">a.yaml:5</a>' in text
+        opened = await counted(client, "?rule=refund")
+        assert '<table aria-label="Keywords of the rule refund">' in opened
+        assert "all pass" in opened
+        assert "No test is about 1 of the keywords." in opened
+
+
+async def test_the_same_comes_as_json_and_csv(tmp_path: Path) -> None:
+    async with a_page(tmp_path, RULES.replace("tag: Refund", "tag: T"), decisions=DECISIONS) as client:
+        await counted(client)
+        data = await (await client.get("/keywords.json?days=1")).json()
+        assert (data["chats"], data["rows"][0]["chats"], data["rows"][0]["removed"]) == (2, 1, 1)
+        table = await (await client.get("/keywords.csv")).text()
+        assert table.split("\r\n")[1].startswith("refund,,T,1,1,")
+
+
+async def test_without_decisions_it_says_what_to_do(tmp_path: Path) -> None:
+    async with a_page(tmp_path) as client:
+        text = await counted(client, until="No chat has ended")
+        assert "No chat has ended in that time" in text
+        assert "Never matched" not in text
+
+
+async def test_odd_addresses_are_answered(tmp_path: Path) -> None:
+    async with a_page(tmp_path, decisions=DECISIONS) as client:
+        for query in ("days=-1&sort=%00&rule=%3Cscript%3E", "rule=" + "x" * 5_000, "never=all&days=90"):
+            assert (await client.get(f"/keywords?{query}")).status == 200
+        for suffix in ("", ".json", ".csv"):
+            assert (await client.get(f"/keywords{suffix}?set=0123456789ab")).status == 404
+
+
+async def test_where_no_set_is_in_force_it_says_so(tmp_path: Path) -> None:
+    async with a_page(tmp_path, "nothing") as client:
+        answer = await client.get("/keywords")
+        assert (answer.status, "No keywords are in force" in await answer.text()) == (404, True)
