@@ -60,11 +60,11 @@ def past_facts(past: Past, now: int) -> Iterator[Fact | Notice]:
     if filling.made_anew_ms is not None and now - filling.made_anew_ms < DAY_MS:
         text = f"What is shown of the time before {moment(filling.made_anew_ms)} was read from the old one."
         yield Notice("warn", f"The topic {filling.topic} was made anew.", text)
-    if filling.lost:
-        decisions = f"{filling.lost:,} decision{'' if filling.lost == 1 else 's'}"
-        yield Notice(
-            "warn", f"{decisions} are not known here.", "Kafka deleted them before this page read them."
-        )
+    if filling.lost == 1:
+        yield Notice("warn", "1 decision is not known here.", "Kafka deleted it before this page read it.")
+    elif filling.lost:
+        lead = f"{filling.lost:,} decisions are not known here."
+        yield Notice("warn", lead, "Kafka deleted them before this page read them.")
 
 
 def trouble_of(filling: Filling) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiohttp import web
 
@@ -18,6 +18,7 @@ from tagger.history.stored_sets import StoredSet
 from tagger.kafka.reader import NO_KAFKA, TopicMissingError
 from tagger.web.chat.changed import ChangedRule, changed
 from tagger.web.chat.decided import decide
+from tagger.web.chat.tables import as_csv, as_json
 from tagger.web.chat.told import Today, told
 from tagger.web.chat.words import Words, words_of
 from tagger.web.chats.asked import chat_href
@@ -48,6 +49,24 @@ async def page_of(request: web.Request) -> web.Response:
     """A chat without its words."""
     known = await _known(request, request.query)
     return await _shown(request, known, None, "")
+
+
+@routes.get("/chats/chat.json")
+async def as_data(request: web.Request) -> web.Response:
+    """A chat for programs."""
+    known = await _known(request, request.query)
+    decided = await _decided(request.config_dict[PAGE], known.chat, None)
+    return web.Response(body=as_json(known.chat, decided.today), content_type="application/json")
+
+
+@routes.get("/chats/chat.csv")
+async def as_table(request: web.Request) -> web.Response:
+    """What was found in a chat, for spreadsheets."""
+    known = await _known(request, request.query)
+    decided = await _decided(request.config_dict[PAGE], known.chat, None)
+    shown_rows = told(known.chat, decided.before, decided.today, there=None, hears_of_people=False).found
+    headers = {"Content-Disposition": 'attachment; filename="chat.csv"'}
+    return web.Response(text=as_csv(shown_rows), content_type="text/csv", charset="utf-8", headers=headers)
 
 
 @routes.post("/chats/words")
@@ -88,10 +107,7 @@ async def _shown(request: web.Request, known: _Known, words: Words | None, probl
     page: Page = request.config_dict[PAGE]
     chat, thread = known.chat, known.chat.thread
     last = chat.decisions[-1]
-    then = await _set_of(page, last.config)
-    stored = then if isinstance(then, StoredSet) else None
-    today = await _today(page, chat, stored, words)
-    before = rules_by_id(stored.rules.rules) if stored else {}
+    then, stored, before, today = await _decided(page, chat, words)
     there = words.tags if words else None
     organization = thread.organization if known.organizations > 1 else ""
     context = {
@@ -116,6 +132,8 @@ async def _shown(request: web.Request, known: _Known, words: Words | None, probl
             if one != thread
         ],
         "here_again": chat_href(thread.chat_id, thread.thread_id, organization),
+        "as_json": chat_href(thread.chat_id, thread.thread_id, organization, ".json"),
+        "as_csv": chat_href(thread.chat_id, thread.thread_id, organization, ".csv"),
         "problem": problem,
         "cannot": "" if page.livechat else NO_CREDENTIALS,
         "changed": _changed(page, before, stored, today),
@@ -147,6 +165,22 @@ def _earlier(settled_at_ms: int, tags: tuple[str, ...]) -> tuple[str, str]:
 def _is_plain(an_id: str) -> bool:
     """Whether an id can stand in LiveChat's address."""
     return an_id.isascii() and an_id.isalnum()
+
+
+class _Decided(NamedTuple):
+    """The set of then, or why it cannot be had; and what is decided today."""
+
+    then: StoredSet | str
+    stored: StoredSet | None
+    before: dict[str, Rule]  # rules of then, by id
+    today: Today | None
+
+
+async def _decided(page: Page, chat: PastChat, words: Words | None) -> _Decided:
+    then = await _set_of(page, chat.decisions[-1].config)
+    stored = then if isinstance(then, StoredSet) else None
+    before = rules_by_id(stored.rules.rules) if stored else {}
+    return _Decided(then, stored, before, await _today(page, chat, stored, words))
 
 
 async def _set_of(page: Page, config: str) -> StoredSet | str:

@@ -1,13 +1,13 @@
 """What is shown of a chat: the answer in a sentence, each tag then, today and in LiveChat, and what was found. Pure."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from tagger.core.matching.decide import Decision, Reason
 from tagger.core.review.difference import Change
 from tagger.core.review.last_words import last_words
-from tagger.core.review.past_chat import Correction, PastChat
+from tagger.core.review.past_chat import Correction, PastChat, PastDecision
 from tagger.core.rules.model import Rule
 from tagger.core.rules.places import places_of
 from tagger.web.times import moment
@@ -95,7 +95,7 @@ def told(
     last = chat.decisions[-1]
     called_for = {tag for made in chat.decisions for tag in made.tags}
     people = last_words(called_for, chat.corrections)
-    found = _found(last.because, then, today)
+    found = _found(last, then, today)
     return Told(
         tuple(_sentence(last.tags, today)),
         UNSET.get(last.outcome, "") if last.tags or last.outcome == "partial" else "",
@@ -197,9 +197,9 @@ def _happened(
         yield "Set at the end of the chat." if outcome in {"tagged", "partial"} else "Set."
 
 
-def _found(because: Iterable[Reason], then: Mapping[str, Rule], today: Today | None) -> list[FoundRow]:
+def _found(last: PastDecision, then: Mapping[str, Rule], today: Today | None) -> list[FoundRow]:
     """Matches of then and today, those of one place as one row, in reading order as far as that is known."""
-    before = {_place(each): each for each in because}
+    before = {_place(each): each for each in last.because}
     after = {_place(each): each for each in today.decision.because} if today else {}
     numbers = today.numbers if today else {}
     places_then, places_today = places_of(then.values()), places_of(today.rules.values() if today else ())
@@ -212,7 +212,7 @@ def _found(because: Iterable[Reason], then: Mapping[str, Rule], today: Today | N
         where = f"message {number:,}" if number else f"event {shortened(each.event_id, 40)}"
         row = FoundRow(
             each.tag,
-            each.rule in rules and rules[each.rule].dry_run,
+            rules[each.rule].dry_run if each.rule in rules else each.tag not in last.tags,
             shortened(each.keyword, KEYWORD_CHARS_MAX),
             f"{where}, character {each.start + 1:,}",
             each.rule,

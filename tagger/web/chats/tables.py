@@ -34,7 +34,7 @@ def as_csv(rows: Iterable[Decided]) -> str:
             for change in ("removed", "added")
         }
         cells = [value[name] if name in value else by[name] for name in COLUMNS]
-        writer.writerow([_plain("; ".join(cell) if isinstance(cell, list) else cell) for cell in cells])
+        writer.writerow([plain("; ".join(cell) if isinstance(cell, list) else cell) for cell in cells])
     return written.getvalue()
 
 
@@ -53,5 +53,6 @@ def _value(each: Decided) -> dict[str, Any]:
     }
 
 
-def _plain(cell: str) -> str:
+def plain(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
     return f"'{cell}" if cell.startswith(_FORMULA) else cell

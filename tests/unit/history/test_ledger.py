@@ -258,3 +258,107 @@ def test_it_agrees_with_a_plain_list_under_any_order_and_repetition(ledger: Ledg
     for tag in ("Refund", "Delay", "Praise"):
         assert sorted(listed(ledger, tag=tag)) == sorted(t for t, (_, tags) in newest.items() if tag in tags)
     assert sorted(listed(ledger, untagged=True)) == sorted(t for t, (_, tags) in newest.items() if not tags)
+
+
+def test_corrected_is_what_people_changed_whatever_comes_first(ledger: Ledger) -> None:
+    take(
+        ledger,
+        corrected("A", "Refund", "removed", 7),
+        decided("A", "Refund", at=5_000, offset=1),
+        decided("B", "Refund", at=4_000, offset=2),
+        corrected("B", "Refund", "added", 8),
+        decided("C", at=3_000, offset=3),
+        corrected("C", "Praise", "added", 9),
+        decided("D", "Refund", at=2_000, offset=4),
+        corrected("D", "Refund", "removed", 10),
+    )
+    assert listed(ledger, corrected=True) == ["A", "C", "D"]
+    # Our own tag by a late message: what a person seemed to add was ours.
+    take(ledger, decided("C", "Praise", at=3_000, settled=9_000, offset=5, outcome="late"))
+    assert listed(ledger, corrected=True) == ["A", "D"]
+    assert listed(ledger, corrected=True, tag="Refund") == ["A", "D"]
+
+
+def test_not_set_is_what_calls_for_tags_that_are_not_there(ledger: Ledger) -> None:
+    take(
+        ledger,
+        decided("A", "Refund", at=4_000, outcome="parked", offset=1),
+        decided("B", at=3_000, outcome="dry_run", offset=2),
+        decided("C", "Refund", at=2_000, outcome="dry_run", offset=3),
+        decided("D", "Refund", at=1_000, offset=4),
+    )
+    assert listed(ledger, not_set=True) == ["A", "C"]
+    assert listed(ledger, tagged=True) == ["A", "C", "D"]
+
+
+def test_a_bounded_look_says_how_far_it_came(ledger: Ledger) -> None:
+    take(
+        ledger,
+        *(decided(f"{n:02}", "Refund", at=1_000 + n, offset=n) for n in range(50)),
+        *(decided(f"p{n:02}", at=1_000 + n, offset=100 + n, outcome="parked") for n in range(50)),
+        decided("old", "Refund", at=900, offset=200, outcome="parked"),
+    )
+    asked, seen, before, looks = Wanted(tag="Refund", outcome="parked"), list[str](), None, 0
+    while True:
+        page = ledger.look(asked, 5, before=before, examined=10)
+        seen += [each.thread.thread_id for each in page.rows]
+        before, looks = page.looked_to, looks + 1
+        if before is None:
+            break
+    assert (seen, looks) == (["old"], 6)
+    assert ledger.count(asked, 10) == 0
+    assert ledger.count(Wanted(tag="Refund"), 10) == 10
+
+
+def test_what_lies_ahead_of_a_place_is_the_nearest_newest_first(ledger: Ledger) -> None:
+    take(ledger, *(decided(f"{n:02}", "Refund", at=1_000 + n, offset=n) for n in range(9)))
+    place = ledger.page(Wanted(tag="Refund"), 7)[-1].key
+    page = ledger.look(Wanted(tag="Refund"), 3, after=place)
+    assert [each.thread.thread_id for each in page.rows] == ["05", "04", "03"]
+    assert ledger.count(Wanted(tag="Refund"), after=place) == 6
+
+
+def test_what_came_after_an_id_is_found_by_every_filter(ledger: Ledger) -> None:
+    take(ledger, decided("A", "Refund", offset=1), decided("B", at=3_000, offset=2))
+    last = ledger.last_id()
+    take(
+        ledger,
+        decided("C", "Refund", at=2_000, offset=3),
+        decided("D", "Refund", at=5_000, offset=4),
+        decided("E", offset=5),
+    )
+    came = [each.thread.thread_id for each in ledger.came_after(Wanted(tag="Refund"), last, 10)]
+    assert came == ["D", "C"]
+    assert [each.thread.thread_id for each in ledger.came_after(Wanted(), last, 1)] == ["D"]
+
+
+def test_an_id_may_be_of_the_chat_or_of_the_thread(ledger: Ledger) -> None:
+    take(ledger, decided("A", offset=1), decided("B", offset=2))
+    assert listed(ledger, an_id="CA") == listed(ledger, an_id="A") == ["A"]
+    assert listed(ledger, an_id="A", tagged=True) == []
+
+
+def test_names_are_those_that_something_has(ledger: Ledger) -> None:
+    take(
+        ledger, decided("A", "Refund", "Delay", rules=("r",), offset=1), decided("B", "Old", at=500, offset=2)
+    )
+    assert (ledger.names("tag"), ledger.names("rule")) == (["Delay", "Old", "Refund"], ["r"])
+    ledger.delete_before(900)
+    assert ledger.names("tag") == ["Delay", "Refund"]
+
+
+def test_deleting_leaves_nothing_behind(ledger: Ledger) -> None:
+    take(
+        ledger,
+        *(decided(f"{n}", "Refund", at=1_000 + n, offset=n, rules=("r",)) for n in range(10)),
+        decided("0", "Delay", at=1_000, settled=9_000, offset=50),
+        corrected("0", "Delay", "removed", 60),
+        corrected("nowhere", "X", "added", 61),
+    )
+    assert ledger.delete_oldest(3) == 4
+    assert [ledger.delete_before(1_006, 2) for _ in range(3)] == [2, 1, 0]
+    assert listed(ledger, tag="Refund") == ["9", "8", "7", "6"]
+    assert ledger.decisions == 4
+    ledger.delete_before(10_000_000)
+    for table in ("decisions", "labels", "corrections"):
+        assert ledger._db.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table

@@ -81,6 +81,19 @@ async def test_looking_at_a_chat_costs_no_call_and_its_words_one(tmp_path: Path)
     assert "Praise" in text  # which is on the chat now
 
 
+async def test_a_chat_for_programs_has_the_shape_of_decisions_show(tmp_path: Path) -> None:
+    async with a_page_with(tmp_path, "a refund") as (page, server):
+        data = await (await page.get("/chats/chat.json", params=CHAT)).json()
+        table = await (await page.get("/chats/chat.csv", params=CHAT)).text()
+    assert server.asked == []
+    assert (data["chat_id"], data["decisions"][0]["tags"], data["today"]) == ("CA", ["Delay"], None)
+    assert [one["change"] for one in data["corrections"]] == ["removed"]
+    assert table.splitlines() == [
+        "tag,keyword,said_in,rule,file,line,decided",
+        'T,k,"event E, character 1",delay,,,then',
+    ]
+
+
 async def test_no_get_fetches_words(tmp_path: Path) -> None:
     async with a_page_with(tmp_path, "a refund") as (page, server):
         answer = await page.get("/chats/words", params=CHAT)

@@ -1,0 +1,66 @@
+"""A chat for programs: as JSON in the shape of `tagger decisions show`, and what was found as CSV. Never what was said."""
+
+import csv
+from collections.abc import Sequence
+from io import StringIO
+from typing import Any, Final
+
+import orjson
+
+from tagger.core.matching.decide import Reason
+from tagger.core.records.decision import rfc3339
+from tagger.core.review.past_chat import PastChat
+from tagger.web.chat.told import FoundRow, Today
+from tagger.web.chats.tables import plain
+
+COLUMNS: Final = ("tag", "keyword", "said_in", "rule", "file", "line", "decided")
+_REASON: Final = ("rule", "tag", "keyword", "event_id", "start", "end")
+
+
+def as_json(chat: PastChat, today: Today | None) -> bytes:
+    """What was decided on a thread, what people corrected, and what would be decided today (null: not known)."""
+    changes = today.changes if today else ()
+    value: dict[str, Any] = {
+        **chat.thread._asdict(),
+        "ended_at": rfc3339(chat.ended_at_ms),
+        "decisions": [
+            {
+                "tags": made.tags,
+                "because": _because(made.because),
+                "outcome": made.outcome,
+                "config": made.config,
+                "messages": made.messages,
+                "settled_at": rfc3339(made.settled_at_ms),
+            }
+            for made in chat.decisions
+        ],
+        "corrections": [
+            {"tag": one.tag, "change": one.change, "at": rfc3339(one.at_ms)} for one in chat.corrections
+        ],
+        "today": today
+        and {
+            "tags": today.decision.tags,
+            "because": _because(today.decision.because),
+            "config": today.decision.config,
+        },
+        "gained": [change.tag for change in changes if change.change == "gained"],
+        "lost": [change.tag for change in changes if change.change == "lost"],
+        "why": {change.tag: change.why for change in changes},
+    }
+    return orjson.dumps(value)
+
+
+def as_csv(rows: Sequence[FoundRow]) -> str:
+    """A header, and a line for each match."""
+    written = StringIO()
+    writer = csv.writer(written)
+    writer.writerow(COLUMNS)
+    for row in rows:
+        file, line = (row.source.file, str(row.source.line)) if row.source else ("", "")
+        cells = (row.tag, row.keyword, row.said_in, row.rule, file, line, row.decided)
+        writer.writerow([plain(cell) for cell in cells])
+    return written.getvalue()
+
+
+def _because(because: Sequence[Reason]) -> list[dict[str, Any]]:
+    return [{name: getattr(each, name) for name in _REASON} for each in because]
