@@ -17,20 +17,31 @@ from typing import Any, Final
 import aiohttp
 import orjson
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
+from ingest.runtime.settings import SecretFile
 from tagger.__main__ import main
-from tagger.history.ledger import Ledger
-from tagger.history.topic import fill
+from tagger.history.filling import Filling
+from tagger.history.kept_ledger import KeptLedger
+from tagger.history.stored_sets import StoredSets
 from tagger.simulator.livechat.account import Draft, User
 from tagger.simulator.livechat.faults import Fault
 from tagger.simulator.livechat.shapes import chat_json
 from tagger.simulator.play.visitors import all_tags
 from tagger.simulator.stage.stage import PARTITIONS, Stage
-from tests.deadline import DEADLINE_S
+from tagger.web.app import make_app
+from tagger.web.change.trials import Trials
+from tagger.web.frame import Page
+from tagger.web.gate import access_by
+from tagger.web.in_force import InForce
+from tagger.web.keywords.counting import Counting
+from tagger.web.past import Past, Topics
+from tagger.web.statics import Statics
+from tests.deadline import DEADLINE_S, until
 from tests.docs import metrics_page
 from tests.integration.watch import everything_on
 from tests.webhooks import incoming_event, webhook
@@ -197,10 +208,43 @@ async def look_back(stage: Stage, folder: Path, found: Written) -> None:
         assert isinstance(result.exception, SystemExit | None), repr(result.exception)
         said = result.output.replace(str(folder), "")
         found.places[" ".join(words).replace(str(folder), "")] = said.encode()
-    ledger = Ledger(folder / "ledger")
-    await fill(ledger, {"bootstrap_servers": stage.bootstrap}, stage.names.decisions)
-    ledger.close()
-    found.places["ledger"] = (folder / "ledger").read_bytes()
+    await look_at_the_page(stage, folder / "past", folder / "web", list(chats), found)
+
+
+async def look_at_the_page(stage: Stage, rules: Path, data: Path, chats: list[str], found: Written) -> None:
+    """What the page says of chats without being asked for their words, and the ledger that it keeps."""
+    topic, options = stage.names.decisions, lambda: {"bootstrap_servers": stage.bootstrap}
+    ledger = KeptLedger(data, topic)
+    filling = Filling(ledger, options, topic)
+    filled = asyncio.create_task(filling.run())
+    await until(lambda: filling.progress is None)
+    filled.cancel()
+    await asyncio.wait({filled})
+    sets = StoredSets(options, stage.names.keywords)
+    past = Past(ledger, filling, Topics(options, stage.names.webhooks), sets)
+    keywords, token = InForce(rules, "%[a-z]+%"), "a-token-for-the-page"
+    in_force = keywords.rules
+    assert in_force is not None, "the rules are good"
+    counting = Counting(past, lambda: in_force)
+    counts = asyncio.create_task(counting.run())
+    await until(lambda: counting.of(in_force).is_whole)
+    access = access_by(SecretFile(None, token), "127.0.0.1", 8083)
+    app = make_app(Page(keywords, Statics(), None, past), access, Trials(), counting)
+    async with TestClient(TestServer(app), headers={"Authorization": f"Bearer {token}"}) as client:
+        lists = [f"/chats{form}?since=all" for form in ("", ".json", ".csv")]
+        lists += [f"/keywords{form}?since=30d" for form in ("", ".json", ".csv")]
+        looks = [f"/chats/chat{form}?chat={chat}" for chat in chats for form in ("", ".json", ".csv")]
+        for path in (*lists, *looks):
+            found.places[path] = await (await client.get(path)).read()
+    counts.cancel()
+    await asyncio.wait({counts})
+    await ledger.close()
+    found.places["ledger"] = all_of(data)
+
+
+def all_of(folder: Path) -> bytes:
+    """What is in the files of a folder."""
+    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
 
 
 def past_commands(folder: Path, chats: list[str], good: Path, bad: Path) -> Iterator[list[str]]:
@@ -269,6 +313,9 @@ def test_the_marks_went_the_whole_way(written: Written) -> None:
     refund = TAG.encode()
     assert refund in written.places["decisions list --format csv"]
     assert refund in written.places["ledger"]
+    assert refund in written.places["/chats.csv?since=all"]
+    told = [body for path, body in written.places.items() if path.startswith("/chats/chat?")]
+    assert any(b"With today" in body for body in told)
     assert any(b"Today, by set" in content for content in written.places.values())
     backtest = "backtest /new --against /past --sample 50"
     for source in ("", " --file /good.ndjson"):

@@ -8,6 +8,8 @@ from tagger.core.rules.model import Rule
 
 CONTEXT: Final = 1  # lines around a change
 LINES_MAX: Final = 120  # of all that is shown
+# Of a rule, for a comparison line by line, which takes quadratic time; of longer ones, what is only in one of both.
+COMPARED_MAX: Final = 1_000
 
 
 class Line(NamedTuple):
@@ -59,6 +61,11 @@ def _lines(name: str, rules: Mapping[str, Rule], files: Mapping[str, bytes]) -> 
 
 
 def _compared(old: list[str], new: list[str], first: int) -> Iterator[Line]:
+    if max(len(old), len(new)) > COMPARED_MAX:
+        was, has = set(old), set(new)
+        yield from (Line(None, "−", text) for text in old if text not in has)
+        yield from (Line(first + at, "+", text) for at, text in enumerate(new) if text not in was)
+        return
     shown_to = 0
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag == "equal":

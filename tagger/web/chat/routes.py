@@ -30,6 +30,8 @@ from tagger.web.try_it.chat import NO_CREDENTIALS
 
 THREADS_MAX: Final = 50  # of a chat that are linked
 DECISIONS_SHOWN: Final = 20  # of a thread
+# Where LiveChat's agent app shows an ended thread.
+ARCHIVES: Final = "https://my.livechatinc.com/archives/"
 
 routes = web.RouteTableDef()
 
@@ -42,6 +44,15 @@ class _Known:
     threads: tuple[ThreadKey, ...]
     organizations: int
     hears_of_people: bool
+
+
+class _Decided(NamedTuple):
+    """The set of then, or why it cannot be had; and what is decided today."""
+
+    then: StoredSet | str
+    stored: StoredSet | None
+    before: dict[str, Rule]  # rules of then, by id
+    today: Today | None
 
 
 @routes.get("/chats/chat")
@@ -64,9 +75,9 @@ async def as_table(request: web.Request) -> web.Response:
     """What was found in a chat, for spreadsheets."""
     known = await _known(request, request.query)
     decided = await _decided(request.config_dict[PAGE], known.chat, None)
-    shown_rows = told(known.chat, decided.before, decided.today, there=None, hears_of_people=False).found
+    rows = told(known.chat, decided.before, decided.today, there=None, hears_of_people=False).found
     headers = {"Content-Disposition": 'attachment; filename="chat.csv"'}
-    return web.Response(text=as_csv(shown_rows), content_type="text/csv", charset="utf-8", headers=headers)
+    return web.Response(text=as_csv(rows), content_type="text/csv", charset="utf-8", headers=headers)
 
 
 @routes.post("/chats/words")
@@ -105,24 +116,37 @@ def _find(chat_id: str, thread_id: str, organization: str, view: LedgerView) -> 
 
 async def _shown(request: web.Request, known: _Known, words: Words | None, problem: str) -> web.Response:
     page: Page = request.config_dict[PAGE]
-    chat, thread = known.chat, known.chat.thread
-    last = chat.decisions[-1]
-    then, stored, before, today = await _decided(page, chat, words)
-    there = words.tags if words else None
+    decided = await _decided(page, known.chat, words)
+    # Large keyword files and long chats take a while to compare.
+    context = await page.computed(partial(_context, known, decided, words, page.keywords.files))
+    if context is None:
+        raise web.HTTPServiceUnavailable
+    cannot = "" if page.livechat else NO_CREDENTIALS
+    status = 502 if problem and page.livechat else 200
+    return shown(request, "chat.html", {**context, "problem": problem, "cannot": cannot}, status=status)
+
+
+def _context(
+    known: _Known, decided: _Decided, words: Words | None, files: Mapping[str, bytes]
+) -> dict[str, object]:
+    """What the template shows. CPU only."""
+    chat, thread, last = known.chat, known.chat.thread, known.chat.decisions[-1]
+    then, stored, before, today = decided
     organization = thread.organization if known.organizations > 1 else ""
-    context = {
+    href = partial(chat_href, thread.chat_id, thread.thread_id, organization)
+    there = words.tags if words else None
+    return {
         "chat": chat,
         "thread": thread,
         "organization": organization,
         "ended": moment(chat.ended_at_ms),
         "took": span(last.settled_at_ms - last.ended_at_ms),
-        "link": f"https://my.livechatinc.com/archives/{thread.thread_id}"
-        if _is_plain(thread.thread_id)
-        else "",
+        "link": f"{ARCHIVES}{thread.thread_id}" if _is_plain(thread.thread_id) else "",
         "told": told(chat, before, today, there=there, hears_of_people=known.hears_of_people),
         "today": today,
         "hears_of_people": known.hears_of_people,
         "then_problem": then if isinstance(then, str) else "",
+        "then_of": moment(stored.in_force_at_ms) if stored and stored.in_force_at_ms else "",
         "earlier": [
             _earlier(made.settled_at_ms, made.tags) for made in chat.decisions[:-1][-DECISIONS_SHOWN:]
         ],
@@ -131,17 +155,13 @@ async def _shown(request: web.Request, known: _Known, words: Words | None, probl
             for one in known.threads
             if one != thread
         ],
-        "here_again": chat_href(thread.chat_id, thread.thread_id, organization),
-        "as_json": chat_href(thread.chat_id, thread.thread_id, organization, ".json"),
-        "as_csv": chat_href(thread.chat_id, thread.thread_id, organization, ".csv"),
-        "problem": problem,
-        "cannot": "" if page.livechat else NO_CREDENTIALS,
-        "changed": _changed(page, before, stored, today),
-        "then_of": moment(stored.in_force_at_ms) if stored and stored.in_force_at_ms else "",
+        "here_again": href(),
+        "as_json": href(".json"),
+        "as_csv": href(".csv"),
+        "changed": _changed(before, stored, today, files),
         "words": words,
         **_words_context(words, today),
     }
-    return shown(request, "chat.html", context, status=502 if problem and page.livechat else 200)
 
 
 def _words_context(words: Words | None, today: Today | None) -> dict[str, object]:
@@ -165,15 +185,6 @@ def _earlier(settled_at_ms: int, tags: tuple[str, ...]) -> tuple[str, str]:
 def _is_plain(an_id: str) -> bool:
     """Whether an id can stand in LiveChat's address."""
     return an_id.isascii() and an_id.isalnum()
-
-
-class _Decided(NamedTuple):
-    """The set of then, or why it cannot be had; and what is decided today."""
-
-    then: StoredSet | str
-    stored: StoredSet | None
-    before: dict[str, Rule]  # rules of then, by id
-    today: Today | None
 
 
 async def _decided(page: Page, chat: PastChat, words: Words | None) -> _Decided:
@@ -204,11 +215,11 @@ async def _today(page: Page, chat: PastChat, then: StoredSet | None, words: Word
 
 
 def _changed(
-    page: Page, before: dict[str, Rule], then: StoredSet | None, today: Today | None
+    before: dict[str, Rule], then: StoredSet | None, today: Today | None, files: Mapping[str, bytes]
 ) -> list[ChangedRule]:
     """The lines that matter: of rules by which a tag came or went."""
     if then is None or today is None or not today.changes:
         return []
     tags = {change.tag for change in today.changes}
     rules = {rule.id for rule in [*today.rules.values(), *before.values()] if rule.tag in tags}
-    return changed(rules, before, then.files, today.rules, page.keywords.files)
+    return changed(rules, before, then.files, today.rules, files)

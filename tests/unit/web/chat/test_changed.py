@@ -68,6 +68,12 @@ def test_a_rule_that_came_or_went_is_shown_whole() -> None:
     assert lines == ["12+- {id: c, tag: C, any: [c]}"]
 
 
+def test_of_a_long_rule_what_is_only_in_one_of_both_is_shown() -> None:
+    now = THEN.replace("      - one\n", "".join(f"      - w{number}\n" for number in range(1_500)))
+    ((_, lines),) = shown(now, "a")
+    assert lines[:3] == ["−- one", "6+- w0", "7+- w1"]
+
+
 def test_what_is_shown_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changed_module, "LINES_MAX", 3)
     now = THEN.replace("      - one\n", "".join(f"      - w{number}\n" for number in range(50)))
