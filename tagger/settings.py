@@ -140,5 +140,10 @@ class ArchiveSettings(KafkaSettings, LiveChatSettings, LogSettings):
 
 
 def group_of(settings: RunSettings) -> str:
+    """The consumer group of a service with these settings."""
+    return group_name(settings.kafka_group_id, dry_run=settings.tagger_dry_run)
+
+
+def group_name(group_id: str, *, dry_run: bool) -> str:
     """The consumer group: a dry run has its own, so that switching it off skips no chat."""
-    return f"{settings.kafka_group_id}-dry-run" if settings.tagger_dry_run else settings.kafka_group_id
+    return f"{group_id}-dry-run" if dry_run else group_id

@@ -361,6 +361,7 @@ ARROWS: Final[Mapping[str, tuple[str, ...]]] = {
         "tagger.core.review",
     ),
     "tagger.core.threads": (),
+    "tagger.core.diagnosis": (),
     "tagger.core.partition": ("tagger.core.threads",),
     "tagger.core.records": (
         "tagger.core.rules",

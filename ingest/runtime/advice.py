@@ -19,14 +19,21 @@ KEYWORDS_TOPIC: Final = Suggested(1, None)  # in one partition the last record i
 
 
 def topic_missing(topic: str, bootstrap_servers: str, suggested: Suggested) -> str:
-    """Why a topic is not there, and the command that creates it; Apache Kafka ships the script."""
+    """Why a topic is not there, and the command that creates it."""
+    return (
+        f"Kafka has no topic {topic}, or this user may not see it (ACLs: deploy/kafka.md). Create it:\n"
+        f"  {create_topic(topic, bootstrap_servers, suggested)}\n"
+        "  With several brokers, add: --replication-factor 3 --config min.insync.replicas=2"
+    )
+
+
+def create_topic(topic: str, bootstrap_servers: str, suggested: Suggested) -> str:
+    """The command that creates a topic; Apache Kafka ships the script."""
     partitions, days = suggested
     kept = "cleanup.policy=compact" if days is None else f"retention.ms={days * DAY_MS}"
     return (
-        f"Kafka has no topic {topic}, or this user may not see it (ACLs: deploy/kafka.md). Create it:\n"
-        f"  kafka-topics.sh --bootstrap-server {bootstrap_servers} --create --topic {topic}"
-        f" --partitions {partitions} --config {kept}\n"
-        "  With several brokers, add: --replication-factor 3 --config min.insync.replicas=2"
+        f"kafka-topics.sh --bootstrap-server {bootstrap_servers} --create --topic {topic}"
+        f" --partitions {partitions} --config {kept}"
     )
 
 

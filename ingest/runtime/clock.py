@@ -1,21 +1,8 @@
 """The wall clock, in the unit of Kafka's record times."""
 
 import time
-from typing import Final
-
-# Each unit up to twice the next: 90 minutes say more than 1 hour.
-_UNITS: Final = (("s", 1, 120), ("min", 60, 120), ("h", 3_600, 48))
 
 
 def now_ms() -> int:
     """Milliseconds since 1970."""
     return time.time_ns() // 1_000_000
-
-
-def age(ms: int) -> str:
-    """A span of time for people, in one unit and rounded down: 12 s, 90 min, 3 h, 2 days."""
-    seconds = max(0, ms) // 1_000
-    for unit, length_s, most in _UNITS:
-        if seconds < most * length_s:
-            return f"{seconds // length_s} {unit}"
-    return f"{seconds // 86_400:,} days"

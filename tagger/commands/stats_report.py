@@ -6,11 +6,11 @@ from typing import Any, Final, Literal
 
 import orjson
 
-from ingest.runtime.clock import age
 from tagger.commands import tables
 from tagger.commands.keyword_options import counted
 from tagger.commands.tables import share
 from tagger.commands.transcript import printable
+from tagger.core.diagnosis.span import span
 from tagger.core.matching.explain import short
 from tagger.core.records.decision import rfc3339
 from tagger.core.review.statistics import Row, Statistics, Use
@@ -112,7 +112,7 @@ def _keywords(rows: list[Row]) -> list[tuple[str, Row, Use]]:
 
 
 def _ago(at_ms: int | None, now_ms: int) -> str:
-    return NEVER if at_ms is None else age(now_ms - at_ms)
+    return NEVER if at_ms is None else span(now_ms - at_ms)
 
 
 _CSV: Final = ("rule", "keyword", "tag", "chats", "only_this", "last_match", "removed", "added")

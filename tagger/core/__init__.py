@@ -17,6 +17,7 @@ No clock, no network, no files, no logging, no asyncio: time comes in as an argu
     review        before a set is in force: lint, certain cures, and the tests beside each rule; afterwards: the past,
                   compared and counted
     importing     keywords of other products → the text of a keyword file
+    diagnosis     what was seen of Kafka, LiveChat and the services → findings, each with what to do
     records       what we write to Kafka and read back: decisions, corrections, parked items, keyword sets
 
 Imports point one way: folding ← rules ← matching ← review ← importing; conversation ← threads ← partition; records last.

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ingest.runtime import advice
-from ingest.runtime.clock import age, now_ms
+from ingest.runtime.clock import now_ms
 from ingest.runtime.kafka import KafkaConnection
+from tagger.core.diagnosis.span import span
 from tagger.core.records.decision import rfc3339
 from tagger.kafka.reader import NO_KAFKA, TopicMissingError, last_ms
 
@@ -37,4 +38,4 @@ async def last_arrival(kafka: KafkaConnection | list[str], counts: Callable[[byt
         return Arrived(unknown + advice.kafka_failed(error))
     if at_ms is None:
         return Arrived(f"no webhook has arrived on {topic}")
-    return Arrived(f"the last webhook arrived {age(now_ms() - at_ms)} ago, on {topic}", rfc3339(at_ms))
+    return Arrived(f"the last webhook arrived {span(now_ms() - at_ms)} ago, on {topic}", rfc3339(at_ms))

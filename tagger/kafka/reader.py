@@ -83,7 +83,7 @@ async def last_ms(
 async def oldest_unfinished_ms(options: Mapping[str, Any], topic: str, group: str) -> int | None:
     """The record time of the oldest record that the group has not finished; None if it finished all."""
     async with connected(options, topic) as (consumer, partitions, admin):
-        stored = await _committed(admin, group, partitions)
+        stored = await committed(admin, group, partitions)
         starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         times = []
         for tp in partitions:
@@ -95,11 +95,11 @@ async def oldest_unfinished_ms(options: Mapping[str, Any], topic: str, group: st
 async def committed_offsets(options: Mapping[str, Any], topic: str, group: str) -> dict[int, int]:
     """The offset that a group has committed for each partition; a partition without one is left out."""
     async with connected(options, topic) as (_, partitions, admin):
-        stored = await _committed(admin, group, partitions)
+        stored = await committed(admin, group, partitions)
         return {tp.partition: offset for tp, offset in stored.items() if offset >= 0}
 
 
-async def _committed(
+async def committed(
     admin: AIOKafkaAdminClient, group: str, partitions: list[TopicPartition]
 ) -> dict[TopicPartition, int]:
     """The committed offsets; -1 for none: the group has finished nothing."""

@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 def topic_watch(settings: KafkaSettings, metrics: Metrics) -> TopicWatch:
     """A watch of the topics that the service reads and writes."""
-    wanted = [needs(topic) for topic, (needs, _) in _ours(settings).items()]
+    wanted = [needs(topic) for topic, (needs, _) in ours(settings).items()]
     return TopicWatch(settings.client_options, wanted, metrics.topic_unfit)
 
 
@@ -37,7 +37,7 @@ async def missing_topics(kafka: KafkaSettings) -> list[str]:
             async with asyncio.timeout(ASK_S):
                 await admin.start()
                 there = set(await admin.list_topics())
-            return [_how_to_create(kafka, topic) for topic in _ours(kafka) if topic not in there]
+            return [_how_to_create(kafka, topic) for topic in ours(kafka) if topic not in there]
         except (KafkaError, OSError) as error:  # TimeoutError is an OSError
             log.warning("kafka_away", error_type=type(error).__name__)
         finally:
@@ -53,10 +53,10 @@ def what_to_do(kafka: KafkaSettings, error: Exception) -> str:
 
 
 def _how_to_create(kafka: KafkaSettings, topic: str) -> str:
-    return advice.topic_missing(topic, kafka.kafka_bootstrap_servers, _ours(kafka)[topic][1])
+    return advice.topic_missing(topic, kafka.kafka_bootstrap_servers, ours(kafka)[topic][1])
 
 
-def _ours(kafka: KafkaSettings) -> dict[str, tuple[Callable[[str], Wanted], advice.Suggested]]:
+def ours(kafka: KafkaSettings) -> dict[str, tuple[Callable[[str], Wanted], advice.Suggested]]:
     """What each topic needs to be, and how it is best created."""
     return {
         kafka.kafka_webhooks_topic: (topic_check.webhooks, advice.WEBHOOKS_TOPIC),

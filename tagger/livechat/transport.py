@@ -1,10 +1,12 @@
 """One POST to LiveChat's API and its answer: connections, timeouts, and what their failures mean."""
 
-from typing import Final, Protocol
+from email.utils import parsedate_to_datetime
+from typing import Final, NamedTuple, Protocol
 
 import aiohttp
 import orjson
 
+from ingest.runtime.clock import now_ms
 from tagger.livechat.calls.answers import ANSWER_BYTES_MAX, Answer, Permanent, failed, read
 from tagger.livechat.calls.error_types import ALL
 from tagger.livechat.calls.requests import Call
@@ -13,6 +15,14 @@ TRY_TIMEOUT_S: Final = 20.0  # LiveChat itself gives up after 15 s, and its `req
 CONNECT_TIMEOUT_S: Final = 5.0
 DNS_CACHE_S: Final = 5  # for so long a changed address of LiveChat may go unnoticed
 CONNECTIONS_MAX: Final = 256  # open to LiveChat, for all lanes: 8 lanes with 32 calls in flight each
+
+
+class Dated(NamedTuple):
+    """When an answer was stamped by LiveChat's clock, and when it was asked for and came by ours; Unix time in ms."""
+
+    date_ms: int
+    sent_ms: int
+    came_ms: int
 
 
 class Transport(Protocol):
@@ -34,6 +44,18 @@ class Connections:
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
+        self._stamped: tuple[str, int, int] | None = (
+            None  # of the last answer: its Date, when it was asked for, and came
+        )
+
+    @property
+    def dated(self) -> Dated | None:
+        """When the last answer was stamped; None: there was none, or it does not say."""
+        date, sent_ms, came_ms = self._stamped or ("", 0, 0)
+        try:
+            return Dated(int(parsedate_to_datetime(date).timestamp() * 1000), sent_ms, came_ms)
+        except (ValueError, OverflowError):
+            return None
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -53,7 +75,7 @@ class Connections:
     async def post(self, url: str, headers: dict[str, str], call: Call) -> Answer:
         """POST a call once; an answer for every failure."""
         try:
-            return await _post(self.session, url, headers, call)
+            return await self._post(url, headers, call)
         except aiohttp.ClientConnectorDNSError:
             return failed("dns")
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError):
@@ -68,22 +90,23 @@ class Connections:
         if self._session is not None:
             await self._session.close()
 
-
-async def _post(session: aiohttp.ClientSession, url: str, headers: dict[str, str], call: Call) -> Answer:
-    """POST and read. If the body breaks off, what arrived is read: the status may be enough."""
-    try:
-        content = orjson.dumps(call.body)
-    except orjson.JSONEncodeError:
-        return Permanent(ALL["not_encodable"].why, "not_encodable")
-    async with session.post(url, data=content, headers=headers, allow_redirects=False) as response:
-        body = bytearray()
+    async def _post(self, url: str, headers: dict[str, str], call: Call) -> Answer:
+        """POST and read. If the body breaks off, what arrived is read: the status may be enough."""
         try:
-            async for chunk in response.content.iter_chunked(64 << 10):
-                body += chunk
-                if len(body) > ANSWER_BYTES_MAX:
-                    response.close()
-                    break
-        except (aiohttp.ClientError, OSError, TimeoutError):
-            if not 200 <= response.status < 300:
-                raise
-        return read(call, response.status, response.headers, bytes(body))
+            content = orjson.dumps(call.body)
+        except orjson.JSONEncodeError:
+            return Permanent(ALL["not_encodable"].why, "not_encodable")
+        sent_ms = now_ms()
+        async with self.session.post(url, data=content, headers=headers, allow_redirects=False) as response:
+            self._stamped = response.headers.get("Date", ""), sent_ms, now_ms()
+            body = bytearray()
+            try:
+                async for chunk in response.content.iter_chunked(64 << 10):
+                    body += chunk
+                    if len(body) > ANSWER_BYTES_MAX:
+                        response.close()
+                        break
+            except (aiohttp.ClientError, OSError, TimeoutError):
+                if not 200 <= response.status < 300:
+                    raise
+            return read(call, response.status, response.headers, bytes(body))

@@ -93,6 +93,11 @@ def description(secret: str) -> str:
     return f"{OURS}{mark.hex()}"
 
 
+def is_ours(one: Registration) -> bool:
+    """Whether `tagger webhooks` registered it."""
+    return one.description.startswith(OURS)
+
+
 def to_register(
     existing: Sequence[Registration],
     url: str,

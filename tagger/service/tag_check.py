@@ -30,7 +30,7 @@ async def problems_online(
         known = known_of(await desk.call(list_tags()))
         if create:
             known = {**known, **await _created(desk, rules, known, organization, say)}
-        found += _problems(rules, known, organization)
+        found += problems_of(rules, known, organization)
     return found
 
 
@@ -59,7 +59,7 @@ def groups_of(tag: str, rules: Iterable[Rule]) -> frozenset[int]:
     return frozenset[int]().union(*named) if named and len(named) == len(groups) else frozenset({ALL_GROUPS})
 
 
-def _problems(rules: Sequence[Rule], known: Known, organization: str) -> list[Problem]:
+def problems_of(rules: Sequence[Rule], known: Known, organization: str) -> list[Problem]:
     """What LiveChat will refuse, or may: a warning if that depends on the thread's group or the rule is a dry run."""
     found = zip(rules, verdicts(known, map(wanted_of, rules)), strict=True)
     return [_problem(rule, finding, organization) for rule, finding in found if finding is not None]

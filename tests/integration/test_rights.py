@@ -130,7 +130,7 @@ async def command(settings: dict[str, str], *arguments: str) -> tuple[int | None
     return process.returncode, output.decode()
 
 
-@pytest.mark.timeout(600)  # a broker, nine commands of Kafka's, two services and six commands of ours
+@pytest.mark.timeout(600)  # a broker, nine commands of Kafka's, two services and eight commands of ours
 async def test_with_the_rights_of_the_page_everybody_can_do_what_is_theirs(
     kafka_guarded: Broker, tmp_path: Path
 ) -> None:
@@ -164,6 +164,23 @@ async def test_with_the_rights_of_the_page_everybody_can_do_what_is_theirs(
         url = f"http://127.0.0.1:{stage.ingest.settings['INGEST_PORT']}/webhooks/livechat"
         code, told = await command(operator, "webhooks", "send", url)
         assert (code, "3 of 3 samples arrived" in told) == (0, True), told
+        _, told = await command(tagger, "doctor", "--quiet")
+        assert " rights " not in told, told
+        _, told = await command(operator, "doctor", "--quiet")
+        assert [line for line in told.splitlines() if " rights " in line] == [
+            lacks("operator", bootstrap, "Write on livechat.decisions", "--topic livechat.decisions"),
+            lacks("operator", bootstrap, "Write on livechat.keywords", "--topic livechat.keywords"),
+            lacks("operator", bootstrap, "Read on the group tagger", "--group tagger"),
+        ]
+
+
+def lacks(user: str, bootstrap: str, right: str, resource: str) -> str:
+    """What `tagger doctor` says of a right that a user does not have."""
+    member = ", so it can be no member of it" if "group" in resource else ""
+    return (
+        f"wrong        rights    this user has no {right}{member}. To do: kafka-acls.sh --bootstrap-server {bootstrap} "
+        f"--add --allow-principal User:{user} --operation {right.partition(' ')[0]} {resource}"
+    )
 
 
 async def hidden_from(user: str, bootstrap: str) -> list[str]:

@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any, Final
 
 import aiohttp
@@ -98,7 +99,12 @@ class SimulatedLiveChat:
         app.router.add_post("/{version}/{kind}/action/{method}", self._serve_call)
         app.router.add_get("/accounts/", self._serve_consent)
         app.router.add_post("/accounts/v2/token", self._serve_token)
+        app.on_response_prepare.append(self._date)
         return app
+
+    async def _date(self, _: web.Request, response: web.StreamResponse) -> None:
+        """Stamp an answer by LiveChat's own clock, which may differ from ours."""
+        response.headers["Date"] = format_datetime(self.now(), usegmt=True)
 
     def add_organization(self, version: Version = "3.6", tags: Iterable[str] = ()) -> Organization:
         """A license with these tags in group 0. `version` decides the shape of its webhooks."""

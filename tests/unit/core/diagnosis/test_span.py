@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.runtime.clock import age
+from tagger.core.diagnosis.span import span
 
 
 @pytest.mark.parametrize(
@@ -19,4 +19,4 @@ from ingest.runtime.clock import age
     ],
 )
 def test_a_span_is_told_in_one_unit(ms: int, text: str) -> None:
-    assert age(ms) == text
+    assert span(ms) == text

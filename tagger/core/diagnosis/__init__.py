@@ -1,0 +1,1 @@
+"""What `tagger doctor` makes of what it saw: findings, each with what to do. Pure."""
