@@ -5,7 +5,7 @@ partitions are read from the live state when Prometheus asks, not kept twice. Se
 Prometheus cannot see one rise that starts at 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Final, get_args
 
@@ -99,6 +99,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._rules: frozenset[str] = frozenset()  # shown, as many as the keyword files have
         self._about_threads()
         self._about_livechat()
         self._about_keyword_files()
@@ -108,7 +109,7 @@ class Metrics:
         self._show_from_the_start()
         # To find a series takes as long as to count: these are looked up once.
         self._api_calls, self._api_requests = cache(self.api_calls.labels), cache(self.api_requests.labels)
-        self._api_seconds = cache(self.api_seconds.labels)
+        self._api_seconds, self.rule_hit = cache(self.api_seconds.labels), cache(self.rule_hits.labels)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         return Counter(name, meaning, labels, registry=self.registry)
@@ -122,6 +123,15 @@ class Metrics:
             self._api_calls(purpose).inc()
         self._api_requests(method, result).inc()
         self._api_seconds(method).observe(seconds)
+
+    def show_rules(self, rules: Collection[str]) -> None:
+        """Show each of these rules from 0, and no more those that are gone."""
+        for rule in self._rules.difference(rules):
+            self.rule_hits.remove(rule)
+        self.rule_hit.cache_clear()  # what was removed counts no more
+        for rule in rules:
+            self.rule_hit(rule)
+        self._rules = frozenset(rules)
 
     def _about_threads(self) -> None:
         self.decisions = self._counter(
@@ -139,7 +149,7 @@ class Metrics:
         self.tags_doubtful = self._gauge(
             "tagger_tags_doubtful", "Tags of the rules in force that LiveChat may refuse.", "kind"
         )
-        self.rule_hits = self._counter("tagger_rule_hits", "Threads in which a rule held.", "rule")
+        self.rule_hits = self._counter("tagger_rule_hits", "Threads in which a rule in force held.", "rule")
         self.rules_never_hit = self._gauge(
             "tagger_rules_never_hit", "Rules in force that held in no thread of this process."
         )

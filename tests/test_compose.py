@@ -1,6 +1,7 @@
 """docker-compose.yml fits the compose specification, our settings and topics, and is closed as it says."""
 
 import itertools
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -91,7 +92,9 @@ def test_commands_are_typed_where_all_settings_of_both_services_are_and_only_whe
 
 def test_prometheus_scrapes_the_services_where_they_serve_their_metrics() -> None:
     config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text("utf-8"))
-    targets = [target for job in config["scrape_configs"] for target in job["static_configs"][0]["targets"]]
+    found = [job["dns_sd_configs"][0] for job in config["scrape_configs"]]
+    targets = [f"{name}:{one['port']}" for one in found for name in one["names"]]
+    assert {one["type"] for one in found} == {"A"}  # every container of the service
     defaults = {name: dict(_defaults())[f"{name.upper()}_ADMIN_PORT"] for name in ("ingest", "tagger")}
     assert targets == [f"{name}:{port}" for name, port in defaults.items()]
     for name in defaults:
@@ -103,6 +106,30 @@ def test_what_is_published_is_published_on_this_machine_only_and_is_no_admin_add
     for port in SERVICES[name].get("ports", []):
         assert port.startswith("127.0.0.1:")
         assert not port.endswith((":8081", ":8082"))
+
+
+def test_what_watches_cannot_reach_kafka() -> None:
+    on = {name: set(service["networks"]) for name, service in SERVICES.items()}
+    assert set.union(*on.values()) == set(COMPOSE["networks"])
+    assert not (on["prometheus"] | on["grafana"]) & on["kafka"]
+    assert on["grafana"] & on["prometheus"]
+    assert not on["grafana"] & (on["ingest"] | on["tagger"])
+    for name in ("ingest", "tagger", "tools"):
+        assert on[name] & on["kafka"]
+        assert on[name] & on["prometheus"] or name == "tools"
+
+
+@pytest.mark.parametrize("name", ["kafka", "prometheus", "grafana"])
+def test_images_of_others_are_named_by_their_full_version(name: str) -> None:
+    image, _, digest = SERVICES[name]["image"].partition("@")
+    assert re.fullmatch(r"[a-z]+/[a-z]+:v?\d+\.\d+\.\d+", image)
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", digest) or name == "kafka"
+
+
+def test_where_the_runbook_can_be_read_is_said_in_one_place() -> None:
+    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text("utf-8"))
+    (variable,) = SERVICES["prometheus"]["environment"]
+    assert config["global"]["external_labels"] == {"runbooks": f"${{{variable}}}"}
 
 
 def test_the_folders_mounted_from_the_repository_are_there() -> None:

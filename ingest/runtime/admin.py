@@ -27,6 +27,11 @@ JSON: Final = "Content-Type: application/json"
 TEXT: Final = "Content-Type: text/plain; charset=utf-8"
 EXPOSITION: Final = "Content-Type: text/plain; version=0.0.4; charset=utf-8"  # Prometheus' text format
 PRIVATE: Final = ("Cache-Control: no-store", "X-Content-Type-Options: nosniff")
+INDEX: Final = (  # what is there, for a person
+    b"/health/live   503 if this process hangs and should be restarted\n"
+    b"/health/ready  503 if it cannot work now; says what to do\n"
+    b"/metrics       figures, as Prometheus reads them\n"
+)
 MISDIRECTED: Final = (
     b"Use an IP address, localhost, a name without dots, a name under .svc, .cluster.local or .internal,\n"
     b"this machine's name, or the one in the setting ..._ADMIN_HOST.\n"
@@ -45,7 +50,7 @@ class Health:
 
 
 class AdminServer:
-    """GET /health/live, /health/ready and /metrics, on an address that the public never sees."""
+    """GET /health/live, /health/ready, /metrics and a list of them at /, on an address that the public never sees."""
 
     def __init__(
         self,
@@ -85,6 +90,8 @@ class AdminServer:
 
     def _page(self, path: str) -> tuple[int, str, str, bytes] | None:
         """Status, its phrase, Content-Type and body; None if the page does not exist."""
+        if path == "/":
+            return 200, "OK", TEXT, INDEX
         if path == "/metrics":
             return 200, "OK", EXPOSITION, generate_latest(self._registry)
         if path not in ("/health/live", "/health/ready"):

@@ -50,4 +50,5 @@ def _show_in_force(metrics: Metrics, keywords: Keywords) -> None:
     collect_garbage_seldom()
     metrics.keywords_info.clear()
     metrics.keywords_info.labels(hash=keywords.decider.hash).set(1)
+    metrics.show_rules({rule.id for rule in keywords.decider.rules})
     metrics.keywords_from_topic.set(keywords.origin == "topic")

@@ -90,7 +90,6 @@ class Settle:
         self._rules_hit: set[str] = set()  # bounded by the keyword files
         # Prepared once: finding a metric by its label, and a logger, takes as long as using it.
         self._decisions = cache(metrics.decisions.labels)
-        self._rule_hits = cache(metrics.rule_hits.labels)  # bounded by the keyword files
         self._tags = cache(metrics.tags.labels)
         self._log = log.bind()
 
@@ -228,7 +227,7 @@ class Settle:
         self._rules_hit |= (rules := decision.rules)
         # Each rule counts once a thread; where earlier decisions are not all known, they counted it.
         for rule in set[str]() if ended.rules is None else rules - ended.rules:
-            self._rule_hits(rule).inc()
+            self._metrics.rule_hit(rule).inc()
         organization, chat_id, thread_id = ended.thread
         self._log.info(
             "decided",

@@ -3,7 +3,9 @@
 The schemas come inside the package kubernetes-validate. That a cluster takes them is not tested.
 """
 
+import copy
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +14,7 @@ import pytest
 import yaml
 
 from ingest.runtime.settings import Settings
+from tests.deploy import prometheus_rule
 
 FOLDER: Final = Path(__file__).parents[2] / "deploy" / "kubernetes"
 KUSTOMIZATION: Final[dict[str, Any]] = yaml.safe_load((FOLDER / "kustomization.yaml").read_text("utf-8"))
@@ -117,6 +120,103 @@ def test_every_file_that_a_setting_names_is_mounted(name: str) -> None:
             if each["name"].endswith("_FILE"):
                 assert path.name in SECRETS[volumes[mounts[place]]["secret"]["secretName"]]
     assert {each["configMap"]["name"] for each in volumes.values() if "configMap" in each} <= CONFIG_MAPS
+
+
+def component(name: str) -> dict[str, Any]:
+    """What a folder beside the manifests adds to them where it is asked for."""
+    held: dict[str, Any] = yaml.safe_load((FOLDER / name / "kustomization.yaml").read_text("utf-8"))
+    assert held["kind"] == "Component"
+    assert f"#   - {name}" in (FOLDER / "kustomization.yaml").read_text("utf-8")
+    return held
+
+
+def patched(name: str) -> dict[str, Any]:
+    """A workload as kafka-tls makes it: lists whose entries have names or mount paths grow, as Kubernetes merges them."""
+    workload, (patch,) = copy.deepcopy(WORKLOADS[name]), objects(f"kafka-tls/{name}.yaml")
+    assert [patch[key] for key in ("apiVersion", "kind")] == [workload[key] for key in ("apiVersion", "kind")]
+    assert patch["metadata"] == {"name": name}
+    pod, more = workload["spec"]["template"]["spec"], patch["spec"]["template"]["spec"]
+    (container,), (added,) = pod["containers"], more["containers"]
+    assert added.pop("name") == container["name"]
+    for held, extra in ((container, added), (pod, {"volumes": more["volumes"]})):
+        for key, entries in extra.items():
+            known = {each.get("mountPath", each["name"]) for each in held[key]}
+            assert not known & {each.get("mountPath", each["name"]) for each in entries}
+            held[key] += entries
+    return workload
+
+
+@BOTH
+def test_kafka_with_tls_is_reached_with_a_user_and_files_that_are_mounted(name: str) -> None:
+    assert {"path": f"{name}.yaml"} in component("kafka-tls")["patches"]
+    secrets = {
+        each["metadata"]["name"]: each["stringData"] for each in objects("kafka-tls/secret.example.yaml")
+    }
+    workload = patched(name)
+    for version in VERSIONS:
+        kubernetes_validate.validate(workload, version, strict=True)
+    pod = workload["spec"]["template"]["spec"]
+    mounts = {each["mountPath"]: each["name"] for each in pod["containers"][0]["volumeMounts"]}
+    volumes = {each["name"]: each for each in pod["volumes"]}
+    given = {each["name"]: each for each in pod["containers"][0]["env"] if each["name"].startswith("KAFKA_")}
+    assert given.keys() == {
+        "KAFKA_SECURITY_PROTOCOL",
+        "KAFKA_SASL_MECHANISM",
+        "KAFKA_SASL_USERNAME",
+        "KAFKA_SASL_PASSWORD_FILE",
+        "KAFKA_SSL_CAFILE",
+    }
+    user = given["KAFKA_SASL_USERNAME"]["valueFrom"]["secretKeyRef"]
+    assert user["key"] in secrets[user["name"]]
+    for variable in ("KAFKA_SASL_PASSWORD_FILE", "KAFKA_SSL_CAFILE"):
+        path = Path(given[variable]["value"])
+        assert path.name in secrets[volumes[mounts[str(path.parent)]]["secret"]["secretName"]]
+
+
+def test_the_port_of_kafka_is_where_kafka_with_tls_changes_it() -> None:
+    (patch,) = [
+        yaml.safe_load(each["patch"])[0] for each in component("kafka-tls")["patches"] if "patch" in each
+    ]
+    assert patch["path"] == "/spec/egress/1/ports/0/port"
+    for policy in (each for each in APPLIED if each["kind"] == "NetworkPolicy"):
+        assert policy["spec"]["egress"][1]["ports"] == [{"port": 9092}]
+
+
+def test_the_tagger_reaches_no_private_address_by_https() -> None:
+    (policy,) = (
+        each for each in APPLIED if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] == "tagger"
+    )
+    outside = policy["spec"]["egress"][-1]["to"][0]["ipBlock"]
+    ranges = [ip_network(each) for each in outside["except"]]
+    for address in (
+        "10.1.2.3",
+        "100.64.0.1",
+        "100.127.255.254",
+        "172.31.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+    ):
+        assert any(ip_address(address) in each for each in ranges), address
+
+
+def test_every_pod_is_found_by_the_prometheus_operator() -> None:
+    assert component("monitoring")["resources"] == ["podmonitor.yaml", "rules.yaml"]
+    (monitor,) = objects("monitoring/podmonitor.yaml")
+    (labels,) = (each["pairs"] for each in KUSTOMIZATION["labels"] if each["includeSelectors"])
+    assert monitor["spec"]["selector"]["matchLabels"] == labels
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    for name, container in CONTAINERS.items():
+        assert endpoint["port"] in {port["name"] for port in container["ports"]}
+        assert WORKLOADS[name]["spec"]["template"]["metadata"]["labels"] == {
+            monitor["spec"]["jobLabel"]: name
+        }
+
+
+def test_the_operators_rules_are_those_that_are_tested() -> None:
+    """`python -m tests.deploy.prometheus_rule` rewrites them."""
+    assert prometheus_rule.MANIFEST.read_text("utf-8") == prometheus_rule.manifest()
+    rules = yaml.safe_load((FOLDER.parent / "prometheus/rules.yml").read_text("utf-8"))
+    assert objects("monitoring/rules.yaml")[0]["spec"] == rules
 
 
 def test_neither_service_has_the_others_secret() -> None:

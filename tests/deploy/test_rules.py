@@ -443,6 +443,42 @@ def test_an_alert_fires_when_it_should_and_is_silent_when_it_should_not(
     assert not fires(promtool, tmp_path, row, right)
 
 
+@pytest.mark.parametrize(
+    ("labels", "folder"),
+    [({}, "deploy"), ({"runbooks": "https://git.example.com/deploy"}, "https://git.example.com/deploy")],
+)
+def test_an_alert_links_to_its_section_at_the_address_of_one_label(
+    promtool: str, tmp_path: Path, labels: dict[str, str], folder: str
+) -> None:
+    link = f"{folder}/runbook.md#ingestdown"
+    summary = "No `ingest` is up. LiveChat retries a webhook for about a minute; then it is lost."
+    alert = {
+        "exp_labels": {"severity": "critical", "runbook": link},
+        "exp_annotations": {"summary": summary, "runbook_url": link},
+    }
+    test = {
+        "rule_files": [str(RULES)],
+        "tests": [
+            {
+                "interval": "1m",
+                "external_labels": labels,
+                "input_series": [{"series": UP_INGEST, "values": "0x9"}],
+                "alert_rule_test": [{"eval_time": "5m", "alertname": "IngestDown", "exp_alerts": [alert]}],
+            }
+        ],
+    }
+    file = tmp_path / "rules_test.yml"
+    file.write_text(yaml.safe_dump(test), "utf-8")
+    run = subprocess.run(
+        [promtool, "test", "rules", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
 def test_every_alert_has_a_row() -> None:
     assert {row.alert for row in ROWS} == {rule["alert"] for rule in ALERTS}
 

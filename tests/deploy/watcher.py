@@ -19,6 +19,7 @@ from tests.deadline import DEADLINE_S
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 RULES: Final = DEPLOY / "prometheus/rules.yml"
 SCRAPE_S: Final = 1
+RUNBOOKS: Final = "https://git.example.com/deploy"
 SECONDS: Final = {"m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -30,9 +31,11 @@ async def a_prometheus(
     config = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text("utf-8"))
     services = {"ingest": stage.ingest, "tagger": stage.tagger}
     assert [job["job_name"] for job in config["scrape_configs"]] == list(services)
-    config["global"] = {"scrape_interval": f"{SCRAPE_S}s", "evaluation_interval": f"{SCRAPE_S}s"}
+    config["global"] |= {"scrape_interval": f"{SCRAPE_S}s", "evaluation_interval": f"{SCRAPE_S}s"}
+    config["global"]["external_labels"] = {"runbooks": RUNBOOKS}
     config["rule_files"] = [str(rules)]
     for job, service in zip(config["scrape_configs"], services.values(), strict=True):
+        del job["dns_sd_configs"]
         job["static_configs"] = [{"targets": [service.admin_url.removeprefix("http://")]}]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config), "utf-8")
     with reserved_port() as port:

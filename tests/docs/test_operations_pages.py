@@ -59,9 +59,10 @@ def events_of_the_code() -> set[str]:
 @pytest.mark.parametrize("alert", ALERTS)
 def test_an_alert_says_how_bad_it_is_what_is_wrong_and_where_one_reads_on(alert: str) -> None:
     rule = ALERTS[alert]
-    assert rule["labels"] in ({"severity": "critical"}, {"severity": "warning"})
+    assert rule["labels"]["severity"] in ("critical", "warning")
     assert rule["annotations"]["summary"].endswith(".")
-    assert rule["annotations"]["runbook_url"] == f"deploy/runbook.md#{alert.lower()}"
+    link = f'{{{{ or $externalLabels.runbooks "deploy" }}}}/runbook.md#{alert.lower()}'
+    assert rule["annotations"]["runbook_url"] == rule["labels"]["runbook"] == link
 
 
 def test_the_runbook_has_a_section_for_every_alert_and_no_other() -> None:

@@ -1,4 +1,4 @@
-"""What the service says of keyword files that look meant and are not read."""
+"""What the service says of keyword files that look meant and are not read, and which rules it shows."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from ingest.runtime.admin import Health
 from tagger.keyword_files.overlooked import overlooked
 from tagger.keyword_files.reload import Keywords
 from tagger.metrics import Metrics
-from tagger.service.announce import overlooked_teller
+from tagger.service.announce import announce, overlooked_teller
 from tagger.service.health import _about_overlooked
 
 
@@ -42,3 +42,23 @@ def test_readiness_names_one_and_counts_the_others(tmp_path: Path) -> None:
         _about_overlooked(Keywords(tmp_path, "%[a-z]+%"), health)
         assert (len(health.notes), health.ready) == (bool(names), [])
         assert all("a.YAML: this file's name" in note and more in note for note in health.notes)
+
+
+def test_each_rule_in_force_is_shown_from_0_and_no_more_once_it_is_gone(tmp_path: Path) -> None:
+    def shown() -> dict[str, float]:
+        (family,) = metrics.rule_hits.collect()
+        return {each.labels["rule"]: each.value for each in family.samples}
+
+    metrics, file = Metrics(), tmp_path / "rules.yaml"
+    rule = "  - {id: %s, tag: T, any: [word]}\n"
+    file.write_text("version: 1\nrules:\n" + rule % "one" + rule % "two", "utf-8")
+    announce(metrics, Keywords(tmp_path, "%x%"))
+    metrics.rule_hit("two").inc()
+    assert shown() == {"one": 0, "two": 1}
+    file.write_text("version: 1\nrules:\n" + rule % "two" + rule % "three", "utf-8")
+    announce(metrics, Keywords(tmp_path, "%x%"))
+    assert shown() == {"two": 1, "three": 0}
+    file.write_text("version: 1\nrules:\n" + rule % "one", "utf-8")
+    announce(metrics, Keywords(tmp_path, "%x%"))
+    metrics.rule_hit("one").inc()  # it came back, and is counted again
+    assert shown() == {"one": 1}

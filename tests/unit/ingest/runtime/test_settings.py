@@ -153,7 +153,9 @@ async def test_the_pages_tell_complaints_notes_and_metrics() -> None:
         health = Health(live=["Stuck."])
         assert [(await get(f"/health/{page}"))[0] for page in ("live", "ready")] == [503, 503]
         assert "example_total 3.0" in (await get("/metrics"))[1]
-        assert (await get("/"))[0] == 404
+        listed = [line.split()[0] for line in (await get("/"))[1].splitlines()]
+        assert listed == ["/health/live", "/health/ready", "/metrics"]
+        assert (await get("/metrics/"))[0] == 404
     await server.stop()
 
 
