@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -239,6 +240,34 @@ async def test_a_plan_edited_and_killed_in_the_middle_goes_on_where_it_stopped(
         ]
         retagged = [one["thread_id"] for one in await records(scene.stage, outcome="retagged")]
         assert len(retagged) == len(set(retagged)) >= 12 - (retag.AT_ONCE if corrections else 0)
+
+
+async def test_ctrl_c_ends_with_what_is_done_and_how_to_go_on(
+    kafka_embedded: AnyKafka, unique: str, tmp_path: Path
+) -> None:
+    async with a_past(kafka_embedded, unique, tmp_path) as scene:
+        for number in range(14):
+            await scene.chat(f"{number}", "it is broken")
+        _, plan = await scene.plan(AFTER)
+        scene.stage.livechat.faults.append(Fault(delay_s=0.5, method="tag_thread"))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tagger", "retag", "--apply", str(plan)),
+            env=os.environ | scene.stage.tagger.settings,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        await told(scene.stage, 2, outcome="retagged")
+        process.send_signal(signal.SIGINT)
+        output, _ = await process.communicate()
+        first, *_, last = output.decode().splitlines()
+        retagged = await records(scene.stage, outcome="retagged")
+        tagged = [thread for thread in scene.chats.values() if thread.tags]
+        assert 2 <= len(tagged) == len(retagged) < 14
+        assert (
+            first
+            == f"14 chats: {len(retagged)} retagged ({len(retagged)} tags set), {14 - len(retagged)} left."
+        )
+        assert last == f"Stopped. Go on with: tagger retag --apply {plan}"
+        assert process.returncode == 1
 
 
 async def test_what_livechat_refuses_is_named_and_the_rest_is_done(
