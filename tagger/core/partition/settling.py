@@ -11,6 +11,7 @@ from tagger.core.conversation import Conversation
 from tagger.core.limits import Limits
 from tagger.core.partition.corrections import Noted
 from tagger.core.partition.jobs import Jobs
+from tagger.core.threads.ending import cost
 from tagger.core.threads.expiry import Expiry
 from tagger.core.threads.facts import ChatStarted
 from tagger.core.threads.thread import Thread
@@ -90,13 +91,13 @@ class Settling:
         """Settle the job; `tags` were called for by `rules`. `parked`: LiveChat refused one of them for good."""
         ending = thread.ending
         assert ending is not None, "no job"
-        size = thread.size()
+        size = cost(ending)
         self.jobs.settle(job_id)
         ending.decided, ending.setting = tuple(sorted({*ending.decided, *tags})), ()
         ending.parked |= parked
         if ending.rules is not None:
             ending.rules = tuple(sorted({*ending.rules, *rules}))
-        self.grew(thread, thread.size() - size)
+        self.grew(thread, cost(ending) - size)
         self._fit(thread)
         if thread.thread_id and not ending.ended:
             ending.ended, ending.at_ms = True, self._expiry.clock_ms
@@ -105,9 +106,9 @@ class Settling:
         """Note which tags the thread's job under way is about to set."""
         ending = thread.ending
         assert ending is not None, "no job"
-        size = thread.size()
+        size = cost(ending)
         ending.setting = tuple(sorted({*ending.setting, *tags} - {*ending.decided}))
-        self.grew(thread, thread.size() - size)
+        self.grew(thread, cost(ending) - size)
 
     def recalled(self, thread: Thread, tags: Iterable[str]) -> None:
         """Note which tags people removed from the thread before we knew it."""

@@ -144,7 +144,7 @@ class Paced:
             self.free.pop().send(self._requests[self._sent % len(self._requests)], self._due.popleft())
             self._sent += 1
 
-    async def run(self, port: int, seconds: float) -> None:
+    async def run(self, port: int, seconds: float, last_answers_s: float = LAST_ANSWERS_S) -> None:
         """Raises: TimeoutError where answers do not come."""
         loop = asyncio.get_running_loop()
         lines = [
@@ -153,7 +153,7 @@ class Paced:
         self.free = [line for _, line in lines]
         self.began = began = loop.time()
         planned, total = 0, int(self.rate * seconds)
-        async with asyncio.timeout(seconds + LAST_ANSWERS_S):
+        async with asyncio.timeout(seconds + last_answers_s):
             while len(self.took_s) < total:
                 until = min(total, int((loop.time() - began) * self.rate))
                 self._due.extend(began + number / self.rate for number in range(planned, until))
