@@ -3,12 +3,13 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tagger.kafka import producer as producers
+from tagger.kafka.partitioner import partition_of
 from tagger.kafka.producer import NotTaken, Producer
 from tagger.metrics import Metrics
 from tagger.simulator.stage.broker import EmbeddedBroker
@@ -18,6 +19,7 @@ PRODUCE: Final = 0  # https://kafka.apache.org/protocol: API keys
 MESSAGE_TOO_LARGE, NOT_ENOUGH_REPLICAS, INVALID_TIMESTAMP, OUT_OF_ORDER_SEQUENCE = 10, 19, 32, 45
 TOPIC_AUTHORIZATION_FAILED: Final = 29
 WAIT_S: Final = 60.0
+KEYS: Final = [b"%d" % number for number in range(20)]
 
 Make = Callable[..., Producer]
 T = TypeVar("T")
@@ -140,6 +142,42 @@ async def test_records_that_shared_a_batch_with_one_that_is_refused_are_stored(
     keys = [b"%d" % n for n in range(20)]
     assert await in_time(asyncio.gather(*(producer.send("d", key, {}) for key in keys))) == [None] * 20
     assert sorted(await stored(broker)) == sorted([b"first", *keys])
+
+
+async def test_a_partition_without_a_leader_holds_up_no_other(broker: EmbeddedBroker, make: Make) -> None:
+    broker.create_topic("two", 2)
+    producer = make()
+    stuck, free = (next(key for key in KEYS if partition_of(key, 2) == number) for number in (0, 1))
+    await in_time(asyncio.gather(producer.send("two", stuck, {}), producer.send("two", free, {})))
+    broker.lead("two", 0, there=False)
+    waiting = asyncio.create_task(producer.send("two", stuck, {}))
+    for _ in range(5):
+        assert await in_time(producer.send("two", free, {})) is None
+    assert not waiting.done()
+    broker.lead("two", 0, there=True)
+    assert await in_time(waiting) is None
+
+
+async def test_a_fault_in_a_batch_reaches_everybody_who_waits_for_it(make: Make) -> None:
+    producer = make()
+    await in_time(producer.send("d", b"first", {}))
+    producer._ack_s = cast(float, "soon")
+    sending = (producer.send("d", key, {}) for key in KEYS)
+    told = await in_time(asyncio.gather(*sending, return_exceptions=True))
+    assert {type(error) for error in told} == {TypeError}
+    producer._ack_s = producers.PATIENCE_S
+    assert await in_time(producer.send("d", b"good", {})) is None
+
+
+async def test_whoever_still_waits_when_it_stops_is_cancelled(broker: EmbeddedBroker, make: Make) -> None:
+    producer = make()
+    await in_time(producer.send("d", b"first", {}))
+    broker.inject(PRODUCE, *[NOT_ENOUGH_REPLICAS] * 10_000)
+    sending = [asyncio.create_task(producer.send("d", key, {})) for key in KEYS]
+    await asyncio.sleep(0)  # each comes to its first wait
+    await in_time(producer.stop())
+    told = await in_time(asyncio.gather(*sending, return_exceptions=True))
+    assert {type(error) for error in told} == {asyncio.CancelledError}
 
 
 async def test_a_right_that_lacks_is_waited_for(broker: EmbeddedBroker, make: Make) -> None:
