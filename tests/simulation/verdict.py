@@ -24,7 +24,9 @@ def heal(history: History) -> None:
     history.passes(OWN_LATE_MS)  # LiveChat tells of the tags that were just set
     _drain(history)
     _check_questions(history)
-    for _ in range((limits.chat_age_s_max + limits.chat_idle_s_max + 60) // limits.skew_s):
+    ages = [limits, *(seat.member.limits for seat in history.seats)]  # a member may have those of before
+    longest_s = max(each.chat_age_s_max + each.chat_idle_s_max for each in ages) + 60
+    for _ in range(longest_s // limits.skew_s):
         if not any(seat.member.partition._state.expiry.index.count for seat in history.seats):
             break  # everything has expired
         history.passes(limits.skew_s * 1000)
