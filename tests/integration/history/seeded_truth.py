@@ -20,7 +20,8 @@ HOUR: Final = 60 * MINUTE
 WINDOW: Final = 60 * HOUR  # for which one set is in force
 PAST: Final = 202 * HOUR  # the first chat began so long ago: more than a week
 TAIL: Final = 8 * MINUTE  # at the end of a window, chats end so late that messages can come late
-ORGANIZATIONS: Final = ("stranger", "other")
+STRANGERS: Final = ("stranger", "other")  # organizations without credentials
+UNKNOWN_TAG: Final = "Sale"  # LiveChat has no such tag
 INVOICE: Final = "Invoice"  # only people set it
 
 SETS: Final[tuple[tuple[Rule, ...], ...]] = (
@@ -86,7 +87,8 @@ class Made:
     tags: list[str]
     reasons: set[Reason]
     ended_ms: int
-    place: tuple[str, int, int] = ("", 0, 0)
+    place: tuple[str, int, int]
+    outcome: str
 
 
 @dataclass
@@ -111,6 +113,19 @@ class Thread:
     def tags(self) -> set[str]:
         """What any decision called for."""
         return {tag for made in self.decisions for tag in made.tags}
+
+    def outcome_of(self, tags: Iterable[str]) -> str:
+        """What comes of another decision with these tags."""
+        if self.organization in STRANGERS:
+            return "no_credentials"
+        removed = {tag for change, tag in self.people if change == "removed"}
+        if UNKNOWN_TAG in {*self.tags, *(set(tags) - removed)}:
+            return "parked"
+        if not self.tags <= set(tags):
+            return "late_conflict"
+        if self.decisions and self.tags != set(tags):
+            return "late"
+        return "tagged" if tags else "no_match"
 
     @property
     def last_words(self) -> dict[str, str]:
@@ -162,7 +177,9 @@ def decided(rules: Iterable[Rule], said: Said, *, is_whole: bool = True) -> tupl
 class Drawing:
     """Draws threads; the same seed draws the same ones."""
 
-    def __init__(self, seed: int, now_ms: int) -> None:
+    def __init__(self, seed: int, now_ms: int, known: str) -> None:
+        """`known`: an organization with credentials."""
+        self._organizations = (*STRANGERS * 4, known)
         self._chance, self._now_ms, self._number = Random(seed), now_ms, 0
 
     def window(self, number: int, chats: int) -> list[Thread]:
@@ -170,7 +187,7 @@ class Drawing:
         begin = self._now_ms - PAST + number * WINDOW
         threads: list[Thread] = []
         while len(threads) < chats:
-            thread = self._thread(self._chance.choice(ORGANIZATIONS), None, begin)
+            thread = self._thread(self._chance.choice(self._organizations), None, begin)
             threads.append(thread)
             if thread.ended_ms and thread.late == [] and self._chance.random() < 0.08:  # opened again
                 room = begin + WINDOW - TAIL - thread.ended_ms
@@ -205,7 +222,7 @@ class Drawing:
             at is not None,
         )
         thread.ended_ms = at + minutes * MINUTE
-        thread.is_whole = chance.random() > 0.04
+        thread.is_whole = chance.random() > 0.04 or organization not in STRANGERS
         if is_late:
             thread.late = [self._text(0.5) for _ in range(chance.choice((1, 1, 2)))]
         if any(word in text for author, text in thread.said if author == "customer" for word in _OF_INVOICE):

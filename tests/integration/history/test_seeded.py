@@ -22,7 +22,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tagger.__main__ import main
-from tests.integration.history.seeded_play import Play, played
+from tests.integration.history.seeded_play import Play, disturb, played
 from tests.integration.history.seeded_truth import (
     DRAFT,
     INVOICE,
@@ -83,7 +83,9 @@ def seeded(kafka_embedded: AnyKafka, tmp_path_factory: pytest.TempPathFactory) -
     async def play() -> Seeded:
         async with played(kafka_embedded, uuid.uuid4().hex[:12], folder, SEED, CHATS) as (play, stage):
             since_ms = play.now_ms // 1000 * 1000 - 7 * 86_400_000
-            return Seeded(play, await play.records(), stage.tagger.settings, folder, since_ms)
+            past = Seeded(play, await play.records(), stage.tagger.settings, folder, since_ms)
+        await disturb(stage.bootstrap, stage.names.decisions)
+        return past
 
     past = asyncio.run(play())
     (folder / "draft").mkdir()
@@ -126,6 +128,7 @@ def test_the_service_decided_and_recorded_what_was_to_be(seeded: Seeded) -> None
             record = found[one.place]
             because = {(each["rule"], each["tag"], each["keyword"]) for each in record["because"]}
             assert (record["tags"], because, record["config"]) == (one.tags, one.reasons, one.config)
+            assert record["outcome"] == one.outcome
     assert len(seeded.play.threads) >= CHATS
     assert {one.config for thread in seeded.ended for one in thread.decisions} == set(seeded.play.hashes)
     assert max(len(thread.decisions) for thread in seeded.ended) == 3
@@ -152,7 +155,10 @@ WHICH: Final[list[tuple[tuple[str, ...], Callable[[Thread], bool]]]] = [
         lambda one: not one.decisions[-1].tags and "parcel" in last_rules(one),
     ),
     (("--organization", "other"), lambda one: one.organization == "other"),
-    (("--outcome", "no_credentials"), lambda _: True),
+    *(
+        (("--outcome", outcome), lambda one, outcome=outcome: one.decisions[-1].outcome == outcome)
+        for outcome in ("tagged", "no_match", "late", "late_conflict", "parked", "no_credentials")
+    ),
     (("--tag", INVOICE), lambda _: False),
 ]
 
