@@ -39,7 +39,8 @@ async def words_of(livechat: tuple[Client, Credentials], thread: ThreadKey) -> W
     try:
         answer = await Desk(client, thread.organization).call(get_chat(thread.chat_id, thread.thread_id))
     except NoAnswerError as error:
-        return str(error)
+        told = str(error)
+        return told if told.endswith((".", "!", "?")) else f"{told}."
     chat = chat_of(thread.organization, answer)
     if isinstance(chat, Restricted):
         return "LiveChat withholds its messages because of your plan."

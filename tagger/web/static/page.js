@@ -101,6 +101,7 @@ function stream(bar) {
   let held = [];
 
   const say = (words) => {
+    bar.classList.toggle("paused", words !== said);
     if (state.textContent !== words) state.textContent = words;
   };
 
@@ -169,7 +170,6 @@ function stream(bar) {
   pause.addEventListener("click", () => {
     paused = !paused;
     pause.textContent = paused ? "Go on" : "Pause";
-    bar.classList.toggle("paused", paused);
     if (paused) {
       close();
       say("Paused: no chat appears");
