@@ -249,7 +249,8 @@ class LedgerView:
         )
         for key, group in groupby(rows, lambda row: row[:3]):
             thread, made = ThreadKey(*key), tuple(decision_of(row[3:]) for row in group)
-            yield PastChat(thread, made[-1].ended_at_ms, None, made, tuple(corrections.get(thread, ())))
+            by_them = by_people(corrections.get(thread, ()), made)
+            yield PastChat(thread, made[-1].ended_at_ms, None, made, by_them)
 
     def chats(self, wanted: Wanted) -> Iterator[PastChat]:
         """Yield the wanted threads as `chat` does, those that ended last first."""

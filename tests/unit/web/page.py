@@ -53,8 +53,13 @@ async def a_page(
     headers: dict[str, str] = BEARER,
     decisions: Sequence[bytes] = (),
     trial: Sequence[str] = COMMAND,
+    *,
+    counts: bool = False,
 ) -> AsyncIterator[AClient]:
-    """A client that brings the token, unless `headers` say otherwise; `trial` is the command that tries a change."""
+    """A client that brings the token, unless `headers` say otherwise; `trial` is the command that tries a change.
+
+    `counts`: what keywords did is counted.
+    """
     (folder / "a.yaml").write_text(rules, "utf-8")
     ledger = KeptLedger(None, DECISIONS)
     await ledger.write(lambda writing: writing.take(DECISIONS, 0, decisions, len(decisions)))
@@ -68,7 +73,8 @@ async def a_page(
     trials, counting = Trials(trial), Counting(past, lambda: keywords.rules)
     app = make_app(page, access_by(SecretFile(None, TOKEN), "127.0.0.1", 8083), trials, counting)
     tasks = Tasks(lambda _: None)
-    tasks.start("counting", counting.run)
+    if counts:
+        tasks.start("counting", counting.run)
     try:
         async with TestClient(TestServer(app), headers=headers) as client:
             yield client

@@ -39,9 +39,10 @@ async def counted(client: AClient, query: str = "", until: str = "2 chats ended"
 
 async def test_what_the_ledger_has_is_counted(tmp_path: Path) -> None:
     rules = RULES.replace("tag: Refund", "tag: T")
-    async with a_page(tmp_path, rules, decisions=DECISIONS) as client:
+    async with a_page(tmp_path, rules, decisions=DECISIONS, counts=True) as client:
         text = await counted(client)
-        assert "2 chats ended. <b>50.0 %</b> got a tag; 1 got none" in text
+        assert "2 chats ended. <b>50.0 %</b> got a tag; " in text
+        assert '<a href="/chats?which=untagged&amp;since=30d">1 got none</a>' in text
         assert "People removed 1 tag and added 0." in text
         assert "money &lt;b&gt;back" in text
         assert "Expired on 2020-01-01" in text
@@ -53,7 +54,9 @@ async def test_what_the_ledger_has_is_counted(tmp_path: Path) -> None:
 
 
 async def test_the_same_comes_as_json_and_csv(tmp_path: Path) -> None:
-    async with a_page(tmp_path, RULES.replace("tag: Refund", "tag: T"), decisions=DECISIONS) as client:
+    async with a_page(
+        tmp_path, RULES.replace("tag: Refund", "tag: T"), decisions=DECISIONS, counts=True
+    ) as client:
         await counted(client)
         data = await (await client.get("/keywords.json?days=1")).json()
         assert (data["chats"], data["rows"][0]["chats"], data["rows"][0]["removed"]) == (2, 1, 1)
@@ -62,14 +65,14 @@ async def test_the_same_comes_as_json_and_csv(tmp_path: Path) -> None:
 
 
 async def test_without_decisions_it_says_what_to_do(tmp_path: Path) -> None:
-    async with a_page(tmp_path) as client:
+    async with a_page(tmp_path, counts=True) as client:
         text = await counted(client, until="No chat has ended")
         assert "No chat has ended in that time" in text
         assert "Never matched" not in text
 
 
 async def test_odd_addresses_are_answered(tmp_path: Path) -> None:
-    async with a_page(tmp_path, decisions=DECISIONS) as client:
+    async with a_page(tmp_path, decisions=DECISIONS, counts=True) as client:
         for query in ("days=-1&sort=%00&rule=%3Cscript%3E", "rule=" + "x" * 5_000, "never=all&days=90"):
             assert (await client.get(f"/keywords?{query}")).status == 200
         for suffix in ("", ".json", ".csv"):
