@@ -249,8 +249,8 @@ class LedgerView:
         )
         for key, group in groupby(rows, lambda row: row[:3]):
             thread, made = ThreadKey(*key), tuple(decision_of(row[3:]) for row in group)
-            by_them = by_people(corrections.get(thread, ()), made)
-            yield PastChat(thread, made[-1].ended_at_ms, None, made, by_them)
+            told = tuple(corrections.get(thread, ()))
+            yield PastChat(thread, made[-1].ended_at_ms, None, made, corrected(told, made), told=told)
 
     def chats(self, wanted: Wanted) -> Iterator[PastChat]:
         """Yield the wanted threads as `chat` does, those that ended last first."""
