@@ -88,10 +88,9 @@ class Settle:
         self._deciding = Deciding(metrics)
         self._strangers: set[str] = set()  # organizations without credentials that were reported
         self._rules_hit: set[str] = set()  # bounded by the keyword files
-        # Prepared once: finding a metric by its label, and a logger, takes as long as using it.
+        # Looked up once: to find a series takes as long as to count.
         self._decisions = cache(metrics.decisions.labels)
         self._tags = cache(metrics.tags.labels)
-        self._log = log.bind()
 
     def rules_never_hit(self) -> int:
         """How many rules in force have held in no thread so far."""
@@ -229,7 +228,7 @@ class Settle:
         for rule in set[str]() if ended.rules is None else rules - ended.rules:
             self._metrics.rule_hit(rule).inc()
         organization, chat_id, thread_id = ended.thread
-        self._log.info(
+        log.info(
             "decided",
             organization=organization,
             chat_id=chat_id,
