@@ -123,7 +123,7 @@ async def test_each_decision_is_told_with_its_set(
             assert out.startswith(
                 f"2 chats of 7 days, from {scene.stage.names.webhooks}. Old {against}, new "
             )
-            assert f"Refund −2: 2 by `{keyword}` (rule money):" in out
+            assert f"Refund −2: all by `{keyword}` (rule money):" in out
 
 
 async def test_a_late_message_is_explained_as_what_was_decided_then(

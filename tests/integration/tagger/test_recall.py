@@ -9,6 +9,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from ingest.runtime.clock import now_ms
 from ingest.topic import record_key
 from tagger.core.conversation import ThreadKey
 from tagger.core.records.correction import correction_record
@@ -22,7 +23,7 @@ from tests.webhooks import tag_change
 
 PARTITIONS = 3
 HOUR_MS = 3_600_000
-NOW_MS = 1_800_000_000_000
+NOW_MS = now_ms() - 60_000  # Kafka refuses times that are ahead of its own
 
 
 def thread(number: int) -> ThreadKey:

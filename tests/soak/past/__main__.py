@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.soak.main import main
 
 
-async def past(_folder: Path, chats: int = 5_000) -> list[str]:
+async def soak(_folder: Path, chats: int = 5_000) -> list[str]:
     """Run the tests, and say what fails."""
     command = [sys.executable, "-m", "pytest", "-q", "tests/integration/history/test_seeded.py"]
     tests = await asyncio.create_subprocess_exec(*command, env={**os.environ, "SEEDED_CHATS": str(chats)})
@@ -23,4 +23,4 @@ async def past(_folder: Path, chats: int = 5_000) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(past)
+    main(soak)

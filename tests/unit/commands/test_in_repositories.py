@@ -129,7 +129,7 @@ def test_the_action_writes_what_a_pull_request_changes(changed: Path, max_change
     comment = (changed / "backtest.md").read_text("utf-8")
     assert comment.startswith("4 chats, from chats.ndjson. Old ")
     assert re.search(r"^\| Refund +\| +1 \| +3 \| +\+2 \|", comment, re.MULTILINE)
-    assert "2 by `money back` (new in rule refund)" in comment
+    assert "all by `money back` (new in rule refund)" in comment
     assert "please" not in comment
     assert (changed / "summary.md").read_text("utf-8") == comment
 
