@@ -202,12 +202,20 @@ async def look_back(stage: Stage, folder: Path, found: Written) -> None:
     good.write_bytes(b"".join(orjson.dumps(each) + b"\n" for each in whole))
     bad.write_bytes(b"\n".join([orjson.dumps(whole[0]), *bad_lines(whole[0])]))
     chats = dict.fromkeys(record["chat_id"] for record in found.records["decisions"])
+    (plans := folder / "plans").mkdir()
+    planned = False
     for words in past_commands(folder, list(chats), good, bad):
         ran = CliRunner().invoke
-        result = await asyncio.to_thread(ran, main, words, env=stage.tagger.settings)
+        with contextlib.chdir(plans):
+            result = await asyncio.to_thread(ran, main, words, env=stage.tagger.settings)
         assert isinstance(result.exception, SystemExit | None), repr(result.exception)
         said = result.output.replace(str(folder), "")
-        found.places[" ".join(words).replace(str(folder), "")] = said.encode()
+        written = b"".join(plan.read_bytes() for plan in plans.iterdir())
+        for plan in plans.iterdir():
+            plan.unlink()
+        planned |= bool(written)
+        found.places[" ".join(words).replace(str(folder), "")] = said.encode() + written
+    assert planned, "retag found nothing to do"
     await look_at_the_page(stage, folder / "past", folder / "web", list(chats), found)
 
 
@@ -259,6 +267,11 @@ def past_commands(folder: Path, chats: list[str], good: Path, bad: Path) -> Iter
             yield ["stats", "--config", old, *source, "--format", form]
             yield ["suggest", "--all", "--weak", *source, "--format", form]
             yield ["suggest", "--untagged", *source, "--format", form]
+    for form in ("text", "json"):
+        for source in sources:
+            yield ["retag", "--remove", "--config", new, "--format", form, *source]
+    yield ["retag", "--undo", "refund", "--config", new]
+    yield ["retag", "--apply", str(bad)]
     for chat in chats:
         for form in ("text", "json"):
             yield ["decisions", "show", chat, "--config", old, "--format", form]
