@@ -36,8 +36,8 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@for long in $(BENCHES) $(SOAKS); do echo "  make $$long"; done
 
-demo: .venv/ready  ## watch chats get their tags: a simulated LiveChat, the real services (1 minute)
-	$(BIN)/tagger demo
+demo: .venv/ready  ## watch chats get their tags: a simulated LiveChat, the real services and page (1 minute, or ARGS=--keep-running)
+	$(BIN)/tagger demo $(ARGS)
 
 test: .venv/ready  ## all tests; those on a real Kafka start one, or use KAFKA_BOOTSTRAP_SERVERS
 	@$(BIN)/python -m tests.kafka.jars || true  # the tests that need it say so, too

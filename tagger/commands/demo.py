@@ -1,4 +1,4 @@
-"""`tagger demo`: simulated visitors and a simulated LiveChat, with the real `ingest` and `tagger run`.
+"""`tagger demo`: simulated visitors and a simulated LiveChat, with the real `ingest`, `tagger run` and `tagger web`.
 
 It needs no account and no broker, reads none of your settings, and ends every process that it started.
 """
@@ -75,13 +75,16 @@ class _Options:
 )
 @click.option("--kafka", metavar="HOST:PORT", help="Your Kafka instead of the embedded broker.")
 @click.option(
-    "--keep-running", is_flag=True, help="Continue until Ctrl-C, so that you can look at the metrics."
+    "--keep-running",
+    is_flag=True,
+    help="Continue until Ctrl-C, so that you can look at the page and the metrics.",
 )
 def command(**given: Any) -> None:
     """Watch simulated support chats get their tags from the real services.
 
     Simulated visitors chat with simulated agents. A simulated LiveChat sends the webhooks to the real
-    `ingest`, and the real `tagger run` sets the tags. Exits 1 if a tag is missing or wrong.
+    `ingest`, and the real `tagger run` sets the tags. The first line has the address of the page (`tagger web`)
+    that shows why. Exits 1 if a tag is missing or wrong.
 
     \b
     Examples:
@@ -123,9 +126,13 @@ async def _demo(options: _Options, console: Console) -> int:
     names = Names() if options.kafka is None else _names_of_a_run()
     with tempfile.TemporaryDirectory(prefix="livechat-tagger-demo-") as folder:
         config, kafka = (options.config or RULES).absolute(), options.kafka or "an embedded broker"
-        stage = Stage(Path(folder), options.seed, options.kafka, names, config, pause_s=PAUSE_S)
-        console.print(f"Starting {kafka}, a simulated LiveChat, `ingest` and `tagger run` …", style="dim")
+        stage = Stage(
+            Path(folder), options.seed, options.kafka, names, config, pause_s=PAUSE_S, with_page=True
+        )
+        starting = f"Starting {kafka}, a simulated LiveChat, `ingest`, `tagger run` and `tagger web` …"
+        console.print(starting, style="dim")
         async with _topics(options.kafka, names), stage, _decisions_of(stage) as decisions:
+            console.print(f"Open {stage.page_address} to see why each chat gets its tags.\n")
             if options.config:
                 for organization in stage.organizations:  # which do not have the tags of these files
                     organization.unknown_tag = None
@@ -178,8 +185,8 @@ async def _show_while(
     task, shown, deadline = asyncio.create_task(playing), set[str](), math.inf
     try:
         while (chats is None or len(shown) < chats) and time.monotonic() < deadline:
-            stage.ingest.check()
-            stage.tagger.check()
+            for service in stage.services:
+                service.check()
             for records in (await decisions.getmany(timeout_ms=POLL_MS)).values():
                 for record in records:
                     decision = orjson.loads(record.value)
@@ -262,6 +269,7 @@ async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
 
 def _print_addresses(stage: Stage, console: Console) -> None:
     console.print("\nRunning until Ctrl-C. Meanwhile, look at:")
+    console.print(f"  {'the page':<11} {stage.page_address}")
     for service in (stage.ingest, stage.tagger):
         for page in ("metrics", "health/ready"):
             console.print(f"  {service.name:<11} {service.admin_url}/{page}")

@@ -20,12 +20,19 @@ from tests.deadline import DEADLINE_S, wait_until
 from tests.kafka.kafka import Kafka
 
 DEMO = (sys.executable, "-m", "tagger", "demo")
+PROCESSES = 3  # `ingest`, `tagger run`, `tagger web`
+PAGE = re.compile(r"http://127\.0\.0\.1:\d+/\?token=[\w-]+")
 
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*DEMO, *arguments], capture_output=True, text=True, timeout=DEADLINE_S, check=False
     )
+
+
+def browser() -> urllib.request.OpenerDirector:
+    """Keeps cookies."""
+    return urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
 
 
 @pytest.fixture
@@ -126,7 +133,7 @@ def test_ctrl_c_ends_the_demo_and_everything_it_started(endless: subprocess.Pope
     assert endless.stdout is not None
     next(line for line in endless.stdout if line.startswith("✓"))
     started = children(endless.pid)
-    assert len(started) == 2
+    assert len(started) == PROCESSES
     endless.send_signal(signal.SIGINT)
     endless.send_signal(signal.SIGINT)  # impatience cuts nothing short
     assert endless.wait(DEADLINE_S) == 130
@@ -141,21 +148,39 @@ def test_kept_running_it_shows_its_addresses_and_ends_well_by_ctrl_c() -> None:
     assert process.stdout is not None
     pages, played_on = [], False
     for line in process.stdout:  # ends with the process, at the latest
+        if line.startswith("Open http"):
+            continue
         if page := re.search(r"http://127\.0\.0\.1:\d+/\S+", line):
-            with urllib.request.urlopen(page[0], timeout=DEADLINE_S) as answer:
+            with browser().open(page[0], timeout=DEADLINE_S) as answer:
                 pages.append(answer.status)
         elif pages and line.startswith("✓"):
             played_on = True
             process.send_signal(signal.SIGINT)
     assert process.wait(DEADLINE_S) == 0
     assert played_on
-    assert pages == [200] * 4
+    assert pages == [200] * 5  # the page, and two of each service
     process.stdout.close()
+
+
+def test_the_page_is_served_from_the_first_line_on_and_the_demo_ends_well_while_somebody_looks() -> None:
+    process = subprocess.Popen([*DEMO, "--chats", "8", "--rate", "20"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    page = next(found[0] for line in process.stdout if (found := PAGE.search(line)))
+    window = browser()
+    with window.open(page, timeout=DEADLINE_S) as tried:
+        assert b"Try it" in tried.read()
+    with window.open(page.partition("?")[0] + "chats/live", timeout=DEADLINE_S) as looking:
+        assert looking.readline().startswith(b"retry:")
+        rest = process.stdout.read()
+        assert process.wait(DEADLINE_S) == 0
+        assert b"data: " in looking.read()
+    process.stdout.close()
+    assert "0 missing, 0 wrong" in rest
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="children are found in /proc")
 def test_sigterm_during_the_start_leaves_nothing_running(endless: subprocess.Popen[str]) -> None:
-    wait_until(lambda: len(children(endless.pid)) == 2)
+    wait_until(lambda: len(children(endless.pid)) == PROCESSES)
     started = children(endless.pid)
     endless.send_signal(signal.SIGTERM)
     assert endless.wait(DEADLINE_S) == 130, endless.stdout and endless.stdout.read()

@@ -16,6 +16,7 @@ READY_DEADLINE_S: Final = 90.0  # usually 1 s, and 6 s more to rejoin a group; m
 STOP_DEADLINE_S: Final = 30.0  # each service ends earlier than that
 PROBE_EVERY_S: Final = 0.05
 TAIL_BYTES_MAX: Final = 16_384
+READY: Final = ("/health/ready", 200)
 
 # Our settings in the caller's environment must not reach a process that we configure.
 OUR_PREFIXES: Final = ("KAFKA_", "LIVECHAT_", "TAGGER_", "INGEST_", "LOG_", "WEB_")
@@ -32,7 +33,7 @@ def environment_for(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 class Service:
-    """`python -m <module> <arguments>`; ready when /health/ready answers 200."""
+    """`python -m <module> <arguments>`; ready when /health/ready, or what `ready_by` names, answers."""
 
     def __init__(
         self, module: str, arguments: tuple[str, ...], settings: Mapping[str, str], admin_port: int, log: Path
@@ -42,6 +43,7 @@ class Service:
         self.log = log
         self.admin_url = f"http://127.0.0.1:{admin_port}"
         self._command = (sys.executable, "-m", module, *arguments)
+        self.ready_by = READY  # a path, and the status of its answer once the process is ready
         self._admin_port = admin_port
         self._process: asyncio.subprocess.Process | None = None
 
@@ -75,7 +77,7 @@ class Service:
             raise self._failure("ended")
 
     async def ready(self, deadline_s: float = READY_DEADLINE_S) -> None:
-        """Wait until /health/ready answers 200."""
+        """Wait until it answers as `ready_by` says."""
         try:
             async with asyncio.timeout(deadline_s):
                 while not await asyncio.to_thread(self._is_ready):
@@ -117,8 +119,9 @@ class Service:
     def _is_ready(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self._admin_port, timeout=1.0)
         try:
-            connection.request("GET", "/health/ready")
-            return connection.getresponse().status == http.client.OK
+            path, status = self.ready_by
+            connection.request("GET", path)
+            return connection.getresponse().status == status
         except (OSError, http.client.HTTPException):
             return False
         finally:

@@ -1,4 +1,4 @@
-"""What a play needs: a broker, a simulated LiveChat, and the real `ingest` and `tagger run` as processes.
+"""What a play needs: a broker, a simulated LiveChat, and the real `ingest` and `tagger run` as processes; the page too.
 
 It ends everything that it started, even after a failed start. At the end it searches the logs for every secret that
 it issued.
@@ -28,6 +28,7 @@ from tagger.simulator.stage.service import Service
 VERSIONS: Final[tuple[Version, ...]] = ("3.6", "3.3", "3.5", "3.4")
 PARTITIONS: Final = 3
 LOOK_EVERY_S: Final = 0.05
+STRANGER: Final = ("/", 403)  # the page's answer to whoever has no token: it listens
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,10 @@ class Names:
 
 @dataclass
 class Stage:
-    """An async context manager: once it is entered, both services are ready.
+    """An async context manager: once it is entered, the services are ready.
 
     Logs and credentials go to `folder`. With `kafka`, the topics must exist; without, a broker is embedded.
-    `settings` are environment variables for both services; they override those of the stage.
+    `settings` are environment variables for all services; they override those of the stage.
     """
 
     folder: Path
@@ -68,6 +69,7 @@ class Stage:
     settings: Mapping[str, str] = field(default_factory=dict)
     corrections: bool = False  # LiveChat also sends which tags are set and removed, and people do
     oauth: bool = False  # refresh tokens instead of personal access tokens
+    with_page: bool = False  # `tagger web` as well
 
     livechat: SimulatedLiveChat = field(init=False)
     broker: EmbeddedBroker | None = field(init=False, default=None)  # unless `kafka` names one
@@ -77,6 +79,8 @@ class Stage:
     player: Player = field(init=False)
     ingest: Service = field(init=False)
     tagger: Service = field(init=False)
+    page: Service | None = field(init=False, default=None)  # with `with_page`
+    page_token: str = field(init=False, repr=False, default_factory=lambda: secrets.token_urlsafe(24))
     secret: str = field(init=False, repr=False, default_factory=lambda: secrets.token_urlsafe(24))
     _ends: AsyncExitStack = field(init=False, repr=False, default_factory=AsyncExitStack)
 
@@ -104,8 +108,20 @@ class Stage:
         return {
             "webhook secret": [self.secret],
             "client secret": [self.app.client_secret],
+            "page's token": [self.page_token],
             "token or code": list(self.livechat.access.handed_out),
         }
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """All that are there."""
+        return (self.ingest, self.tagger) if self.page is None else (self.ingest, self.tagger, self.page)
+
+    @property
+    def page_address(self) -> str:
+        """What to open in a browser; only with `with_page`."""
+        assert self.page is not None
+        return f"{self.page.admin_url}/?token={self.page_token}"
 
     async def play(self, visits: Iterable[Visit], visits_per_s: float | None = None) -> None:
         """Play the visits until the last chat has ended and all webhooks are answered."""
@@ -136,14 +152,16 @@ class Stage:
             self.organizations.append(self.livechat.add_organization(version, sorted(all_tags())))
         self._build_services()
         self._ends.push_async_callback(self._stop_services)
-        results = await asyncio.gather(self.ingest.start(), self.tagger.start(), return_exceptions=True)
+        started = (service.start() for service in self.services)
+        results = await asyncio.gather(*started, return_exceptions=True)
         for failure in results:
             if isinstance(failure, BaseException):
                 raise failure
 
     async def _stop_services(self) -> None:
         """`ingest` is killed: it would wait 5 s for a load balancer, and what it answered 200 is stored."""
-        await asyncio.gather(self.ingest.kill(), self.tagger.stop())
+        stopped = (service.stop() for service in self.services if service is not self.ingest)
+        await asyncio.gather(self.ingest.kill(), *stopped)
 
     def _build_services(self) -> None:
         ports = {
@@ -180,9 +198,19 @@ class Stage:
         self.tagger = Service(
             "tagger", ("run",), {**tagger, **self.settings}, admin, self.folder / "tagger.log"
         )
+        if self.with_page:
+            self.page = self._build_page(tagger)
         url = f"http://127.0.0.1:{ports['INGEST_PORT']}/webhooks/livechat"
         actions = (*CHAT_WEBHOOKS, *TAG_WEBHOOKS) if self.corrections else CHAT_WEBHOOKS
         self.livechat.install(self.app, self.organizations, url, self.secret, actions)
+
+    def _build_page(self, tagger: Mapping[str, str]) -> Service:
+        """The page of the same keyword files, topics and organizations as the tagger's."""
+        port = self._ends.enter_context(reserved_port())
+        page = {**tagger, "WEB_PORT": str(port), "WEB_TOKEN": self.page_token, **self.settings}
+        service = Service("tagger", ("web",), page, port, self.folder / "web.log")
+        service.ready_by = STRANGER
+        return service
 
     def _write_credentials(self) -> Path:
         """Credentials for every organization, under the id that its records have."""
