@@ -1,5 +1,5 @@
 # One image with both commands, `ingest` and `tagger`; docker-compose.yml shows how to run each.
-# Every package is checked against its hash, nothing runs as root, and only the spool and /tmp are written to.
+# Every package is checked against its hash, nothing runs as root, and only the spool, the page's ledger and /tmp are written to.
 
 FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -15,9 +15,9 @@ RUN pip wheel --no-deps --no-build-isolation --wheel-dir wheel . \
     && /venv/bin/pip install --no-deps wheel/*.whl
 
 FROM python:3.13-slim
-# Created here so that a volume mounted on it belongs to the user.
+# Created here so that volumes mounted on them belong to the user.
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin livechat \
-    && install --directory --owner=10001 --group=10001 --mode=0700 /var/spool/livechat-ingest
+    && install --directory --owner=10001 --group=10001 --mode=0700 /var/spool/livechat-ingest /var/lib/livechat-page
 COPY --from=build /venv /venv
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 TAGGER_CONFIG=/config
 USER 10001:10001
@@ -29,7 +29,7 @@ LABEL org.opencontainers.image.title="livechat-tagger" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
-# Webhooks. Health and metrics are on the loopback: port 8082 for `ingest`, 8081 for `tagger`.
+# Webhooks. On the loopback: health and metrics, port 8082 for `ingest`, 8081 for `tagger`; the page, port 8083.
 EXPOSE 8080
 # No HEALTHCHECK: the two commands use different ports, so define the check where you run one.
 CMD ["tagger", "--help"]

@@ -2,10 +2,14 @@
 
 import itertools
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 
 import pytest
@@ -56,19 +60,19 @@ def test_a_service_restarts_has_limits_and_no_privileges(name: str) -> None:
     assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
 
 
-@pytest.mark.parametrize("name", ["kafka", "ingest", "tagger", "prometheus", "grafana"])
+@pytest.mark.parametrize("name", ["kafka", "ingest", "tagger", "web", "prometheus", "grafana"])
 def test_a_service_that_stays_tells_its_health(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"]
 
 
-@pytest.mark.parametrize("name", ["ingest", "tagger", "tools", "prometheus", "grafana"])
+@pytest.mark.parametrize("name", ["ingest", "tagger", "web", "tools", "prometheus", "grafana"])
 def test_all_but_kafka_cannot_write_to_its_root_or_to_what_is_mounted_from_the_host(name: str) -> None:
     assert SERVICES[name]["read_only"] is True
     for mount in SERVICES[name]["volumes"]:
         assert mount.split(":")[0] in COMPOSE["volumes"] or mount.endswith(":ro")
 
 
-@pytest.mark.parametrize("name", ["ingest", "tagger", "tools"])
+@pytest.mark.parametrize("name", ["ingest", "tagger", "web", "tools"])
 def test_a_service_is_given_only_settings_that_exist_and_its_secrets_as_files(name: str) -> None:
     known = _settings()
     for variable, value in SERVICES[name]["environment"].items():
@@ -88,6 +92,24 @@ def test_commands_are_typed_where_all_settings_of_both_services_are_and_only_whe
     for name, value in SERVICES["tagger"]["environment"].items():
         if name != "TAGGER_ADMIN_HOST":
             assert tools["environment"][name] == value
+
+
+def test_the_page_is_there_only_when_asked_for_and_its_token_is_asked_of_nobody_else() -> None:
+    web = SERVICES["web"]
+    assert web["profiles"] == ["page"]
+    assert [name for name, each in SERVICES.items() if "web_token" in each.get("secrets", [])] == ["web"]
+    assert "livechat_webhook_secrets" not in web["secrets"]
+    assert f"page-ledger:{web['environment']['WEB_DATA']}" in web["volumes"]
+
+
+def test_its_health_is_that_it_sends_strangers_away() -> None:
+    _, *command = SERVICES["web"]["healthcheck"]["test"]
+    assert command[0] == "python"
+    for port, answers in ((_free_port(), None), *((None, status) for status in (403, 500))):
+        with _answering(answers) if answers else nullcontext(port) as at:
+            checked = [sys.executable, *command[1:-1], command[-1].replace("8083", str(at))]
+            done = subprocess.run(checked, capture_output=True, timeout=DEADLINE_S, check=False)
+        assert (done.returncode == 0) == (answers == 403)
 
 
 def test_prometheus_scrapes_the_services_where_they_serve_their_metrics() -> None:
@@ -114,6 +136,7 @@ def test_what_watches_cannot_reach_kafka() -> None:
     assert not (on["prometheus"] | on["grafana"]) & on["kafka"]
     assert on["grafana"] & on["prometheus"]
     assert not on["grafana"] & (on["ingest"] | on["tagger"])
+    assert on["web"] == on["kafka"]
     for name in ("ingest", "tagger", "tools"):
         assert on[name] & on["kafka"]
         assert on[name] & on["prometheus"] or name == "tools"
@@ -162,6 +185,30 @@ def test_a_real_kafka_creates_the_topics_as_stated(kafka_real: Kafka, unique: st
         assert f"PartitionCount: {partitions}\t" in shown
         for setting in (*KEPT[topic], "max.message.bytes=1048588"):
             assert setting in shown
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@contextmanager
+def _answering(status: int) -> Iterator[int]:
+    """A server that answers one request with this status; its port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.handle_request)
+        thread.start()
+        yield server.server_port
+        thread.join()
 
 
 def _settings() -> dict[str, bool]:

@@ -26,25 +26,30 @@ def objects(*files: str) -> list[dict[str, Any]]:
 
 
 APPLIED: Final = objects(*KUSTOMIZATION["resources"])
+PAGE: Final = objects("page/page.yaml", "page/network.yaml")  # an optional part
 SECRETS: Final = {
-    each["metadata"]["name"]: each["stringData"].keys() for each in objects("secret.example.yaml")
+    each["metadata"]["name"]: each["stringData"].keys()
+    for each in objects("secret.example.yaml", "page/secret.example.yaml")
 }
 # `keywords` is made by keywords.sh: tests/docs/test_kubernetes_keywords.py
 CONFIG_MAPS: Final = {each["name"] for each in KUSTOMIZATION["configMapGenerator"]} | {"keywords"}
 WORKLOADS: Final = {
-    each["metadata"]["name"]: each for each in APPLIED if each["kind"] in ("StatefulSet", "Deployment")
+    each["metadata"]["name"]: each
+    for each in [*APPLIED, *PAGE]
+    if each["kind"] in ("StatefulSet", "Deployment")
 }
 PODS: Final[dict[str, dict[str, Any]]] = {
     n: each["spec"]["template"]["spec"] for n, each in WORKLOADS.items()
 }
 CONTAINERS: Final[dict[str, dict[str, Any]]] = {name: pod["containers"][0] for name, pod in PODS.items()}
 BOTH: Final = pytest.mark.parametrize("name", ["ingest", "tagger"])
+ALL: Final = pytest.mark.parametrize("name", ["ingest", "tagger", "page"])
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
     "manifest",
-    [*APPLIED, *objects("secret.example.yaml")],
+    [*APPLIED, *PAGE, *objects("secret.example.yaml", "page/secret.example.yaml")],
     ids=lambda m: f"{m['kind']}-{m['metadata']['name']}",
 )
 def test_an_object_fits_the_schema_of_its_kind(manifest: dict[str, Any], version: str) -> None:
@@ -62,7 +67,7 @@ def test_every_manifest_is_applied_but_the_example_of_a_secret() -> None:
     assert there == set(KUSTOMIZATION["resources"])
 
 
-@BOTH
+@ALL
 def test_a_container_has_no_privilege_and_writes_to_nothing_but_its_volumes(name: str) -> None:
     pod, container = PODS[name], CONTAINERS[name]
     assert pod["securityContext"]["runAsNonRoot"] is True
@@ -91,7 +96,7 @@ def test_probes_ask_the_admin_address(name: str) -> None:
     ] == "0.0.0.0"
 
 
-@BOTH
+@ALL
 def test_settings_exist_and_secrets_come_from_secrets(name: str) -> None:
     known = settings_with_defaults()
     for each in CONTAINERS[name]["env"]:
@@ -106,7 +111,7 @@ def test_settings_exist_and_secrets_come_from_secrets(name: str) -> None:
     assert {each["configMapRef"]["name"] for each in CONTAINERS[name]["envFrom"]} <= CONFIG_MAPS
 
 
-@BOTH
+@ALL
 def test_every_file_that_a_setting_names_is_mounted(name: str) -> None:
     pod, container = PODS[name], CONTAINERS[name]
     volumes = {each["name"]: each for each in pod.get("volumes", [])}
@@ -146,9 +151,11 @@ def patched(name: str) -> dict[str, Any]:
     return workload
 
 
-@BOTH
+@ALL
 def test_kafka_with_tls_is_reached_with_a_user_and_files_that_are_mounted(name: str) -> None:
-    assert {"path": f"{name}.yaml"} in component("kafka-tls")["patches"]
+    patches = {each.get("path"): each.get("target") for each in component("kafka-tls")["patches"]}
+    # One that names its target is left out where the page is.
+    assert patches[f"{name}.yaml"] == ({"kind": "Deployment", "name": "page"} if name == "page" else None)
     secrets = {
         each["metadata"]["name"]: each["stringData"] for each in objects("kafka-tls/secret.example.yaml")
     }
@@ -178,13 +185,16 @@ def test_the_port_of_kafka_is_where_kafka_with_tls_changes_it() -> None:
         yaml.safe_load(each["patch"])[0] for each in component("kafka-tls")["patches"] if "patch" in each
     ]
     assert patch["path"] == "/spec/egress/1/ports/0/port"
-    for policy in (each for each in APPLIED if each["kind"] == "NetworkPolicy"):
+    for policy in (each for each in [*APPLIED, *PAGE] if each["kind"] == "NetworkPolicy"):
         assert policy["spec"]["egress"][1]["ports"] == [{"port": 9092}]
 
 
-def test_the_tagger_reaches_no_private_address_by_https() -> None:
+@pytest.mark.parametrize("name", ["tagger", "page"])
+def test_the_tagger_and_the_page_reach_no_private_address_by_https(name: str) -> None:
     (policy,) = (
-        each for each in APPLIED if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] == "tagger"
+        each
+        for each in [*APPLIED, *PAGE]
+        if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] == name
     )
     outside = policy["spec"]["egress"][-1]["to"][0]["ipBlock"]
     ranges = [ip_network(each) for each in outside["except"]]
@@ -205,8 +215,8 @@ def test_every_pod_is_found_by_the_prometheus_operator() -> None:
     (labels,) = (each["pairs"] for each in KUSTOMIZATION["labels"] if each["includeSelectors"])
     assert monitor["spec"]["selector"]["matchLabels"] == labels
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
-    for name, container in CONTAINERS.items():
-        assert endpoint["port"] in {port["name"] for port in container["ports"]}
+    for name in ("ingest", "tagger"):  # the page has no metrics
+        assert endpoint["port"] in {port["name"] for port in CONTAINERS[name]["ports"]}
         assert WORKLOADS[name]["spec"]["template"]["metadata"]["labels"] == {
             monitor["spec"]["jobLabel"]: name
         }
@@ -222,6 +232,28 @@ def test_the_operators_rules_are_those_that_are_tested() -> None:
 def test_neither_service_has_the_others_secret() -> None:
     assert secrets_of("ingest") == {"livechat-webhook"}
     assert secrets_of("tagger") == {"livechat-api"}
+
+
+def test_the_page_is_one_pod_that_only_the_cluster_reaches_and_only_its_proxy_may() -> None:
+    assert component("page")["resources"] == ["page.yaml", "network.yaml"]
+    listed = (FOLDER / "kustomization.yaml").read_text("utf-8")
+    assert listed.index("#   - page") < listed.index("#   - kafka-tls")  # whose patches then find it
+    spec = WORKLOADS["page"]["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})  # one process can use a ledger
+    labels = spec["template"]["metadata"]["labels"]
+    found = {each["kind"]: each for each in PAGE}
+    assert found["Service"]["spec"]["type"] == "ClusterIP"
+    assert found["Service"]["spec"]["selector"] == labels
+    assert found["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"] == labels
+    (let_in,) = found["NetworkPolicy"]["spec"]["ingress"]
+    assert let_in["ports"] == [{"port": "page"}]
+    (port,) = CONTAINERS["page"]["ports"]
+    assert port["containerPort"] == settings_with_defaults()["WEB_PORT"]
+    for probe in ("readinessProbe", "livenessProbe"):
+        assert CONTAINERS["page"][probe]["tcpSocket"] == {"port": "page"}
+    ledger = next(each for each in PODS["page"]["volumes"] if each["name"] == "ledger")
+    assert ledger["persistentVolumeClaim"]["claimName"] == found["PersistentVolumeClaim"]["metadata"]["name"]
+    assert secrets_of("page") == {"livechat-api", "livechat-page"}
 
 
 def secrets_of(name: str) -> set[str]:
