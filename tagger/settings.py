@@ -73,14 +73,19 @@ class KeywordSettings(LiveChatSettings):
     )
 
 
-class TaggerSettings(KeywordSettings):
+class DryRunSettings(Settings):
+    """Whether the tagger only tries."""
+
+    tagger_dry_run: bool = Field(
+        False, description="decide and record but set no tags; uses its own consumer group"
+    )
+
+
+class TaggerSettings(KeywordSettings, DryRunSettings):
     """What `tagger run` needs apart from Kafka and the log settings."""
 
     tagger_admin_host: str = Field("127.0.0.1", description="address to serve health and metrics on")
     tagger_admin_port: int = Field(8081, ge=0, le=65535, description="port for health and metrics")
-    tagger_dry_run: bool = Field(
-        False, description="decide and record but set no tags; uses its own consumer group"
-    )
     tagger_replay_records_max: int = Field(
         LIMITS.replay_records_max, ge=1, description="maximum records re-read per partition after a restart"
     )
@@ -117,7 +122,7 @@ def _token(secret: SecretStr | None) -> SecretStr | None:
     return secret
 
 
-class WebSettings(KafkaSettings, KeywordSettings, LogSettings):
+class WebSettings(KafkaSettings, KeywordSettings, DryRunSettings, LogSettings):
     """Settings of `tagger web`."""
 
     web_host: str = Field("127.0.0.1", description="address to serve the page on")
@@ -139,7 +144,7 @@ class ArchiveSettings(KafkaSettings, LiveChatSettings, LogSettings):
     """Settings of a command that reads LiveChat's archive as well."""
 
 
-def group_of(settings: RunSettings) -> str:
+def group_of(settings: RunSettings | WebSettings) -> str:
     """The consumer group of a service with these settings."""
     return group_name(settings.kafka_group_id, dry_run=settings.tagger_dry_run)
 

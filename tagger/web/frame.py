@@ -15,9 +15,11 @@ from tagger.livechat.client import Client
 from tagger.web.chat.decided import Remembered
 from tagger.web.in_force import InForce
 from tagger.web.past import Past, past_facts
+from tagger.web.progress import Progress
 from tagger.web.statics import Statics
 from tagger.web.streams import Streams
-from tagger.web.strip import strip
+from tagger.web.strip import Strip, strip
+from tagger.web.tags_there import TagsThere
 
 VERSION: Final = version("livechat-tagger")
 
@@ -62,9 +64,16 @@ class Page:
     statics: Statics
     livechat: tuple[Client, Credentials] | None  # None: no credentials are set
     past: Past
+    progress: Progress
+    tags: TagsThere | None  # None: no credentials are set
     remembered: Remembered = field(default_factory=Remembered)
     streams: Streams = field(default_factory=Streams)
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(COMPUTED_AT_ONCE))
+
+    def strip(self) -> Strip:
+        """What stands on top of every screen; it waits for nobody."""
+        known = [*self.progress.facts(), *(self.tags.facts() if self.tags else ())]
+        return strip(self.keywords.now(), *known, *past_facts(self.past, now_ms()))
 
     async def computed(self, work: Callable[[], T]) -> T | None:
         """What a function returns that takes long, run in a thread; None where others keep the threads busy."""
@@ -85,7 +94,7 @@ def shown(
     page = request.config_dict[PAGE]
     around = {
         "screens": SCREENS,
-        "strip": strip(page.keywords.now(), *past_facts(page.past, now_ms())),
+        "strip": page.strip(),
         "static": page.statics.path,
         "version": VERSION,
     }

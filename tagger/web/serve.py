@@ -18,7 +18,7 @@ from tagger.history.kept_ledger import KeptLedger
 from tagger.history.stored_sets import StoredSets
 from tagger.livechat.authorization.credentials import Credentials, credentials
 from tagger.livechat.client import Client
-from tagger.settings import WebSettings
+from tagger.settings import WebSettings, group_of
 from tagger.web.app import make_app
 from tagger.web.change.trials import Trials
 from tagger.web.frame import Page
@@ -26,7 +26,9 @@ from tagger.web.gate import access_by
 from tagger.web.in_force import InForce
 from tagger.web.keywords.counting import Counting
 from tagger.web.past import Past, Topics
+from tagger.web.progress import Progress
 from tagger.web.statics import Statics
+from tagger.web.tags_there import TagsThere
 
 CLOSE_S: Final = 2.0  # for each part
 TOKEN_BYTES: Final = 24  # of a token that we make
@@ -49,7 +51,14 @@ class Service:
         livechat = (self._client, who) if self._client and who else None
         self._keywords = InForce(settings.tagger_config, settings.tagger_canned_placeholder)
         self._past = _past(settings)
-        self._page = page = Page(self._keywords, Statics(), livechat, self._past)
+        self._progress = Progress(
+            settings.client_options,
+            settings.kafka_webhooks_topic,
+            group_of(settings),
+            dry_run=settings.tagger_dry_run,
+        )
+        self._tags = TagsThere(*livechat, lambda: self._keywords.rules) if livechat else None
+        self._page = page = Page(self._keywords, Statics(), livechat, self._past, self._progress, self._tags)
         self._trials = Trials()
         access = access_by(self._token, settings.web_host, settings.web_port)
         self._counting = Counting(self._past, lambda: self._keywords.rules)
@@ -68,6 +77,9 @@ class Service:
             self._tasks.start("ledger", self._past.filling.run)
             self._tasks.start("ledger_cleaning", self._past.filling.clean)
             self._tasks.start("counting", self._counting.run)
+            self._tasks.start("progress", self._progress.run)
+            if self._tags is not None:
+                self._tasks.start("tags", self._tags.run)
             await stopping.wait()
         except OSError as error:
             return cannot_listen("WEB", host, port, error)

@@ -4,13 +4,18 @@ What a fact is not known of is left out: it is never guessed.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlencode
 
-from tagger.web.times import clock, moment
+from tagger.web.times import ago, clock, moment
 
-Sign = Literal["ok", "warn", "bad"]
+Sign = Literal["ok", "warn", "bad", "off"]  # off: not known
+
+WAIT_MS: Final = 60_000  # a chat that waits no longer is on its way; alerts are about much more
+NAMED_MAX: Final = 3  # tags in a sentence
+DRY_RUN_TEXT: Final = "Tags are decided and recorded, and not set."
 
 _PLACED: Final = re.compile(r"(.+?):(\d+):(\d+): (.+)", re.DOTALL)
 
@@ -47,6 +52,45 @@ class KeywordsNow:
     since_ms: int  # the set in force is as old as this
     problems: tuple[str, ...] = ()  # of the files on disk, where they were refused
     refused_at_ms: int = 0
+
+
+class Unfinished(NamedTuple):
+    """How far the tagger is, as its committed offsets tell."""
+
+    oldest_ms: int | None  # the record time of the oldest record that is not finished; None: all are
+
+
+def waiting(unfinished: Unfinished | None, now_ms: int) -> Fact | Notice:
+    """Whether chats wait, and since when; None: Kafka does not tell."""
+    if unfinished is None:
+        return Fact("off", "Whether chats wait is unknown")
+    oldest = unfinished.oldest_ms
+    if oldest is None:
+        return Fact("ok", "Up to date: no chat waits")
+    if now_ms - oldest < WAIT_MS:
+        return Fact("ok", f"Up to date: the oldest chat that waits ended {ago(oldest, now_ms)}")
+    means = "Nothing is lost: they are tagged in turn. `tagger doctor` says what holds them up."
+    return Notice("warn", f"Chats wait; the oldest ended {ago(oldest, now_ms)}.", means)
+
+
+def tags(missing: Sequence[str], doubts: Sequence[str], count: int) -> list[Fact | Notice]:
+    """Whether LiveChat has the tags that the rules set: of `count`, those it lacks, and what else it will refuse."""
+    shown: list[Fact | Notice] = []
+    if missing:
+        named = ", ".join(f"“{tag}”" for tag in missing[:NAMED_MAX])
+        more = f" and {len(missing) - NAMED_MAX:,} more" if len(missing) > NAMED_MAX else ""
+        one = len(missing) == 1
+        means = (
+            f"Chats wait for {'it' if one else 'them'}. Create {'it' if one else 'them'} in LiveChat, "
+            "in this spelling, then run `tagger parked retry`."
+        )
+        shown.append(Notice("warn", f"LiveChat has no {'tag' if one else 'tags'} {named}{more}.", means))
+    if doubts:
+        more = f" {len(doubts) - 1:,} more: `tagger check --online` lists all." if len(doubts) > 1 else ""
+        shown.append(Notice("warn", "LiveChat will refuse a tag.", f"{doubts[0]}.{more}"))
+    if not shown and count:
+        shown.append(Fact("ok", f"LiveChat has all {count:,} tags" if count > 1 else "LiveChat has the tag"))
+    return shown
 
 
 def strip(keywords: KeywordsNow, *others: Fact | Notice) -> Strip:

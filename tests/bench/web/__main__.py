@@ -39,6 +39,7 @@ from tagger.web.gate import access_by
 from tagger.web.in_force import InForce
 from tagger.web.keywords.counting import Counting
 from tagger.web.past import Past, Topics
+from tagger.web.progress import Progress
 from tagger.web.statics import Statics
 from tests.options import given
 
@@ -138,7 +139,8 @@ async def ask(
     filling.trouble = TimeoutError()  # no Kafka: what it would tell is not measured
     past = Past(ledger, filling, Topics(dict, "livechat.webhooks"), StoredSets(dict, "livechat.keywords"))
     keywords = InForce(Path("config"), "%[a-z]+%")
-    page = Page(keywords, Statics(), None, past)
+    progress = Progress(dict, "livechat.webhooks", "tagger")
+    page = Page(keywords, Statics(), None, past, progress, None)
     counting = Counting(past, lambda: keywords.rules)
     app = make_app(page, access_by(SecretFile(None, TOKEN), "127.0.0.1", 8083), Trials(), counting)
     headers = {"Authorization": f"Bearer {TOKEN}"}

@@ -22,7 +22,9 @@ from tagger.web.gate import access_by
 from tagger.web.in_force import InForce
 from tagger.web.keywords.counting import Counting
 from tagger.web.past import Past, Topics
+from tagger.web.progress import Progress
 from tagger.web.statics import Statics
+from tagger.web.tags_there import TagsThere
 
 DECISIONS: Final = "livechat.decisions"
 TOKEN: Final = "a-token-for-this-test"
@@ -69,7 +71,9 @@ async def a_page(
         ledger, filling, Topics(_nowhere, "livechat.webhooks"), StoredSets(_nowhere, "livechat.keywords")
     )
     keywords = InForce(folder, "%[a-z]+%")
-    page = Page(keywords, Statics(), livechat, past)
+    progress = Progress(_nowhere, "livechat.webhooks", "tagger")
+    tags = TagsThere(*livechat, lambda: keywords.rules) if livechat else None  # asks only where it is run
+    page = Page(keywords, Statics(), livechat, past, progress, tags)
     trials, counting = Trials(trial), Counting(past, lambda: keywords.rules)
     app = make_app(page, access_by(SecretFile(None, TOKEN), "127.0.0.1", 8083), trials, counting)
     tasks = Tasks(lambda _: None)

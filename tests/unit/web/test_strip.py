@@ -2,7 +2,7 @@
 
 import pytest
 
-from tagger.web.strip import Fact, KeywordsNow, Notice, strip
+from tagger.web.strip import Fact, KeywordsNow, Notice, Unfinished, strip, tags, waiting
 
 AT_MS = 1_795_442_520_000  # Mon 23 Nov 2026 14:02
 LATER_MS = AT_MS + 29 * 60_000
@@ -59,3 +59,40 @@ def test_what_others_know_follows() -> None:
     lag, missing = Fact("ok", "Up to date"), Notice("warn", "LiveChat has no tag “Wrong item”.", "Create it.")
     facts, notices = strip(KeywordsNow("9bd59202516a", AT_MS), lag, missing)
     assert (facts[1:], notices) == ((lag,), (missing,))
+
+
+@pytest.mark.parametrize(
+    ("unfinished", "sign", "said"),
+    [
+        (Unfinished(None), "ok", "Up to date: no chat waits"),
+        (Unfinished(AT_MS - 4_000), "ok", "Up to date: the oldest chat that waits ended 4 s ago"),
+        (Unfinished(AT_MS - 59_999), "ok", "Up to date: the oldest chat that waits ended 59 s ago"),
+        (Unfinished(AT_MS - 60_000), "warn", "Chats wait; the oldest ended 1 min ago."),
+        (Unfinished(AT_MS - 3 * 86_400_000), "warn", "Chats wait; the oldest ended Fri 20 Nov."),
+        (None, "off", "Whether chats wait is unknown"),
+    ],
+)
+def test_lag_is_told_in_words(unfinished: Unfinished | None, sign: str, said: str) -> None:
+    shown = waiting(unfinished, AT_MS)
+    assert isinstance(shown, Notice) == (sign == "warn")
+    assert (shown.sign, shown.lead if isinstance(shown, Notice) else shown.text) == (sign, said)
+
+
+@pytest.mark.parametrize(
+    ("missing", "doubts", "count", "said"),
+    [
+        ([], [], 14, ["LiveChat has all 14 tags"]),
+        ([], [], 1, ["LiveChat has the tag"]),
+        ([], [], 0, []),
+        (["Wrong item"], [], 14, ["LiveChat has no tag “Wrong item”."]),
+        (["A", "B"], [], 14, ["LiveChat has no tags “A”, “B”."]),
+        (["A", "B", "C", "D", "E"], [], 14, ["LiveChat has no tags “A”, “B”, “C” and 2 more."]),
+        (["A"], ["it has 'b', not 'B'"], 2, ["LiveChat has no tag “A”.", "LiveChat will refuse a tag."]),
+    ],
+)
+def test_tags_that_livechat_lacks_are_named(
+    missing: list[str], doubts: list[str], count: int, said: list[str]
+) -> None:
+    assert [
+        each.lead if isinstance(each, Notice) else each.text for each in tags(missing, doubts, count)
+    ] == said
