@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import resource
 import signal
 import socket
 import sys
@@ -19,6 +20,8 @@ from tests.deadline import DEADLINE_S, until
 
 RULES: Final = "version: 1\nrules:\n  - {id: refund, tag: Refund, any: [refund]}\n"
 TOKEN: Final = "0123456789abcdef-of-ours"
+STREAMS: Final = 100  # at the same time, the most that the page takes
+STREAMS_BYTES_MAX: Final = 50_000_000  # for all of them
 
 
 async def begun(folder: Path, *arguments: str, **settings: str) -> asyncio.subprocess.Process:
@@ -170,3 +173,31 @@ async def test_what_is_too_long_or_no_http_is_refused_without_a_name(junk: bytes
 def jar() -> aiohttp.CookieJar:
     """Keeps cookies of addresses, too."""
     return aiohttp.CookieJar(unsafe=True)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="memory is read in /proc")
+async def test_a_hundred_open_windows_cost_less_than_50_mb_and_the_next_is_told_to_wait(
+    tmp_path: Path,
+) -> None:
+    def resident(pid: int) -> int:
+        return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * resource.getpagesize()
+
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    connector = aiohttp.TCPConnector(limit=0)
+    async with (
+        served(tmp_path, WEB_TOKEN=TOKEN) as (address, process),
+        aiohttp.ClientSession(connector=connector, headers=headers) as session,
+    ):
+        live = f"{address}chats/live"
+        held = [await session.get(live)]  # what the first one loads is no cost of each
+        assert (await held[0].content.readline()).startswith(b"retry:")
+        before = resident(process.pid)
+        held += [await session.get(live) for _ in range(STREAMS - 1)]
+        assert {answer.status for answer in held} == {200}
+        for answer in held[1:]:
+            assert (await answer.content.readline()).startswith(b"retry:")
+        assert resident(process.pid) - before < STREAMS_BYTES_MAX
+        async with session.get(live) as refused:
+            assert refused.status == 503
+        for answer in held:
+            answer.close()

@@ -9,6 +9,7 @@ from tagger.core.rules.model import RuleSet
 from tagger.core.rules.parse import parse
 from tagger.livechat.calls.answers import Answer, Done, failed
 from tagger.livechat.calls.requests import Call
+from tagger.livechat.pacing.giving_up import UNAVAILABLE
 from tagger.web.tags_there import ORGANIZATIONS_MAX, TagsThere
 
 
@@ -22,7 +23,7 @@ class LiveChat:
         assert (call.method, background) == ("list_tags", True)
         self.calls += 1
         names = self.tags[organization]
-        return failed("unavailable") if names is None else Done([{"name": name} for name in names])
+        return failed(UNAVAILABLE) if names is None else Done([{"name": name} for name in names])
 
     def organizations(self) -> list[str]:
         return list(self.tags)
