@@ -14,6 +14,7 @@ from tests.web.conftest import Opens, serving
 from tests.web.past import PastChats
 from tests.web.test_chats import THEN, opened
 
+MADE: Final = os.environ.get("WEB_PICTURE")  # read now: tests run without our variables
 KEPT: Final = Path(__file__).with_name("page.png")
 BYTES_MAX: Final = 200_000
 SAID: Final = """\
@@ -31,7 +32,7 @@ def test_the_picture_shows_the_page_and_is_small(
     tagger = Consumer(group)  # which has finished all
     tagger.commit(offsets=[TopicPartition(chats.topics.webhooks, 0, 2)], asynchronous=False)
     tagger.close()
-    made = Path(os.environ.get("WEB_PICTURE") or tmp_path / "page.png")
+    made = Path(MADE) if MADE else tmp_path / "page.png"
     with serving(tmp_path, (), **chats.settings, KAFKA_GROUP_ID=unique) as served:
         page = opened(served, opens, width=1100)
         page.goto(served.url)
