@@ -40,6 +40,7 @@ from tagger.web.gate import access_by
 from tagger.web.in_force import InForce
 from tagger.web.keywords.counting import Counting
 from tagger.web.past import Past, Topics
+from tagger.web.progress import Progress
 from tagger.web.statics import Statics
 from tests.deadline import DEADLINE_S, until
 from tests.docs import metrics_page
@@ -237,7 +238,9 @@ async def look_at_the_page(stage: Stage, rules: Path, data: Path, chats: list[st
     counts = asyncio.create_task(counting.run())
     await until(lambda: counting.of(in_force).is_whole)
     access = access_by(SecretFile(None, token), "127.0.0.1", 8083)
-    app = make_app(Page(keywords, Statics(), None, past), access, Trials(), counting)
+    progress = Progress(dict, "livechat.webhooks", "tagger")
+    page = Page(keywords, Statics(), None, past, progress, None)
+    app = make_app(page, access, Trials(), counting)
     async with TestClient(TestServer(app), headers={"Authorization": f"Bearer {token}"}) as client:
         lists = [f"/chats{form}?since=all" for form in ("", ".json", ".csv")]
         lists += [f"/keywords{form}?since=30d" for form in ("", ".json", ".csv")]
