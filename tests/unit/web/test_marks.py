@@ -65,7 +65,7 @@ def test_the_pieces_are_the_text_and_the_marks_nest_around_what_they_mark(
     assert "".join(piece.text for piece in pieces) == text
     counted = {mark for mark in marks if mark.start < mark.end <= len(text)}
     open_now: list[str] = []
-    at = 0
+    at = most = 0
     for piece in pieces:
         assert piece.text or not text
         open_now += piece.opened
@@ -74,7 +74,8 @@ def test_the_pieces_are_the_text_and_the_marks_nest_around_what_they_mark(
         for place in range(at, at + len(piece.text)):
             assert around == sorted(mark.kind for mark in counted if mark.start <= place < mark.end)
         lanes = [names.partition(" ")[2] for names in open_now]
-        assert len(set(lanes)) >= min(len(lanes), LANES)
+        most = max(most, len(lanes))  # once there were more than lanes, some share the last one to their ends
+        assert len(set(lanes)) == len(lanes) or most > LANES
         del open_now[len(open_now) - piece.closed :]
         at += len(piece.text)
     assert open_now == []
