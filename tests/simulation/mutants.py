@@ -540,7 +540,9 @@ MUTANTS: Final = (
     Mutant("jobs begin before the log is caught up", CatchingUp, "is_over", _instead(lambda *_: True)),
     Mutant("our own tags are taken for a person's", Ending, "is_ours", _instead(lambda self, tag: False)),
     Mutant("what is about to be set is not noted", Settling, "sets", _instead(lambda *_: None)),
-    Mutant("a removed tag is evicted with the text", Thread, "clear", _after(_forget_removed)),
+    Mutant(
+        "a removed tag is evicted with the text", Thread, "clear", _after(_forget_removed), where="memory"
+    ),
     Mutant("a removed tag is forgotten by a restart", State, "_tag_changed", _removed_silently_missed),
     Mutant(
         "a removed tag may be set again once a person did",
@@ -555,7 +557,13 @@ MUTANTS: Final = (
         "completed",
         _never_looks_back,
     ),
-    Mutant("jobs that began early recall nothing", CatchingUp, "is_behind", _instead(lambda *_: False)),
+    Mutant(
+        "jobs that began early recall nothing",
+        CatchingUp,
+        "is_behind",
+        _instead(lambda *_: False),
+        where="memory",
+    ),
     Mutant("a correction is recorded again in a replay", State, "_tag_changed", _recorded_again),
     Mutant("a correction is settled before it is recorded", Corrections, "hand", _after(_settled_at_once)),
     Mutant("corrections under way are lost at a revoke", Corrections, "all", _instead(lambda self: [])),
