@@ -136,9 +136,9 @@ class Trials:
 
 
 async def _ended(process: asyncio.subprocess.Process) -> None:
-    """Kill it: it holds nothing that must be put away."""
+    """Kill it, and close its pipes: it holds nothing that must be put away."""
     with suppress(ProcessLookupError):
         process.kill()
     with suppress(TimeoutError):
         async with asyncio.timeout(END_S):
-            await process.wait()
+            await process.communicate()
