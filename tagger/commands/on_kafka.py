@@ -1,6 +1,7 @@
 """A command that needs Kafka: run to its end, or ended with what to do about Kafka."""
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ def on_kafka(
 ) -> T:
     """What `main` returns; exits 2 if a topic is missing or Kafka does not answer."""
     configure_logs(log_level, settings.log_format)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised, and said in words
     try:
         return asyncio.run(main)
     except (TopicMissingError, *NO_KAFKA) as error:

@@ -62,7 +62,7 @@ def _renames(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ..
     "--apply",
     "plan",
     metavar="PLAN",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Do what this plan says.",
 )
 @format_option(explained="json: of a plan one object; with --apply one for each chat, then the report.")

@@ -79,15 +79,15 @@ def _nested(covering: Sequence[tuple[str, tuple[int, ...]]], names: Sequence[str
     before: tuple[int, ...] = ()
     for index, (text, marks) in enumerate(covering):
         after = covering[index + 1][1] if index + 1 < len(covering) else ()
-        opened = marks[_shared(before, marks) :]
+        opened = marks[shared(before, marks) :]
         pieces.append(
-            Piece(text, tuple(names[number] for number in opened), len(marks) - _shared(marks, after))
+            Piece(text, tuple(names[number] for number in opened), len(marks) - shared(marks, after))
         )
         before = marks
     return tuple(pieces)
 
 
-def _shared(one: Sequence[int], other: Sequence[int]) -> int:
+def shared(one: Sequence[object], other: Sequence[object]) -> int:
     """How many they have in common at their beginning."""
     count = 0
     for left, right in zip(one, other, strict=False):

@@ -401,6 +401,18 @@ ROWS: Final = [
 ]
 
 
+def tested(promtool: str, folder: Path, test: dict[str, Any]) -> "subprocess.CompletedProcess[str]":
+    file = folder / "rules_test.yml"
+    file.write_text(yaml.safe_dump(test), "utf-8")
+    return subprocess.run(
+        [promtool, "test", "rules", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+
+
 def fires(promtool: str, folder: Path, row: Row, series: Series) -> bool:
     """Whether the alert fires then. promtool is asked for both answers, so that an error is neither."""
     query = f'count(ALERTS{{alertname="{row.alert}",alertstate="firing"}}) >= bool 1'
@@ -420,15 +432,7 @@ def fires(promtool: str, folder: Path, row: Row, series: Series) -> bool:
                 }
             ],
         }
-        file = folder / "rules_test.yml"
-        file.write_text(yaml.safe_dump(test), "utf-8")
-        run = subprocess.run(
-            [promtool, "test", "rules", str(file)],
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
-        )
+        run = tested(promtool, folder, test)
         results.append((run.returncode == 0, run.stdout + run.stderr))
     assert results[0][0] != results[1][0], results
     return results[0][0]
@@ -467,15 +471,7 @@ def test_an_alert_links_to_its_section_at_the_address_of_one_label(
             }
         ],
     }
-    file = tmp_path / "rules_test.yml"
-    file.write_text(yaml.safe_dump(test), "utf-8")
-    run = subprocess.run(
-        [promtool, "test", "rules", str(file)],
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
+    run = tested(promtool, tmp_path, test)
     assert run.returncode == 0, run.stdout + run.stderr
 
 

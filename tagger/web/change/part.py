@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 from typing import Final, NamedTuple
 
 from tagger.core.rules.model import Rule
+from tagger.web.marks import shared
 
 NEW_RULE: Final = "+"  # in place of a rule's id, which begins with a letter or a digit
 COMPARED_LINES_MAX: Final = 2_000  # that differ, on either side: comparing more takes seconds
@@ -132,8 +133,8 @@ class Differing(NamedTuple):
 def differing(before: str, after: str) -> Differing:
     """Compare line by line; of very different texts every line between their ends counts as new."""
     old, new = before.rstrip("\n").split("\n"), after.rstrip("\n").split("\n")
-    same = _shared(old, new)
-    behind = min(_shared(old[::-1], new[::-1]), len(old) - same, len(new) - same)
+    same = shared(old, new)
+    behind = min(shared(old[::-1], new[::-1]), len(old) - same, len(new) - same)
     mid_old, mid_new = old[same : len(old) - behind], new[same : len(new) - behind]
     if max(len(mid_old), len(mid_new)) > COMPARED_LINES_MAX:
         lines = max(len(mid_old), len(mid_new))
@@ -144,12 +145,3 @@ def differing(before: str, after: str) -> Differing:
             numbers.update(range(same + j1, same + j2))
             count += max(i2 - i1, j2 - j1)
     return Differing(frozenset(numbers), count)
-
-
-def _shared(one: Sequence[str], other: Sequence[str]) -> int:
-    count = 0
-    for left, right in zip(one, other, strict=False):
-        if left != right:
-            break
-        count += 1
-    return count

@@ -38,7 +38,7 @@ async def keywords(request: web.Request) -> web.Response:
     counted = await _counted(request, asked)
     if isinstance(counted, str):
         problem = {"title": "There are no keywords to show", "text": counted}
-        return shown(request, "problem.html", problem, status=404)
+        return shown(request, "problem.html", problem, status=503 if counted == AWAY else 404)
     page, now = request.config_dict[PAGE], now_ms()
     work = partial(screen, counted.rules, dict(counted.days), counted.ages or Ages(), asked, now)
     found = await page.computed(work)
@@ -63,22 +63,22 @@ async def keywords(request: web.Request) -> web.Response:
 @routes.get("/keywords.json")
 async def as_json(request: web.Request) -> web.Response:
     """The table, for programs."""
-    asked = read(request.query)
-    counted = await _counted(request, asked)
-    if isinstance(counted, str):
-        raise web.HTTPNotFound
-    return data.as_json(table.as_json(counted.rules, _total(counted, asked), counted.ages or Ages()))
+    return data.as_json(table.as_json(*await _table(request)))
 
 
 @routes.get("/keywords.csv")
 async def as_csv(request: web.Request) -> web.Response:
     """The table, for a spreadsheet."""
+    return data.as_csv("keywords.csv", table.HEADER, table.rows(*await _table(request)))
+
+
+async def _table(request: web.Request) -> tuple[RuleSet, Day, Ages]:
+    """What both tables are made of."""
     asked = read(request.query)
     counted = await _counted(request, asked)
     if isinstance(counted, str):
-        raise web.HTTPNotFound
-    rows = table.rows(counted.rules, _total(counted, asked), counted.ages or Ages())
-    return data.as_csv("keywords.csv", table.HEADER, rows)
+        raise web.HTTPServiceUnavailable if counted == AWAY else web.HTTPNotFound
+    return counted.rules, _total(counted, asked), counted.ages or Ages()
 
 
 async def _counted(request: web.Request, asked: Asked) -> Counted | str:
