@@ -4,6 +4,7 @@ Promises that no test sees the caller's settings. A test that needs a real Kafka
 and `CI` is set; elsewhere it is skipped, and the last line of the run counts what was skipped.
 """
 
+import logging
 import os
 import sys
 import uuid
@@ -67,6 +68,7 @@ def _logs_of_nobody() -> Iterator[None]:
     """How one test has logs written is no business of the next."""
     yield
     structlog.reset_defaults()
+    logging.getLogger("aiokafka").setLevel(logging.NOTSET)  # commands that tests call in-process silence it
 
 
 @pytest.fixture(scope="session")

@@ -401,7 +401,7 @@ ROWS: Final = [
 ]
 
 
-def tested(promtool: str, folder: Path, test: dict[str, Any]) -> "subprocess.CompletedProcess[str]":
+def run_by(promtool: str, folder: Path, test: dict[str, Any]) -> "subprocess.CompletedProcess[str]":
     file = folder / "rules_test.yml"
     file.write_text(yaml.safe_dump(test), "utf-8")
     return subprocess.run(
@@ -432,7 +432,7 @@ def fires(promtool: str, folder: Path, row: Row, series: Series) -> bool:
                 }
             ],
         }
-        run = tested(promtool, folder, test)
+        run = run_by(promtool, folder, test)
         results.append((run.returncode == 0, run.stdout + run.stderr))
     assert results[0][0] != results[1][0], results
     return results[0][0]
@@ -471,7 +471,7 @@ def test_an_alert_links_to_its_section_at_the_address_of_one_label(
             }
         ],
     }
-    run = tested(promtool, tmp_path, test)
+    run = run_by(promtool, tmp_path, test)
     assert run.returncode == 0, run.stdout + run.stderr
 
 

@@ -29,12 +29,16 @@ def settings(kafka_embedded: AnyKafka, unique: str) -> dict[str, str]:
     return kafka | {f"KAFKA_{kind.upper()}_TOPIC": name for kind, name in names.items()}
 
 
-def shown(page: Any, served: Served, until: str, path: str = "keywords") -> None:
-    """Open the page, as often as it takes until it has counted."""
+def shown(page: Any, served: Served, *until: str, path: str = "keywords") -> None:
+    """Open the page, as often as it takes until it has counted and says all of these at once."""
     page.goto(served.entrance)
     page.goto(served.url + path)
-    while until not in page.locator("main").inner_text() or page.locator("main progress").count():
+    while not all(text in page.locator("main").inner_text() for text in until) or counts(page):
         page.reload()
+
+
+def counts(page: Any) -> bool:
+    return bool(page.locator("main progress").count())
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -43,7 +47,7 @@ def test_never_matched_comes_first_and_a_rule_opens_with_its_keywords(
     width: int, scheme: str, served: Served, opens: Opens
 ) -> None:
     page = opens(width, color_scheme=scheme)
-    shown(page, served, "3 days only")
+    shown(page, served, "3 days only", "100 chats ended")
     assert "100 chats ended. 75.0 % got a tag; 25 got none" in page.locator("main").inner_text()
     assert "People removed 2 tags and added 0." in page.locator("main").inner_text()
     headings = page.get_by_role("heading", level=2).all_inner_texts()
@@ -80,7 +84,7 @@ def test_the_time_is_in_the_address(served: Served, opens: Opens) -> None:
     assert "days=7" in page.url
     assert page.get_by_role("heading", name="The last 7 days").count() == 1
     other = opens()
-    shown(other, served, "chats ended", page.url.removeprefix(served.url))
+    shown(other, served, "chats ended", path=page.url.removeprefix(served.url))
     for table in ("Never matched", "Rules"):
         one, two = (
             each.get_by_role("table", name=table).get_by_role("rowheader").all_inner_texts()
@@ -96,7 +100,7 @@ def test_a_set_of_before_is_counted_and_shown_too(served: Served, opens: Opens) 
     choice.select_option(index=1)
     page.get_by_role("button", name="Show").click()
     assert "set=" in page.url
-    shown(page, served, "100 chats ended", page.url.removeprefix(served.url))
+    shown(page, served, "100 chats ended", path=page.url.removeprefix(served.url))
     assert "zwrot" not in page.locator("main").inner_text()
 
 
