@@ -12,7 +12,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer
 from aiokafka.client import ConnectionGroup
 from aiokafka.conn import CloseReason
-from aiokafka.errors import RequestTimedOutError
+from aiokafka.errors import RequestTimedOutError, UnknownMemberIdError
 from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
 
 from ingest.runtime import kafka_connections
@@ -22,6 +22,7 @@ CONNECT_S: Final = 5.0  # TLS and SASL take some round trips
 # Longer than the rebalance time-out, or a member that joins after a kill gives up before it is let in.
 JOIN_S: Final = 70.0
 METADATA_AGE_MS: Final = 15_000  # new partitions and leaders are known after this long at most
+FENCED_INSTANCE_ID: Final = 82  # https://kafka.apache.org/protocol#protocol_error_codes
 FETCH_BYTES_MAX: Final = 8 << 20  # of one answer: at 8 Mbit/s it arrives within the deadline
 
 
@@ -45,7 +46,9 @@ class Client(kafka_connections.Client):
         self, node_id: Any, request: Any, *, group: ConnectionGroup = ConnectionGroup.DEFAULT
     ) -> Any:
         """Send one request; RequestTimedOutError if the answer takes too long."""
-        if group is ConnectionGroup.DEFAULT or isinstance(request, JoinGroupRequest | SyncGroupRequest):
+        if isinstance(request, JoinGroupRequest | SyncGroupRequest):
+            return _understood(await super().send(node_id, request, group=group))
+        if group is ConnectionGroup.DEFAULT:
             return await super().send(node_id, request, group=group)
         try:
             async with asyncio.timeout(ANSWER_S):
@@ -54,6 +57,17 @@ class Client(kafka_connections.Client):
             if (connection := self._conns.get((node_id, group))) is not None:
                 connection.close(reason=CloseReason.CONNECTION_TIMEOUT)
             raise RequestTimedOutError from None
+
+
+def _understood(answer: Any) -> Any:
+    """The answer to a member that joins, in errors that aiokafka knows.
+
+    It takes FENCED_INSTANCE_ID for an unknown error and joins again, in vain, under the id that was fenced, for as
+    long as it runs, even after the other process has ended.
+    """
+    if answer.error_code == FENCED_INSTANCE_ID:
+        answer.error_code = UnknownMemberIdError.errno
+    return answer
 
 
 def consumer_of(client_options: Mapping[str, Any], **options: Any) -> AIOKafkaConsumer:
