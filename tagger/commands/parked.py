@@ -3,7 +3,6 @@
 An item is closed by a later record on the topic with its identity and `resolved`: `core.records.parked`.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
@@ -13,6 +12,7 @@ import orjson
 
 from ingest.runtime.exit import stop
 from ingest.runtime.settings import load
+from ingest.runtime.supervision import together
 from tagger.commands.keyword_options import counted, format_option
 from tagger.commands.on_kafka import on_kafka
 from tagger.commands.progress import bar
@@ -138,7 +138,7 @@ async def _retry(settings: RunSettings, which: dict[str, Any], form: str) -> tup
         with bar("retrying") as moved:
             for start in range(0, len(found), AT_ONCE):
                 chunk = found[start : start + AT_ONCE]
-                for tried in await asyncio.gather(*map(again.again, chunk)):
+                for tried in await together(map(again.again, chunk)):
                     done += tried.is_closed
                     _print_tried(tried, form)
                 moved(start + len(chunk), len(found))

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, OffsetMetadataTooLargeError
 from aiokafka.structs import OffsetAndMetadata
 
+from ingest.runtime.supervision import together
 from tagger.kafka.assigned import Assigned
 from tagger.metrics import Metrics
 
@@ -84,7 +85,7 @@ class LogEnds:
     async def run(self) -> None:
         """Look forever, at each partition separately: one without a leader fails all in the same request."""
         while True:
-            await asyncio.gather(*(self._look(assigned) for assigned in list(self._assigned.values())))
+            await together(self._look(assigned) for assigned in list(self._assigned.values()))
             await asyncio.sleep(ENDS_EVERY_S)
 
     async def _look(self, assigned: Assigned) -> None:

@@ -52,10 +52,12 @@ class Recall:
         *,
         lag: Lag | None = None,
         one_for_all: bool = False,
+        kept_max: int = KEPT_MAX,
     ) -> None:
         """`topic`: of decisions. `one_for_all`: one credential serves every organization, under any name."""
         self._options, self._topic, self._lag, self._one_for_all = options, topic, lag, one_for_all
-        self._asked: list[_Asked] = []  # waiting; at most one a job under way
+        self._kept_max = kept_max
+        self._asked: set[_Asked] = set()  # by those who wait; at most one a job under way
         self._looking = asyncio.Lock()
         self._positions: dict[int, int] = {}  # of the topic of decisions: how far it was read, by partition
         self._unfinished: dict[int, int] | None = None  # the same of the webhooks; None: not asked yet
@@ -66,32 +68,31 @@ class Recall:
     async def of(self, thread: ThreadKey, since_ms: int) -> tuple[str, ...]:
         """Return the tags that people removed from a thread since then (Unix time, ms)."""
         mine = _Asked(thread, since_ms)
-        self._asked.append(mine)
-        async with self._looking:
-            if mine.tags is None:
-                await self._look_up()
+        self._asked.add(mine)
+        try:
+            async with self._looking:
+                if mine.tags is None:
+                    await self._look_up()
+        finally:
+            self._asked.discard(mine)
         assert mine.tags is not None, "it was looked up"
         return mine.tags
 
     async def _look_up(self) -> None:
-        """Answer all who wait now; after an exception they ask again, or wait on."""
-        asked, self._asked = self._asked, []
-        try:
-            since_ms = min(one.since_ms for one in asked)
-            if since_ms < self._since_ms or since_ms > self._came_to_ms:
-                self._forget(since_ms)
-            began_ms, removals = now_ms(), self._removals
-            await self._read_unfinished()
-            await self._read_on(removals, self._positions, self._since_ms)
-            self._came_to_ms = began_ms
-            if self._fed > KEPT_MAX:
-                self._forget(0)
-                removals = Removals(one_for_all=self._one_for_all)
-                await self._read_on(removals, {}, since_ms, {one.thread.chat_id for one in asked})
-                self._forget(0)
-        except BaseException:
-            self._asked[:0] = asked
-            raise
+        """Answer all who wait now; after an exception each of them looks for itself."""
+        asked = [one for one in self._asked if one.tags is None]
+        since_ms = min(one.since_ms for one in asked)
+        if since_ms < self._since_ms or since_ms > self._came_to_ms:
+            self._forget(since_ms)
+        began_ms, removals = now_ms(), self._removals
+        await self._read_unfinished()
+        await self._read_on(removals, self._positions, self._since_ms)
+        self._came_to_ms = began_ms
+        if self._fed > self._kept_max:
+            self._forget(0)
+            removals = Removals(one_for_all=self._one_for_all)
+            await self._read_on(removals, {}, since_ms, {one.thread.chat_id for one in asked})
+            self._forget(0)
         for one in asked:
             one.tags = (*removals.of(one.thread), *self._behind.of(one.thread))
 

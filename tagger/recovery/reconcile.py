@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 
 from ingest.runtime.clock import now_ms
+from ingest.runtime.supervision import together
 from tagger.core.matching.decide import Decision
 from tagger.core.partition.looking_back import recall_since
 from tagger.core.records.decision import Outcome
@@ -146,7 +147,7 @@ class Reconcile:
                 return described(answer)
             chats = answer.value["chats"]
             found = [look(organization, chat, this.report.window, this.decided) for chat in chats]
-            done = await asyncio.gather(*(self._see(one, this) for one in found))
+            done = await together(self._see(one, this) for one in found)
             looked += len(found)
             total = answer.value.get("found_chats")
             this.watch.on_page(organization, looked, total if type(total) is int else 0)

@@ -3,14 +3,23 @@
 from collections.abc import Iterable
 
 from tagger.core.conversation import ThreadKey
+from tagger.core.records.correction import THREADS_MAX
 from tagger.kafka.recall import Lag, Recall
 from tagger.settings import RunSettings, group_of
 
 
 def recall_of(settings: RunSettings, *, one_for_all: bool) -> Recall:
-    """Recall also what the service has not recorded yet. `one_for_all`: as for `Recall`."""
-    lag = Lag(settings.kafka_webhooks_topic, group_of(settings))
-    return Recall(settings.client_options, settings.kafka_decisions_topic, lag=lag, one_for_all=one_for_all)
+    """Recall also what the service has not recorded yet. `one_for_all`: as for `Recall`.
+
+    It lives for one pass over the past, which may be months, so it keeps as many removals as can be told apart.
+    """
+    return Recall(
+        settings.client_options,
+        settings.kafka_decisions_topic,
+        lag=Lag(settings.kafka_webhooks_topic, group_of(settings)),
+        one_for_all=one_for_all,
+        kept_max=THREADS_MAX,
+    )
 
 
 class Removed:

@@ -16,6 +16,7 @@ import structlog
 
 from ingest.runtime.clock import now_ms
 from ingest.runtime.kafka import KafkaSettings
+from ingest.runtime.supervision import together
 from ingest.topic import record_key
 from tagger.core.conversation import Conversation, ThreadKey
 from tagger.core.matching.decide import Decider, Decision
@@ -172,7 +173,7 @@ class Settle:
         ended.sets(wanted)
         if len(wanted) <= 1:  # nearly always: no tasks for it
             return {tag: await self._set(ended, tag, live, purpose) for tag in wanted}
-        answers = await asyncio.gather(*(self._set(ended, tag, live, purpose) for tag in wanted))
+        answers = await together(self._set(ended, tag, live, purpose) for tag in wanted)
         return dict(zip(wanted, answers, strict=True))
 
     async def _set(self, ended: Ended, tag: str, live: bool, purpose: Purpose) -> Done | GivenUp | None:

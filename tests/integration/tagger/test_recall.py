@@ -17,7 +17,7 @@ from tagger.core.records.decision import Source
 from tagger.kafka import log
 from tagger.kafka import recall as module
 from tagger.kafka.reader import NO_KAFKA
-from tagger.kafka.recall import Lag, Recall
+from tagger.kafka.recall import KEPT_MAX, Lag, Recall
 from tests.kafka.kafka import AnyKafka
 from tests.webhooks import tag_change
 
@@ -51,8 +51,8 @@ class Topics:
         key = record_key("org", f"C{number}")
         await self._producer.send_and_wait(topic, orjson.dumps(value), key=key, timestamp_ms=at_ms)
 
-    def recall(self, lag: Lag | None = None) -> Recall:
-        return Recall(lambda: self.options, self.decisions, lag=lag)
+    def recall(self, lag: Lag | None = None, kept_max: int = KEPT_MAX) -> Recall:
+        return Recall(lambda: self.options, self.decisions, lag=lag, kept_max=kept_max)
 
 
 @asynccontextmanager
@@ -117,14 +117,11 @@ async def test_those_who_ask_at_once_are_served_together(
         assert len(opened) <= 2
 
 
-async def test_more_than_is_kept_is_read_again_and_found(
-    kafka_embedded: AnyKafka, unique: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "KEPT_MAX", 10)
+async def test_more_than_is_kept_is_read_again_and_found(kafka_embedded: AnyKafka, unique: str) -> None:
     async with topics_of(kafka_embedded, unique) as topics:
         for number in range(30):
             await topics.corrected(number, f"tag {number}", NOW_MS)
-        recall = topics.recall()
+        recall = topics.recall(kept_max=10)
         for number in (0, 29, 0):
             assert await recall.of(thread(number), NOW_MS - HOUR_MS) == (f"tag {number}",)
         assert recall._fed == 0
@@ -152,3 +149,20 @@ async def test_who_was_not_answered_asks_again(kafka_embedded: AnyKafka, unique:
             await recall.of(thread(1), 0)
         topics.options = options
         assert await recall.of(thread(1), 0) == ("Refund",)
+
+
+async def test_nobody_is_remembered_who_no_longer_asks(kafka_embedded: AnyKafka, unique: str) -> None:
+    async with topics_of(kafka_embedded, unique) as topics:
+        recall, options = topics.recall(), topics.options
+        topics.options = {"bootstrap_servers": "127.0.0.1:1"}
+        with pytest.raises(NO_KAFKA):
+            await recall.of(thread(1), 0)
+        topics.options = options
+        leaving = [asyncio.create_task(recall.of(thread(number), 0)) for number in range(3)]
+        await asyncio.sleep(0)  # one looks, two wait for it
+        for one in leaving:
+            one.cancel()
+        await asyncio.wait(leaving)
+        assert not recall._asked
+        await recall.of(thread(1), 0)
+        assert not recall._asked

@@ -160,6 +160,21 @@ async def test_a_run_that_is_broken_off_goes_on_where_it_stopped(
     assert (await scene.run()).missed == 0
 
 
+async def test_a_fault_leaves_no_repair_of_the_same_page_running(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(scene, "on_chat", fail)
+    for number in range(20):
+        scene.chat("hello" if number else "a refund, please")
+    with pytest.raises(ValueError, match=r"^$"):
+        await scene.run()
+    names = [task.get_coro().__qualname__ for task in asyncio.all_tasks()]  # type: ignore[union-attr]
+    assert "Reconcile._see" not in names
+
+
 async def test_a_tag_that_is_refused_is_parked_and_the_chat_is_no_longer_missed(scene: Scene) -> None:
     scene.organization.tags.clear()
     thread = scene.chat("a refund, please")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from ingest.runtime import supervision
-from ingest.runtime.supervision import Tasks, closed, unless_set
+from ingest.runtime.supervision import Tasks, closed, together, unless_set
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +104,26 @@ async def test_who_closes_a_client_can_be_cancelled() -> None:
     closing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await closing
+
+
+async def test_results_come_in_the_order_of_the_works() -> None:
+    assert await together([asyncio.sleep(0.01, 1), asyncio.sleep(0, 2)]) == [1, 2]
+    assert await together([]) == []
+
+
+async def test_the_first_error_is_raised_as_it_is_once_the_others_have_ended() -> None:
+    ended: list[str] = []
+
+    async def waits() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            ended.append("waits")
+
+    with pytest.raises(RuntimeError, match="content"):
+        await together([waits(), raises()])
+    assert ended == ["waits"]
 
 
 async def test_a_wait_ends_when_its_event_is_set() -> None:
