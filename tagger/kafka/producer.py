@@ -2,7 +2,8 @@
 
 `send` returns only when the record is stored or Kafka has refused it for good. The service waits as long as Kafka
 is away, which lag shows; a command gives up. aiokafka retries and writes nothing twice, so a producer is replaced
-only when it failed or got no answer for long, and then less and less often. At most two exist at a time.
+only when it failed, or had no answer for 30 s; each further one is given twice as long, up to 4 minutes, until a
+record is stored. At most two exist at a time.
 
 Each partition has one batch on its way; what comes meanwhile is its next one. So a burst takes few requests, a single
 record waits for nothing, and a slow partition holds up no other.
@@ -85,6 +86,7 @@ class Producer:
         self._options, self._metrics, self._patience_s = client_options, metrics, patience_s
         self._kafka: AIOKafkaProducer | None = None
         self._making = asyncio.Lock()
+        self._stopped = False
         self._retiring: set[asyncio.Task[Any]] = set()
         self._ack_s = PATIENCE_S
         self._logged_at = -math.inf
@@ -115,7 +117,8 @@ class Producer:
         ]
 
     async def stop(self) -> None:
-        """Close, within STOP_DEADLINE_S; whoever still waits for a record is cancelled."""
+        """Close, within STOP_DEADLINE_S; whoever still waits for a record, or sends one later, is cancelled."""
+        self._stopped = True
         if senders := list(self._senders.values()):
             for sender in senders:
                 sender.cancel()
@@ -164,11 +167,12 @@ class Producer:
             await self._queued(topic, key, payload, alone)
 
     async def _queued(self, topic: str, key: bytes, payload: bytes, alone: bool) -> None:
+        kafka = None
         try:
             kafka = self._kafka or await self._connected()
             count = len(kafka.client.cluster.partitions_for_topic(topic) or await kafka.partitions_for(topic))
         except (KafkaError, TimeoutError, OSError) as error:
-            self._failed(self._kafka, topic, error)
+            self._failed(kafka, topic, error)
             raise
         place = (topic, partition_of(key, count))
         waiting = _Waiting(key, payload, alone, asyncio.get_running_loop().create_future())
@@ -200,7 +204,8 @@ class Producer:
             kafka = await self._connected()
             batch = kafka.create_batch()
             for each in waiting:
-                batch.append(timestamp=None, key=each.key, value=each.payload)
+                if batch.append(timestamp=None, key=each.key, value=each.payload) is None:
+                    raise MessageSizeTooLargeError  # then each is sent alone
             batch.close()
             sent = await kafka.send_batch(batch, topic, partition=partition)
             sent.add_done_callback(_seen)  # even if nobody waits for it any more
@@ -220,10 +225,14 @@ class Producer:
             if self._kafka is None:
                 while len(self._retiring) > RETIRING_MAX:
                     await asyncio.wait(self._retiring, return_when=asyncio.FIRST_COMPLETED)
+                if self._stopped:
+                    raise asyncio.CancelledError
                 kafka = new_producer(self._options, "tagger", linger_ms=0, max_batch_size=RECORD_BYTES_MAX)
                 try:
                     async with asyncio.timeout(CONNECT_S):
                         await kafka.start()
+                    if self._stopped:
+                        raise asyncio.CancelledError
                 except BaseException:
                     self._retire(kafka)
                     raise

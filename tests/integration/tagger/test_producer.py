@@ -144,6 +144,16 @@ async def test_records_that_shared_a_batch_with_one_that_is_refused_are_stored(
     assert sorted(await stored(broker)) == sorted([b"first", *keys])
 
 
+async def test_records_that_do_not_fit_into_one_batch_are_sent_alone(
+    broker: EmbeddedBroker, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(producers, "RECORD_BYTES_MAX", 200)
+    producer = make()
+    await in_time(producer.send("d", b"first", {}))
+    assert await in_time(asyncio.gather(*(producer.send("d", key, {}) for key in KEYS))) == [None] * 20
+    assert sorted(await stored(broker)) == sorted([b"first", *KEYS])
+
+
 async def test_a_partition_without_a_leader_holds_up_no_other(broker: EmbeddedBroker, make: Make) -> None:
     broker.create_topic("two", 2)
     producer = make()
@@ -178,6 +188,20 @@ async def test_whoever_still_waits_when_it_stops_is_cancelled(broker: EmbeddedBr
     await in_time(producer.stop())
     told = await in_time(asyncio.gather(*sending, return_exceptions=True))
     assert {type(error) for error in told} == {asyncio.CancelledError}
+
+
+async def test_nothing_is_connected_for_whoever_sends_after_it_stopped(
+    broker: EmbeddedBroker, make: Make
+) -> None:
+    producer = make()
+    broker.down()
+    waiting = asyncio.create_task(producer.send("d", b"k", {}))
+    await until(lambda: not producer._making.locked() and bool(producer._waiting))  # between two tries
+    broker.up()
+    await in_time(producer.stop())
+    told = await in_time(asyncio.gather(waiting, producer.send("d", b"late", {}), return_exceptions=True))
+    assert {type(error) for error in told} == {asyncio.CancelledError}
+    assert (clients(), await stored(broker)) == (0, [])
 
 
 async def test_a_right_that_lacks_is_waited_for(broker: EmbeddedBroker, make: Make) -> None:
