@@ -22,10 +22,10 @@ from aiokafka.errors import KafkaError
 
 from ingest.flights import Flights
 from ingest.metrics import Metrics
-from ingest.partitioner import partition_of
 from ingest.pending import Waiting
 from ingest.runtime.kafka_client import FOR_GOOD, error_of, new_producer
 from ingest.runtime.kafka_connections import end
+from ingest.runtime.partitioner import partition_of
 
 # A flush costs up to half a millisecond of CPU, mostly for each partition. So the first record of a burst waits for
 # its neighbours, then until the event loop has nothing more to read: after that the core would only idle. Under a

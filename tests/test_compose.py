@@ -2,11 +2,10 @@
 
 import itertools
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -16,6 +15,7 @@ import pytest
 import yaml
 
 from ingest.runtime.settings import Settings
+from tagger.simulator.livechat.port import reserved_port
 from tests.deadline import DEADLINE_S
 from tests.kafka.__main__ import TOPICS
 from tests.kafka.jars import version
@@ -105,8 +105,8 @@ def test_the_page_is_there_only_when_asked_for_and_its_token_is_asked_of_nobody_
 def test_its_health_is_that_it_sends_strangers_away() -> None:
     _, *command = SERVICES["web"]["healthcheck"]["test"]
     assert command[0] == "python"
-    for port, answers in ((_free_port(), None), *((None, status) for status in (403, 500))):
-        with _answering(answers) if answers else nullcontext(port) as at:
+    for answers in (None, 403, 500):
+        with _answering(answers) if answers else reserved_port() as at:
             checked = [sys.executable, *command[1:-1], command[-1].replace("8083", str(at))]
             done = subprocess.run(checked, capture_output=True, timeout=DEADLINE_S, check=False)
         assert (done.returncode == 0) == (answers == 403)
@@ -185,11 +185,6 @@ def test_a_real_kafka_creates_the_topics_as_stated(kafka_real: Kafka, unique: st
         assert f"PartitionCount: {partitions}\t" in shown
         for setting in (*KEPT[topic], "max.message.bytes=1048588"):
             assert setting in shown
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @contextmanager

@@ -115,10 +115,11 @@ PURE_OUTSIDE_CORE: Final = (
 # What `ingest` and `tagger` have in common.
 SHARED: Final = ("ingest.runtime", "ingest.topic")
 SPEAK_KAFKA: Final = (
-    "ingest.partitioner",  # its hash of a key
     "ingest.producer",
     "ingest.runtime.kafka_client",  # what producers of both services share
     "ingest.runtime.kafka_connections",  # what all clients share
+    "ingest.runtime.partitioner",  # its hash of a key
+    "ingest.runtime.topic_settings",
     "ingest.runtime.topic_watch",  # in both services, too
     "tagger.commands",  # the demo's and the set-up's own looks at topics
     "tagger.kafka",

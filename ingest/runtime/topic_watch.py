@@ -5,17 +5,17 @@ are reported once and not checked.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 from prometheus_client import Gauge
 
 from ingest.runtime.kafka_connections import end
 from ingest.runtime.topic_check import CLEANUP, LARGEST, TEXTS, Problem, Wanted, problems
+from ingest.runtime.topic_settings import topic_settings
 
 LOOK_EVERY_S: Final = 60.0
 LOOK_S_MAX: Final = 15.0  # for one check
@@ -67,34 +67,18 @@ class TopicWatch:
             await admin.start()
             existing = set(await admin.list_topics())
             ours = [want.topic for want in self._wanted if want.topic in existing]
-            return existing, await self._configs(admin, ours)
+            configs = await topic_settings(admin, ours, (CLEANUP, LARGEST))
+            if len(configs) < len(ours):
+                self._hidden()
+            return existing, configs
         finally:
             await end(admin, CLOSE_S)
 
-    async def _configs(self, admin: AIOKafkaAdminClient, topics: Iterable[str]) -> dict[str, dict[str, str]]:
-        """Each topic's settings; topics whose settings are hidden from us are left out."""
-        kind, names = ConfigResourceType.TOPIC, dict.fromkeys((CLEANUP, LARGEST), "")
-        resources = [ConfigResource(kind, topic, names) for topic in topics]
-        if not resources:
-            return {}
-        try:
-            answers = await admin.describe_configs(resources)
-        except KafkaError as error:
-            self._hidden(type(error).__name__)
-            return {}
-        found: dict[str, dict[str, str]] = {}
-        for code, _, _, topic, entries in (one for answer in answers for one in answer.resources):
-            if code:
-                self._hidden(f"error {code}")
-            else:
-                found[topic] = {entry[0]: entry[1] for entry in entries}
-        return found
-
-    def _hidden(self, why: str) -> None:
+    def _hidden(self) -> None:
         if not self._hidden_reported:
             self._hidden_reported = True
             reason = "not checked: this user needs DescribeConfigs on its topics (deploy/kafka.md)"
-            log.info("topic_settings_hidden", reason=reason, error_type=why)
+            log.info("topic_settings_hidden", reason=reason)
 
     def _show(self) -> None:
         wrong = {(problem.topic, problem.kind) for problem in self.problems}

@@ -20,9 +20,9 @@ from ingest.runtime.clock import now_ms
 from tagger.history import ledger as ledger_module
 from tagger.history.kept_ledger import KeptLedger
 from tagger.history.ledger import Ledger
+from tagger.kafka.inspection import UNLIMITED, retention_ms
 from tagger.kafka.log import OF_DATA, Chunk, Log, Stretch, follow, opened
 from tagger.kafka.reader import NO_KAFKA, TopicMissingError
-from tagger.kafka.retention import UNLIMITED, retention_ms
 
 TAKEN_AT_ONCE: Final = 200  # records of one transaction: some 10 ms, in which nobody else writes
 FOLLOWED_S: Final = 600.0  # then the topic is looked at again: partitions may have been added

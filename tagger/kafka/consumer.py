@@ -23,6 +23,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from ingest.runtime.clock import now_ms
 from ingest.runtime.kafka import KafkaSettings
 from ingest.runtime.kafka_connections import end
+from ingest.runtime.partitioner import partition_of
 from ingest.runtime.supervision import Tasks, unless_set
 from ingest.topic import record_key
 from tagger.core.limits import Limits
@@ -32,7 +33,6 @@ from tagger.kafka.assigned import Assigned
 from tagger.kafka.brokers import ANSWER_S, consumer_of
 from tagger.kafka.commits import Commits, LogEnds
 from tagger.kafka.group import Membership, Unheld
-from tagger.kafka.partitioner import partition_of
 from tagger.kafka.polling import Polling
 from tagger.kafka.preparing import Preparing
 from tagger.metrics import Metrics

@@ -1,4 +1,4 @@
-"""What a cluster shows of itself to `tagger doctor`: brokers, topics and their settings, the group and its progress.
+"""What a cluster shows of itself: brokers, topics and their settings, the group and its progress.
 
 Reads only, and commits nothing. Raises one of NO_KAFKA if Kafka does not answer.
 """
@@ -10,20 +10,21 @@ from typing import Any, Final, Literal
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError
 
 from ingest.runtime import topic_check
 from ingest.runtime.kafka_connections import end
+from ingest.runtime.topic_settings import topic_settings
 from tagger.core.diagnosis.group import GroupSeen, Progress
-from tagger.core.diagnosis.topics import NAMES, PartitionSeen, TopicSeen
+from tagger.core.diagnosis.topics import NAMES, RETENTION, PartitionSeen, TopicSeen
 from tagger.kafka.reader import ANSWER_S, committed, connected, oldest_unfinished_ms
 from tagger.kafka.rights import Rights
 
 CLOSE_S: Final = 2.0
 CONNECT_S: Final = 3.0  # of a TCP connection, to tell a wrong address from a wrong password
 SETTINGS: Final = (topic_check.CLEANUP, topic_check.LARGEST, *NAMES)
+UNLIMITED: Final = -1  # of a retention
 Unseen = Literal["missing", "hidden"]  # hidden: this user may not know whether it exists
 _ADDRESS: Final = re.compile(r"\[?([^\]]+?)\]?:(\d+)")
 
@@ -57,26 +58,21 @@ async def _is_taken(address: str) -> bool:
     return True
 
 
-async def topic_settings(
-    options: Mapping[str, Any], topics: Iterable[str]
-) -> Mapping[str, Mapping[str, str]]:
+async def settings_of(options: Mapping[str, Any], topics: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
     """The settings of topics, without those whose settings are hidden from us."""
-    resources = [
-        ConfigResource(ConfigResourceType.TOPIC, topic, dict.fromkeys(SETTINGS, "")) for topic in topics
-    ]
     admin = AIOKafkaAdminClient(**options, request_timeout_ms=int(ANSWER_S * 1000))
     try:
         async with asyncio.timeout(ANSWER_S):
             await admin.start()
-            answers = await admin.describe_configs(resources) if resources else []
-    except KafkaError:
-        return {}
+            return await topic_settings(admin, topics, SETTINGS)
     finally:
         await end(admin, CLOSE_S)
-    found = [one for answer in answers for one in answer.resources]
-    return {
-        topic: {entry[0]: entry[1] for entry in entries} for code, _, _, topic, entries in found if not code
-    }
+
+
+async def retention_ms(options: Mapping[str, Any], topic: str) -> int | None:
+    """For how long a topic keeps its records, in ms; UNLIMITED: for good; None: its settings are hidden from us."""
+    kept = (await settings_of(options, [topic])).get(topic, {}).get(RETENTION, "")
+    return max(int(kept), UNLIMITED) if kept.removeprefix("-").isdecimal() else None
 
 
 async def described(rights: Rights, topic: str, settings: Mapping[str, str] | None) -> TopicSeen | Unseen:

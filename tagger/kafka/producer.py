@@ -30,7 +30,7 @@ from aiokafka.errors import (
 
 from ingest.runtime.kafka_client import FOR_GOOD, FORBIDDEN, new_producer
 from ingest.runtime.kafka_connections import end
-from tagger.kafka.partitioner import partition_of
+from ingest.runtime.partitioner import partition_of
 from tagger.metrics import Metrics
 
 # For an acknowledgement, before a new producer sends the record again (readers de-duplicate).

@@ -38,7 +38,7 @@ NOT_YET: Final = (
     CoordinatorLoadInProgressError,
 )
 
-Operation = Literal["Describe", "Read", "Write"]
+Operation = Literal["Read", "Write"]
 
 
 class Rights:
@@ -55,8 +55,6 @@ class Rights:
 
     async def on_topic(self, topic: str, operation: Operation) -> bool:
         """Whether this user may read, or write, records of a topic that exists."""
-        if operation == "Describe":
-            return await self.describe(topic) is not None
         request: Any = FetchRequest(0, 1, 1, 0, [(topic, [(NO_PARTITION, 0, 1)])])
         if operation == "Write":
             request = ProduceRequest(None, -1, TIMEOUT_MS, [(topic, [(NO_PARTITION, b"")])])

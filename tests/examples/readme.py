@@ -5,14 +5,15 @@ Whatever does not end by itself runs on in a "terminal of its own" until the blo
 
 import re
 import shlex
-import socket
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
+from tagger.simulator.livechat.port import reserved_port
 from tagger.simulator.stage.service import environment_for
 from tests.deadline import DEADLINE_S, wait_until
 
@@ -36,13 +37,6 @@ def section(example: str, title: str) -> list[str]:
     return re.findall(r"^    (\S.*)$", found, re.MULTILINE)
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
-
-
 class Terminal:
     """Types lines in a folder that is like a fresh clone: `examples/`, and `.venv/`."""
 
@@ -50,14 +44,16 @@ class Terminal:
         """`kafka`: a broker to use instead of the demo's own."""
         self.folder, self._kafka = folder, kafka
         self.settings: dict[str, str] = {}
-        self._running: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
+        self._ends = ExitStack()
         self._ports: dict[str, str] = {}  # of the README → really
         (folder / "examples").symlink_to(EXAMPLES)
         (folder / ".venv").symlink_to(sys.prefix)
 
     def port(self, of_the_readme: str) -> str:
         """The port that stands for one of the README: a test beside this one has its own."""
-        return self._ports.setdefault(of_the_readme, str(free_port()))
+        if of_the_readme not in self._ports:
+            self._ports[of_the_readme] = str(self._ends.enter_context(reserved_port()))
+        return self._ports[of_the_readme]
 
     def type(self, line: str) -> str:
         """Do what a line says; what it printed, if it has ended."""
@@ -88,15 +84,11 @@ class Terminal:
         demo = "tagger demo" in line
         words = shlex.split(line) + (["--kafka", self._kafka] if demo and self._kafka else [])
         log = self.log(words)
-        output = log.open("ab")
-        self._running.append(
-            (
-                subprocess.Popen(
-                    words, cwd=self.folder, env=self._environment(), stdout=output, stderr=subprocess.STDOUT
-                ),
-                output,
-            )
+        output = self._ends.enter_context(log.open("ab"))
+        process = subprocess.Popen(
+            words, cwd=self.folder, env=self._environment(), stdout=output, stderr=subprocess.STDOUT
         )
+        self._ends.callback(_end, process)
         if demo:
             wait_until(lambda: bool(KAFKA_IS.search(log.read_text("utf-8"))))
             found = KAFKA_IS.search(log.read_text("utf-8"))
@@ -114,14 +106,16 @@ class Terminal:
 
     def close(self) -> None:
         """Ctrl-C in each terminal, the last one first."""
-        for process, output in reversed(self._running):
-            process.send_signal(2)
-            try:
-                process.wait(DEADLINE_S)
-            finally:
-                process.kill()
-                process.wait()
-                output.close()
+        self._ends.close()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(DEADLINE_S)
+    finally:
+        process.kill()
+        process.wait()
 
 
 @contextmanager

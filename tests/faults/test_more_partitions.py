@@ -9,8 +9,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from ingest.metrics import Metrics
-from ingest.partitioner import partition_of
 from ingest.runtime import kafka_client
+from ingest.runtime.partitioner import partition_of
 from ingest.store import Store
 from ingest.topic import Record, record_key
 from tagger.kafka.producer import Producer

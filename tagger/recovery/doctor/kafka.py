@@ -11,7 +11,7 @@ from tagger.core.diagnosis import arrivals, clocks, group, topics
 from tagger.core.diagnosis.finding import Finding, ok, split, unchecked, wrong
 from tagger.core.diagnosis.topics import DAY_MS, Kept, TopicSeen
 from tagger.core.limits import Limits
-from tagger.kafka.inspection import Unseen, brokers, described, group_seen, listening, topic_settings
+from tagger.kafka.inspection import Unseen, brokers, described, group_seen, listening, settings_of
 from tagger.kafka.keywords_topic import stored_sets
 from tagger.kafka.reader import NO_KAFKA, last_ms
 from tagger.kafka.rights import Operation, Rights, rights_of
@@ -82,7 +82,7 @@ async def _topics(
 ) -> dict[str, TopicSeen | Unseen]:
     """Each topic by what it is for: found, kept well, and open to this user."""
     options, named = settings.client_options(), ours(settings)
-    configs = await topic_settings(options, named)
+    configs = await settings_of(options, named)
     seen: dict[str, TopicSeen | Unseen] = {}
     async with rights_of(options) as rights:
         for (name, (needs, suggested)), purpose in zip(named.items(), RIGHTS, strict=True):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingest.partitioner import partition_of
+from ingest.runtime.partitioner import partition_of
 from ingest.topic import record_key
 from tagger.kafka import polling
 from tagger.kafka.batches import Batch, reading

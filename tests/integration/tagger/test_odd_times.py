@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 from aiokafka import AIOKafkaProducer
 
-from ingest.partitioner import partition_of
+from ingest.runtime.partitioner import partition_of
 from ingest.topic import encode
 from tagger.simulator.stage.stage import PARTITIONS, Stage
 from tests.deadline import until

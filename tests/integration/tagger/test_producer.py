@@ -8,8 +8,8 @@ from typing import Final, TypeVar, cast
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from ingest.runtime.partitioner import partition_of
 from tagger.kafka import producer as producers
-from tagger.kafka.partitioner import partition_of
 from tagger.kafka.producer import NotTaken, Producer
 from tagger.metrics import Metrics
 from tagger.simulator.stage.broker import EmbeddedBroker

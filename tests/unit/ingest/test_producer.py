@@ -3,7 +3,7 @@
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 
-from ingest.partitioner import partition_of
+from ingest.runtime.partitioner import partition_of
 from ingest.topic import record_key
 
 
