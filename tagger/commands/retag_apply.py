@@ -17,7 +17,7 @@ from tagger.kafka.producer import COMMAND_PATIENCE_S, Producer
 from tagger.livechat.authorization.credentials import Credentials
 from tagger.livechat.client import Client
 from tagger.metrics import Metrics
-from tagger.recovery.plan_file import Plan, PlanError, checked
+from tagger.recovery.plan_file import Plan, PlanChangedError, PlanError, checked
 from tagger.recovery.retag import Applied, CountCalls, Report, Retagging
 from tagger.settings import RunSettings
 
@@ -33,6 +33,8 @@ def apply(path: Path, form: str) -> NoReturn:
             report = on_kafka(settings, _run(settings, who, plan, counter, _Shown(form, plan.chats, moved)))
     except PlanError as error:
         stop(f"{error}\nNothing was done.")
+    except PlanChangedError as error:
+        stop(str(error))
     for line in report_lines(report, path, counter.calls, form):
         click.echo(line)
     raise SystemExit(1 if report.left or report.refused else 0)

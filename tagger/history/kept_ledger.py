@@ -129,7 +129,13 @@ def _locked(folder: Path) -> int:
         raise LedgerError(f"{folder}: {error.strerror}. Name a folder that this user may write to.") from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except OSError as error:
         os.close(lock)
-        raise LedgerError(f"{folder}: another `tagger web` uses it. Give each a folder of its own.") from None
+        if isinstance(error, BlockingIOError):
+            raise LedgerError(
+                f"{folder}: another `tagger web` uses it. Give each a folder of its own."
+            ) from None
+        raise LedgerError(
+            f"{folder}: cannot be locked: {error.strerror}. Name a folder on a local disk."
+        ) from None
     return lock

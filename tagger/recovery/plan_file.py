@@ -31,6 +31,10 @@ class PlanError(Exception):
     """The plan cannot be written or applied; the text says why and what to do."""
 
 
+class PlanChangedError(Exception):
+    """The file was changed while it was applied, and some of it is done; the text says what to do."""
+
+
 class Writer:
     """Writes the lines of a plan beside its final name."""
 
@@ -84,12 +88,16 @@ class Plan(NamedTuple):
     first: int  # where the line of the first chat begins
 
     def changes(self) -> Iterator[Change]:
-        """Yield the chats, in the order of the file."""
+        """Yield the chats, in the order of the file. Raises PlanChangedError: the lock only keeps our own away."""
         self.file.seek(self.first)
         while line := self.file.readline(LINE_BYTES_MAX + 1):
             if line.strip():
                 change = read_change(line)
-                assert isinstance(change, Change), "the line was checked, and the file is locked"
+                if isinstance(change, str):
+                    raise PlanChangedError(
+                        f"{self.file.name} was changed while it was applied: a line now {change}. "
+                        "What is done stays done; apply the plan again for the rest."
+                    )
                 yield change
 
 
@@ -103,8 +111,10 @@ def checked(path: Path) -> Iterator[Plan]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise PlanError(f"{path} is being applied by another process. Wait for it, or end it.") from None
+        except OSError as error:
+            raise PlanError(f"{path} cannot be locked: {error.strerror}. Copy it to a local disk.") from None
         yield _checked(path, file)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from tagger.core.diagnosis.count import counted
 from tagger.core.diagnosis.finding import Finding, doubtful, ok, wrong
 from tagger.core.diagnosis.span import span
 
@@ -11,6 +12,7 @@ WAITS_MS: Final = 120_000  # as the alert SpoolInUse
 NONE_CAME: Final = (
     "send a sample through it: tagger webhooks send URL; then look at where LiveChat sends them"
 )
+WHY_NOT: Final = "they are sent once Kafka takes them: the log of ingest says why it does not"
 
 
 def last_came(topic: str, at_ms: int | None, now_ms: int) -> Finding:
@@ -35,9 +37,9 @@ def spool(seen: SpoolSeen, now_ms: int) -> Finding:
     """Whether webhooks wait in the spool, how many and for how long."""
     if not seen.records and not seen.spooling:
         return ok("ingest", "nothing waits in its spool")
+    if not seen.records:
+        return doubtful("ingest", "it stores webhooks in its spool; at present none waits there", WHY_NOT)
     age_ms = now_ms - seen.oldest_ms if seen.oldest_ms else 0
-    text = (
-        f"{seen.records:,} webhooks ({seen.bytes:,} bytes) wait in its spool, the oldest for {span(age_ms)}"
-    )
+    wait = f"{counted(seen.records, 'webhook')} ({seen.bytes:,} bytes) wait{'s' if seen.records == 1 else ''}"
     say = wrong if age_ms > WAITS_MS else doubtful
-    return say("ingest", text, "they are sent once Kafka takes them: the log of ingest says why it does not")
+    return say("ingest", f"{wait} in its spool, the oldest for {span(age_ms)}", WHY_NOT)

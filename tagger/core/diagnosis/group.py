@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from tagger.core.diagnosis.count import counted
 from tagger.core.diagnosis.finding import Finding, doubtful, ok, unchecked, wrong
 from tagger.core.diagnosis.span import span
 
@@ -69,15 +70,14 @@ def _share(group: GroupSeen, members: int) -> Iterator[Finding]:
         text = f"no member of {group.name} holds {count}: chats there are not tagged"
         yield wrong(CHECK, text, "restart every `tagger run`, so that all agree on the partitions")
     elif members > len(group.progress):
-        idle = members - len(group.progress)
-        text = (
-            f"{group.name} has {members} members for {len(group.progress)} partitions, so {idle} do nothing"
-        )
+        idle, partitions = members - len(group.progress), counted(len(group.progress), "partition")
+        nothing = "1 does nothing" if idle == 1 else f"{idle} do nothing"
+        text = f"{group.name} has {counted(members, 'member')} for {partitions}, so {nothing}"
         yield doubtful(CHECK, text, "run fewer, or see More partitions in deploy/kafka.md")
     else:
         yield ok(
             CHECK,
-            f"{group.name} has {members} member{'' if members == 1 else 's'}, and every partition is held",
+            f"{group.name} has {counted(members, 'member')}, and every partition is held",
         )
 
 
@@ -89,12 +89,13 @@ def _offsets(group: GroupSeen) -> Iterator[Finding]:
         one.partition for one in group.progress if one.committed is not None and one.committed > one.log_end
     ]
     if lost:
-        text = f"records of {len(lost)} partitions were deleted before {group.name} had read them"
+        text = f"records of {counted(len(lost), 'partition')} were deleted before {group.name} had read them"
         yield wrong(
             CHECK, text, "tagger reconcile --since TIME finds the chats in them; keep records for longer"
         )
     if beyond:
-        text = f"{group.name} has offsets beyond the log's end in {len(beyond)} partitions: the topic was made anew"
+        where = counted(len(beyond), "partition")
+        text = f"{group.name} has offsets beyond the log's end in {where}: the topic was recreated"
         yield wrong(CHECK, text, "start `tagger run`, which reads it from its start, then: tagger reconcile")
 
 
@@ -104,7 +105,7 @@ def _lag(group: GroupSeen, now_ms: int) -> Iterator[Finding]:
         yield ok(CHECK, "lag 0: every stored end is tagged or parked")
         return
     age_ms = max(0, now_ms - group.oldest_ms) if group.oldest_ms is not None else 0
-    text = f"lag {lag:,} records; the oldest is {span(age_ms)} old"
+    text = f"lag {counted(lag, 'record')}; the oldest is {span(age_ms)} old"
     if age_ms <= LATE_MS:
         yield ok(CHECK, text)
     else:

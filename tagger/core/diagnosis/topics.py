@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from tagger.core.diagnosis.count import counted
 from tagger.core.diagnosis.finding import Finding, doubtful, ok, wrong
 from tagger.core.diagnosis.span import span
 
@@ -111,10 +112,9 @@ def _copies(topic: TopicSeen, brokers: int, alter: str) -> Iterator[Finding]:
 
 
 def _described(topic: TopicSeen) -> str:
-    count = len(topic.partitions)
     replicas = min((one.replicas for one in topic.partitions), default=0)
     parts = [
-        f"{count} partition{'' if count == 1 else 's'}",
+        counted(len(topic.partitions), "partition"),
         f"{replicas} {'copy' if replicas == 1 else 'copies'} of each record",
     ]
     if "compact" in (topic.settings or {}).get(CLEANUP, ""):

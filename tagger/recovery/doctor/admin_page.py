@@ -1,9 +1,13 @@
 """What a running service says of itself on its admin address: health in sentences, figures, and its clock. Blocks."""
 
+import socket
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPResponse
+from threading import Timer
 from typing import Any, Final
 
 import orjson
@@ -14,7 +18,8 @@ from tagger.core.diagnosis import arrivals, clocks
 from tagger.core.diagnosis.arrivals import SpoolSeen
 from tagger.core.diagnosis.finding import Finding, doubtful, ok, unchecked, wrong
 
-TIMEOUT_S: Final = 3.0
+CONNECT_S: Final = 3.0
+ANSWER_S: Final = 5.0  # for the whole answer, however slowly it comes
 BYTES_MAX: Final = 4 << 20  # a page of metrics with 12 partitions has 60 KB
 EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - an address to listen on is none to ask
 
@@ -30,16 +35,36 @@ class Page:
 
 
 def ask(host: str, port: int, path: str) -> Page | str:
-    """GET a page; the name of what went wrong where nobody answers."""
-    connection, sent_ms = HTTPConnection(EVERYWHERE.get(host, host), port, timeout=TIMEOUT_S), now_ms()
+    """GET a page; the name of what went wrong where nobody answers in time."""
+    connection = HTTPConnection(EVERYWHERE.get(host, host), port, timeout=CONNECT_S)
     try:
-        connection.request("GET", path)
-        answer: HTTPResponse = connection.getresponse()
-        return Page(answer.read(BYTES_MAX), sent_ms, now_ms(), answer.getheader("Date") or "")
+        connection.connect()
+        sent_ms, until = now_ms(), time.monotonic() + ANSWER_S
+        with _cut_after(ANSWER_S, connection.sock):
+            connection.request("GET", path)
+            answer: HTTPResponse = connection.getresponse()
+            page = Page(answer.read(BYTES_MAX), sent_ms, now_ms(), answer.getheader("Date") or "")
+        return page if time.monotonic() < until else TimeoutError.__name__
     except (OSError, HTTPException, UnicodeError) as error:
         return type(error).__name__
     finally:
         connection.close()
+
+
+@contextmanager
+def _cut_after(seconds: float, connected: socket.socket) -> Iterator[None]:
+    """End what a connection waits for after so long: its own time-out begins again with each byte."""
+
+    def cut() -> None:
+        with suppress(OSError):  # it is closed
+            connected.shutdown(socket.SHUT_RDWR)
+
+    timer = Timer(seconds, cut)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def examine(service: str, host: str, port: int) -> list[Finding]:

@@ -8,6 +8,7 @@ from ingest.runtime import advice, topic_check
 from ingest.runtime.clock import now_ms
 from ingest.runtime.kafka import KafkaSettings
 from tagger.core.diagnosis import arrivals, clocks, group, topics
+from tagger.core.diagnosis.count import counted
 from tagger.core.diagnosis.finding import Finding, ok, split, unchecked, wrong
 from tagger.core.diagnosis.topics import DAY_MS, Kept, TopicSeen
 from tagger.core.limits import Limits
@@ -49,8 +50,7 @@ async def examine(settings: KafkaSettings, tagger: TaggerSettings | None, group_
     except (*NO_KAFKA, IndexError) as error:
         part.found.append(await _away(settings, error))
         return part
-    shown = f"{count} broker{'' if count == 1 else 's'}"
-    part.found.append(ok("kafka", f"{shown} at {settings.kafka_bootstrap_servers}"))
+    part.found.append(ok("kafka", f"{counted(count, 'broker')} at {settings.kafka_bootstrap_servers}"))
     try:
         seen = await _topics(settings, part, _kept(tagger), count)
         if isinstance(webhooks := seen.get("webhooks"), TopicSeen):

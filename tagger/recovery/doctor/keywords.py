@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from tagger.core.diagnosis.count import counted
 from tagger.core.diagnosis.finding import Finding, doubtful, ok, unchecked, wrong
 from tagger.core.matching.decide import Decider
 from tagger.core.rules.parse import RuleSet, parse
@@ -25,7 +26,7 @@ def examine(settings: KeywordSettings) -> tuple[list[Finding], Decider | None]:
     built = (files,) if isinstance(files, str) else build(files, settings.tagger_canned_placeholder)
     if isinstance(built, Decider):
         rules = len(built.rules)
-        text = f"{rules} rule{'' if rules == 1 else 's'} in {folder}, valid, and their tests pass (config {built.hash})"
+        text = f"{counted(rules, 'rule')} in {folder}, valid, and their tests pass (config {built.hash})"
         return [ok("keywords", text), *found], built
     for problem in built[:PROBLEMS_NAMED_MAX]:
         found.append(

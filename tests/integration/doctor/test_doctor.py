@@ -233,11 +233,12 @@ async def test_webhooks_that_wait_in_the_spool_are_found(
         await stage.ingest.start()
         await stage.play(visits(7, 2))
         environment = {**stage.ingest.settings, **stage.tagger.settings}
-        code, lines = await run(environment, "--format", "json")
+        _, lines = await run(environment, "--format", "json")
     found = [Finding(**orjson.loads(line)) for line in lines.splitlines()]
-    waiting = [one for one in found if one.check == "ingest" and "wait in its spool" in one.text]
-    assert waiting, lines
-    assert (waiting[0].state, code) == ("doubtful", 0), lines
+    waiting = [one for one in found if one.check == "ingest" and "in its spool, the oldest" in one.text]
+    assert [one.state for one in waiting] in (["doubtful"], ["wrong"]), (
+        lines
+    )  # wrong once they wait for minutes
 
 
 async def test_both_brokers_pass_it_with_both_services_and_no_output_has_a_secret(

@@ -1,6 +1,8 @@
 """A ledger in a folder: one process has it, questions are answered beside what is taken, and nothing is half done."""
 
 import asyncio
+import errno
+import fcntl
 import sqlite3
 import stat
 from pathlib import Path
@@ -42,6 +44,17 @@ async def test_a_second_process_is_refused_until_the_first_one_ends(tmp_path: Pa
         KeptLedger(tmp_path, TOPIC)
     await first.close()
     await KeptLedger(tmp_path, TOPIC).close()
+
+
+async def test_a_folder_that_cannot_be_locked_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(LedgerError, match="cannot be locked: No locks available"):
+        KeptLedger(tmp_path, TOPIC)
 
 
 async def test_the_ledger_of_another_topic_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The file of a plan: written whole, read back, and checked whole before any of it is applied."""
 
+import errno
+import fcntl
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +13,7 @@ from tagger.core.matching.decide import Reason
 from tagger.core.records.retag_plan import Head, change_line, head_line, read_change, read_head
 from tagger.core.review.retag import Asked, Change
 from tagger.recovery import plan_file
-from tagger.recovery.plan_file import PlanError, checked, written
+from tagger.recovery.plan_file import PlanChangedError, PlanError, checked, written
 
 ASKED: Final = Asked(remove=False, undo=("upset",), rename={"Old": "New"})
 HEAD: Final = Head("d814c37ea64b", 1_796_000_000_000, ASKED, "Kafka", 1_795_000_000_000, True)
@@ -94,6 +96,36 @@ def test_lines_may_be_deleted_and_their_lists_shortened(tmp_path: Path) -> None:
     path.write_bytes(b"\n".join([head, b"", second, b"  ", shorter]))
     with checked(path) as plan:
         assert [*plan.changes()] == [change(1), change(2, set=(), because=())]
+
+
+def test_a_plan_that_is_changed_while_it_is_applied_says_what_to_do(tmp_path: Path) -> None:
+    path = a_plan(tmp_path)
+    with checked(path) as plan:
+        head, first, *others = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join([head, first, b"oops\n", *others]))
+        changes = plan.changes()
+        assert next(changes) == change(0)
+        with pytest.raises(PlanChangedError, match=r"a line now is not JSON.*apply the plan again"):
+            next(changes)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (BlockingIOError(errno.EAGAIN, "in use"), "is being applied by another process"),
+        (OSError(errno.ENOLCK, "No locks available"), "cannot be locked: No locks available"),
+    ],
+)
+def test_only_a_lock_that_is_held_means_that_another_process_applies_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, told: str
+) -> None:
+    def flock(*_: object) -> None:
+        raise error
+
+    path = a_plan(tmp_path)
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(PlanError, match=told), checked(path):
+        pass
 
 
 MISTAKES: Final = (
