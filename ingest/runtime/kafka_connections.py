@@ -109,7 +109,7 @@ async def end(
         error = await closed(stopping, CUT_S)
     except asyncio.CancelledError:
         _cut(kafka)
-        stopping.cancel()
+        await closed(stopping, CUT_S)  # what it would wait for is cut off, and nobody else ends its tasks
         raise
     return error if in_time else TimeoutError()
 

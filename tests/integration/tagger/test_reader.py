@@ -1,7 +1,9 @@
 """A topic read as far as it goes, and how far a group has come on it."""
 
+import asyncio
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -62,6 +64,25 @@ async def test_kafka_that_goes_away_meanwhile_is_told_as_such(monkeypatch: pytes
 
         with pytest.raises(reader.NO_KAFKA):
             await read_topic({"bootstrap_servers": kafka.bootstrap}, "decisions", take)
+
+
+async def test_who_is_cancelled_while_clients_close_leaves_none_open(
+    kafka_embedded: AnyKafka, unique: str
+) -> None:
+    kafka_embedded.create_topic(unique, 1)
+    closing = asyncio.Event()
+    clients = list[Any]()
+
+    async def look() -> None:
+        async with reader.connected({"bootstrap_servers": kafka_embedded.bootstrap}, unique) as (one, _, other):
+            clients.extend((one._client, other._client))
+            closing.set()  # in the same step of the loop, `connected` begins to close
+
+    looking = asyncio.create_task(look())
+    await closing.wait()
+    looking.cancel()
+    await asyncio.wait([looking])
+    assert [client._ended for client in clients] == [True, True]
 
 
 @pytest.mark.parametrize("kind", ["crc", "decompression", "codec", "header"])
