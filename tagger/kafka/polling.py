@@ -33,10 +33,6 @@ from tagger.metrics import Metrics
 # heartbeat's interval of seconds.
 POLL_RECORDS_MAX: Final = 2_000
 POLL_WAIT_MS: Final = 200
-# After a poll with few records: what comes meanwhile comes together. A fetch costs as much as thirty records, and at
-# 1,500 webhooks/s every second one would get its own. Adds a few milliseconds between the end of a chat and its tags.
-PAUSE_S: Final = 0.005
-FEW_RECORDS: Final = 200
 RETRY_S: Final = 1.0
 CAREFUL_S: Final = 10.0  # after an error partitions are read one by one; each is fetched several times
 CAREFUL_WAIT_MS: Final = 50  # for a partition that has nothing; the others wait meanwhile
@@ -78,20 +74,18 @@ class Polling:
         """Read forever. What was fetched and not folded when an earlier run ended is read again."""
         self._back_to_what_was_folded()
         while True:
-            count = 0
             if time.monotonic() >= self._careful_until:
-                count = await self._poll_all()
+                await self._poll_all()
             else:
                 for assigned in self._readable():
                     await self._poll_one(assigned)
-            await asyncio.sleep(PAUSE_S if 0 < count < FEW_RECORDS else 0)
+            await asyncio.sleep(0)
 
     def _readable(self) -> list[Assigned]:
         paused = self._kafka.paused()
         return [a for a in self._assigned.values() if a.ready and a.unreadable is None and a.tp not in paused]
 
-    async def _poll_all(self) -> int:
-        """Read and fold what has come; how many records that was."""
+    async def _poll_all(self) -> None:
         try:
             batches = await self._kafka.getmany(timeout_ms=POLL_WAIT_MS, max_records=POLL_RECORDS_MAX)
         except OffsetOutOfRangeError as error:
@@ -105,8 +99,6 @@ class Polling:
                 await asyncio.sleep(RETRY_S)
         else:
             self._fold(batches)
-            return sum(map(len, batches.values()))
-        return 0
 
     async def _poll_one(self, assigned: Assigned) -> None:
         """Some records of one partition, one at a time, so that an error is its own and loses nothing."""
