@@ -6,6 +6,7 @@ and `CI` is set; elsewhere it is skipped, and the last line of the run counts wh
 
 import logging
 import os
+import signal
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
@@ -51,6 +52,9 @@ NEED_REAL_KAFKA: Final = frozenset({"kafka_real", "kafka_own", "kafka_guarded", 
 # forbid them, to keep images small. Here, so that the workers of a parallel run hear of it, too.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# Ctrl-C is part of what tests try. Whoever started them in the background of a shell may have had it ignored, which
+# every process of theirs would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 contracts.watch()  # from here on, a record of a wrong shape fails the test that made it
 # Name → password. The first may do everything; what the others may is set by a test.
 USERS: Final = {name: f"{name}-password" for name in ("admin", "ingest", "tagger", "operator", "nobody")}

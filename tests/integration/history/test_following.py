@@ -29,15 +29,6 @@ from tests.kafka.kafka import AnyKafka
 NOW: Final = time.time_ns() // 1_000_000
 
 
-# `tagger decisions tail`, which waits for an answer of Kafka no longer than a test can.
-SOON: Final = """
-from tagger.kafka import log, reader
-reader.ANSWER_S = log.ANSWER_S = 3.0
-from tagger.__main__ import main
-main(["decisions", "tail"], prog_name="tagger")
-"""
-
-
 async def decide(bootstrap: str, topic: str, count: int) -> None:
     place, nothing = Source("webhooks", 0, 1), Decision((), (), (), "0123456789ab")
     made = decision_record(
@@ -83,7 +74,7 @@ async def test_what_was_deleted_meanwhile_is_counted(kafka: AnyKafka, unique: st
     assert [one for one in news if isinstance(one, Missed)] == [Missed(0, 2)]
 
 
-async def test_a_topic_that_was_made_anew_is_read_from_its_beginning(kafka: AnyKafka, unique: str) -> None:
+async def test_a_topic_that_was_recreated_is_read_from_its_beginning(kafka: AnyKafka, unique: str) -> None:
     kafka.create_topic(unique, 1)
     await write(kafka, unique, [NOW] * 2)
     assert offsets(await gathered(kafka, unique, {0: 7}, 2)) == [0, 1]
@@ -109,7 +100,7 @@ async def test_tail_goes_on_when_kafka_is_back_and_ctrl_c_is_no_failure() -> Non
     broker = await asyncio.create_subprocess_exec(*server, stdin=PIPE, stdout=PIPE, env=environment_for({}))
     assert broker.stdout is not None
     bootstrap = (await broker.stdout.readline()).decode().strip()
-    command = (sys.executable, "-c", SOON)
+    command = (sys.executable, "-m", "tagger", "decisions", "tail")
     tail = await asyncio.create_subprocess_exec(
         *command, stdout=PIPE, stderr=PIPE, env={**os.environ, **env, "KAFKA_BOOTSTRAP_SERVERS": bootstrap}
     )

@@ -17,7 +17,7 @@ from tagger.recovery import retag
 from tagger.simulator.livechat.account import Thread
 from tagger.simulator.livechat.faults import Fault
 from tagger.simulator.stage.stage import Stage
-from tests.deadline import until
+from tests.deadline import DEADLINE_S, until
 from tests.integration.test_corrections import CUSTOMER, records, said, told
 from tests.integration.test_repair import Ran, drained, in_the_past, tagger
 from tests.kafka.kafka import AnyKafka
@@ -249,15 +249,22 @@ async def test_ctrl_c_ends_with_what_is_done_and_how_to_go_on(
         for number in range(14):
             await scene.chat(f"{number}", "it is broken")
         _, plan = await scene.plan(AFTER)
-        scene.stage.livechat.faults.append(Fault(delay_s=0.5, method="tag_thread"))
+        # Four go at once, so a process that is told late has ten more seconds before it is through.
+        scene.stage.livechat.faults.append(Fault(delay_s=4.0, method="tag_thread"))
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tagger", "retag", "--apply", str(plan)),
             env=os.environ | scene.stage.tagger.settings,
             stdout=asyncio.subprocess.PIPE,
         )
-        await told(scene.stage, 2, outcome="retagged")
-        process.send_signal(signal.SIGINT)
-        output, _ = await process.communicate()
+        try:
+            await told(scene.stage, 2, outcome="retagged")
+            process.send_signal(signal.SIGINT)
+            async with asyncio.timeout(DEADLINE_S):
+                output, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
         first, *_, last = output.decode().splitlines()
         retagged = await records(scene.stage, outcome="retagged")
         tagged = [thread for thread in scene.chats.values() if thread.tags]
