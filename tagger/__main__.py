@@ -31,7 +31,7 @@ GROUPS: Final = {
         "web": "Serve the page that shows which tags a chat gets, and why.",
     },
     "Repair": {
-        "doctor": "Look at all that the services stand on, and say what to do.",
+        "doctor": "Check what the services depend on, and say what to do.",
         "reconcile": "Find and tag ended chats whose webhooks were lost.",
         "parked": "List parked items, retry them or drop them.",
         "skip": "Step over a batch of webhooks that cannot be read.",

@@ -1,4 +1,4 @@
-"""`tagger doctor`: looks at everything that the services stand on, and says what to do."""
+"""`tagger doctor`: checks everything that the services depend on, and says what to do."""
 
 import asyncio
 from collections.abc import Sequence
@@ -26,19 +26,19 @@ CHECK_WIDTH: Final = 8  # of the longest name of a check
 @format_option()
 @click.option("-q", "--quiet", is_flag=True, help="Print only what is wrong or doubtful.")
 def command(form: str, quiet: bool) -> None:
-    """Look at everything that the services stand on, and say what to do.
+    """Check everything that the services depend on, and say what to do about each problem.
 
     One line for each thing: settings, Kafka, the topics and how they are kept, this user's rights on topics and
     group, the group's members and lag, keyword files, the token and its scopes, tags, webhooks, clocks, and what
     `ingest` and `tagger run` say of themselves. Each is ok, doubtful, wrong or not checked.
 
     It needs the settings of `tagger run`; where LIVECHAT_CLIENT_ID, LIVECHAT_WEBHOOK_SECRETS, INGEST_ADMIN_HOST and
-    INGEST_ADMIN_PORT are set, too, it looks at the webhooks and at ingest. It changes nothing: rights are tried on
+    INGEST_ADMIN_PORT are set, too, it checks the webhooks and ingest. It changes nothing: rights are tried on
     what does not exist. LiveChat bills up to four calls for each organization.
 
     \b
     Exit code: 0 nothing is wrong, perhaps something is doubtful; 1 something is wrong; 2 something is, and what
-    depends on it could not be looked at (settings, Kafka, LiveChat).
+    depends on it could not be checked (settings, Kafka, LiveChat).
     \b
     Examples:
       tagger doctor
@@ -52,7 +52,7 @@ def command(form: str, quiet: bool) -> None:
     from tagger.recovery.doctor.settings import read
 
     configure_logs("critical", None)  # what the libraries say is said again, in sentences
-    with Console(stderr=True).status("looking at Kafka, LiveChat and the services …"):
+    with Console(stderr=True).status("checking Kafka, LiveChat and the services …"):
         found = asyncio.run(examined(read()))
     shown = [one for one in found if not quiet or one.state in ("wrong", "doubtful")]
     for one in shown:

@@ -1,7 +1,7 @@
 """Fills a kept ledger from `livechat.decisions`: from where it was to the end, then as decisions come.
 
 It never ends over what the world does: while Kafka is away or the disk is full it says so and tries again. A topic
-that was made anew is read from its start, and records that Kafka deleted before they were read are counted. What is
+that was recreated is read from its start, and records that Kafka deleted before they were read are counted. What is
 older than the topic keeps goes, in small steps.
 """
 
@@ -54,7 +54,7 @@ class Filling:
         self.progress: Progress | None = Progress(0, 0)  # None: everything there was is in the ledger
         self.seen_ms: int | None = None  # when Kafka answered last
         self.trouble: Exception | None = None  # why nothing comes at present
-        self.made_anew_ms: int | None = None  # when it was noticed that the topic is another one
+        self.recreated_ms: int | None = None  # when it was noticed that the topic is another one
         self.lost = 0  # records that were deleted before they were read
         self.kept_ms: int | None = KEPT_MS  # what is older goes; None: nothing does
         self._ledger, self._options = ledger, options
@@ -132,8 +132,8 @@ class Filling:
                 if await _is_another(topic, partition, positions[partition], times.get(partition)):
                     other.add(partition)
         if other:
-            self.made_anew_ms = now_ms()
-            log.warning("decisions_topic_made_anew", topic=self.topic, partitions=sorted(other))
+            self.recreated_ms = now_ms()
+            log.warning("decisions_topic_recreated", topic=self.topic, partitions=sorted(other))
         return {partition: at for partition, at in positions.items() if partition not in other}
 
     def _note_lost(self, topic: Log, positions: Mapping[int, int]) -> None:

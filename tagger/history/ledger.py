@@ -54,7 +54,7 @@ class Ledger(LedgerView):
     ) -> None:
         """Take records of one partition in order; the next one is at offset `to`. All of them or none.
 
-        `last_ms` is the time of the record before `to`, by which a topic that was made anew is recognised.
+        `last_ms` is the time of the record before `to`, by which a topic that was recreated is recognised.
         """
         self._db.execute("BEGIN")
         try:

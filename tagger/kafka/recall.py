@@ -97,7 +97,7 @@ class Recall:
             one.tags = (*removals.of(one.thread), *self._behind.of(one.thread))
 
     def _forget(self, since_ms: int) -> None:
-        """Begin anew, with what was removed since then."""
+        """Start over, with what was removed since then."""
         self._removals, self._fed = Removals(one_for_all=self._one_for_all), 0
         self._positions.clear()
         self._since_ms = self._came_to_ms = since_ms

@@ -188,7 +188,7 @@ def described(found: Sequence[Address]) -> list[str]:
         if address.twice:
             to_do = f"to finish replacing the secret: tagger webhooks rotate-secret {url}"
             lines.append(
-                f"{', '.join(address.twice)}: registered there more than once, and sent as often; {to_do}"
+                f"{', '.join(address.twice)}: registered there more than once, so each comes as often; {to_do}"
             )
     return lines
 

@@ -57,9 +57,9 @@ def past_facts(past: Past, now: int) -> Iterator[Fact | Notice]:
     elif filling.progress is not None and filling.progress.total:
         done, total = filling.progress
         yield Fact("warn", f"Reading decisions: {100 * done // total} %")
-    if filling.made_anew_ms is not None and now - filling.made_anew_ms < DAY_MS:
-        text = f"What is shown of the time before {moment(filling.made_anew_ms)} was read from the old one."
-        yield Notice("warn", f"The topic {filling.topic} was made anew.", text)
+    if filling.recreated_ms is not None and now - filling.recreated_ms < DAY_MS:
+        text = f"What is shown of the time before {moment(filling.recreated_ms)} was read from the old one."
+        yield Notice("warn", f"The topic {filling.topic} was recreated.", text)
     if filling.lost == 1:
         yield Notice("warn", "1 decision is not known here.", "Kafka deleted it before this page read it.")
     elif filling.lost:

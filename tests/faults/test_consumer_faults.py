@@ -156,7 +156,7 @@ async def test_offsets_that_were_reset_by_hand_hang_nothing(
     assert len(scene.jobs[-1].conversation.said) == 2  # what is below the new offset was read again
 
 
-async def test_a_topic_that_was_made_anew_is_read_from_its_start(scene: Scene, kafka_real: Kafka) -> None:
+async def test_a_topic_that_was_recreated_is_read_from_its_start(scene: Scene, kafka_real: Kafka) -> None:
     await scene.write(*whole_thread(1), *whole_thread(2))
     async with scene.running():
         await until(lambda: len(scene.settled) == 2)

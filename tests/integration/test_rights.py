@@ -176,9 +176,9 @@ async def test_with_the_rights_of_the_page_everybody_can_do_what_is_theirs(
 
 def lacks(user: str, bootstrap: str, right: str, resource: str) -> str:
     """What `tagger doctor` says of a right that a user does not have."""
-    member = ", so it can be no member of it" if "group" in resource else ""
+    member = ", so it cannot join it" if "group" in resource else ""
     return (
-        f"wrong        rights    this user has no {right}{member}. To do: kafka-acls.sh --bootstrap-server {bootstrap} "
+        f"wrong        rights    this user lacks {right}{member}. To do: kafka-acls.sh --bootstrap-server {bootstrap} "
         f"--add --allow-principal User:{user} --operation {right.partition(' ')[0]} {resource}"
     )
 

@@ -30,7 +30,8 @@ def compared(whose: str, ahead: int) -> Finding:
     text = f"{whose} is {span(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} this machine's"
     if abs(ahead) < WRONG_MS:
         return doubtful(CHECK, text, REMEDY)
-    return wrong(CHECK, f"{text}; above {span(WRONG_MS)} a chat that was cut off can look whole", REMEDY)
+    text += f"; if they differ by more than {span(WRONG_MS)}, a chat that was cut off can look whole"
+    return wrong(CHECK, text, REMEDY)
 
 
 def newest(topic: str, at_ms: int | None, now_ms: int, stamped_by: str) -> Finding | None:

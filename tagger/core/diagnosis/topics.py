@@ -88,7 +88,7 @@ def _retention(topic: TopicSeen, kept: Kept | None, alter: str) -> Iterator[Find
         text = f"{topic.name} keeps records for {span(held_ms)} only: {kept.why}"
         yield say(CHECK, text, f"{alter} {RETENTION}={kept.advised}")
     if most is not None and most >= 0:
-        text = f"{topic.name} keeps {most:,} bytes a partition at most ({RETENTION_BYTES}), which may be less than its time"
+        text = f"{topic.name} keeps {most:,} bytes a partition at most ({RETENTION_BYTES}), which may be reached first"
         yield doubtful(CHECK, text, f"{alter} {RETENTION_BYTES}=-1")
 
 
@@ -101,10 +101,10 @@ def _copies(topic: TopicSeen, brokers: int, alter: str) -> Iterator[Finding]:
             CHECK, text, "raise it to 3 replicas (kafka-reassign-partitions.sh) and min.insync.replicas 2"
         )
     elif replicas > 1 and least == 1:
-        text = f"{topic.name} takes a record with one copy as stored ({MIN_IN_SYNC} 1)"
+        text = f"{topic.name} counts a record as stored once one broker has it ({MIN_IN_SYNC} 1)"
         yield doubtful(CHECK, text, f"{alter} {MIN_IN_SYNC}=2")
     elif replicas > 1 and least is not None and least >= replicas:
-        text = f"{topic.name} takes no record while one of its {replicas} replicas is away ({MIN_IN_SYNC} {least})"
+        text = f"{topic.name} accepts no record while one of its {replicas} replicas is away ({MIN_IN_SYNC} {least})"
         yield doubtful(CHECK, text, f"{alter} {MIN_IN_SYNC}={replicas - 1}")
     if (topic.settings or {}).get(UNCLEAN) == "true" and replicas > 1:
         text = f"{topic.name} lets a replica lead that lags behind ({UNCLEAN}), which loses records"

@@ -1,1 +1,1 @@
-"""`tagger doctor`: looks at everything that the services stand on, and changes nothing."""
+"""`tagger doctor`: checks everything that the services depend on, and changes nothing."""

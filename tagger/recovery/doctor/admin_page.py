@@ -72,10 +72,10 @@ def examine(service: str, host: str, port: int) -> list[Finding]:
     health = ask(host, port, "/health/ready")
     if isinstance(health, str):
         name = service.upper()
-        text = f"its health: nobody answers at {host}:{port} ({health})"
+        text = f"its health: nothing answers at {host}:{port} ({health})"
         remedy = f"run this where it runs, or set {name}_ADMIN_HOST and {name}_ADMIN_PORT to where it listens"
         return [unchecked(service, text, remedy)]
-    found = list(_health(service, health.body)) or [ok(service, f"ready, says {host}:{port}")]
+    found = list(_health(service, health.body)) or [ok(service, f"{host}:{port} says it is ready")]
     if service == "ingest" and not isinstance(metrics := ask(host, port, "/metrics"), str):
         found.append(arrivals.spool(spool_of(metrics.body), now_ms()))
     if (finding := _clock(service, health)) is not None:
@@ -88,7 +88,7 @@ def _health(service: str, body: bytes) -> Iterator[Finding]:
         page: Any = orjson.loads(body)
         complaints, notes = list(map(str, page["complaints"])), list(map(str, page["notes"]))
     except (ValueError, KeyError, TypeError):
-        text = "what answers at its admin address is something else"
+        text = "something else answers at its admin address"
         yield doubtful(service, text, f"check {service.upper()}_ADMIN_HOST and {service.upper()}_ADMIN_PORT")
         return
     for sentence in complaints:

@@ -66,12 +66,12 @@ async def _away(settings: KafkaSettings, error: BaseException) -> Finding:
     """Why Kafka cannot be used: nobody is there, or whoever is there does not let us in."""
     name, address = type(error).__name__, settings.kafka_bootstrap_servers
     if await listening(address):
-        text = f"{address} takes connections but does not let us in as a client of Kafka ({name})"
+        text = f"{address} accepts connections, but not ours as a Kafka client ({name})"
         remedy = (
             "check KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_MECHANISM, user and password, and the certificates"
         )
         return wrong("kafka", text, remedy, blocks=True)
-    text = f"nobody takes connections at {address} ({name})"
+    text = f"nothing accepts connections at {address} ({name})"
     return wrong(
         "kafka", text, "check KAFKA_BOOTSTRAP_SERVERS, the network and whether Kafka runs", blocks=True
     )
@@ -134,7 +134,7 @@ async def _rights(
 
 
 def _lacking(settings: KafkaSettings, operation: str, topic: str) -> Finding:
-    text = f"this user has no {operation} on {topic}"
+    text = f"this user lacks {operation} on {topic}"
     if operation == "Describe":
         text += ", so it may not even know whether it exists"
         operation = "Read"
@@ -154,7 +154,7 @@ async def _webhooks(settings: KafkaSettings, part: KafkaPart, topic: TopicSeen, 
     options, now = settings.client_options(), now_ms()
     async with rights_of(options) as rights:
         if not await rights.on_group(group_name):
-            text = f"this user has no Read on the group {group_name}, so it can be no member of it"
+            text = f"this user lacks Read on the group {group_name}, so it cannot join it"
             part.found.append(wrong("rights", text, _grant(settings, "Read", f"--group {group_name}")))
         else:
             part.found.append(ok("rights", f"Read on the group {group_name}"))
@@ -175,7 +175,7 @@ def _clock(topic: TopicSeen, at_ms: int | None, now: int) -> Iterator[Finding]:
 
 def _kept(tagger: TaggerSettings | None) -> dict[str, Kept]:
     age_s = tagger.tagger_chat_age_s_max if tagger else Limits().chat_age_s_max
-    down, looked_at = "taggers may be down no longer, or chats are lost", "nobody can look at older ones"
+    down, looked_at = "if taggers are down for longer, chats are lost", "nobody can look further back"
     return {
         "webhooks": Kept(age_s * 1000, 3 * DAY_MS, 7 * DAY_MS, down),
         "decisions": Kept(0, 7 * DAY_MS, 30 * DAY_MS, looked_at),

@@ -30,7 +30,7 @@ def examine(settings: KeywordSettings) -> tuple[list[Finding], Decider | None]:
         return [ok("keywords", text), *found], built
     for problem in built[:PROBLEMS_NAMED_MAX]:
         found.append(
-            wrong("keywords", problem.rstrip("."), "mend it; the set before stays in force meanwhile")
+            wrong("keywords", problem.rstrip("."), "fix it; the previous set stays in force meanwhile")
         )
     if (left := len(built) - PROBLEMS_NAMED_MAX) > 0:
         found.append(wrong("keywords", f"{left:,} more mistakes", "tagger check lists all"))
@@ -53,7 +53,7 @@ def in_force(
     if config == decider.hash:
         yield ok("keywords", f"these files are the set that came into force last ({topic})")
     else:
-        text = f"config {config} came into force last ({topic}), and not these files (config {decider.hash})"
+        text = f"config {config} came into force last ({topic}), not these files (config {decider.hash})"
         remedy = (
             "give every member the same files; a change is in force within 10 s unless tagger run refuses it"
         )

@@ -14,7 +14,7 @@ from tagger.core.diagnosis.finding import Finding, ok, wrong
 from tagger.livechat.authorization.credentials import Credentials, credentials
 from tagger.settings import KeywordSettings, LiveChatSettings, TaggerSettings
 
-REMEDY: Final = "change it where the service gets it, too; README.md lists every setting"
+REMEDY: Final = "change it where the service gets it from, too; README.md lists every setting"
 
 S = TypeVar("S", bound=Settings)
 

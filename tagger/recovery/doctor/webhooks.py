@@ -47,11 +47,11 @@ def examined(existing: Sequence[Registration], disabled: Sequence[str]) -> Itera
         text = f"{', '.join(other.actions)} also go to {other.url}"
         yield doubtful("webhooks", text, f"if that is an old address: tagger webhooks unregister {other.url}")
     if best.twice:
-        text = f"{', '.join(best.twice)}: registered twice for {best.url}, and sent as often"
+        text = f"{', '.join(best.twice)}: registered twice for {best.url}, so each comes twice"
         yield doubtful("webhooks", text, f"tagger webhooks rotate-secret {best.url}")
     if filtered := [one for one in existing if not one.whole and one.action in ACTIONS + CORRECTIONS]:
-        text = f"{filtered[0].action} to {filtered[0].url} has a filter, so it does not bring everything"
-        yield doubtful("webhooks", text, "register it without: tagger webhooks register URL")
+        text = f"{filtered[0].action} to {filtered[0].url} has a filter, so some webhooks do not come"
+        yield doubtful("webhooks", text, "register it without a filter: tagger webhooks register URL")
 
 
 def _odd(url: str) -> Iterator[Finding]:
@@ -62,7 +62,7 @@ def _odd(url: str) -> Iterator[Finding]:
             "webhooks", text, "unless a proxy rewrites it, unregister it and register the right one"
         )
     if parts.scheme != "https" and parts.hostname not in LOOPBACK:
-        text = f"{url} is not https, so the secret travels readable"
+        text = f"{url} is not https, so the secret travels unencrypted"
         yield doubtful(
             "webhooks", text, "put a proxy with TLS in front (README.md, Set-up), and register its address"
         )
@@ -80,7 +80,7 @@ def tried(
         return
     url = found[0].url
     if not secrets:
-        text = f"that ingest answers at {url}, and knows the secret"
+        text = f"whether ingest answers at {url}, and knows the secret"
         yield unchecked("webhooks", text, "set LIVECHAT_WEBHOOK_SECRETS as for ingest")
         return
     here = [one for one in existing if one.url == url and is_ours(one)]

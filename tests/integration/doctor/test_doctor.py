@@ -132,7 +132,7 @@ FAULTS: Final = [
         settings(KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1"),
         "wrong",
         "kafka",
-        "nobody takes",
+        "nothing accepts connections",
         "KAFKA_BOOTSTRAP",
         2,
     ),
@@ -140,7 +140,7 @@ FAULTS: Final = [
         settings(KAFKA_SECURITY_PROTOCOL="SSL"),
         "wrong",
         "kafka",
-        "does not let us in",
+        "not ours as a Kafka client",
         "SECURITY_PROTOCOL",
         2,
     ),
@@ -183,8 +183,8 @@ FAULTS: Final = [
     Row(nobody_at_the_address, "doubtful", "webhooks", "answers URLError", "whether ingest runs", 0),
     Row(livechat_clock_ahead, "wrong", "clocks", "LiveChat's clock is", "NTP"),
     Row(ingest_clock_ahead, "wrong", "clocks", "the clock of ingest", "NTP"),
-    Row(keyword_file_breaks, "wrong", "keywords", "rules.yaml:4:5", "mend it"),
-    Row(another_set_in_force, "wrong", "keywords", "and not these files", "give every member the same files"),
+    Row(keyword_file_breaks, "wrong", "keywords", "rules.yaml:4:5", "fix it"),
+    Row(another_set_in_force, "wrong", "keywords", "not these files", "give every member the same files"),
 ]
 
 

@@ -75,10 +75,10 @@ async def test_it_takes_what_is_there_and_what_comes_and_goes_on_where_it_was(
     await put(kafka, unique, decided("D"))
     async with kept(tmp_path, kafka, unique) as again:
         await again.has("A", "B", "C", "D")
-        assert (again.filling.made_anew_ms, again.filling.lost) == (None, 0)
+        assert (again.filling.recreated_ms, again.filling.lost) == (None, 0)
 
 
-async def test_a_topic_that_was_made_anew_is_noticed_and_read_from_its_start(
+async def test_a_topic_that_was_recreated_is_noticed_and_read_from_its_start(
     kafka_embedded: AnyKafka, unique: str, tmp_path: Path
 ) -> None:
     """Two topics stand for one that was deleted and made again: only the ledger knows the name."""
@@ -92,7 +92,7 @@ async def test_a_topic_that_was_made_anew_is_noticed_and_read_from_its_start(
         await one.ledger.write(lambda ledger: ledger._db.execute("UPDATE positions SET topic = ?", (new,)))
     async with kept(tmp_path, kafka_embedded, new) as other:
         await other.has("A", "B", "C", "D", "E")
-        assert other.filling.made_anew_ms is not None
+        assert other.filling.recreated_ms is not None
 
 
 async def test_a_shorter_topic_is_noticed_too(kafka_embedded: AnyKafka, unique: str, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ async def test_a_shorter_topic_is_noticed_too(kafka_embedded: AnyKafka, unique: 
         await one.has("C")
         await one.ledger.write(lambda ledger: ledger.take(unique, 0, [decided("A")], 900, now_ms()))
     async with kept(tmp_path, kafka_embedded, unique) as again:
-        await until(lambda: again.filling.made_anew_ms is not None)
+        await until(lambda: again.filling.recreated_ms is not None)
         await again.has("A", "C")
 
 

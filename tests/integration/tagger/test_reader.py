@@ -74,7 +74,11 @@ async def test_who_is_cancelled_while_clients_close_leaves_none_open(
     clients = list[Any]()
 
     async def look() -> None:
-        async with reader.connected({"bootstrap_servers": kafka_embedded.bootstrap}, unique) as (one, _, other):
+        async with reader.connected({"bootstrap_servers": kafka_embedded.bootstrap}, unique) as (
+            one,
+            _,
+            other,
+        ):
             clients.extend((one._client, other._client))
             closing.set()  # in the same step of the loop, `connected` begins to close
 

@@ -215,7 +215,7 @@ def test_a_failure_leaves_neither_half_of_the_records_nor_the_position(tmp_path:
     ledger.close()
 
 
-def test_a_file_of_another_version_is_filled_anew(tmp_path: Path) -> None:
+def test_a_file_of_another_version_is_rebuilt(tmp_path: Path) -> None:
     old = sqlite3.connect(tmp_path / "ledger")
     old.executescript("CREATE TABLE decisions (x); CREATE TABLE other (y); PRAGMA user_version = 99")
     old.execute(f"PRAGMA application_id = {APPLICATION}")

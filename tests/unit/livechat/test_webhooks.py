@@ -192,7 +192,7 @@ ALL_THREE = "chat_deactivated, incoming_chat, incoming_event"
             registered(*ACTIONS) + registered("incoming_chat", secret=OLD),
             [
                 f"{ALL_THREE} are sent to {HERE}",
-                "incoming_chat: registered there more than once, and sent as often; to finish replacing the secret: "
+                "incoming_chat: registered there more than once, so each comes as often; to finish replacing the secret: "
                 f"tagger webhooks rotate-secret {HERE}",
             ],
         ),

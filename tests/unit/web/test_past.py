@@ -43,13 +43,13 @@ TOPIC = "livechat.decisions"
             ],
         ),
         (
-            {"made_anew_ms": NOW - 60_000},
+            {"recreated_ms": NOW - 60_000},
             [
-                "The topic livechat.decisions was made anew. "
+                "The topic livechat.decisions was recreated. "
                 "What is shown of the time before Tue 24 Nov 14:59 was read from the old one."
             ],
         ),
-        ({"made_anew_ms": NOW - 2 * 86_400_000}, []),
+        ({"recreated_ms": NOW - 2 * 86_400_000}, []),
         ({"lost": 1}, ["1 decision is not known here. Kafka deleted it before this page read it."]),
         (
             {"lost": 1_200},

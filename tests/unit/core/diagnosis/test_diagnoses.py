@@ -92,7 +92,7 @@ def kept_so(**settings: str) -> TopicSeen:
         (kept_so(retention_ms="3600000"), 3, "wrong", "keeps records for 60 min only: chats are lost"),
         (kept_so(retention_ms="86400000"), 3, "doubtful", "keeps records for 24 h only"),
         (kept_so(retention_bytes="1000"), 3, "doubtful", "1,000 bytes a partition"),
-        (kept_so(min_insync_replicas="1"), 3, "doubtful", "one copy as stored"),
+        (kept_so(min_insync_replicas="1"), 3, "doubtful", "as stored once one broker has it"),
         (kept_so(min_insync_replicas="3"), 3, "doubtful", "no record while one of its 3 replicas is away"),
         (kept_so(unclean_leader_election_enable="true"), 3, "doubtful", "lags behind"),
         (
