@@ -16,7 +16,8 @@ from tagger.history.counts import Counts, Moved, ignored
 from tagger.history.ledger import Ledger
 from tagger.kafka.log import Log, Stretch, opened
 
-# A chat that ended just after `since` began before it: reading starts this much earlier.
+# A chat that ended just after `since` began before it, and people may have tagged it early on: reading starts this much
+# earlier.
 LEAD_MS: Final = Limits().chat_age_s_max * 1_000
 
 
@@ -29,13 +30,15 @@ async def fill(  # noqa: PLR0913 - a topic, and how much of it
     naming: str = "",
     moved: Moved = ignored,
 ) -> None:
-    """Bring the ledger up to the present end of the topic of decisions, from where it was or from `since_ms`.
+    """Bring the ledger up to the present end of the topic of decisions, from where it was.
 
-    `naming`: take only records in which this id stands, which is ten times as fast. Raises one of
+    Of a topic that was not read yet, it gets what was decided and corrected on chats that ended since `since_ms`, and
+    some that ended before. `naming`: take only records in which this id stands, which is ten times as fast. Raises one of
     `kafka.reader.NO_KAFKA`, or TopicMissingError.
     """
     positions, done, needle = ledger.positions(topic), 0, naming.encode()
-    async with opened(options, topic, since_ms=since_ms, positions=positions) as log:
+    from_ms = max(0, since_ms - LEAD_MS)
+    async with opened(options, topic, since_ms=from_ms, positions=positions) as log:
         for stretch in log.stretches:
             at = stretch.first
             async for chunk in log.read(stretch):

@@ -3,11 +3,19 @@
 import time
 from typing import Any
 
+import orjson
 import pytest
+from aiokafka import AIOKafkaProducer
 
+from tagger.core.conversation import ThreadKey
+from tagger.core.matching.decide import Decision
+from tagger.core.records.correction import correction_record
+from tagger.core.records.decision import Source, decision_record
+from tagger.core.review.authorship import authorship
 from tagger.core.review.past_chat import PastChat
 from tagger.history.ledger import Ledger
 from tagger.history.topic import TopicHistory, fill
+from tagger.history.wanted import Wanted
 from tests.integration.history.past import Past, Play
 from tests.integration.tagger.damage import damaged, put
 from tests.integration.tagger.scene import ended
@@ -120,4 +128,33 @@ async def test_a_ledger_is_brought_up_to_date_by_what_is_new(kafka_embedded: Any
     unusable, moves = ledger.unusable.total(), list[tuple[int, int]]()
     await fill(ledger, options, names.decisions, moved=lambda *at: moves.append(at))
     assert (ledger.unusable.total(), moves) == (unusable, [])
+    ledger.close()
+
+
+async def test_what_a_person_did_before_the_window_to_a_chat_that_ended_in_it_is_known(
+    kafka_embedded: AnyKafka, unique: str
+) -> None:
+    """Otherwise their tag would be taken for ours, and `retag` might remove it."""
+    names, thread = names_of(unique), ThreadKey("org", "C", "T")
+    kafka_embedded.create_topic(names.decisions, 1)
+    since, ended = NOW - 2 * HOUR, NOW - HOUR
+    by_hand = correction_record(thread, "Refund", "added", Source("w", 0, 1), since - HOUR)
+    made = decision_record(
+        thread,
+        Decision(("Refund",), (), (), "0123456789ab"),
+        "tagged",
+        Source("w", 0, 2),
+        read_from="webhooks",
+        messages=1,
+        ended_at_ms=ended,
+        settled_at_ms=ended,
+    )
+    async with AIOKafkaProducer(bootstrap_servers=kafka_embedded.bootstrap) as producer:
+        for record, at_ms in ((by_hand, since - HOUR), (made, ended)):
+            await producer.send_and_wait(names.decisions, orjson.dumps(record), timestamp_ms=at_ms)
+    ledger = Ledger()
+    options = {"bootstrap_servers": kafka_embedded.bootstrap}
+    await fill(ledger, options, names.decisions, since_ms=since)
+    (chat,) = ledger.chats(Wanted(since_ms=since))
+    assert authorship(chat.decisions, chat.told).ours == frozenset()
     ledger.close()
