@@ -7,7 +7,8 @@ it at a time.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -16,10 +17,10 @@ import orjson
 from tagger.core.conversation import ThreadKey
 from tagger.core.records.past import because_json, read_past
 from tagger.core.review.last_words import last_words
-from tagger.core.review.past_chat import Correction, PastDecision, Place
+from tagger.core.review.past_chat import Correction, PastDecision, Place, called_for
 from tagger.history.ledger_file import LedgerError, opened
 from tagger.history.ledger_view import DECISION, OF_THREAD, Decided, LedgerView, decision_of
-from tagger.history.wanted import CORRECTED, NOT_SET, TAGGED, UNSET, UNTAGGED, Key, Label
+from tagger.history.wanted import CORRECTED, NOT_WHOLLY_SET, TAGGED, UNSET, UNTAGGED, Key, Label
 
 __all__ = ["DECISIONS_MAX", "Decided", "Ledger", "LedgerError"]
 
@@ -56,16 +57,24 @@ class Ledger(LedgerView):
 
         `last_ms` is the time of the record before `to`, by which a topic that was recreated is recognised.
         """
-        self._db.execute("BEGIN")
-        try:
+        with self._transaction():
             for value in values:
                 self._take(value)
             self._db.execute(
                 "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?)", (topic, partition, to, last_ms)
             )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Do all of the block, or none of it: what is counted in memory goes back, too."""
+        counted = self.decisions, self.left_out, Counter(self.unusable)
+        self._db.execute("BEGIN")
+        try:
+            yield
             self._db.execute("COMMIT")
         except BaseException:
-            self._names.clear()
+            self.decisions, self.left_out, self.unusable = counted
+            self._names.clear()  # some may have been made in it
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
@@ -85,17 +94,16 @@ class Ledger(LedgerView):
         organization, chat_id, thread_id = thread
         # Without a place, a decision is told from another one by its time.
         place = made.place or Place("", -1, made.settled_at_ms)
-        newest, called_for = True, set(made.tags)
+        newest = True
         known = self._db.execute(
-            'SELECT id, topic, partition, "offset", settled_at_ms, newest, tags FROM decisions '
+            'SELECT id, topic, partition, "offset", settled_at_ms, newest FROM decisions '
             f"WHERE {OF_THREAD} AND organization = ?",
             (chat_id, thread_id, organization),
         ).fetchall()
-        for row_id, topic, partition, offset, settled_at_ms, was_newest, tags in known:
+        for row_id, topic, partition, offset, settled_at_ms, was_newest in known:
             if (topic, partition, offset) == place:
                 self._delete(row_id)
                 continue
-            called_for |= set(orjson.loads(tags))
             if settled_at_ms > made.settled_at_ms:
                 newest = False
             elif was_newest:
@@ -110,26 +118,28 @@ class Ledger(LedgerView):
         row_id = self._db.execute(_INSERT, row).lastrowid
         self.decisions += 1
         if newest:
-            corrections = self.corrections_of(thread)
-            is_corrected = bool(last_words(called_for, corrections))
-            self._label(Key(made.ended_at_ms, row_id or 0), _labels(organization, made, is_corrected))
+            labels = _labels(organization, made, self._is_corrected(thread))
+            self._label(Key(made.ended_at_ms, row_id or 0), labels)
 
     def _correction(self, thread: ThreadKey, made: Correction) -> None:
         organization, chat_id, thread_id = thread
         place = made.place or Place("", -1, made.at_ms)
         row = (chat_id, thread_id, organization, made.tag, made.change, made.at_ms, *place)
         self._db.execute(f"INSERT OR REPLACE INTO corrections VALUES ({', '.join('?' * 9)})", row)
-        rows = self._db.execute(
-            f"SELECT id, ended_at_ms, newest, tags FROM decisions WHERE {OF_THREAD} AND organization = ?",
+        is_corrected = self._is_corrected(thread)
+        for row_id, ended_at_ms in self._db.execute(
+            f"SELECT id, ended_at_ms FROM decisions WHERE {OF_THREAD} AND organization = ? AND newest",
             (chat_id, thread_id, organization),
-        ).fetchall()
-        called_for = {tag for *_, tags in rows for tag in orjson.loads(tags)}
-        is_corrected = bool(last_words(called_for, self.corrections_of(thread)))
-        for row_id, ended_at_ms, newest, _ in rows:
-            if newest:
-                self._label(Key(ended_at_ms, row_id), [CORRECTED] if is_corrected else [])
-                if not is_corrected:
-                    self._unlabel(row_id, [CORRECTED])
+        ).fetchall():
+            if is_corrected:
+                self._label(Key(ended_at_ms, row_id), [CORRECTED])
+            else:
+                self._unlabel(row_id, [CORRECTED])
+
+    def _is_corrected(self, thread: ThreadKey) -> bool:
+        """Whether people changed what was decided, by all that is known of the thread."""
+        people = self.corrections_of(thread)
+        return bool(people and last_words(called_for(self.decisions_on(thread)), people))
 
     def _label(self, key: Key, labels: Iterable[Label]) -> None:
         self._db.executemany(
@@ -170,23 +180,20 @@ class Ledger(LedgerView):
 
         `limit` threads at most, the oldest first, so that nobody waits long for the file; -1: all.
         """
-        self._db.execute("BEGIN")
-        deleted = self._delete_threads("AND ended_at_ms < ?", (ended_ms, limit))
         which = "chat_id, thread_id, organization, tag, topic, partition, offset"
-        self._db.execute(
-            f"DELETE FROM corrections WHERE ({which}) IN "
-            f"(SELECT {which} FROM corrections WHERE at_ms < ? ORDER BY at_ms LIMIT ?)",
-            (ended_ms, limit),
-        )
-        self._db.execute("COMMIT")
+        with self._transaction():
+            deleted = self._delete_threads("AND ended_at_ms < ?", (ended_ms, limit))
+            self._db.execute(
+                f"DELETE FROM corrections WHERE ({which}) IN "
+                f"(SELECT {which} FROM corrections WHERE at_ms < ? ORDER BY at_ms LIMIT ?)",
+                (ended_ms, limit),
+            )
         return deleted
 
     def delete_oldest(self, limit: int) -> int:
         """Delete so many threads, those that ended first; return the number of decisions."""
-        self._db.execute("BEGIN")
-        deleted = self._delete_threads("", (limit,))
-        self._db.execute("COMMIT")
-        return deleted
+        with self._transaction():
+            return self._delete_threads("", (limit,))
 
     def _delete_threads(self, condition: str, values: tuple[int, ...]) -> int:
         threads = self._db.execute(
@@ -209,6 +216,6 @@ def _labels(organization: str, made: PastDecision, is_corrected: bool) -> list[L
     labels.add(TAGGED if made.tags else UNTAGGED)
     if is_corrected:
         labels.add(CORRECTED)
-    if made.outcome in NOT_SET and made.tags:
+    if made.outcome in NOT_WHOLLY_SET and made.tags:
         labels.add(UNSET)
     return list(labels)

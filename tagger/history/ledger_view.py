@@ -10,7 +10,7 @@ import orjson
 from tagger.core.conversation import ThreadKey
 from tagger.core.records.past import because_of
 from tagger.core.review.authorship import corrected
-from tagger.core.review.past_chat import Correction, PastChat, PastDecision, Place
+from tagger.core.review.past_chat import Correction, PastChat, PastDecision, Place, called_for
 from tagger.history.wanted import Key, Kind, Label, Wanted, query_of
 
 NAMES_LISTED_MAX: Final = 1_000  # of one kind, for a person to choose from
@@ -86,7 +86,7 @@ class LedgerView:
         return tuple(map(decision_of, rows))
 
     def corrections_of(self, thread: ThreadKey) -> tuple[Correction, ...]:
-        """Return what people corrected on a thread (see `by_people`), without what was `retag`'s doing.
+        """Return what people corrected on a thread (see `authorship.corrected`).
 
         Without an organization any will do.
         """
@@ -140,10 +140,9 @@ class LedgerView:
         (count,) = self._db.execute(f"SELECT count(*) {query.clause}", query.values).fetchone()
         return int(count)
 
-    def called_for(self, each: Decided) -> set[str]:
-        """Return the tags that any decision on a thread called for; only where people corrected it is more looked up."""
-        decisions = self.decisions_on(each.thread) if each.corrections else (each.decision,)
-        return {tag for made in decisions for tag in made.tags}
+    def called_for(self, each: Decided) -> frozenset[str]:
+        """Return what decisions on a thread called for; only where people corrected it is more looked up."""
+        return called_for(self.decisions_on(each.thread) if each.corrections else (each.decision,))
 
     def has_corrections(self) -> bool:
         """Return whether anything was ever corrected: whether LiveChat tells of it."""

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
+from tagger.core.review.authorship import NOT_SET
+
 # What a label is about: a tag or a rule of the decision, its outcome, its organization; "is": see `IS`.
 Kind = Literal["tag", "rule", "outcome", "organization", "is"]
-# Outcomes of decisions that call for tags which are not set.
-NOT_SET: Final = frozenset({"parked", "no_credentials", "dry_run"})
+# Outcomes of decisions that call for tags which are not set, at least in part.
+NOT_WHOLLY_SET: Final = NOT_SET | {"parked"}
 
 
 class Label(NamedTuple):

@@ -19,7 +19,7 @@ from tagger.core.partition.reading import Reading
 from tagger.core.partition.resume import Resume
 from tagger.core.partition.settling import Settling
 from tagger.core.partition.state import State
-from tagger.core.review.authorship import Tags
+from tagger.core.review.authorship import _Tags
 from tagger.core.review.past_chat import Correction
 from tagger.core.threads.ending import Ending
 from tagger.core.threads.expiry import Expiry
@@ -420,7 +420,7 @@ def _deaf_to(change: str) -> Callable[[Any], Any]:
     """Whose a tag is, is told without what people did in one way."""
 
     def make(original: Any) -> Any:
-        def told(self: Tags, correction: Correction) -> None:
+        def told(self: _Tags, correction: Correction) -> None:
             if correction.change != change:
                 original(self, correction)
 
@@ -567,8 +567,8 @@ MUTANTS: Final = (
     Mutant("a correction is recorded again in a replay", State, "_tag_changed", _recorded_again),
     Mutant("a correction is settled before it is recorded", Corrections, "hand", _after(_settled_at_once)),
     Mutant("corrections under way are lost at a revoke", Corrections, "all", _instead(lambda self: [])),
-    Mutant("retag does not know what people removed", Tags, "told", _deaf_to("removed")),
-    Mutant("retag does not know what people set", Tags, "told", _deaf_to("added")),
+    Mutant("retag does not know what people removed", _Tags, "told", _deaf_to("removed")),
+    Mutant("retag does not know what people set", _Tags, "told", _deaf_to("added")),
     Mutant(
         "a partition that was added counts as complete", Partition, "begin", _added_unnoticed, where="grow"
     ),

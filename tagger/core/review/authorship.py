@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from tagger.core.matching.decide import Reason
-from tagger.core.review.past_chat import Correction, PastDecision, by_people
+from tagger.core.review.past_chat import Correction, PastDecision
 
 # Decided, but not set.
 NOT_SET: Final = frozenset({"dry_run", "no_credentials"})
@@ -69,7 +69,7 @@ def authorship(decisions: Iterable[PastDecision], told: Iterable[Correction]) ->
             from_ms = max(from_ms, _from_ms(made))  # whatever the clocks say, decisions keep their order
             events.append(_Event(from_ms, made))
     events += [_Event(each.at_ms, each) for each in told]
-    tags = Tags()
+    tags = _Tags()
     for event in sorted(events, key=lambda event: event.at_ms):
         if isinstance(event.what, Correction):
             tags.told(event.what)
@@ -86,19 +86,29 @@ def authorship(decisions: Iterable[PastDecision], told: Iterable[Correction]) ->
 
 
 def corrected(told: Iterable[Correction], decisions: Sequence[PastDecision]) -> tuple[Correction, ...]:
-    """Return what people corrected of our decisions, of all that LiveChat told: `by_people`, without `retag`'s doing."""
+    """Return what people corrected, of all that LiveChat told of a thread, oldest first.
+
+    What the tagger remembers of its own tags ends with the process, so one that it set may be on record as `added`.
+    It sets none that a person removed: whatever is set after that, a person set.
+    """
     told = tuple(told)
     if not told:
         return ()
     theirs = {*authorship(decisions, told).corrections}
-    return tuple(each for each in by_people(told, decisions) if each in theirs)
+    ours, people = {tag for made in decisions for tag in made.tags}, list[Correction]()
+    for each in told:
+        if each.change == "removed":
+            ours.discard(each.tag)
+        if each in theirs and (each.change == "removed" or each.tag not in ours):
+            people.append(each)
+    return tuple(people)
 
 
 def _from_ms(made: PastDecision) -> int:
     return made.settled_at_ms if made.began_at_ms is None else made.began_at_ms - SKEW_MS
 
 
-class Tags:
+class _Tags:
     """The tags of a thread, as time goes on."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tagger.core.review.last_words import last_words
-from tagger.core.review.past_chat import PastChat
+from tagger.core.review.past_chat import PastChat, called_for
 from tagger.core.review.statistics import RuleUse, Statistics, Use
 from tagger.core.rules.model import Rule
 
@@ -28,8 +28,7 @@ def day_of(rules: Iterable[Rule], chats: Iterable[PastChat]) -> Day:
     statistics, day = Statistics(rules), Day()
     for chat in chats:
         statistics.add(chat)
-        called_for = {tag for made in chat.decisions for tag in made.tags}
-        for correction in last_words(called_for, chat.corrections).values():
+        for correction in last_words(called_for(chat.decisions), chat.corrections).values():
             day.removed += correction.change == "removed"
             day.added += correction.change == "added"
     day.chats, day.untagged = statistics.chats, statistics.untagged

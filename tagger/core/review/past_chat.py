@@ -61,17 +61,9 @@ class PastChat:
     told: tuple[Correction, ...] = ()  # what LiveChat told of tags, by whomever, oldest first
 
 
-def by_people(corrections: Iterable[Correction], decisions: Iterable[PastDecision]) -> tuple[Correction, ...]:
-    """What people did, of all corrections on a thread, oldest first.
-
-    What the tagger remembers of its own tags ends with the process, so one that it set may be on record as `added`.
-    It sets none that a person removed: whatever is set after that, a person set.
-    """
-    ours = {tag for decision in decisions for tag in decision.tags}
-    made: list[Correction] = []
-    for each in corrections:
-        if each.change == "removed":
-            ours.discard(each.tag)
-        if each.change == "removed" or each.tag not in ours:
-            made.append(each)
-    return tuple(made)
+def called_for(decisions: Iterable[PastDecision]) -> frozenset[str]:
+    """Return the tags that decisions on one thread, oldest first, called for, without those that `retag` removed since."""
+    tags = set[str]()
+    for made in decisions:
+        tags = (tags | {*made.tags}) - {*made.untagged}
+    return frozenset(tags)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from tagger.core.matching.decide import Reason
-from tagger.core.review.past_chat import Correction, PastChat
+from tagger.core.review.last_words import last_words
+from tagger.core.review.past_chat import Correction, PastChat, called_for
 from tagger.core.rules.model import Rule
 from tagger.core.rules.places import named_by
 
@@ -94,7 +95,7 @@ class Statistics:
             self.undecided += 1
             return
         self.chats += 1
-        tags = _called_for(chat)
+        tags = called_for(chat.decisions)
         self.untagged += not tags
         because = {reason for decision in chat.decisions for reason in decision.because}
         self._count(chat.ended_at_ms, because)
@@ -123,15 +124,13 @@ class Statistics:
     def _correct(
         self, corrections: Iterable[Correction], because: Iterable[Reason], tags: frozenset[str]
     ) -> None:
-        """The last word of a person on a tag counts. A tag of ours is not an addition, whoever is said to have set it."""
-        last = {correction.tag: correction.change for correction in corrections}
         by_rule = {(reason.rule, reason.tag) for reason in because}
-        for tag, change in last.items():
+        for tag, correction in last_words(tags, corrections).items():
             called = [key for key in by_rule if key[1] == tag]
-            if change == "removed":
+            if correction.change == "removed":
                 for rule, _ in called:
                     self._use(rule, tag).removed += 1
-            elif tag not in tags:
+            else:
                 self._added[tag] += 1
                 self._added_though.update(called)
 
@@ -159,11 +158,3 @@ class Statistics:
 
     def _is_current(self, rule: str, tag: str) -> bool:
         return rule in self._rules and self._rules[rule].tag == tag
-
-
-def _called_for(chat: PastChat) -> frozenset[str]:
-    """The tags that decisions called for, without those that `retag` removed since."""
-    tags = set[str]()
-    for decision in chat.decisions:
-        tags = (tags | {*decision.tags}) - {*decision.untagged}
-    return frozenset(tags)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from tagger.core.matching.decide import Decision, Reason
+from tagger.core.review.authorship import NOT_SET
 from tagger.core.review.difference import Change
 from tagger.core.review.last_words import last_words
-from tagger.core.review.past_chat import Correction, PastChat, PastDecision
+from tagger.core.review.past_chat import Correction, PastChat, PastDecision, called_for
 from tagger.core.rules.model import Rule
 from tagger.core.rules.places import places_of
 from tagger.web.times import moment
@@ -93,8 +94,7 @@ def told(
     hears_of_people  whether LiveChat tells of tags that people set and remove
     """
     last = chat.decisions[-1]
-    called_for = {tag for made in chat.decisions for tag in made.tags}
-    people = last_words(called_for, chat.corrections)
+    people = last_words(called_for(chat.decisions), chat.corrections)
     found = _found(last, then, today)
     return Told(
         tuple(_sentence(last.tags, today)),
@@ -162,7 +162,7 @@ def _tags(
 
 def _now(  # noqa: PLR0913, PLR0917 - everything that is known of the tag
     name: str,
-    called_for: Collection[str],
+    tags: Collection[str],
     outcome: str,
     people: Mapping[str, Correction],
     there: Collection[str] | None,
@@ -174,7 +174,7 @@ def _now(  # noqa: PLR0913, PLR0917 - everything that is known of the tag
         return "yes" if people[name].change == "added" else "no"
     if not hears_of_people or outcome == "parked":
         return "unknown"
-    return "yes" if name in called_for and outcome not in {"dry_run", "no_credentials"} else "no"
+    return "yes" if name in tags and outcome not in NOT_SET else "no"
 
 
 def _happened(

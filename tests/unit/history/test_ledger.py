@@ -1,7 +1,8 @@
 """The ledger answers as a plain list of the same decisions would."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -11,7 +12,7 @@ import pytest
 
 from tagger.core.conversation import ThreadKey
 from tagger.core.matching.decide import Decision, Reason
-from tagger.core.records.decision import Outcome, Source, decision_record
+from tagger.core.records.decision import Outcome, Source, Untagged, decision_record
 from tagger.core.review.past_chat import Correction, Place
 from tagger.history import ledger as ledger_module
 from tagger.history.ledger import Ledger, LedgerError
@@ -42,6 +43,21 @@ def decided(
         messages=1,
         ended_at_ms=at,
         settled_at_ms=settled,
+    )
+    return orjson.dumps(record)
+
+
+def retagged(thread: str, *, untagged: str, settled: int) -> bytes:
+    record = decision_record(
+        ThreadKey("org", f"C{thread}", thread),
+        Decision((), (), (), "0123456789ab"),
+        "retagged",
+        None,
+        read_from="webhooks",
+        messages=1,
+        ended_at_ms=1_000,
+        settled_at_ms=settled,
+        untagged=Untagged((untagged,), settled),
     )
     return orjson.dumps(record)
 
@@ -204,14 +220,45 @@ def test_a_file_goes_on_where_it_was(tmp_path: Path) -> None:
 
 def test_a_failure_leaves_neither_half_of_the_records_nor_the_position(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger")
+    ledger.take(TOPIC, 0, [decided("A")], 3)
 
     def failing() -> Iterator[bytes]:
-        yield decided("A")
+        yield decided("B", "Refund")
+        yield b"{"
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        ledger.take(TOPIC, 0, failing(), 5)
-    assert (listed(ledger), ledger.positions(TOPIC)) == ([], {})
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            ledger.take(TOPIC, 0, failing(), 5)
+    assert (listed(ledger), ledger.positions(TOPIC)) == (["A"], {0: 3})
+    assert (ledger.decisions, ledger.unusable.total()) == (1, 0)
+    ledger.take(TOPIC, 0, [decided("B", "Refund")], 5)
+    assert listed(ledger, tag="Refund") == ["B"]
+    ledger.close()
+
+
+@pytest.mark.parametrize(
+    "delete", [partial(Ledger.delete_before, ended_ms=2_000), partial(Ledger.delete_oldest, limit=2)]
+)
+def test_what_cannot_be_deleted_stays_whole_and_can_be_deleted_later(
+    delete: Callable[[Ledger], int], tmp_path: Path
+) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    ledger.take(
+        TOPIC, 0, [decided("A", "Refund"), decided("B", offset=2), corrected("B", "X", "added", 3)], 3
+    )
+    disk = sqlite3.connect(tmp_path / "ledger", isolation_level=None)
+    disk.execute(
+        "CREATE TRIGGER full BEFORE DELETE ON corrections BEGIN SELECT RAISE(FAIL, 'disk full'); END"
+    )
+    for _ in range(2):
+        with pytest.raises(sqlite3.Error, match="disk full"):
+            delete(ledger)
+    assert (listed(ledger, tag="Refund"), listed(ledger), ledger.decisions) == (["A"], ["B", "A"], 2)
+    disk.execute("DROP TRIGGER full")
+    disk.close()
+    assert delete(ledger) == 2
+    assert (listed(ledger), ledger.decisions) == ([], 0)
     ledger.close()
 
 
@@ -277,6 +324,10 @@ def test_corrected_is_what_people_changed_whatever_comes_first(ledger: Ledger) -
     take(ledger, decided("C", "Praise", at=3_000, settled=9_000, offset=5, outcome="late"))
     assert listed(ledger, corrected=True) == ["A", "D"]
     assert listed(ledger, corrected=True, tag="Refund") == ["A", "D"]
+    # What `retag` removed and a person set again is no longer ours.
+    again = (corrected("B", "Refund", change, offset) for change, offset in (("removed", 11), ("added", 12)))
+    take(ledger, retagged("B", untagged="Refund", settled=6_000), *again)
+    assert listed(ledger, corrected=True) == ["A", "D", "B"]
 
 
 def test_not_set_is_what_calls_for_tags_that_are_not_there(ledger: Ledger) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tagger.core.review.past_chat import PastChat
+from tagger.core.review.past_chat import PastChat, called_for
 
 
 class LabelledChat(NamedTuple):
@@ -11,7 +11,7 @@ class LabelledChat(NamedTuple):
 
     texts: tuple[str, ...]
     people: frozenset[str]  # set by people, and called for by no rule
-    rules: frozenset[str]  # called for by our rules, and not removed by a person
+    rules: frozenset[str]  # called for by our rules, and removed neither by a person nor by `retag`
 
     def __repr__(self) -> str:
         return f"LabelledChat({len(self.texts)} texts)"
@@ -28,11 +28,11 @@ def labelled(chat: PastChat) -> LabelledChat | None:
     changes = {correction.tag: correction.change for correction in chat.corrections}
     removed = {tag for tag, change in changes.items() if change == "removed"}
     added = changes.keys() - removed
-    decided = {tag for decision in chat.decisions for tag in decision.tags}
+    decided = called_for(chat.decisions)
     on_it = chat.conversation.tags if chat.tags is None else chat.tags
     said = (one.fields for one in chat.conversation.said if one.author == "customer")
     texts = tuple(text for fields in said for text in fields)
-    return LabelledChat(texts, frozenset(on_it | added) - decided - removed, frozenset(decided) - removed)
+    return LabelledChat(texts, frozenset(on_it | added) - decided - removed, decided - removed)
 
 
 class Labels:

@@ -9,6 +9,7 @@ from tagger.core.review.authorship import (
     SKEW_MS,
     TOLD_WITHIN_MS,
     authorship,
+    corrected,
     may_remove,
     may_set,
     reasons_of,
@@ -74,6 +75,28 @@ def test_whose_a_tag_is(topic: tuple[What, ...], ours: str, added: str, removed:
         sorted(added),
         sorted(removed),
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "people"),
+    [
+        pytest.param("+Upset", "+Upset", id="a tag of theirs"),
+        pytest.param("+Refund", "", id="a tag of ours"),
+        pytest.param("-Refund", "-Refund", id="our tag removed"),
+        pytest.param("+Refund -Refund +Refund", "-Refund +Refund", id="our tag removed, and set again"),
+        pytest.param("-Upset", "-Upset", id="a tag that nobody set"),
+    ],
+)
+def test_a_tag_that_a_decision_called_for_was_set_by_a_person_only_after_one_removed_it(
+    changes: str, people: str
+) -> None:
+    """Whatever the clocks say: here LiveChat tells of everything before the decision has settled."""
+    made = [
+        told(change[1:], "added" if change[0] == "+" else "removed", at)
+        for at, change in enumerate(changes.split())
+    ]
+    found = corrected(made, [decided("Refund", at=60)])
+    assert " ".join(f"{'+' if one.change == 'added' else '-'}{one.tag}" for one in found) == people
 
 
 def test_the_span_of_a_removal_of_ours_allows_for_clocks_and_for_a_queue_on_the_way() -> None:

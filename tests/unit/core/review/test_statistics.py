@@ -105,6 +105,12 @@ def test_what_people_removed_and_added_is_counted_by_the_last_word() -> None:
     }
 
 
+def test_a_removed_tag_counts_against_a_rule_only_if_a_decision_called_for_it() -> None:
+    removed = Correction("Refund", "removed", 1)
+    counts = counted([REFUND, TRIAL], chat(reason(TRIAL, "refund"), corrections=[removed]))
+    assert {row.id: row.use.removed for row in counts.rows()} == {"refund": 0, "trial": 0}
+
+
 @pytest.mark.parametrize("is_last", [True, False])
 def test_what_people_added_counts_for_a_rule_that_is_gone_whenever_its_first_chat_comes(
     is_last: bool,

@@ -50,6 +50,15 @@ def test_tags_are_peoples_unless_a_rule_called_for_them(past: PastChat, people: 
     assert labelled(past) == LabelledChat(("late", "parcel", "ok"), frozenset(people), frozenset(rules))
 
 
+def test_what_retag_removed_is_no_tag_of_a_rule_and_what_a_person_set_again_is_theirs() -> None:
+    retagged = decision("A")._replace(tags=(), untagged=("A", "B"))
+    again = Correction("B", "added", 1)
+    said = Conversation(THREAD, SAID)
+    found = labelled(PastChat(THREAD, 0, said, (decision("A", "B"), retagged), (again,)))
+    assert found is not None
+    assert (found.people, found.rules) == (frozenset("B"), frozenset())
+
+
 def test_a_chat_of_which_nothing_is_known_is_left_out() -> None:
     assert labelled(PastChat(THREAD, 0)) is None
 
