@@ -149,6 +149,7 @@ OF_COMMANDS: Final = (
     "tagger.commands.explained",
     "tagger.commands.fixing",
     "tagger.commands.history_options",
+    "tagger.commands.history_reading",
     "tagger.commands.keyword_options",
     "tagger.commands.listed_decisions",
     "tagger.commands.on_kafka",

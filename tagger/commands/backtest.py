@@ -8,7 +8,8 @@ import click
 
 from tagger.commands.backtest_report import Report, lines
 from tagger.commands.compared_set import compared_set
-from tagger.commands.history_options import Asked, beside_data, history_options, read_history
+from tagger.commands.history_options import Asked, history_options
+from tagger.commands.history_reading import beside_data, read_history
 from tagger.commands.keyword_options import format_option, load, placeholder_option
 from tagger.core.review.backtest import SAMPLE_MAX, Backtest
 

@@ -7,7 +7,8 @@ import click
 
 from ingest.runtime.settings import load
 from tagger.commands.decisions_show import show
-from tagger.commands.history_options import Since, filled, since_option
+from tagger.commands.history_options import Since, since_option
+from tagger.commands.history_reading import filled
 from tagger.commands.keyword_options import counted, format_option
 from tagger.commands.listed_decisions import Form, header, row, told
 from tagger.commands.on_kafka import on_kafka

@@ -10,7 +10,7 @@ import orjson
 
 from ingest.runtime.exit import stop
 from ingest.runtime.settings import load as load_settings
-from tagger.commands.history_options import filled
+from tagger.commands.history_reading import filled
 from tagger.commands.keyword_options import config_option, format_option, load, placeholder_option
 from tagger.commands.listed_decisions import because_json, correction_json, decision_json, minute
 from tagger.commands.on_kafka import on_kafka

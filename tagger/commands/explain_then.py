@@ -15,7 +15,7 @@ from ingest.runtime.exit import stop
 from ingest.runtime.settings import load as load_settings
 from tagger.commands.chat_input import from_livechat, of_chat
 from tagger.commands.explained import print_explained
-from tagger.commands.history_options import filled
+from tagger.commands.history_reading import filled
 from tagger.commands.listed_decisions import decision_json, minute
 from tagger.commands.on_kafka import on_kafka
 from tagger.commands.transcript import printable

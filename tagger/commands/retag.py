@@ -8,16 +8,9 @@ from click.core import ParameterSource
 
 from ingest.runtime.clock import now_ms
 from ingest.runtime.exit import stop
-from ingest.runtime.settings import load as load_settings
-from tagger.commands.history_options import (
-    Asked,
-    filled,
-    history_options,
-    read_file_joined,
-    read_history,
-)
+from tagger.commands.history_options import Asked, history_options
+from tagger.commands.history_reading import beside_data, read_decisions, read_file_joined, read_history
 from tagger.commands.keyword_options import config_option, format_option, load, placeholder_option
-from tagger.commands.on_kafka import on_kafka
 from tagger.commands.retag_apply import apply
 from tagger.commands.retag_report import Planned, planned_lines, warnings
 from tagger.core.matching.decide import Decider
@@ -26,9 +19,7 @@ from tagger.core.review import retag
 from tagger.core.review.past_chat import PastChat
 from tagger.core.review.retag import Retag
 from tagger.history.counts import Counts
-from tagger.history.wanted import Wanted
 from tagger.recovery.plan_file import PlanError, written
-from tagger.settings import TopicSettings
 
 
 def _renames(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -112,7 +103,7 @@ def _plan(wanted: retag.Asked, asked: Asked, decider: Decider, form: str) -> Non
     since_ms = 0 if asked.since is None else asked.since.ms
     source = "a file" if asked.file else "LiveChat's archive" if asked.archive else "Kafka"
     head = Head(decider.hash, made_at_ms, wanted, source, since_ms, not (asked.file or asked.archive))
-    plan = Retag(wanted)
+    plan = Retag(wanted, {rule.id for rule in decider.rules if rule.dry_run})
     try:
         with written(Path(), head) as (name, writer):
 
@@ -132,6 +123,7 @@ def _plan(wanted: retag.Asked, asked: Asked, decider: Decider, form: str) -> Non
         click.echo(warning, err=True)
     for line in planned_lines(done, form):
         click.echo(line)
+    beside_data(counts, form)
     raise SystemExit(2 if counts.unreadable or counts.problems else 0)
 
 
@@ -140,16 +132,4 @@ def _read(wanted: retag.Asked, asked: Asked, take: Any) -> Counts:
         return read_file_joined(asked, take)
     if asked.archive or wanted.decides:
         return read_history(asked, take)
-    settings, since = load_settings(TopicSettings), asked.since
-    assert since is not None, "only a file is read as a whole"
-    counts = Counts(settings.kafka_decisions_topic, since.ms)
-    ledger = on_kafka(settings, filled(settings, since.ms))
-    try:
-        for chat in ledger.chats(Wanted(since_ms=since.ms)):
-            counts.chats += 1
-            take(chat)
-    except KeyboardInterrupt:
-        counts.stopped = True
-    finally:
-        ledger.close()
-    return counts
+    return read_decisions(asked, take, partly=False)

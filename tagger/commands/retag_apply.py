@@ -7,11 +7,12 @@ import click
 
 from ingest.runtime.exit import stop
 from ingest.runtime.settings import load
-from tagger.commands.history_options import filled
+from tagger.commands.history_reading import filled
 from tagger.commands.on_kafka import on_kafka
 from tagger.commands.progress import Moved, bar
 from tagger.commands.retag_report import applied_line, report_lines
 from tagger.commands.setup import credentials_of
+from tagger.history.counts import Counts
 from tagger.history.topic import fill
 from tagger.kafka.producer import COMMAND_PATIENCE_S, Producer
 from tagger.livechat.authorization.credentials import Credentials
@@ -46,12 +47,15 @@ async def _run(
     options, topic = settings.client_options(), settings.kafka_decisions_topic
     client = Client(who, settings.livechat_api_url, counter)
     producer = Producer(options, Metrics(), COMMAND_PATIENCE_S)  # metrics that nobody asks a command for
-    ledger = await filled(settings, plan.head.since_ms)
+    counts = Counts(topic)
+    ledger = await filled(settings, plan.head.since_ms, counts=counts)
 
     async def refresh() -> None:
         await fill(ledger, options, topic, since_ms=plan.head.since_ms)
 
     try:
+        if counts.stopped:
+            return Report(plan.chats, stopped=True)
         retagging = Retagging(client, producer, topic, ledger, refresh=refresh, on_chat=shown.on_chat)
         return await retagging.run(plan.head, plan.changes(), plan.chats)
     finally:

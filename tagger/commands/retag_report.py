@@ -12,7 +12,7 @@ import orjson
 from tagger.commands import tables
 from tagger.commands.keyword_options import counted
 from tagger.commands.transcript import printable
-from tagger.core.review.retag import UNTOUCHED, Asked, Retag
+from tagger.core.review.retag import UNTOUCHED, Asked, Retag, Untouched
 from tagger.core.rules.model import Rule
 from tagger.history.counts import Counts
 from tagger.livechat.calls.price import dollars, priced
@@ -72,7 +72,7 @@ def _tags(number: int, what: str) -> str:
     return f"{counted(number, 'tag')} to {what}"
 
 
-def _untouched(untouched: Counter[str]) -> str:
+def _untouched(untouched: Counter[Untouched]) -> str:
     if not untouched:
         return ""
     total = untouched.total()
@@ -103,6 +103,8 @@ def _planned_json(done: Planned) -> dict[str, Any]:
         "remove": dict(sorted(plan.removed.items())),
         "not_touched": dict(sorted(plan.untouched.items())),
         "incomplete": plan.incomplete,
+        "recent": plan.recent,
+        "left_out": done.left_out,
         "calls": plan.calls,
         "dollars": round(dollars(plan.calls), 4),
         "stopped": done.counts.stopped,

@@ -7,18 +7,15 @@ from typing import Any
 import click
 
 from ingest.runtime.clock import now_ms
-from ingest.runtime.settings import load as load_settings
-from tagger.commands.history_options import Asked, beside_data, filled, history_options, read_history
+from tagger.commands.history_options import Asked, history_options
+from tagger.commands.history_reading import beside_data, read_decisions, read_history
 from tagger.commands.keyword_options import config_option, format_option, load, placeholder_option
-from tagger.commands.on_kafka import on_kafka
 from tagger.commands.stats_report import Report, lines
 from tagger.core.matching.decide import Decider
 from tagger.core.review.past_chat import PastChat, PastDecision
 from tagger.core.review.statistics import Statistics
 from tagger.core.rules.model import RuleSet
 from tagger.history.counts import Counts
-from tagger.history.wanted import Wanted
-from tagger.settings import TopicSettings
 
 
 @click.command("stats")
@@ -60,7 +57,7 @@ def command(path: Path, asked: Asked, most: int, form: Any, placeholder: str) ->
     elif asked.archive:
         counts = read_history(asked, statistics.add)
     else:
-        counts = _of_topic(asked, statistics)
+        counts = read_decisions(asked, statistics.add)
     for line in lines(Report(statistics, counts, str(asked), now_ms(), most), form):
         click.echo(line)
     beside_data(counts, form)
@@ -79,20 +76,3 @@ def _of_file(asked: Asked, rules: RuleSet, placeholder: str, statistics: Statist
         statistics.add(chat)
 
     return read_history(asked, take)
-
-
-def _of_topic(asked: Asked, statistics: Statistics) -> Counts:
-    """Decisions are enough, so the webhooks are not read."""
-    settings, since = load_settings(TopicSettings), asked.since
-    assert since is not None, "only a file is read as a whole"
-    counts = Counts(settings.kafka_decisions_topic, since.ms)
-    ledger = on_kafka(settings, filled(settings, since.ms, counts=counts))
-    try:
-        for chat in ledger.chats(Wanted(since_ms=since.ms)):
-            counts.chats += 1
-            statistics.add(chat)
-    except KeyboardInterrupt:
-        counts.stopped = True
-    finally:
-        ledger.close()
-    return counts

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any
 
 import click
 import orjson
 
 from ingest.runtime.exit import stop
 from tagger.commands import tables
-from tagger.commands.history_options import Asked, history_options, read_history
+from tagger.commands.history_options import Asked, history_options
+from tagger.commands.history_reading import INTERRUPTED, read_history
 from tagger.commands.keyword_options import counted, format_option
 from tagger.commands.progress import bar
 from tagger.commands.transcript import printable
@@ -22,8 +23,6 @@ from tagger.core.review.suggest.proposals import Draft, Suggestion, Wanted, draf
 from tagger.core.review.suggest.proposals import counted as counted_by_matcher
 from tagger.core.review.suggest.topics import Topic, topics
 from tagger.history.counts import Counts
-
-INTERRUPTED: Final = 130  # the shell's exit code for Ctrl-C
 
 
 @click.command("suggest")
@@ -71,8 +70,6 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     counts, left_out = _read(asked, index, labels)
     for note in (*counts.notes(), *left_out):
         click.echo(printable(note), err=True)
-    if counts.stopped and not len(index):
-        stop("Interrupted before a chat was read.", INTERRUPTED)
     if not len(index):
         stop(f"{counts.source}: contains no chats{f' {asked}' if str(asked) else ''}.")
     missing: list[str] = []

@@ -22,7 +22,7 @@ from tagger.core.records.decision import Untagged, decision_record
 from tagger.core.records.retag_plan import Head
 from tagger.core.review.authorship import Authorship, authorship, reasons_of
 from tagger.core.review.past_chat import PastDecision
-from tagger.core.review.retag import REASONS_MAX, Change, still
+from tagger.core.review.retag import REASONS_MAX, Change, Untouched, still
 from tagger.history.ledger import Ledger
 from tagger.kafka.producer import Producer
 from tagger.livechat.calls.answers import NOT_TAGGED, Done, Permanent, Transient, described
@@ -58,7 +58,7 @@ class Applied(NamedTuple):
     removed: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()  # were to be removed, and were not there
     refused: tuple[Refused, ...] = ()
-    untouched: Mapping[str, int] = MappingProxyType({})  # tags left alone, by why
+    untouched: Mapping[Untouched, int] = MappingProxyType({})  # tags left alone, by why
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Report:
     set: int = 0  # tags
     removed: int = 0
     gone: int = 0
-    untouched: Counter[str] = field(default_factory=Counter)
+    untouched: Counter[Untouched] = field(default_factory=Counter)
     refused: int = 0  # calls
     named: list[Refused] = field(default_factory=list)  # the first of these
     problems: dict[str, str] = field(default_factory=dict)  # organization → why its other chats are left
@@ -174,8 +174,8 @@ class Retagging:
         calls = [(tag, tag_thread(chat_id, thread_id, tag)) for tag in todo.set]
         calls += [(tag, untag_thread(chat_id, thread_id, tag)) for tag in todo.remove]
         for tag, call in calls:
-            if call.method == "untag_thread" and head.asked.rename and chat.refused:
-                break  # the old tag stays where the new one cannot be set
+            if call.method == "untag_thread" and head.asked.rename.get(tag) in chat.refused_tags:
+                continue  # the old tag stays where the new one cannot be set
             answer = await self._client.ask(organization, call, tries=TRIES, background=True, purpose="retag")
             if isinstance(answer, Transient):
                 problems[organization] = described(answer)
@@ -194,11 +194,15 @@ class Retagging:
 class _Chat:
     """What LiveChat answered for one chat."""
 
-    def __init__(self, change: Change, untouched: Counter[str]) -> None:
+    def __init__(self, change: Change, untouched: Counter[Untouched]) -> None:
         self._thread, self._untouched = change.thread, untouched
         self.set, self.removed, self.gone = list[str](), list[str](), list[str]()
         self.refused: list[Refused] = []
         self.left = False
+
+    @property
+    def refused_tags(self) -> list[str]:
+        return [one.tag for one in self.refused]
 
     def note(self, tag: str, call: Call, answer: Done | Permanent) -> None:
         removes = call.method == "untag_thread"

@@ -5,8 +5,8 @@ removed is theirs.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Final, Literal, NamedTuple
 
@@ -30,12 +30,13 @@ TAGS_MAX: Final = 200  # of one chat, to set or to remove: LiveChat names no lim
 REASONS_MAX: Final = 5  # of one tag, those of different rules first: enough to see why
 
 # Why a tag was left alone; what is as it should be is no reason.
-Untouched = Literal["people", "ordered", "never", "shared"]
-UNTOUCHED: Final[Mapping[str, str]] = {
+Untouched = Literal["people", "ordered", "never", "shared", "unknown"]
+UNTOUCHED: Final[Mapping[Untouched, str]] = {
     "people": "people set or removed them",
-    "shared": "another rule called for them, too",
+    "shared": "another rule also called for them",
     "never": "no rule set them",
     "ordered": "an earlier retag removed them on purpose",
+    "unknown": "no reason for them is on record",
 }
 
 
@@ -74,21 +75,22 @@ class Outlook(NamedTuple):
 
     set: tuple[str, ...]
     remove: tuple[str, ...]
-    untouched: Counter[str]
+    untouched: Counter[Untouched]
 
 
 class Retag:
     """Turns chats into changes, and counts. Holds no chat."""
 
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
+    def __init__(self, asked: Asked, on_trial: Collection[str] = ()) -> None:
+        """`on_trial` are the rules that are on trial today: what they call for is neither set nor kept."""
+        self._asked, self._on_trial = asked, frozenset(on_trial)
         self.chats = 0  # seen
         self.planned = 0  # of these
         self.incomplete = 0  # what was said is not wholly known, so nothing is decided
         self.recent = 0  # ended just now, and not decided on yet
         self.set = Counter[str]()  # by tag
         self.removed = Counter[str]()
-        self.untouched = Counter[str]()  # tags left alone, by why
+        self.untouched = Counter[Untouched]()  # tags left alone, by why
 
     def plan(self, chat: PastChat, today: Decision | None, now_ms: int) -> Change | None:
         """Return what to do; None: nothing. `today` is needed unless only earlier decisions matter."""
@@ -102,7 +104,7 @@ class Retag:
             self.recent += 1
             return None
         whose = authorship(chat.decisions, chat.told)
-        found = _Found(chat, whose, self.untouched)
+        found = _Found(chat, whose, self._on_trial, self.untouched)
         if today is None or not self._asked.decides:
             found.undo(frozenset(self._asked.undo))
             found.replace_tags(self._asked.rename)
@@ -136,15 +138,18 @@ class Retag:
 class _Found:
     """What is to be done to one chat."""
 
-    def __init__(self, chat: PastChat, whose: Authorship, untouched: Counter[str]) -> None:
-        self._chat, self._whose, self._untouched = chat, whose, untouched
+    def __init__(
+        self, chat: PastChat, whose: Authorship, on_trial: frozenset[str], untouched: Counter[Untouched]
+    ) -> None:
+        self._chat, self._whose, self._on_trial, self._untouched = chat, whose, on_trial, untouched
         self._there = chat.tags  # None: not known
         self.set, self.remove = set[str](), set[str]()
         self.because: list[Reason] = []
 
     def set_missing(self, today: Decision) -> None:
         for tag in today.tags:
-            self._set(tag, [reason for reason in today.because if reason.tag == tag])
+            because = [each for each in today.because if each.tag == tag and each.rule not in self._on_trial]
+            self._set(tag, because)
 
     def remove_stale(self, today: Decision) -> None:
         for tag in sorted((self._whose.decided | (self._there or frozenset())) - {*today.tags}):
@@ -154,53 +159,62 @@ class _Found:
         for tag, called in _rules_of(self._chat.decisions).items():
             if not called & rules:
                 continue
-            if called <= rules:
+            if called <= rules | self._on_trial:
                 self._remove(tag)
             elif tag in self._whose.ours:
                 self._untouched["shared"] += 1
 
     def replace_tags(self, names: Mapping[str, str]) -> None:
         for old, new in names.items():
-            if old in self._whose.decided or old in (self._there or ()):
-                self._remove(old)
-            if old in self.remove:
-                because = reasons_of(self._chat.decisions, old)
-                self._set(new, [_renamed(reason, new) for reason in because])
+            if old not in self._whose.decided and old not in (self._there or ()):
+                continue
+            self._remove(old)
+            if old not in self.remove:
+                continue
+            because, was_wanted = reasons_of(self._chat.decisions, old), new in self.set
+            self._set(new, [replace(reason, tag=new) for reason in because])
+            if new in self.set and not because and not was_wanted:  # a plan sets nothing without a reason
+                self.set.discard(new)
+                self.remove.discard(old)
+                self._untouched["unknown"] += 1
 
     def _set(self, tag: str, because: list[Reason]) -> None:
         if self._there is not None and tag in self._there:
             return
         verdict = may_set(self._whose, tag, (reason.rule for reason in because))
+        _count(self._untouched, verdict)
         if verdict == "go":
             self.set.add(tag)
             self.because += _few(because)
-        else:
-            _count(self._untouched, verdict)
 
     def _remove(self, tag: str) -> None:
         verdict = may_remove(self._whose, tag)
-        if verdict != "go":
-            _count(self._untouched, verdict)
-        elif self._there is None or tag in self._there:
+        _count(self._untouched, verdict)
+        if verdict == "go" and (self._there is None or tag in self._there):
             self.remove.add(tag)
 
 
 def still(change: Change, whose: Authorship) -> Outlook:
     """Return what of a planned change may be done by what is known now; the same change again leaves nothing to do."""
-    untouched = Counter[str]()
-    going: tuple[list[str], list[str]] = [], []
-    for tag in change.set:
-        verdict = may_set(whose, tag, (reason.rule for reason in change.because if reason.tag == tag))
-        going[0].append(tag) if verdict == "go" else _count(untouched, verdict)
-    for tag in change.remove:
-        verdict = may_remove(whose, tag)
-        going[1].append(tag) if verdict == "go" else _count(untouched, verdict)
-    return Outlook(tuple(going[0]), tuple(going[1]), untouched)
+    untouched = Counter[Untouched]()
+    rules = {tag: {each.rule for each in change.because if each.tag == tag} for tag in change.set}
+    wanted = {tag: may_set(whose, tag, rules[tag]) for tag in change.set}
+    unwanted = {tag: may_remove(whose, tag) for tag in change.remove}
+    for verdict in (*wanted.values(), *unwanted.values()):
+        _count(untouched, verdict)
+    return Outlook(_going(wanted), _going(unwanted), untouched)
 
 
-def _count(untouched: Counter[str], verdict: Verdict) -> None:
-    if verdict != "there":
-        untouched[verdict] += 1
+def _going(verdicts: Mapping[str, Verdict]) -> tuple[str, ...]:
+    return tuple(tag for tag, verdict in verdicts.items() if verdict == "go")
+
+
+def _count(untouched: Counter[Untouched], verdict: Verdict) -> None:
+    match verdict:
+        case "go" | "there":
+            return
+        case _:
+            untouched[verdict] += 1
 
 
 def _rules_of(decisions: Iterable[PastDecision]) -> dict[str, frozenset[str]]:
@@ -221,7 +235,3 @@ def _few(because: Iterable[Reason]) -> list[Reason]:
         by_rule.setdefault(reason.rule, []).append(reason)
     turns = zip_longest(*by_rule.values())
     return [reason for turn in turns for reason in turn if reason is not None][:REASONS_MAX]
-
-
-def _renamed(reason: Reason, tag: str) -> Reason:
-    return Reason(reason.rule, tag, reason.keyword, reason.event_id, reason.start, reason.end, reason.field)

@@ -9,7 +9,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tagger.commands.history_options import Asked, Since, read_history
+from tagger.commands.history_options import Asked, Since
+from tagger.commands.history_reading import read_history
 from tagger.core.review.past_chat import PastChat
 from tagger.simulator.stage.stage import Names
 from tests.deadline import DEADLINE_S

@@ -179,7 +179,7 @@ async def test_undo_leaves_alone_what_another_rule_called_for_or_people_touched(
         scene.stage.livechat.tag(touched, "Upset")
         done, plan = await scene.plan(both, "--undo", "upset")
         assert (
-            "1 tag to remove in 1 chat; 2 not touched (people set or removed them 1, another rule called for them, too 1)"
+            "1 tag to remove in 1 chat; 2 not touched (people set or removed them 1, another rule also called for them 1)"
             in done.lines[0]
         )
         assert "Rule upset is still in force" in done.errors
@@ -201,6 +201,39 @@ async def test_a_renamed_tag_keeps_its_reason(kafka_embedded: AnyKafka, unique: 
         assert record["tags"] == ["Refund request", "Upset"]
         reasons = {reason["tag"]: (reason["rule"], reason["keyword"]) for reason in record["because"]}
         assert reasons == {"Refund request": ("refund", "refund"), "Upset": ("upset", "angry")}
+
+
+async def test_a_new_name_that_is_refused_keeps_its_old_tag_only(
+    kafka_embedded: AnyKafka, unique: str, tmp_path: Path
+) -> None:
+    async with a_past(kafka_embedded, unique, tmp_path) as scene:
+        await scene.chat("both", "a refund, and I am angry")
+        stage = scene.stage
+        stage.organizations[0].create_tag("Furious", (0,), "owner@example.com", stage.livechat.now())
+        names = ("--rename", "Refund=Refund request", "--rename", "Upset=Furious")
+        _, plan = await scene.plan(BEFORE, *names)
+        stage.livechat.faults.append(Fault("authorization", method="tag_thread", tag="Furious"))
+        done = await scene.apply(plan)
+        assert done.code == 1
+        assert scene.tags() == [["Refund request", "Upset"]]
+        stage.livechat.faults.clear()
+        assert (await scene.apply(plan)).code == 0
+        assert scene.tags() == [["Furious", "Refund request"]]
+
+
+async def test_a_rule_on_trial_sets_nothing_back(
+    kafka_embedded: AnyKafka, unique: str, tmp_path: Path
+) -> None:
+    """`--undo` removed the tag; then only a rule on trial calls for it newly."""
+    async with a_past(kafka_embedded, unique, tmp_path) as scene:
+        await scene.chat("upset", "angry and cross")
+        _, plan = await scene.plan(BEFORE, "--undo", "upset")
+        assert (await scene.apply(plan)).code == 0
+        trial = BEFORE + "  - {id: cross, tag: Upset, any: [cross], dry_run: true}\n"
+        done, _ = await scene.plan(trial)
+        assert "Nothing to retag: 1 chat of 7 days" in done.lines[0]
+        done, _ = await scene.plan(trial.replace(", dry_run: true", ""))
+        assert "1 tag to set in 1 chat" in done.lines[0]
 
 
 @pytest.mark.parametrize("corrections", [False, True])

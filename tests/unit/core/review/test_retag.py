@@ -59,6 +59,11 @@ TABLE: Final[tuple[tuple[Asked, tuple[What, ...], Any, str, str, str, dict[str, 
     (Asked(rename={"A": "B"}), (decided("A"), told("B", "removed", 1)), None, "", "", "A", {"people": 1}),
     (Asked(rename={"A": "B"}), (decided("A"), told("A", "removed", 1)), None, "", "", "", {"people": 1}),
     (Asked(rename={"A": "B"}), (decided("C"),), "AC", "", "", "", {"never": 1}),
+    # a plan sets nothing without a reason, so where none is on record, the old tag stays
+    (Asked(rename={"A": "B"}), (decided("A")._replace(because=()),), None, "", "", "", {"unknown": 1}),
+    (Asked(rename={"A": "B"}), (decided("A", "B")._replace(because=()),), None, "", "", "A", {}),
+    (Asked(rename={"A": "C", "B": "C"}), (decided("B")._replace(tags=("A", "B")),), None, "", "C", "B", {"unknown": 1}),
+    (Asked(rename={"B": "C", "A": "C"}), (decided("B")._replace(tags=("A", "B")),), None, "", "C", "AB", {}),
 )  # fmt: skip
 
 
@@ -81,6 +86,32 @@ def test_a_plan_for_one_chat(
         return
     assert (change.set, change.remove) == (tuple(set_), tuple(removed))
     assert {reason.tag for reason in change.because} == {*set_}
+
+
+def on_trial(tag: str, *rules: str) -> tuple[Reason, ...]:
+    return tuple(Reason(rule, tag, "k", "E", 0, 1) for rule in rules)
+
+
+def test_a_rule_on_trial_is_no_reason_to_set_a_tag() -> None:
+    undone = (decided("A"), retagged(at=9, untagged=("A",), held=("A",)))
+    because = on_trial("A", "trial", "a")
+    for trial, calls in ((("trial",), 0), ((), 1)):
+        retag = Retag(Asked(), trial)
+        retag.plan(chat(*undone), Decision(("A",), because, (), "today"), LATER)
+        assert retag.calls == calls
+    change = Retag(Asked(), ("trial",)).plan(chat(), Decision(("A",), because, (), "today"), LATER)
+    assert change is not None
+    assert [reason.rule for reason in change.because] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("undo", "trial", "removed"),
+    [("a", "trial", True), ("a", "", False), ("trial", "trial", False), ("a", "a trial", True)],
+)
+def test_a_rule_on_trial_is_no_reason_to_keep_a_tag(undo: str, trial: str, removed: bool) -> None:
+    both = decided("A")._replace(because=on_trial("A", "a", "trial"))
+    change = Retag(Asked(undo=(undo,)), trial.split()).plan(chat(both), None, LATER)
+    assert (change is not None) == removed
 
 
 def test_what_is_not_wholly_known_is_not_decided_but_may_be_undone() -> None:
