@@ -79,6 +79,8 @@ async def stream(
                 await _write(answer, b": still here\n\n")
     except (ConnectionError, TimeoutError):
         pass  # the browser is gone
+    except web.HTTPException:
+        pass  # the look found nobody to ask; the answer has begun, so the browser opens it again and asks anew
     finally:
         for future in (ending, waiting):
             if future is not None:

@@ -9,8 +9,9 @@ from tagger.core.importing.rule_file import recognised, rule_file, tag_problem
 SOURCE: Final = "pasted text"
 NO_TAG: Final = "Say which tag chats with these keywords get."
 
-# What begins a keyword file or a rule, and hardly ever a keyword.
-_RULES: Final = re.compile(r"^\s*(?:-\s+)?\{?\s*(?:id|tag|version|rules)\s*:", re.MULTILINE)
+# What begins a keyword file or a rule, and hardly ever a keyword. No blank can be matched by two parts of it: that would
+# take cubic time, which a text of blanks makes minutes of.
+_RULES: Final = re.compile(r"^[ \t]*(?:-[ \t]+)?(?:\{[ \t]*)?(?:id|tag|version|rules)[ \t]*:", re.MULTILINE)
 _HEAD: Final = ("# yaml-language-server:", "version:", "rules:")
 _INDENT: Final = 2  # of the rules that are made
 

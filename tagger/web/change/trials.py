@@ -71,8 +71,8 @@ class Trials:
 
     @property
     def is_full(self) -> bool:
-        """Whether as many run as may at a time."""
-        return len(self._running) >= RUNNING_MAX
+        """Whether as many run as may at a time. The process of one that is over is killed at once."""
+        return sum(not self._kept[id].is_over for id in self._running) >= RUNNING_MAX
 
     def start(self, draft: Draft, tests: int, note: str, asked: Mapping[str, Any]) -> Trial | None:
         """Start a trial of what is `asked` (see `change.trial`); None where too many run."""
@@ -103,21 +103,22 @@ class Trials:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow(self, trial: Trial, asked: bytes) -> None:
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
-            *self._command, stdin=pipe, stdout=pipe, limit=LINE_BYTES_MAX
-        )
+        pipe, process = asyncio.subprocess.PIPE, None
         try:
             async with asyncio.timeout(TRIAL_S_MAX):
+                process = await asyncio.create_subprocess_exec(
+                    *self._command, stdin=pipe, stdout=pipe, limit=LINE_BYTES_MAX
+                )
                 await self._talk(trial, process, asked)
         except TimeoutError:
             trial.problem = f"It was ended after {TRIAL_S_MAX:.0f} s. Try it on fewer days."
-        except (OSError, ValueError) as error:  # it was ended, or says what it should not
+        except (OSError, ValueError) as error:  # it did not start, was ended, or says what it should not
             log.warning("trial_failed", error_type=type(error).__name__)
         finally:
             if not trial.is_over:
                 trial.problem = "The trial ended before its time. Try again."
-            await _ended(process)
+            if process is not None:
+                await _ended(process)
 
     async def _talk(self, trial: Trial, process: asyncio.subprocess.Process, asked: bytes) -> None:
         assert process.stdin is not None

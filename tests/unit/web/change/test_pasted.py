@@ -43,6 +43,12 @@ def test_a_list_becomes_a_rule_among_others(indent: int) -> None:
     assert [rule.id for rule in parsed.rules] == ["refund", "refund-2"]
 
 
+@pytest.mark.parametrize("text", [" " * 256_000, "\n" * 256_000, "- " * 128_000, "{ \t" * 64_000])
+def test_blanks_are_looked_through_once(text: str) -> None:
+    """Whoever tries every way to share them out among the parts of a pattern never ends."""
+    assert is_list(f"{text}refund")
+
+
 @pytest.mark.parametrize(
     ("text", "tag", "problem"),
     [
