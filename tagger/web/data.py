@@ -3,12 +3,13 @@
 import csv
 from collections.abc import Iterable, Sequence
 from io import StringIO
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from aiohttp import web
 
 Cell = str | int | float | None
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # with these a spreadsheet takes a text for one
 
 
 def as_json(value: Any) -> web.Response:
@@ -17,10 +18,16 @@ def as_json(value: Any) -> web.Response:
 
 
 def as_csv(name: str, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> web.Response:
-    """Rows as comma-separated values (RFC 4180), to be saved as a file of this name."""
+    """Rows as comma-separated values (RFC 4180), to be saved as a file of this name; no text in them is a formula."""
     written = StringIO()
-    csv.writer(written).writerows([header, *rows])
+    writer = csv.writer(written)
+    writer.writerow(header)
+    writer.writerows(map(_plain, row) for row in rows)
     return attachment(written.getvalue().encode(), name, "text/csv")
+
+
+def _plain(cell: Cell) -> Cell:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def attachment(body: bytes, name: str, content_type: str) -> web.Response:

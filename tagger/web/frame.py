@@ -16,6 +16,7 @@ from tagger.web.chat.decided import Remembered
 from tagger.web.in_force import InForce
 from tagger.web.past import Past, past_facts
 from tagger.web.progress import Progress
+from tagger.web.refusals import Busy
 from tagger.web.statics import Statics
 from tagger.web.streams import Streams
 from tagger.web.strip import Strip, strip
@@ -27,6 +28,7 @@ VERSION: Final = version("livechat-tagger")
 # What is computed at the same time: each takes a core.
 COMPUTED_AT_ONCE: Final = 2
 COMPUTE_S_MAX: Final = 20.0  # with its wait; the longest text takes a few seconds
+BUSY: Final = "Long texts or large files of other people are being looked at. Try again in a moment."
 
 T = TypeVar("T")
 
@@ -45,15 +47,6 @@ SCREENS: Final = (
     Screen("Keywords", "/keywords"),
     Screen("Change", "/change"),
 )
-
-
-class Wrong(web.HTTPBadRequest):
-    """What was asked for makes no sense."""
-
-    def __init__(self, why: str) -> None:
-        """why: what is wrong and what to do, in a sentence or two."""
-        super().__init__()
-        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +68,13 @@ class Page:
         known = [*self.progress.facts(), *(self.tags.facts() if self.tags else ())]
         return strip(self.keywords.now(), *known, *past_facts(self.past, now_ms()))
 
-    async def computed(self, work: Callable[[], T]) -> T | None:
-        """What a function returns that takes long, run in a thread; None where others keep the threads busy."""
+    async def computed(self, work: Callable[[], T]) -> T:
+        """What a function returns that takes long, run in a thread; raises Busy where others keep the threads busy."""
         try:
             async with asyncio.timeout(COMPUTE_S_MAX), self.turns:
                 return await asyncio.to_thread(work)
         except TimeoutError:
-            return None
+            raise Busy(BUSY) from None
 
 
 PAGE: Final = web.AppKey("page", Page)

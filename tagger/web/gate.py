@@ -11,7 +11,8 @@ from aiohttp import web
 from ingest.runtime.app_server import recognise
 from ingest.runtime.settings import SecretFile
 from tagger.web.access import Asked, admit, cookie_of, without_token
-from tagger.web.frame import Wrong, shown
+from tagger.web.frame import shown
+from tagger.web.refusals import Refusal
 
 # Nothing from elsewhere, nothing inline, in nobody's frame.
 POLICY: Final = "; ".join(
@@ -50,7 +51,6 @@ PROBLEMS: Final = {
     405: ("This address takes no such request", _AGAIN),
     408: ("The form did not arrive in time", _AGAIN),
     413: ("That is too much text", "The limit is 256 KiB. Try a part of it."),
-    503: ("The decisions cannot be read just now", "Try again in a moment, or with fewer filters."),
     415: ("This is not a form of ours", _AGAIN),
 }
 
@@ -141,11 +141,12 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         return await handler(request)
     except web.HTTPException as error:
-        if error.status not in PROBLEMS:
+        if isinstance(error, Refusal):
+            lead, text = error.lead, error.why
+        elif error.status in PROBLEMS:
+            lead, text = PROBLEMS[error.status]
+        else:
             raise
-        lead, text = PROBLEMS[error.status]
-        if isinstance(error, Wrong):
-            lead, text = "This cannot be shown", error.why
         context = {"title": lead, "text": text}
         answer = shown(request, "problem.html", context, status=error.status)
         if "Allow" in error.headers:

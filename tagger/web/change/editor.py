@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 
 from tagger.core.rules.problems import Problem
 from tagger.web.change.checked import TEST_FAILED
-from tagger.web.change.part import Part, differing
+from tagger.web.change.part import NOT_COMPARED, Part, differing
 
 MISTAKES_MAX: Final = 100  # listed; who has more mends these first
 LINES_MAX: Final = 20_000  # that are numbered; a text of 256 KiB has about 8,000
@@ -46,7 +46,7 @@ class Editor:
     text: str
     first: int
     lines: tuple[Line, ...]
-    differing: int  # lines that differ from the file in force
+    differing: int | None  # lines that differ from the file in force; None: not compared
     mistakes: tuple[Mistake, ...] = ()
     elsewhere: tuple[Mistake, ...] = ()
     left_out: int = 0  # mistakes beyond the limit
@@ -69,10 +69,15 @@ class Editor:
 
 
 def editor(
-    part: Part, text: str, problems: Sequence[Problem] = (), elsewhere: Sequence[Problem] = ()
+    part: Part,
+    text: str,
+    problems: Sequence[Problem] = (),
+    elsewhere: Sequence[Problem] = (),
+    *,
+    compares: bool = True,
 ) -> Editor:
-    """Draw a text in place of the part's own."""
-    compared = differing(part.in_force, text)
+    """Draw a text in place of the part's own; `compares` them, which may take a while."""
+    compared = differing(part.in_force, text) if compares else NOT_COMPARED
     by_line: dict[int, list[Problem]] = {}
     for problem in problems[:MISTAKES_MAX]:
         by_line.setdefault(problem.place.line, []).append(problem)
@@ -87,7 +92,7 @@ def editor(
         text,
         part.first,
         tuple(lines),
-        compared.lines if part.content or text.strip() else 0,
+        compared.lines if part.content or text.strip() or not compares else 0,
         mistakes,
         tuple(others),
         max(0, len(problems) - MISTAKES_MAX) + max(0, len(elsewhere) - MISTAKES_MAX),

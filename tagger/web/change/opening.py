@@ -24,6 +24,10 @@ class Desk:
     refused: Mapping[str, bytes]  # those on disk that are not in force as they are
     rules: Sequence[Rule]  # in force
 
+    def names(self) -> set[str]:
+        """The files there are, in force or refused."""
+        return {*self.in_force, *self.refused}
+
     def rules_of(self, name: str) -> list[Rule]:
         """The rules of a file in force, in order."""
         return [rule for rule in self.rules if base(rule.place.file) == name]

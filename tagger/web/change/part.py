@@ -3,6 +3,7 @@
 Only its lines change: byte order mark, line ends and everything around it stay as they are in the file.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -54,12 +55,11 @@ def sections(text: str, rules: Iterable[Rule]) -> dict[str, Section]:
     """The lines of each rule, by its id. Rules that share a line with others have none of their own."""
     lines = text.split("\n")
     starts = [(rule.id, rule.place.line) for rule in rules]
+    sharing = Counter(first for _, first in starts)
     found: dict[str, Section] = {}
     for at, (id, first) in enumerate(starts):
         line = lines[first - 1] if first <= len(lines) else ""
-        if line.lstrip(" ").startswith("-") and first not in (
-            start for other, start in starts if other != id
-        ):
+        if line.lstrip(" ").startswith("-") and sharing[first] == 1:
             following = starts[at + 1][1] if at + 1 < len(starts) else len(lines) + 1
             indent = len(line) - len(line.lstrip(" "))
             found[id] = Section(first, _last(lines, first, following, indent), indent)
@@ -127,7 +127,10 @@ class Differing(NamedTuple):
     """What differs between two texts."""
 
     new: frozenset[int]  # lines of the second one that are not in the first, from 0
-    lines: int  # how many lines differ, those that are gone counted too
+    lines: int | None  # how many lines differ, those that are gone counted too; None: nobody looked
+
+
+NOT_COMPARED: Final = Differing(frozenset(), None)
 
 
 def differing(before: str, after: str) -> Differing:

@@ -1,7 +1,7 @@
 """What a person asks on "Change": which file and rule, and what it is to say. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,6 +13,9 @@ REFUSED: Final = "refused/"  # before a file's name: as it stands on disk, and n
 DAYS: Final = (1, 7, 30)
 DAYS_DEFAULT: Final = 7
 NAME_CHARS_MAX: Final = 100
+NO_SUCH_FILE: Final = (
+    "There is no such file any more. Copy the text, and open another file above, or a new one."
+)
 
 _NAME: Final = re.compile(r"\w[\w .-]*\.ya?ml")
 
@@ -49,13 +52,13 @@ def read(fields: Mapping[str, str]) -> Draft:
     )
 
 
-def problem_of(draft: Draft, names: Mapping[str, str]) -> str | None:
+def problem_of(draft: Draft, names: Collection[str]) -> str | None:
     """Why a form cannot be taken, with what to do; `names` are those of the files there are."""
     if (size := len(draft.text.encode("utf-8", "replace"))) > TEXT_BYTES_MAX:
         limit = TEXT_BYTES_MAX >> 10
         return f"The text has {size >> 10:,} KiB; the limit is {limit}. Change one rule at a time."
     if draft.file != NEW_FILE:
-        return None
+        return None if draft.called in names else NO_SUCH_FILE
     if _NAME.fullmatch(draft.name) is None or len(draft.name) > NAME_CHARS_MAX:
         return "Give the new file a name that ends in .yaml, such as refunds.yaml."
     if draft.name in names:

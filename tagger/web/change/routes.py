@@ -19,10 +19,10 @@ from tagger.web.change.screen import CSV_HEADER, Screen, context, csv_row, diff,
 from tagger.web.change.trials import Trial, Trials
 from tagger.web.form import fields_of
 from tagger.web.frame import PAGE, Page, shown
+from tagger.web.refusals import Busy
 from tagger.web.times import DAY_MS
 
 TRIALS: Final = web.AppKey("trials", Trials)
-BUSY: Final = "Other changes are being checked. Try again in a moment."
 FULL: Final = "Other changes are being tried. Try again in a minute: this one stays as it is."
 GONE: Final = "It was forgotten, because it is old or the page was started again. Try the change once more."
 
@@ -32,12 +32,11 @@ routes = web.RouteTableDef()
 @routes.get("/change")
 async def opening(request: web.Request) -> web.Response:
     """A rule, a file, or an empty one: `?file=billing.yaml&rule=refund`, or `&line=27`."""
-    desk, query = desk_of(request.config_dict[PAGE]), request.query
-    line = query.get("line", "")
+    page, query = request.config_dict[PAGE], request.query
+    desk, line = desk_of(page), query.get("line", "")
     number = int(line) if line.isascii() and line.isdecimal() and len(line) < 9 else 0
     draft = desk.chosen(query.get("file", ""), query.get("rule") or None, number)
-    part = desk.part(draft)
-    return drawn(request, screen(replace(draft, text=part.text), part), desk)
+    return drawn(request, await page.computed(partial(_opened, draft, desk)), desk)
 
 
 @routes.post("/change")
@@ -60,9 +59,12 @@ async def trying(request: web.Request) -> web.Response:
 @routes.post("/parts/change")
 async def part(request: web.Request) -> web.Response:
     """What changes of the screen while somebody types."""
-    draft = read(await fields_of(request))
-    desk = desk_of(request.config_dict[PAGE])
-    found = plain(draft, desk) if is_list(draft.text) else (await examined(request, draft, desk))[0]
+    page, draft = request.config_dict[PAGE], read(await fields_of(request))
+    desk = desk_of(page)
+    if problem_of(draft, desk.names()) is None and is_list(draft.text):
+        found = await page.computed(partial(plain, draft, desk))
+    else:
+        found, _ = await examined(request, draft, desk)
     return drawn(request, found, desk, template="change_parts.html")
 
 
@@ -107,13 +109,13 @@ async def _taken(request: web.Request, *, as_diff: bool) -> web.Response:
 @routes.get(r"/change/{trial:[\w-]{16}}")
 async def trial_page(request: web.Request) -> web.Response:
     """A trial: how far it is, or what came of it; `?all=1` lists every chat."""
-    return _trial(request, "change.html")
+    return await _trial(request, "change.html")
 
 
 @routes.get(r"/parts/change/{trial:[\w-]{16}}")
 async def trial_part(request: web.Request) -> web.Response:
     """What changes of that screen while it runs."""
-    return _trial(request, "change_parts.html")
+    return await _trial(request, "change_parts.html")
 
 
 @routes.post(r"/change/{trial:[\w-]{16}}/cancel")
@@ -145,12 +147,13 @@ def _of(request: web.Request) -> Trial | None:
     return request.config_dict[TRIALS].get(request.match_info["trial"])
 
 
-def _trial(request: web.Request, template: str) -> web.Response:
-    trial, desk = _of(request), desk_of(request.config_dict[PAGE])
+async def _trial(request: web.Request, template: str) -> web.Response:
+    page, trial = request.config_dict[PAGE], _of(request)
+    desk = desk_of(page)
     if trial is None:
         gone = {"title": "This trial is no longer there", "text": GONE}
         return shown(request, "problem.html", gone, status=404)
-    found = plain(trial.draft, desk)
+    found = await page.computed(partial(plain, trial.draft, desk))
     around: dict[str, Any] = {"trial": trial, "outcome": trial.outcome, "note": trial.note}
     if trial.outcome is not None:
         around["rows"] = first_rows(trial.outcome, everything="all" in request.query)
@@ -165,24 +168,33 @@ def desk_of(page: Page) -> Desk:
 
 
 def plain(draft: Draft, desk: Desk) -> Screen:
-    """A draft that is not checked."""
+    """A draft that is not checked; CPU only, like all that draws one: very different texts take a while to compare."""
     return screen(draft, desk.part(draft))
+
+
+def _opened(draft: Draft, desk: Desk) -> Screen:
+    part = desk.part(draft)
+    return screen(replace(draft, text=part.text), part)
 
 
 async def examined(request: web.Request, draft: Draft, desk: Desk) -> tuple[Screen, str]:
     """A draft, checked, with a list in it made rules; and a sentence on what became of the list, or ""."""
     page, edited, note = request.config_dict[PAGE], desk.part(draft), ""
-    if problem := problem_of(draft, {name: name for name in desk.in_force}):
+    if problem := problem_of(draft, desk.names()):
         return screen(draft, edited, problem=problem), ""
-    if (draft.file == NEW_FILE or draft.rule == NEW_RULE) and is_list(draft.text):
-        made = await page.computed(partial(_listed, draft, edited, desk))
-        if not isinstance(made, Pasted):
-            return screen(draft, edited, problem=made or BUSY), ""
-        draft, note = replace(draft, text=made.text), str(made)
-    checked = await page.computed(partial(_checked, page, draft, edited))
-    if checked is None:
-        return screen(draft, edited, problem=BUSY), note
-    return screen(draft, edited, checked), note
+    try:
+        if (draft.file == NEW_FILE or draft.rule == NEW_RULE) and is_list(draft.text):
+            made = await page.computed(partial(_listed, draft, edited, desk))
+            if not isinstance(made, Pasted):
+                return screen(draft, edited, problem=made), ""
+            draft, note = replace(draft, text=made.text), str(made)
+        return await page.computed(partial(_examined, page, draft, edited)), note
+    except Busy as busy:  # who typed the text keeps it
+        return screen(draft, edited, problem=busy.why), note
+
+
+def _examined(page: Page, draft: Draft, edited: Part) -> Screen:
+    return screen(draft, edited, _checked(page, draft, edited))
 
 
 def _listed(draft: Draft, edited: Part, desk: Desk) -> Pasted | str:

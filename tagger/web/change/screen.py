@@ -33,9 +33,10 @@ class Screen:
 
 
 def screen(draft: Draft, part: Part, checked: Checked | None = None, problem: str | None = None) -> Screen:
-    """A draft as it is drawn."""
+    """A draft as it is drawn; one with a problem is not compared with what is in force."""
     found = (checked.problems, checked.elsewhere) if checked else ((), ())
-    return Screen(draft, part, editor(part, draft.text, *found), checked, problem)
+    drawn = editor(part, draft.text, *found, compares=problem is None)
+    return Screen(draft, part, drawn, checked, problem)
 
 
 def context(shown: Screen, desk: Desk) -> dict[str, Any]:

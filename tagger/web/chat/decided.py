@@ -46,11 +46,13 @@ class Remembered:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        if past.filling.trouble is not None or last.place is None:
+        # What `retag` did has no record of its own; the chat's end has.
+        place = next((made.place for made in reversed(chat.decisions) if made.place), None)
+        if isinstance(past.filling.trouble, NO_KAFKA) or place is None:
             return None
         try:
             async with asyncio.timeout(READ_S_MAX), self.turns:
-                said = await conversation_at(past.topics.options(), chat.thread, last.place, last.ended_at_ms)
+                said = await conversation_at(past.topics.options(), chat.thread, place, last.ended_at_ms)
         except (*NO_KAFKA, TopicMissingError):
             return None
         if said is None:

@@ -16,15 +16,18 @@ from tagger.core.rules.model import Rule
 from tagger.history.ledger_view import LedgerView
 from tagger.history.stored_sets import StoredSet
 from tagger.kafka.reader import NO_KAFKA, TopicMissingError
+from tagger.web import data
+from tagger.web.chat import tables
 from tagger.web.chat.changed import ChangedRule, changed
 from tagger.web.chat.decided import decide
-from tagger.web.chat.tables import as_csv, as_json
 from tagger.web.chat.told import Today, told
 from tagger.web.chat.words import Words, words_of
 from tagger.web.chats.asked import chat_href
 from tagger.web.form import fields_of
-from tagger.web.frame import PAGE, Page, Wrong, shown
-from tagger.web.times import moment, span
+from tagger.web.frame import PAGE, Page, shown
+from tagger.web.past import Past, trouble_of
+from tagger.web.refusals import Unknown, Wrong
+from tagger.web.times import DAY_MS, moment, span
 from tagger.web.try_it.answer import Answer, answer, passages
 from tagger.web.try_it.chat import NO_CREDENTIALS
 
@@ -67,7 +70,7 @@ async def as_data(request: web.Request) -> web.Response:
     """A chat for programs."""
     known = await _known(request, request.query)
     decided = await _decided(request.config_dict[PAGE], known.chat, None)
-    return web.Response(body=as_json(known.chat, decided.today), content_type="application/json")
+    return data.as_json(tables.as_json(known.chat, decided.today))
 
 
 @routes.get("/chats/chat.csv")
@@ -76,8 +79,7 @@ async def as_table(request: web.Request) -> web.Response:
     known = await _known(request, request.query)
     decided = await _decided(request.config_dict[PAGE], known.chat, None)
     rows = told(known.chat, decided.before, decided.today, there=None, hears_of_people=False).found
-    headers = {"Content-Disposition": 'attachment; filename="chat.csv"'}
-    return web.Response(text=as_csv(rows), content_type="text/csv", charset="utf-8", headers=headers)
+    return data.as_csv("chat.csv", tables.COLUMNS, map(tables.csv_row, rows))
 
 
 @routes.post("/chats/words")
@@ -98,10 +100,22 @@ async def _known(request: web.Request, fields: Mapping[str, str]) -> _Known:
     longest = max(len(one.encode("utf-8", "replace")) for one in (chat_id, thread_id, organization))
     if not chat_id or longest > ID_BYTES_MAX:
         raise Wrong("This address names no chat. Choose one under Chats.")
-    found = await request.config_dict[PAGE].past.answered(partial(_find, chat_id, thread_id, organization))
+    past = request.config_dict[PAGE].past
+    found = await past.answered(partial(_find, chat_id, thread_id, organization))
     if found is None:
-        raise web.HTTPNotFound
+        raise Unknown(_why_unknown(past))
     return found
+
+
+def _why_unknown(past: Past) -> str:
+    filling = past.filling
+    if filling.trouble is not None:
+        return f"No decision on this chat has been read. {trouble_of(filling)}"
+    if filling.progress is not None:
+        return "Decisions are still being read from Kafka. Reload this page in a moment."
+    days = filling.kept_ms // DAY_MS if filling.kept_ms else 0
+    kept = f", or it ended more than {days:,} days ago: older decisions are deleted" if days else ""
+    return f"There is no decision on this chat: it has not ended yet{kept}. Try it explains a chat by its id."
 
 
 def _find(chat_id: str, thread_id: str, organization: str, view: LedgerView) -> _Known | None:
@@ -119,8 +133,6 @@ async def _shown(request: web.Request, known: _Known, words: Words | None, probl
     decided = await _decided(page, known.chat, words)
     # Large keyword files and long chats take a while to compare.
     context = await page.computed(partial(_context, known, decided, words, page.keywords.files))
-    if context is None:
-        raise web.HTTPServiceUnavailable
     cannot = "" if page.livechat else NO_CREDENTIALS
     status = 502 if problem and page.livechat else 200
     return shown(request, "chat.html", {**context, "problem": problem, "cannot": cannot}, status=status)
@@ -130,7 +142,7 @@ def _context(
     known: _Known, decided: _Decided, words: Words | None, files: Mapping[str, bytes]
 ) -> dict[str, object]:
     """What the template shows. CPU only."""
-    chat, thread, last = known.chat, known.chat.thread, known.chat.decisions[-1]
+    chat, thread, first = known.chat, known.chat.thread, known.chat.decisions[0]
     then, stored, before, today = decided
     organization = thread.organization if known.organizations > 1 else ""
     href = partial(chat_href, thread.chat_id, thread.thread_id, organization)
@@ -140,7 +152,7 @@ def _context(
         "thread": thread,
         "organization": organization,
         "ended": moment(chat.ended_at_ms),
-        "took": span(last.settled_at_ms - last.ended_at_ms),
+        "took": span(first.settled_at_ms - first.ended_at_ms),
         "link": f"{ARCHIVES}{thread.thread_id}" if _is_plain(thread.thread_id) else "",
         "told": told(chat, before, today, there=there, hears_of_people=known.hears_of_people),
         "today": today,
@@ -196,7 +208,7 @@ async def _decided(page: Page, chat: PastChat, words: Words | None) -> _Decided:
 
 async def _set_of(page: Page, config: str) -> StoredSet | str:
     """The set that decided; or in words why it cannot be had."""
-    if page.past.filling.trouble is not None and config not in page.past.sets.times():
+    if isinstance(page.past.filling.trouble, NO_KAFKA) and config not in page.past.sets.times():
         return "Kafka does not answer"
     try:
         return await page.past.sets.get(config)

@@ -1,26 +1,24 @@
-"""A chat for programs: as JSON in the shape of `tagger decisions show`, and what was found as CSV. Never what was said."""
+"""A chat for programs: as JSON in the shape of `tagger decisions show`, and what was found as CSV. Pure.
 
-import csv
+Never what was said.
+"""
+
 from collections.abc import Sequence
-from io import StringIO
 from typing import Any, Final
-
-import orjson
 
 from tagger.core.matching.decide import Reason
 from tagger.core.records.decision import rfc3339
 from tagger.core.review.past_chat import PastChat
 from tagger.web.chat.told import FoundRow, Today
-from tagger.web.chats.tables import plain
 
 COLUMNS: Final = ("tag", "keyword", "said_in", "rule", "file", "line", "decided")
 _REASON: Final = ("rule", "tag", "keyword", "event_id", "start", "end")
 
 
-def as_json(chat: PastChat, today: Today | None) -> bytes:
+def as_json(chat: PastChat, today: Today | None) -> dict[str, Any]:
     """What was decided on a thread, what people corrected, and what would be decided today (null: not known)."""
     changes = today.changes if today else ()
-    value: dict[str, Any] = {
+    return {
         **chat.thread._asdict(),
         "ended_at": rfc3339(chat.ended_at_ms),
         "decisions": [
@@ -47,19 +45,12 @@ def as_json(chat: PastChat, today: Today | None) -> bytes:
         "lost": [change.tag for change in changes if change.change == "lost"],
         "why": {change.tag: change.why for change in changes},
     }
-    return orjson.dumps(value)
 
 
-def as_csv(rows: Sequence[FoundRow]) -> str:
-    """A header, and a line for each match."""
-    written = StringIO()
-    writer = csv.writer(written)
-    writer.writerow(COLUMNS)
-    for row in rows:
-        file, line = (row.source.file, str(row.source.line)) if row.source else ("", "")
-        cells = (row.tag, row.keyword, row.said_in, row.rule, file, line, row.decided)
-        writer.writerow([plain(cell) for cell in cells])
-    return written.getvalue()
+def csv_row(row: FoundRow) -> tuple[str | int, ...]:
+    """A line for a match."""
+    where = row.source or ("", "")
+    return (row.tag, row.keyword, row.said_in, row.rule, *where, row.decided)
 
 
 def _because(because: Sequence[Reason]) -> list[dict[str, Any]]:

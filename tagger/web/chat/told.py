@@ -17,15 +17,19 @@ from tagger.web.try_it.answer import KEYWORD_CHARS_MAX, Source, shortened
 ROWS_MAX: Final = 200  # of a table
 Decided = Literal["then and today", "then only", "today only", "then"]
 State = Literal["yes", "no", "gained", "lost", "trial", "unknown"]
-# Outcomes that leave tags unset, in words behind the sentence.
-UNSET: Final = {
-    "no_credentials": "They are not set: there are no credentials for the organization.",
-    "dry_run": "They are not set: it was a dry run.",
-    "parked": "LiveChat refused at least one of them: `tagger parked list` says which, and why.",
+# What is unusual about an outcome, in words behind the sentence.
+REMARKS: Final = {
+    "no_credentials": "Nothing was set: there are no credentials for the organization.",
+    "dry_run": "Nothing was set: it was a dry run.",
+    "parked": "LiveChat refused at least one tag: `tagger parked list` says which, and why.",
     "partial": "Part of the chat was missing, so rules with `none` were skipped.",
     "late": "A message that came after the end called for more tags.",
     "late_conflict": "A message that came after the end would have stopped a rule; nothing was taken back.",
+    "retagged": "Its tags are as `tagger retag` left them.",
 }
+SET: Final = frozenset(
+    {"tagged", "partial", "late", "late_conflict", "retagged"}
+)  # outcomes that set the tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ def told(
     found = _found(last, then, today)
     return Told(
         tuple(_sentence(last.tags, today)),
-        UNSET.get(last.outcome, "") if last.tags or last.outcome == "partial" else "",
+        REMARKS.get(last.outcome, "") if last.tags or last.outcome in {"partial", "retagged"} else "",
         tuple(_tags(chat, people, today, there, hears_of_people)),
         tuple(found[:ROWS_MAX]),
         max(0, len(found) - ROWS_MAX),
@@ -146,7 +150,9 @@ def _tags(
     trial_then = {each.tag for each in last.because} - set(last.tags)
     has = today.decision.tags if today else ()
     trial_today = {each.tag for each in today.decision.because} - set(has) if today else set[str]()
-    names = {*last.tags, *trial_then, *has, *trial_today, *people, *(there or ())}
+    by_retag = {tag: made.settled_at_ms for made in chat.decisions for tag in made.untagged}
+    by_retag = {tag: at_ms for tag, at_ms in by_retag.items() if tag not in last.tags}
+    names = {*last.tags, *trial_then, *has, *trial_today, *people, *by_retag, *(there or ())}
     why = {change.tag: change for change in today.changes} if today else {}
     for name in sorted(names):
         then: State = "yes" if name in last.tags else "trial" if name in trial_then else "no"
@@ -156,8 +162,11 @@ def _tags(
             state = change.change if change else "yes" if name in has else "no"
             state = "trial" if state == "no" and name in trial_today else state
         now = _now(name, last.tags, last.outcome, people, there, hears_of_people)
-        happened = " ".join(_happened(name, then, people.get(name), why.get(name), last.outcome))
-        yield TagRow(name, then, state, now, happened)
+        happened = list(_happened(then, people.get(name), why.get(name), last.outcome))
+        if name in by_retag:
+            happened.insert(0, f"`tagger retag` removed it on {moment(by_retag[name])}.")
+            now = "no" if now == "unknown" else now
+        yield TagRow(name, then, state, now, " ".join(happened))
 
 
 def _now(  # noqa: PLR0913, PLR0917 - everything that is known of the tag
@@ -177,9 +186,7 @@ def _now(  # noqa: PLR0913, PLR0917 - everything that is known of the tag
     return "yes" if name in tags and outcome not in NOT_SET else "no"
 
 
-def _happened(
-    name: str, then: State, by: Correction | None, change: Change | None, outcome: str
-) -> Iterator[str]:
+def _happened(then: State, by: Correction | None, change: Change | None, outcome: str) -> Iterator[str]:
     if by is not None:
         yield f"A person {by.change} it on {moment(by.at_ms)}."
         if by.change == "removed":
@@ -188,12 +195,7 @@ def _happened(
         yield f"{'Today by' if change.change == 'gained' else 'Not today:'} {change.why}."
     if then == "trial":
         yield "On trial: decided, not set."
-    if (
-        then == "yes"
-        and by is None
-        and change is None
-        and outcome in {"tagged", "partial", "late", "late_conflict"}
-    ):
+    if then == "yes" and by is None and change is None and outcome in SET:
         yield "Set at the end of the chat." if outcome in {"tagged", "partial"} else "Set."
 
 

@@ -19,7 +19,7 @@ class Since(NamedTuple):
     """A choice of how far back."""
 
     name: str  # in the address
-    words: str  # behind "Ended in the last"; "" for all there are
+    words: str  # behind "in the last"; "" for any time
     ms: int | None
 
 

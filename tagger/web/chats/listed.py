@@ -147,7 +147,7 @@ def _ways(view: LedgerView, asked: Asked, now_ms: int) -> tuple[Way, ...]:
     ]
     longer = [since for since in SINCES if (since.ms or 1 << 60) > (asked.since.ms or 1 << 60)]
     for since in longer if not asked.chat else ():
-        words = f"In the last {since.words}" if since.words else "In all that is kept"
+        words = f"In the last {since.words}" if since.words else "At any time"
         ways.append((words, replace(asked, since=since, before=None, after=None)))
     found = [(words, one, _count(view, one.wanted(now_ms))) for words, one in ways]
     return tuple(

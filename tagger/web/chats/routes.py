@@ -9,12 +9,14 @@ from aiohttp import web
 
 from ingest.runtime.clock import now_ms
 from tagger.history.ledger_view import Decided, LedgerView
+from tagger.web import data
+from tagger.web.chats import tables
 from tagger.web.chats.asked import SINCES, Asked, read
 from tagger.web.chats.listed import decisions, listed, none_found, shown_rows
 from tagger.web.chats.rows import Row, by_day
-from tagger.web.chats.tables import as_csv, as_json
-from tagger.web.frame import PAGE, Wrong, shown
+from tagger.web.frame import PAGE, shown
 from tagger.web.past import trouble_of
+from tagger.web.refusals import Wrong
 from tagger.web.streams import last_of, stream
 from tagger.web.times import clock
 
@@ -55,15 +57,14 @@ async def page_of(request: web.Request) -> web.Response:
 async def as_data(request: web.Request) -> web.Response:
     """The list for programs."""
     rows, older = await _table(request, ".json")
-    return web.Response(body=as_json(rows, older), content_type="application/json", headers=_next(older))
+    return _linked(data.as_json(tables.as_json(rows, older)), older)
 
 
 @routes.get("/chats.csv")
 async def as_table(request: web.Request) -> web.Response:
     """The list for spreadsheets."""
     rows, older = await _table(request, ".csv")
-    headers = {**_next(older), "Content-Disposition": 'attachment; filename="chats.csv"'}
-    return web.Response(text=as_csv(rows), content_type="text/csv", charset="utf-8", headers=headers)
+    return _linked(data.as_csv("chats.csv", tables.COLUMNS, map(tables.csv_row, rows)), older)
 
 
 async def _table(request: web.Request, suffix: str) -> tuple[list[Decided], str]:
@@ -75,8 +76,10 @@ async def _table(request: web.Request, suffix: str) -> tuple[list[Decided], str]
     return found.rows, asked.href(suffix, before=last) if last else ""
 
 
-def _next(older: str) -> dict[str, str]:
-    return {"Link": f'<{older}>; rel="next"'} if older else {}
+def _linked(answer: web.Response, older: str) -> web.Response:
+    if older:
+        answer.headers["Link"] = f'<{older}>; rel="next"'
+    return answer
 
 
 @routes.get("/chats/live")

@@ -22,6 +22,7 @@ NOTES: Final = {
     "parked": "Not set in full: LiveChat refused a tag",
     "no_credentials": "Not set: no credentials for its organization",
     "dry_run": "Not set: a dry run",
+    "retagged": "Retagged later",
 }
 # Outcomes in the order in which a person looks for them; any other one is listed behind them as it is written.
 OUTCOMES: Final = {
@@ -33,6 +34,7 @@ OUTCOMES: Final = {
     "parked": "Refused by LiveChat",
     "no_credentials": "No credentials",
     "dry_run": "Dry run",
+    "retagged": "Retagged",
 }
 
 
@@ -91,10 +93,11 @@ def row(each: Decided, called_for: Collection[str], now_ms: int, *, names_organi
 def _tags(each: Decided, called_for: Collection[str]) -> Iterator[TagShown]:
     made = each.decision
     people = last_words(called_for, each.corrections)
-    removed = [tag for tag, one in people.items() if one.change == "removed"]
-    names = sorted({*made.tags, *removed})
+    off = dict.fromkeys(set(made.untagged) - set(made.tags), "removed by retag")
+    off |= {tag: "removed by a person" for tag, one in people.items() if one.change == "removed"}
+    names = sorted({*made.tags, *off})
     for tag in names[:TAGS_SHOWN]:
-        yield TagShown(_short(tag), "off", "removed by a person") if tag in removed else TagShown(_short(tag))
+        yield TagShown(_short(tag), "off", off[tag]) if tag in off else TagShown(_short(tag))
     for tag in sorted({one.tag for one in made.because} - set(made.tags)):
         yield TagShown(_short(tag), "trial", "on trial, not set")
     for tag in sorted(tag for tag, one in people.items() if one.change == "added"):

@@ -1,10 +1,12 @@
 """The addresses of "Keywords"."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from aiohttp import web
 
+from ingest.runtime.advice import kafka_failed
 from ingest.runtime.clock import now_ms
 from tagger.core.matching.decide import Decider
 from tagger.core.review.daily import Day, added_up
@@ -18,6 +20,8 @@ from tagger.web.keywords.asked import DAYS, SORTS, Asked, read
 from tagger.web.keywords.counting import Counted, Counting
 from tagger.web.keywords.screen import screen
 from tagger.web.keywords.tests import tests_of
+from tagger.web.past import trouble_of
+from tagger.web.refusals import Unanswered, Unknown
 from tagger.web.times import DAY_MS, moment
 
 COUNTING: Final = web.AppKey("counting", Counting)
@@ -26,7 +30,8 @@ NOTHING: Final = "No keywords are in force: the files were refused. `tagger chec
 NO_SUCH_SET: Final = (
     "This set is not on the topic of keyword sets any more, or it cannot be read by this version."
 )
-AWAY: Final = "Kafka does not answer, so sets of the past cannot be read. Try again in a moment."
+
+T = TypeVar("T")
 
 routes = web.RouteTableDef()
 
@@ -36,26 +41,24 @@ async def keywords(request: web.Request) -> web.Response:
     """The screen."""
     asked = read(request.query)
     counted = await _counted(request, asked)
-    if isinstance(counted, str):
-        problem = {"title": "There are no keywords to show", "text": counted}
-        return shown(request, "problem.html", problem, status=503 if counted == AWAY else 404)
     page, now = request.config_dict[PAGE], now_ms()
     work = partial(screen, counted.rules, dict(counted.days), counted.ages or Ages(), asked, now)
     found = await page.computed(work)
-    if found is None:
-        raise web.HTTPServiceUnavailable
-    rule = next((rule for rule in counted.rules.rules if rule.id == asked.rule), None)
-    decider = await _decider(page, counted.rules) if rule else None
+    rule, tests = next((rule for rule in counted.rules.rules if rule.id == asked.rule), None), None
+    if rule is not None:
+        decider = await _decider(page, counted.rules)
+        tests = await page.computed(partial(tests_of, decider, rule))
     context: dict[str, Any] = {
         "asked": asked,
         "screen": found,
         "counted": counted,
-        "tests": await page.computed(partial(tests_of, decider, rule)) if rule and decider else None,
+        "tests": tests,
         "periods": DAYS,
         "sorts": SORTS,
         "sets": _sets(request.config_dict[COUNTING], page),
         "now": now,
         "filling": page.past.filling,
+        "trouble": trouble_of(page.past.filling) if page.past.filling.trouble is not None else "",
     }
     return shown(request, "keywords.html", context)
 
@@ -63,40 +66,46 @@ async def keywords(request: web.Request) -> web.Response:
 @routes.get("/keywords.json")
 async def as_json(request: web.Request) -> web.Response:
     """The table, for programs."""
-    return data.as_json(table.as_json(*await _table(request)))
+    return data.as_json(await _table(request, table.as_json))
 
 
 @routes.get("/keywords.csv")
 async def as_csv(request: web.Request) -> web.Response:
     """The table, for a spreadsheet."""
-    return data.as_csv("keywords.csv", table.HEADER, table.rows(*await _table(request)))
+    rows = await _table(request, lambda *made_of: list(table.rows(*made_of)))
+    return data.as_csv("keywords.csv", table.HEADER, rows)
 
 
-async def _table(request: web.Request) -> tuple[RuleSet, Day, Ages]:
-    """What both tables are made of."""
+async def _table(request: web.Request, made: Callable[[RuleSet, Day, Ages], T]) -> T:
+    """What is made of all that is counted; a large set takes a while."""
     asked = read(request.query)
     counted = await _counted(request, asked)
-    if isinstance(counted, str):
-        raise web.HTTPServiceUnavailable if counted == AWAY else web.HTTPNotFound
-    return counted.rules, _total(counted, asked), counted.ages or Ages()
+    ages = counted.ages or Ages()
+    return await request.config_dict[PAGE].computed(lambda: made(counted.rules, _total(counted, asked), ages))
 
 
-async def _counted(request: web.Request, asked: Asked) -> Counted | str:
-    """What is counted by the set that is asked for; or why there is none."""
+async def _counted(request: web.Request, asked: Asked) -> Counted:
+    """What is counted by the set that is asked for."""
     page, counting = request.config_dict[PAGE], request.config_dict[COUNTING]
     current = page.keywords.rules
     if not asked.set or (current and asked.set == current.hash):
-        return counting.of(current) if current else NOTHING
+        if current is None:
+            raise Unknown(NOTHING)
+        return counting.of(current)
     if (known := counting.known(asked.set)) is not None:
         return counting.of(known.rules)
     try:
         stored = await page.past.sets.get(asked.set)
-    except (*NO_KAFKA, TopicMissingError):
-        return AWAY
-    return NO_SUCH_SET if isinstance(stored, str) else counting.of(stored.rules)
+    except TopicMissingError as error:
+        raise Unanswered(f"Kafka has no topic {error}, on which keyword sets of the past are kept.") from None
+    except NO_KAFKA as error:
+        raise Unanswered(f"Sets of the past are on Kafka. {kafka_failed(error)}.") from None
+    if isinstance(stored, str):
+        raise Unknown(NO_SUCH_SET)
+    return counting.of(stored.rules)
 
 
-async def _decider(page: Page, rules: RuleSet) -> Decider | None:
+async def _decider(page: Page, rules: RuleSet) -> Decider:
     current = page.keywords.decider
     if current is not None and current.hash == rules.hash:
         return current

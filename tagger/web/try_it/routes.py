@@ -14,6 +14,7 @@ from tagger.core.matching.explain import as_json
 from tagger.web.form import fields_of
 from tagger.web.frame import PAGE, shown
 from tagger.web.marks import Piece
+from tagger.web.refusals import Busy
 from tagger.web.times import day_of
 from tagger.web.try_it.answer import Answer, answer, in_text, passages
 from tagger.web.try_it.chat import NO_CREDENTIALS, fetch
@@ -22,7 +23,6 @@ from tagger.web.try_it.question import Question, conversation_of, examples, grou
 NOTHING_IN_FORCE: Final = (
     "No keywords are in force: the files were refused. `tagger check` lists what is wrong."
 )
-BUSY: Final = "Other texts are being tried. Try again in a moment."
 
 routes = web.RouteTableDef()
 
@@ -117,7 +117,10 @@ async def _of_text(request: web.Request, question: Question) -> _Explained | str
     if (decider := page.keywords.decider) is None:
         return NOTHING_IN_FORCE
     at_ms = question.decided_at_ms(now_ms())
-    return await page.computed(partial(_explain_text, decider, question, at_ms)) or BUSY
+    try:
+        return await page.computed(partial(_explain_text, decider, question, at_ms))
+    except Busy as busy:
+        return busy.why
 
 
 async def _of_chat(request: web.Request, chat_id: str, organization: str | None) -> _Explained | str:
@@ -130,7 +133,7 @@ async def _of_chat(request: web.Request, chat_id: str, organization: str | None)
     if isinstance(fetched, str):
         return fetched
     conversation, began_ms = fetched
-    return await page.computed(partial(_explain, decider, conversation, began_ms or now_ms())) or BUSY
+    return await page.computed(partial(_explain, decider, conversation, began_ms or now_ms()))
 
 
 def _explain(decider: Decider, conversation: Conversation, at_ms: int) -> _Explained:

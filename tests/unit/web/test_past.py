@@ -4,6 +4,7 @@ import sqlite3
 from typing import Any
 
 import pytest
+from aiokafka.errors import GroupAuthorizationFailedError
 
 from tagger.history.filling import Filling, Progress
 from tagger.history.kept_ledger import KeptLedger
@@ -25,35 +26,57 @@ TOPIC = "livechat.decisions"
         (
             {"trouble": TimeoutError(), "seen_ms": NOW},
             [
-                "Decisions do not come in. Kafka has not answered since 15:00. What is shown of chats is as of 15:00. "
-                "It is tried again every 10 seconds."
+                "No decisions are coming in. Kafka has not answered since 15:00. Chats are shown as of 15:00. "
+                "The page tries again every 10 seconds."
             ],
         ),
         (
             {"trouble": TopicMissingError(TOPIC)},
             [
-                "Decisions do not come in. Kafka has no topic livechat.decisions. It is tried again every 10 seconds."
+                "No decisions are coming in. Kafka has no topic livechat.decisions. The page tries again every 10 seconds."
+            ],
+        ),
+        (
+            {"trouble": TimeoutError()},
+            [
+                "No decisions are coming in. Kafka cannot be reached (TimeoutError): check KAFKA_BOOTSTRAP_SERVERS and, "
+                "if Kafka needs them, KAFKA_SECURITY_PROTOCOL, user and password. The page tries again every 10 seconds."
+            ],
+        ),
+        (
+            {"trouble": GroupAuthorizationFailedError(), "seen_ms": NOW},
+            [
+                "No decisions are coming in. Kafka refuses it (GroupAuthorizationFailedError): this user is missing a "
+                "permission; deploy/kafka.md lists what each needs. Chats are shown as of 15:00. "
+                "The page tries again every 10 seconds."
             ],
         ),
         (
             {"trouble": sqlite3.OperationalError("database or disk is full")},
             [
-                "Decisions do not come in. The ledger cannot be written: database or disk is full. "
-                "It is tried again every 10 seconds."
+                "No decisions are coming in. The ledger cannot be used: database or disk is full. "
+                "The page tries again every 10 seconds."
+            ],
+        ),
+        (
+            {"trouble": sqlite3.DatabaseError("database disk image is malformed")},
+            [
+                "No decisions are coming in. The ledger is damaged (database disk image is malformed): stop `tagger web` "
+                "and empty the folder WEB_DATA. It is read from Kafka again. The page tries again every 10 seconds."
             ],
         ),
         (
             {"recreated_ms": NOW - 60_000},
             [
                 "The topic livechat.decisions was recreated. "
-                "What is shown of the time before Tue 24 Nov 14:59 was read from the old one."
+                "Decisions from before Tue 24 Nov 14:59 were read from the old one."
             ],
         ),
         ({"recreated_ms": NOW - 2 * 86_400_000}, []),
-        ({"lost": 1}, ["1 decision is not known here. Kafka deleted it before this page read it."]),
+        ({"lost": 1}, ["1 decision is missing. Kafka deleted it before this page read it."]),
         (
             {"lost": 1_200},
-            ["1,200 decisions are not known here. Kafka deleted them before this page read them."],
+            ["1,200 decisions are missing. Kafka deleted them before this page read them."],
         ),
     ],
 )

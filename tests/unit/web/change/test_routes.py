@@ -9,6 +9,8 @@ from typing import Final
 
 import pytest
 
+from tagger.web import frame
+from tagger.web.frame import BUSY
 from tests.deadline import DEADLINE_S
 from tests.unit.web.page import RULES, AClient, a_page
 
@@ -120,7 +122,10 @@ async def test_only_few_are_tried_at_a_time_and_a_new_one_of_a_page_ends_its_las
         await posted(client)
         status, text, _ = await posted(client)
         assert (status, "Other changes are being tried" in text, "rebate" in text) == (503, True, True)
-        await posted(client, trial=first.rpartition("/")[2])  # ends that one; there may be no room yet
+        status, _, other = await posted(
+            client, trial=first.rpartition("/")[2]
+        )  # ends that one, and has its place
+        assert (status, other != "") == (303, True)
         await followed(client, first, "Cancelled")
 
 
@@ -133,6 +138,7 @@ async def test_only_few_are_tried_at_a_time_and_a_new_one_of_a_page_ends_its_las
         ),
         ((sys.executable, "-c", "raise SystemExit(1)"), "The trial ended before its time"),
         ((sys.executable, "-c", PRETEND, "no json"), "The trial ended before its time"),
+        (("/no/such/program",), "The trial ended before its time"),
     ],
 )
 async def test_a_trial_that_fails_says_why(trial: tuple[str, ...], said: str, tmp_path: Path) -> None:
@@ -181,7 +187,7 @@ async def test_certain_mistakes_are_mended_on_a_click(tmp_path: Path) -> None:
     async with a_page(tmp_path) as client:
         wrong = REFUND.replace("[refund, rebate]", "\n      - “refund”\n      - “rebate”")
         _, text, _ = await posted(client, text=wrong)
-        assert "Fix what is certain" in text
+        assert "Apply the safe fixes" in text
         status, text, _ = await posted(client, "/change/fix", text=wrong)
         assert (status, "&#34;refund&#34;" in text) == (200, True)
 
@@ -196,6 +202,35 @@ async def test_a_refused_file_can_be_mended(tmp_path: Path) -> None:
         assert (status, "1 mistake" in text) == (200, True)
         status, text, _ = await posted(client, "/change/file", file="refused/a.yaml", rule="", text=RULES)
         assert (status, text) == (200, RULES)
+
+
+@pytest.mark.parametrize("path", ["/change", "/parts/change", "/change/file", "/change/diff"])
+@pytest.mark.parametrize("file", ["gone.yaml", "refused/gone.yaml", ""])
+async def test_a_file_that_is_gone_is_said_to_be_gone_and_the_text_stays(
+    path: str, file: str, tmp_path: Path
+) -> None:
+    async with a_page(tmp_path, trial=DONE) as client:
+        status, text, _ = await posted(client, path, file=file, rule="")
+        assert (status, "There is no such file any more" in text) == (200, True)
+        if path == "/change":
+            assert "any: [refund, rebate]" in text
+
+
+async def test_a_new_file_may_not_have_the_name_of_a_refused_one(tmp_path: Path) -> None:
+    async with a_page(tmp_path, RULES.replace("tag: Refund", "tags: Refund")) as client:
+        status, text, _ = await posted(client, file="+", rule="", name="a.yaml")
+        assert (status, "There is a a.yaml already" in text) == (200, True)
+
+
+async def test_where_others_keep_the_page_busy_the_text_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frame, "COMPUTE_S_MAX", 0.0)
+    async with a_page(tmp_path, trial=DONE) as client:
+        status, text, _ = await posted(client)
+        assert (status, BUSY in text, "any: [refund, rebate]" in text) == (200, True, True)
+        answer = await client.get("/change")
+        assert (answer.status, BUSY in await answer.text()) == (503, True)
 
 
 @pytest.mark.parametrize("path", ["/change", "/parts/change", "/change/file", "/change/diff", "/change/fix"])

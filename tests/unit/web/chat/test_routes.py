@@ -130,7 +130,8 @@ async def test_without_credentials_words_are_not_offered(tmp_path: Path) -> None
 )
 async def test_a_chat_that_was_not_decided_on_is_not_found(fields: dict[str, str], tmp_path: Path) -> None:
     async with a_page_with(tmp_path, "a refund") as (page, server):
-        assert (await page.get("/chats/chat", params=fields)).status == 404
+        answer = await page.get("/chats/chat", params=fields)
+        assert (answer.status, "There is no decision on this chat" in await answer.text()) == (404, True)
         assert (await page.post("/chats/words", data=fields)).status == 404
     assert server.asked == []
 

@@ -13,6 +13,7 @@ from tagger.core.rules.parse import parse
 from tagger.history.stored_sets import StoredSet
 from tagger.web.chat.decided import decide
 from tagger.web.chat.told import Told, told
+from tagger.web.times import DAY_MS
 
 HEAD = "version: 1\nrules:\n"
 THEN = HEAD + "  - {id: refund, tag: Refund, any: [refund]}\n  - {id: late, tag: Delay, any: [late]}\n"
@@ -99,6 +100,19 @@ def test_what_is_in_livechat_now_is_not_guessed(how: dict[str, Any], expected: d
 def test_what_people_did_is_told_with_its_time() -> None:
     (row,) = shown("refund", corrections=(REMOVED,)).tags
     assert row.happened == "A person removed it on Thu 1 Jan 00:00. It is not set again."
+
+
+def test_what_retag_did_is_told_with_its_time() -> None:
+    ended = PastDecision(("Delay",), (), "tagged", "h", 1, 0, 100, None)
+    retagged = PastDecision(("Refund",), (), "retagged", "i", 1, 0, DAY_MS, None, untagged=("Delay",))
+    chat = PastChat(THREAD, 0, None, (ended, retagged))
+    made = told(chat, {}, None, there=None, hears_of_people=False)
+    assert sentence(made) == "It got *Refund*."
+    assert made.remark == "Its tags are as `tagger retag` left them."
+    assert [(row.name, row.then, row.now, row.happened) for row in made.tags] == [
+        ("Delay", "no", "no", "`tagger retag` removed it on Fri 2 Jan 00:00."),
+        ("Refund", "yes", "unknown", "Set."),
+    ]
 
 
 def test_matches_of_then_and_today_are_one_list_with_their_lines() -> None:

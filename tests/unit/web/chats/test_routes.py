@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import re
+import sqlite3
 from pathlib import Path
 
 import orjson
@@ -17,22 +18,22 @@ from tagger.web.frame import PAGE
 from tests.unit.history.test_ledger import corrected, decided
 from tests.unit.web.page import DECISIONS, AClient, a_page
 
-NOW = now_ms()
 HOSTILE = "=<script>alert(1)</script>\u202e/../\n\"'&amp;"
 
 
 def history() -> list[bytes]:
+    now = now_ms()
     odd = {
-        **orjson.loads(decided("odd", at=NOW - 1_000)),
+        **orjson.loads(decided("odd", at=now - 1_000)),
         "chat_id": HOSTILE,
         "thread_id": HOSTILE,
         "tags": [HOSTILE],
     }
     return [
-        decided("A", "Refund", at=NOW - 5_000, rules=("refund",), offset=1),
-        decided("B", at=NOW - 4_000, outcome="no_match", offset=2),
-        decided("C", "Delay", "Refund", at=NOW - 3_000, rules=("delay",), outcome="parked", offset=3),
-        decided("D", at=NOW - 9 * 86_400_000, offset=4),
+        decided("A", "Refund", at=now - 5_000, rules=("refund",), offset=1),
+        decided("B", at=now - 4_000, outcome="no_match", offset=2),
+        decided("C", "Delay", "Refund", at=now - 3_000, rules=("delay",), outcome="parked", offset=3),
+        decided("D", at=now - 9 * 86_400_000, offset=4),
         corrected("C", "Refund", "removed", 8),
         orjson.dumps(odd),
     ]
@@ -116,7 +117,8 @@ async def test_without_the_token_nothing_is_learnt(method: str, path: str, tmp_p
 
 async def test_pages_for_programs_lead_to_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(routes, "TABLE_ROWS", 7)
-    values = [decided(f"{number:02}", at=NOW - number * 1_000, offset=number) for number in range(20)]
+    now = now_ms()
+    values = [decided(f"{number:02}", at=now - number * 1_000, offset=number) for number in range(20)]
     async with a_page(tmp_path, decisions=values) as client:
         seen, path = [], "/chats.json"
         while path:
@@ -132,17 +134,18 @@ async def test_a_filter_that_nearly_nothing_passes_looks_at_a_part_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listed, "LOOKED_AT", 10)
+    now = now_ms()
     values = [
         decided(
             f"{number:02}",
             "Refund",
-            at=NOW - number * 1_000,
+            at=now - number * 1_000,
             offset=number,
             outcome="parked" if number == 35 else "tagged",
         )
         for number in range(40)
     ] + [
-        decided(f"p{number:02}", at=NOW - number * 1_000, offset=100 + number, outcome="parked")
+        decided(f"p{number:02}", at=now - number * 1_000, offset=100 + number, outcome="parked")
         for number in range(20)
     ]
     async with a_page(tmp_path, decisions=values) as client:
@@ -160,9 +163,10 @@ async def test_a_filter_that_nearly_nothing_passes_looks_at_a_part_and_goes_on(
 async def next_event(answer: ClientResponse) -> tuple[str, dict[str, object]]:
     last = ""
     while True:
-        line = (await answer.content.readline()).decode().strip()
+        line = (await answer.content.readline()).decode()
+        assert line, "the stream ended before an event came"
         if line.startswith("id: "):
-            last = line[4:]
+            last = line[4:].strip()
         if line.startswith("data: "):
             return last, orjson.loads(line[6:])
 
@@ -179,14 +183,28 @@ async def test_what_comes_is_sent_as_rows_and_once(tmp_path: Path, monkeypatch: 
         async with client.get("/chats/live?which=tagged") as answer:
             assert answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
             assert answer.headers["Cache-Control"] == "no-store"
-            await put(client, decided("E", at=NOW, offset=20), decided("F", "Refund", at=NOW, offset=21))
+            now = now_ms()
+            await put(client, decided("E", at=now, offset=20), decided("F", "Refund", at=now, offset=21))
             last, event = await next_event(answer)
         assert "CF" in str(event["rows"])
         assert "CE" not in str(event["rows"])
-        await put(client, decided("G", "Refund", at=NOW, offset=22))
+        await put(client, decided("G", "Refund", at=now, offset=22))
         async with client.get("/chats/live?which=tagged", headers={"Last-Event-ID": last}) as again:
             _, event = await next_event(again)
         assert (event["count"], "CG" in str(event["rows"])) == (1, True)
+
+
+async def test_a_stream_whose_ledger_does_not_answer_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answer has begun, so no page with an error can follow; the browser opens it again."""
+
+    def fails(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(routes, "_came", fails)
+    async with a_page(tmp_path, decisions=history()) as client, client.get("/chats/live?last=0") as answer:
+        assert await answer.read() == b"retry: 3000\n\n"
 
 
 async def test_too_much_at_once_is_left_to_a_reload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

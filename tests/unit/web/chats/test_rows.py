@@ -20,9 +20,10 @@ def shown(
     corrections: tuple[Correction, ...] = (),
     ago: int = 0,
     chat: str = "C",
+    untagged: tuple[str, ...] = (),
 ) -> Row:
     reasons = tuple(Reason(rule, tag, keyword, "E", 0, 1) for keyword, rule, tag in because)
-    made = PastDecision(tags, reasons, outcome, "hash", 1_234, NOW - ago, NOW, None)
+    made = PastDecision(tags, reasons, outcome, "hash", 1_234, NOW - ago, NOW, None, untagged=untagged)
     return row(Decided(ThreadKey("org", chat, "T"), made, corrections, Key(NOW, 7)), tags, NOW)
 
 
@@ -40,6 +41,11 @@ def test_tags_are_told_from_those_that_people_changed_and_those_on_trial() -> No
     ]
 
 
+def test_a_tag_that_retag_removed_is_struck_out() -> None:
+    made = shown(("Delay",), untagged=("Refund", "Delay"), outcome="retagged")
+    assert [tuple(tag) for tag in made.tags] == [("Delay", "", ""), ("Refund", "off", "removed by retag")]
+
+
 def test_two_reasons_are_shown_and_the_others_counted() -> None:
     made = shown(("T",), (("a", "r", "T"), ("a", "r", "T"), ("b", "r", "T"), ("c", "s", "T")))
     assert ([one.keyword for one in made.because], made.more) == (["a", "b"], 1)
@@ -52,6 +58,7 @@ def test_two_reasons_are_shown_and_the_others_counted() -> None:
         ("no_match", ""),
         ("late", "A message came after the end"),
         ("dry_run", "Not set: a dry run"),
+        ("retagged", "Retagged later"),
         ("of_a_later_version", "of_a_later_version"),
     ],
 )
