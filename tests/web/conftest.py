@@ -68,12 +68,17 @@ def serving(folder: Path, secrets: tuple[str, ...], **settings: str) -> Iterator
             text=True,
         )
         assert process.stdout is not None
-        address = re.search(r"http://\S+", process.stdout.readline())
-        assert address
-        yield Served(address[0], config / "rules.yaml")
-        process.send_signal(signal.SIGTERM)
-        process.stdout.close()
-        assert process.wait(DEADLINE_S) == 0
+        try:
+            address = re.search(r"http://\S+", process.stdout.readline())
+            assert address
+            yield Served(address[0], config / "rules.yaml")
+            process.send_signal(signal.SIGTERM)
+            process.stdout.close()
+            assert process.wait(DEADLINE_S) == 0
+        finally:
+            process.kill()  # where a test failed
+            process.wait(DEADLINE_S)
+            process.stdout.close()
     logged = (folder / "web.log").read_text("utf-8")
     for secret in (TOKEN, *secrets):
         assert secret not in logged
@@ -107,8 +112,10 @@ def browser() -> Iterator[Any]:
     with sync_playwright() as playwright:
         # Without its sandbox where this is root, as in a container: it opens no page but ours.
         launched = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=os.getuid() != 0)
-        yield launched
-        launched.close()
+        try:
+            yield launched
+        finally:
+            launched.close()
 
 
 Opens = Callable[..., Any]
@@ -140,8 +147,11 @@ def opens(browser: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Itera
     yield opened
     folder.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:80]
-    for number, context in enumerate(contexts):
-        for page in context.pages:
-            page.screenshot(path=folder / f"{name}-{number}.png", full_page=True)
-        context.close()
+    try:
+        for number, context in enumerate(contexts):
+            for page in context.pages:
+                page.screenshot(path=folder / f"{name}-{number}.png", full_page=True)
+    finally:
+        for context in contexts:
+            context.close()
     assert complaints == []

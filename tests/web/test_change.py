@@ -1,16 +1,15 @@
 """Change, as a person uses it: edit, see mistakes, try it on chats of the past, take the file away."""
 
-import time
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from ingest.runtime.clock import now_ms
 from tests.kafka.kafka import AnyKafka
 from tests.web.conftest import TOKEN, Opens, Served
 from tests.web.spoken import Ended, write
 
-NOW_MS: Final = time.time_ns() // 1_000_000
 SAID: Final = ["give me a rebate", "a refund", "hello", "my refund policy"]
 RULE: Final = """\
   - id: refund
@@ -25,7 +24,8 @@ def topics(kafka_embedded: AnyKafka, unique: str) -> dict[str, str]:
     names = {kind: f"{kind}-{unique}" for kind in ("webhooks", "decisions", "keywords")}
     for name in names.values():
         kafka_embedded.create_topic(name, 1)
-    chats = [Ended(f"C{at:02}", SAID[at % 4], NOW_MS - (60 - at) * 60_000) for at in range(40)]
+    now = now_ms()
+    chats = [Ended(f"C{at:02}", SAID[at % 4], now - (60 - at) * 60_000) for at in range(40)]
     write(kafka_embedded.bootstrap, names["webhooks"], chats)
     return {
         "KAFKA_BOOTSTRAP_SERVERS": kafka_embedded.bootstrap,
@@ -114,7 +114,7 @@ def test_mistakes_stand_beside_their_lines_as_one_types(served: Served, opens: O
     assert text.get_attribute("aria-describedby") == "mistakes"
     text.fill(RULE.replace("refund,", "refund, refund,", 1).replace("I want a refund", "I want it"))
     page.locator("#mistakes", has_text="refund should fire, but it did not fire").wait_for()
-    page.get_by_role("button", name="Fix what is certain").click()
+    page.get_by_role("button", name="Apply the safe fixes").click()
     assert "refund, refund" not in page.locator("#text").input_value()
     assert fits(page)
 

@@ -1,18 +1,16 @@
 """Keywords, as a person uses it: what never matched, a rule and its keywords, the set of before."""
 
-import time
 from typing import Any, Final
 
 import pytest
 
+from ingest.runtime.clock import now_ms
 from tests.kafka.kafka import AnyKafka
 from tests.web.conftest import RULES, Opens, Served
 from tests.web.spoken import Ended, decide, store_set
 
-NOW_MS: Final = time.time_ns() // 1_000_000
 DAY_MS: Final = 86_400_000
 SAID: Final = ["a refund", "hello", "reembolso", "password reset"]
-CHATS: Final = [Ended(f"C{at:02}", SAID[at % 4], NOW_MS - at * DAY_MS // 10) for at in range(100)]
 OLDER: Final = RULES.replace("zwrot, ", "")
 
 
@@ -22,9 +20,11 @@ def settings(kafka_embedded: AnyKafka, unique: str) -> dict[str, str]:
     names = {kind: f"{kind}-{unique}" for kind in ("webhooks", "decisions", "keywords")}
     for name in names.values():
         kafka_embedded.create_topic(name, 1)
-    decide(kafka_embedded.bootstrap, names["decisions"], CHATS, RULES, removed=["C00", "C04"])
-    store_set(kafka_embedded.bootstrap, names["keywords"], OLDER, NOW_MS - 40 * DAY_MS)
-    store_set(kafka_embedded.bootstrap, names["keywords"], RULES, NOW_MS - 3 * DAY_MS)
+    now = now_ms()
+    chats = [Ended(f"C{at:02}", SAID[at % 4], now - at * DAY_MS // 10) for at in range(100)]
+    decide(kafka_embedded.bootstrap, names["decisions"], chats, RULES, removed=["C00", "C04"])
+    store_set(kafka_embedded.bootstrap, names["keywords"], OLDER, now - 40 * DAY_MS)
+    store_set(kafka_embedded.bootstrap, names["keywords"], RULES, now - 3 * DAY_MS)
     kafka = {"KAFKA_BOOTSTRAP_SERVERS": kafka_embedded.bootstrap}
     return kafka | {f"KAFKA_{kind.upper()}_TOPIC": name for kind, name in names.items()}
 
@@ -47,7 +47,7 @@ def test_never_matched_comes_first_and_a_rule_opens_with_its_keywords(
     width: int, scheme: str, served: Served, opens: Opens
 ) -> None:
     page = opens(width, color_scheme=scheme)
-    shown(page, served, "3 days only", "100 chats ended")
+    shown(page, served, "only 3 days", "100 chats ended")
     assert "100 chats ended. 75.0 % got a tag; 25 got none" in page.locator("main").inner_text()
     assert "People removed 2 tags and added 0." in page.locator("main").inner_text()
     headings = page.get_by_role("heading", level=2).all_inner_texts()
@@ -59,7 +59,7 @@ def test_never_matched_comes_first_and_a_rule_opens_with_its_keywords(
         "wrong whole rule, 1 keyword",
     ]
     new = never.get_by_role("row").filter(has_text="zwrot")
-    assert "Since 3 days only" in new.inner_text()
+    assert "In force for only 3 days" in new.inner_text()
     page.get_by_role("link", name="refund", exact=True).click()
     keywords = page.get_by_role("table", name="Keywords of the rule refund")
     assert (
@@ -95,7 +95,7 @@ def test_the_time_is_in_the_address(served: Served, opens: Opens) -> None:
 
 def test_a_set_of_before_is_counted_and_shown_too(served: Served, opens: Opens) -> None:
     page = opens()
-    shown(page, served, "3 days only")
+    shown(page, served, "only 3 days")
     choice = page.get_by_label("Keywords", exact=True)
     choice.select_option(index=1)
     page.get_by_role("button", name="Show").click()

@@ -2,8 +2,8 @@
 "use strict";
 
 const TYPING_MS = 250; // after the last change, before the text is sent
-
 const POLL_MS = 700; // between two looks at what runs
+const ANSWER_MS = 30_000; // for an answer to come; the server gives up after 20 s
 
 // Parts of an answer replace those of the page that have the same data-part.
 function show(html) {
@@ -37,7 +37,7 @@ function live(form) {
       const answer = await fetch(form.dataset.live, {
         method: "POST",
         body: new URLSearchParams(new FormData(form)),
-        signal,
+        signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]),
         cache: "no-store",
       });
       if (answer.status === 403) return fail("This page has been locked: open it by its address again");
@@ -72,7 +72,7 @@ function poll() {
   if (!running) return;
   setTimeout(async () => {
     try {
-      const answer = await fetch(running.dataset.poll, { cache: "no-store" });
+      const answer = await fetch(running.dataset.poll, { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) });
       if (!answer.ok) return fail("It cannot be followed any more: reload this page");
       const html = await answer.text();
       if (running.isConnected) show(html); // else an edit put something else in its place, which is newer
@@ -98,7 +98,9 @@ function stream(bar) {
   const address = new URL(bar.dataset.stream, location.href);
   let source = null;
   let paused = false;
-  let held = [];
+  let over = false; // more came than is sent: what came since is missing, so only a reload goes on
+  let held = []; // events that wait behind the button
+  let count = 0; // of their rows, and of those that the table has no room for
 
   const say = (words) => {
     bar.classList.toggle("paused", words !== said);
@@ -128,8 +130,10 @@ function stream(bar) {
   };
 
   const show = () => {
+    if (over) return location.reload();
     for (const one of held) put(one.rows);
     held = [];
+    count = 0;
     waiting.hidden = true;
   };
 
@@ -140,11 +144,19 @@ function stream(bar) {
     const news = JSON.parse(event.data);
     if (news.many) {
       close();
-      return say("More chats ended than fit here: reload the page");
+      over = true;
+      pause.hidden = true;
+      held = [];
+      waiting.textContent = "Show them";
+      waiting.hidden = false;
+      return say("More chats ended than fit here");
     }
     held.push(news);
+    count += news.count;
+    // The table drops its oldest rows, so what would be dropped at once is not kept for it.
+    let kept = held.reduce((sum, one) => sum + one.count, 0);
+    while (kept - held[0].count >= ROWS_MAX) kept -= held.shift().count;
     if (!moves()) return show();
-    const count = held.reduce((sum, one) => sum + one.count, 0);
     waiting.textContent = `${count} new`;
     waiting.hidden = false;
   };
@@ -155,7 +167,7 @@ function stream(bar) {
   };
 
   const open = () => {
-    if (source || paused || document.hidden) return;
+    if (source || paused || over || document.hidden) return;
     source = new EventSource(address);
     source.addEventListener("open", () => say(said));
     source.addEventListener("message", come);
@@ -169,7 +181,7 @@ function stream(bar) {
 
   pause.addEventListener("click", () => {
     paused = !paused;
-    pause.textContent = paused ? "Go on" : "Pause";
+    pause.textContent = paused ? "Resume" : "Pause";
     if (paused) {
       close();
       say("Paused: no chat appears");
