@@ -77,7 +77,7 @@ class _Options:
 @click.option(
     "--keep-running",
     is_flag=True,
-    help="Continue until Ctrl-C, so that you can look at the page and the metrics.",
+    help="Keep playing until Ctrl-C, so that you can look at the page and the metrics.",
 )
 def command(**given: Any) -> None:
     """Watch simulated support chats get their tags from the real services.
@@ -132,7 +132,9 @@ async def _demo(options: _Options, console: Console) -> int:
         starting = f"Starting {kafka}, a simulated LiveChat, `ingest`, `tagger run` and `tagger web` …"
         console.print(starting, style="dim")
         async with _topics(options.kafka, names), stage, _decisions_of(stage) as decisions:
-            console.print(f"Open {stage.page_address} to see why each chat gets its tags.\n")
+            console.print(f"Open {stage.page_address} to see why each chat gets its tags.")
+            until = "Ctrl-C" if options.keep_running else "the demo ends, or until Ctrl-C with --keep-running"
+            console.print(f"The page is there until {until}.\n", style="dim")
             if options.config:
                 for organization in stage.organizations:  # which do not have the tags of these files
                     organization.unknown_tag = None

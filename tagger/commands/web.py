@@ -8,15 +8,15 @@ import click
 def command(show_settings: bool) -> None:
     """Serve the page that shows which tags a chat gets, and why.
 
-    It only reads: keyword files, decisions, and chats that somebody asks for. Open the address that it prints; the
-    token in it lets you in. Trying texts needs no Kafka, and LiveChat's credentials are only for the words of chats.
+    It changes no keyword file and sets no tag. Open the address that it prints; the token in it lets you in. Without
+    Kafka you can try texts; LiveChat's credentials are needed only to show what was said in a chat.
 
     \b
     Exit code: 0 stopped; 2 it could not start.
     \b
     Examples:
       tagger web
-      WEB_DATA=/var/lib/tagger tagger web                started again it goes on where it was
+      WEB_DATA=/var/lib/tagger tagger web                keeps what it read over a restart
       TAGGER_CONFIG=drafts WEB_PORT=9000 tagger web      other keyword files, another port
       WEB_TOKEN_FILE=/run/secrets/web_token tagger web   behind a proxy: deploy/security.md
     """
@@ -39,7 +39,7 @@ def command(show_settings: bool) -> None:
         stop("\n".join(who))
 
     def say(address: str) -> None:
-        click.echo(f"The page: {address}\nOpen it in a browser. Ctrl-C ends it.")
+        click.echo(f"The page: {address}\nOpen it in a browser. Ctrl-C stops it.")
 
     async def main(stopping: Stopping) -> int:
         try:

@@ -63,14 +63,14 @@ class Unfinished(NamedTuple):
 def waiting(unfinished: Unfinished | None, now_ms: int) -> Fact | Notice:
     """Whether chats wait, and since when; None: Kafka does not tell."""
     if unfinished is None:
-        return Fact("off", "Whether chats wait is unknown")
+        return Fact("off", "Whether chats are waiting is unknown")
     oldest = unfinished.oldest_ms
     if oldest is None:
-        return Fact("ok", "Up to date: no chat waits")
+        return Fact("ok", "Up to date: no chat is waiting")
     if now_ms - oldest < WAIT_MS:
-        return Fact("ok", f"Up to date: the oldest chat that waits ended {ago(oldest, now_ms)}")
+        return Fact("ok", f"Up to date: the oldest waiting chat ended {ago(oldest, now_ms)}")
     means = "Nothing is lost: they are tagged in turn. `tagger doctor` says what holds them up."
-    return Notice("warn", f"Chats wait; the oldest ended {ago(oldest, now_ms)}.", means)
+    return Notice("warn", f"Chats are waiting; the oldest ended {ago(oldest, now_ms)}.", means)
 
 
 def tags(missing: Sequence[str], doubts: Sequence[str], count: int) -> list[Fact | Notice]:
@@ -81,7 +81,7 @@ def tags(missing: Sequence[str], doubts: Sequence[str], count: int) -> list[Fact
         more = f" and {len(missing) - NAMED_MAX:,} more" if len(missing) > NAMED_MAX else ""
         one = len(missing) == 1
         means = (
-            f"Chats wait for {'it' if one else 'them'}. Create {'it' if one else 'them'} in LiveChat, "
+            f"Chats are waiting for {'it' if one else 'them'}. Create {'it' if one else 'them'} in LiveChat, "
             "in this spelling, then run `tagger parked retry`."
         )
         shown.append(Notice("warn", f"LiveChat has no {'tag' if one else 'tags'} {named}{more}.", means))

@@ -175,7 +175,11 @@ def _new(ages: Ages, key: tuple[str, str], now_ms: int) -> str:
     if since <= ages.oldest_ms or now_ms - since > NEW_MS:
         return ""
     passed = (now_ms - since) // DAY_MS
-    return f"Since {passed} day{'' if passed == 1 else 's'} only" if passed else "Since today only"
+    return (
+        f"In force for only {passed} day{'' if passed == 1 else 's'}"
+        if passed
+        else "In force since today only"
+    )
 
 
 def _since(ages: Ages, key: tuple[str, str]) -> str:

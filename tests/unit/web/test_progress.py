@@ -12,7 +12,7 @@ async def test_nothing_is_said_before_the_first_look_and_unknown_where_kafka_is_
     progress = Progress(nowhere, "livechat.webhooks", "tagger")
     assert progress.facts() == []
     await progress.look()
-    assert progress.facts() == [Fact("off", "Whether chats wait is unknown")]
+    assert progress.facts() == [Fact("off", "Whether chats are waiting is unknown")]
 
 
 def test_a_dry_run_is_said_at_once() -> None:

@@ -64,12 +64,12 @@ def test_what_others_know_follows() -> None:
 @pytest.mark.parametrize(
     ("unfinished", "sign", "said"),
     [
-        (Unfinished(None), "ok", "Up to date: no chat waits"),
-        (Unfinished(AT_MS - 4_000), "ok", "Up to date: the oldest chat that waits ended 4 s ago"),
-        (Unfinished(AT_MS - 59_999), "ok", "Up to date: the oldest chat that waits ended 59 s ago"),
-        (Unfinished(AT_MS - 60_000), "warn", "Chats wait; the oldest ended 1 min ago."),
-        (Unfinished(AT_MS - 3 * 86_400_000), "warn", "Chats wait; the oldest ended Fri 20 Nov."),
-        (None, "off", "Whether chats wait is unknown"),
+        (Unfinished(None), "ok", "Up to date: no chat is waiting"),
+        (Unfinished(AT_MS - 4_000), "ok", "Up to date: the oldest waiting chat ended 4 s ago"),
+        (Unfinished(AT_MS - 59_999), "ok", "Up to date: the oldest waiting chat ended 59 s ago"),
+        (Unfinished(AT_MS - 60_000), "warn", "Chats are waiting; the oldest ended 1 min ago."),
+        (Unfinished(AT_MS - 3 * 86_400_000), "warn", "Chats are waiting; the oldest ended Fri 20 Nov."),
+        (None, "off", "Whether chats are waiting is unknown"),
     ],
 )
 def test_lag_is_told_in_words(unfinished: Unfinished | None, sign: str, said: str) -> None:

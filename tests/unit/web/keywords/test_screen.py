@@ -108,7 +108,7 @@ def test_a_new_keyword_does_not_look_dead() -> None:
     shown = screen(rules(), counted(), Ages(since, 5), Asked(7), NOW_MS)
     by_word = {each.keyword: (each.since, each.note) for each in shown.never if each.keyword}
     assert by_word == {
-        "money back": ("1 Oct", "Since 3 days only"),
+        "money back": ("1 Oct", "In force for only 3 days"),
         "rebate": ("1 Jan or before", ""),
     }
     assert shown.never[0].note.endswith("Not in force yet")
