@@ -9,13 +9,13 @@ import orjson
 from tagger.commands import tables
 from tagger.commands.keyword_options import counted
 from tagger.commands.listed_decisions import minute
-from tagger.commands.tables import share
 from tagger.commands.transcript import Line, printable, transcript
 from tagger.core.matching.decide import Reason
 from tagger.core.matching.explain import passages, short
 from tagger.core.records.decision import rfc3339
 from tagger.core.review.backtest import Backtest, Change, Changed, TagChange
 from tagger.core.review.difference import is_new, rules_by_id
+from tagger.core.review.shares import share
 from tagger.core.rules.model import Rule, RuleSet
 from tagger.history.counts import Counts
 

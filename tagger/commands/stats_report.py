@@ -8,11 +8,11 @@ import orjson
 
 from tagger.commands import tables
 from tagger.commands.keyword_options import counted
-from tagger.commands.tables import share
 from tagger.commands.transcript import printable
 from tagger.core.diagnosis.span import span
 from tagger.core.matching.explain import short
 from tagger.core.records.decision import rfc3339
+from tagger.core.review.shares import share
 from tagger.core.review.statistics import Row, Statistics, Use
 from tagger.history.counts import Counts
 

@@ -48,12 +48,5 @@ def csv_line(row: Row) -> str:
     return written.getvalue()
 
 
-def share(part: int, whole: int) -> str:
-    """A share in percent. Only none is 0.0 %, and only all are 100.0 %."""
-    if not whole:
-        return "–"
-    return f"{min(max(100 * part / whole, 0.1 * (part > 0)), 100 - 0.1 * (part < whole)):.1f} %"
-
-
 def _shown(cell: str | int) -> str:
     return f"{cell:,}" if isinstance(cell, int) else cell

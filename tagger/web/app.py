@@ -8,12 +8,12 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
+from tagger.core.review.shares import share
 from tagger.web.change.routes import TRIALS
 from tagger.web.change.routes import routes as change
 from tagger.web.change.trials import Trials
 from tagger.web.chat.routes import routes as chat
 from tagger.web.chats.routes import routes as chats
-from tagger.web.figures import share
 from tagger.web.frame import PAGE, Page
 from tagger.web.gate import ACCESS, Access, gate, problems, sign, zipped
 from tagger.web.keywords.counting import Counting

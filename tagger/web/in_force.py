@@ -2,12 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Final
 
 from ingest.runtime.clock import now_ms
 from tagger.core.matching.decide import Decider
 from tagger.core.rules.model import RuleSet
 from tagger.keyword_files.reload import Keywords
+from tagger.web.source import file_name
 from tagger.web.strip import KeywordsNow
+
+NOTHING_IN_FORCE: Final = (
+    "No keywords are in force: the files were refused. `tagger check` lists what is wrong."
+)
 
 
 class InForce:
@@ -48,7 +54,7 @@ class InForce:
 
     def path_of(self, name: str) -> str:
         """A file of the folder by its name alone, as the files of the set are named."""
-        known = (path for path in (*self.files, *self.refused) if path.rpartition("/")[2] == name)
+        known = (path for path in (*self.files, *self.refused) if file_name(path) == name)
         return next(known, str(self._folder / name))
 
     def now(self) -> KeywordsNow:

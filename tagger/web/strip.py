@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlencode
 
+from tagger.web.source import file_name
 from tagger.web.times import ago, clock, moment
 
 Sign = Literal["ok", "warn", "bad", "off"]  # off: not known
@@ -122,7 +123,7 @@ def _notices(keywords: KeywordsNow) -> list[Notice]:
     if (placed := _PLACED.fullmatch(first)) is None:
         return [Notice("bad", f"The keyword files were refused at {at}.", f"{first}{others} {means}")]
     file, line, column, problem = placed.groups()
-    name = file.rpartition("/")[2]
+    name = file_name(file)
     lead = f"{name}:{line}:{column} was refused at {at}."
     href = f"/change?{urlencode({'file': f'refused/{name}', 'line': line})}#L{line}"
     return [Notice("bad", lead, f"{_sentence(problem)}{others} {means}", href)]

@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 from tagger.core.rules.problems import Problem
 from tagger.web.change.checked import TEST_FAILED
 from tagger.web.change.part import NOT_COMPARED, Part, differing
+from tagger.web.source import file_name
 
 MISTAKES_MAX: Final = 100  # listed; who has more mends these first
 LINES_MAX: Final = 20_000  # that are numbered; a text of 256 KiB has about 8,000
@@ -116,7 +117,7 @@ def _mistake(problem: Problem, *, named: bool = False) -> Mistake:
     begins_with_id = problem.code == TEST_FAILED
     text = problem.text if begins_with_id else f"{problem.text[:1].upper()}{problem.text[1:]}"
     said = f"{text}. {problem.advice}"
-    file = problem.place.file.rpartition("/")[2] if named else ""
+    file = file_name(problem.place.file) if named else ""
     return Mistake(problem.place.line, _kind(problem), said, file)
 
 

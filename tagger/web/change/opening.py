@@ -7,6 +7,7 @@ from typing import NamedTuple
 from tagger.core.rules.model import Rule
 from tagger.web.change.part import NEW_RULE, Part, opened, rule_at, sections, text_of
 from tagger.web.change.question import NEW_FILE, REFUSED, TEXT_BYTES_MAX, Draft
+from tagger.web.source import file_name
 
 
 class Option(NamedTuple):
@@ -30,7 +31,7 @@ class Desk:
 
     def rules_of(self, name: str) -> list[Rule]:
         """The rules of a file in force, in order."""
-        return [rule for rule in self.rules if base(rule.place.file) == name]
+        return [rule for rule in self.rules if file_name(rule.place.file) == name]
 
     def files(self) -> list[Option]:
         """Files to choose from."""
@@ -77,8 +78,3 @@ class Desk:
             or opened(content, NEW_RULE, rules)
             or Part(content, None, text_of(content))
         )
-
-
-def base(path: str) -> str:
-    """A file's name without its folder."""
-    return path.rpartition("/")[2]

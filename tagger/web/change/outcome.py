@@ -11,6 +11,7 @@ from tagger.core.review.difference import texts_of
 from tagger.core.rules.model import Rule
 from tagger.core.rules.places import Places, places_of
 from tagger.history.counts import Counts
+from tagger.web.source import file_name
 
 CAUSES_MAX: Final = 100  # keywords listed, those with most chats
 CHATS_MAX: Final = 1_000  # chats listed, the newest: some 300 bytes each
@@ -131,7 +132,7 @@ def _causes(change: TagChange, rules: Mapping[str, Rule], places: Places) -> Ite
 
 def _where(places: Places, rule: str, keyword: str) -> tuple[str, int]:
     place = places.get((rule, keyword))
-    return (place.file.rpartition("/")[2], place.line) if place else ("", 0)
+    return (file_name(place.file), place.line) if place else ("", 0)
 
 
 def _rows(tag: str, change: TagChange, rules: Mapping[str, Rule]) -> Iterator[ChatRow]:

@@ -11,7 +11,7 @@ from aiohttp import web
 from ingest.runtime.clock import now_ms
 from tagger.web import data
 from tagger.web.change.checked import Checked, check
-from tagger.web.change.opening import Desk, base
+from tagger.web.change.opening import Desk
 from tagger.web.change.part import NEW_RULE, Part
 from tagger.web.change.pasted import Pasted, as_rules, is_list
 from tagger.web.change.question import NEW_FILE, Draft, problem_of, read
@@ -20,6 +20,7 @@ from tagger.web.change.trials import Trial, Trials
 from tagger.web.form import fields_of
 from tagger.web.frame import PAGE, Page, shown
 from tagger.web.refusals import Busy
+from tagger.web.source import file_name
 from tagger.web.times import DAY_MS
 
 TRIALS: Final = web.AppKey("trials", Trials)
@@ -163,7 +164,7 @@ async def _trial(request: web.Request, template: str) -> web.Response:
 def desk_of(page: Page) -> Desk:
     """The files that can be edited."""
     keywords = page.keywords
-    named = [{base(path): files[path] for path in files} for files in (keywords.files, keywords.refused)]
+    named = [{file_name(path): files[path] for path in files} for files in (keywords.files, keywords.refused)]
     return Desk(named[0], named[1], keywords.decider.rules if keywords.decider else ())
 
 

@@ -49,7 +49,7 @@ class History(Protocol):
         """Yield them."""
 
 
-class Trial:
+class Comparison:
     """Two sets over one history."""
 
     def __init__(self, old: RuleSet, new: RuleSet, placeholder: str, say: Say) -> None:
@@ -90,13 +90,13 @@ class Trial:
 async def tried(asked: Mapping[str, Any], settings: TopicSettings, say: Say) -> None:
     """Try what was asked for on the topic, and say what came of it."""
     old, new = (_rules(asked[name]) for name in ("old", "new"))
-    trial = Trial(old, new, asked["placeholder"], say)
+    comparison = Comparison(old, new, asked["placeholder"], say)
     ledger = Ledger()  # decisions are not needed; an empty one joins none
     with contextlib.closing(ledger):
         options, topic = settings.client_options(), settings.kafka_webhooks_topic
-        history = TopicHistory(options, topic, ledger, asked["since_ms"], moved=trial.moved)
+        history = TopicHistory(options, topic, ledger, asked["since_ms"], moved=comparison.moved)
         try:
-            result = await trial.run(history)
+            result = await comparison.run(history)
         except (TopicMissingError, *NO_KAFKA) as error:
             say({"problem": what_to_do(settings, error)})
         else:

@@ -5,6 +5,7 @@ from difflib import SequenceMatcher
 from typing import Final, Literal, NamedTuple
 
 from tagger.core.rules.model import Rule
+from tagger.web.source import file_name
 
 CONTEXT: Final = 1  # lines around a change
 LINES_MAX: Final = 120  # of all that is shown
@@ -44,7 +45,7 @@ def changed(
         lines = list(_compared(old, new, first))[:left]
         left -= len(lines)
         rule = now.get(name) or then[name]
-        found.append(ChangedRule(f"{_base(rule.place.file)}, rule {name}", tuple(lines)))
+        found.append(ChangedRule(f"{file_name(rule.place.file)}, rule {name}", tuple(lines)))
     return found
 
 
@@ -53,9 +54,9 @@ def _lines(name: str, rules: Mapping[str, Rule], files: Mapping[str, bytes]) -> 
     if name not in rules:
         return 1, []
     place = rules[name].place
-    content = {_base(file): text for file, text in files.items()}.get(_base(place.file), b"")
+    content = {file_name(file): text for file, text in files.items()}.get(file_name(place.file), b"")
     lines = content.decode("utf-8", "replace").splitlines()
-    later = [one.place.line for one in rules.values() if _base(one.place.file) == _base(place.file)]
+    later = [one.place.line for one in rules.values() if file_name(one.place.file) == file_name(place.file)]
     end = min((line for line in later if line > place.line), default=len(lines) + 1)
     return place.line, lines[place.line - 1 : end - 1]
 
@@ -79,7 +80,3 @@ def _compared(old: list[str], new: list[str], first: int) -> Iterator[Line]:
         shown_to = min(len(new), j2 + CONTEXT)
         for at in range(j2, shown_to):
             yield Line(first + at, " ", new[at])
-
-
-def _base(file: str) -> str:
-    return file.rpartition("/")[2]

@@ -11,8 +11,9 @@ from tagger.core.review.last_words import last_words
 from tagger.core.review.past_chat import Correction, PastChat, PastDecision, called_for
 from tagger.core.rules.model import Rule
 from tagger.core.rules.places import places_of
+from tagger.web.source import Source, source_of
 from tagger.web.times import moment
-from tagger.web.try_it.answer import KEYWORD_CHARS_MAX, Source, shortened
+from tagger.web.try_it.answer import KEYWORD_CHARS_MAX, shortened
 
 ROWS_MAX: Final = 200  # of a table
 Decided = Literal["then and today", "then only", "today only", "then"]
@@ -218,7 +219,7 @@ def _found(last: PastDecision, then: Mapping[str, Rule], today: Today | None) ->
             shortened(each.keyword, KEYWORD_CHARS_MAX),
             f"{where}, character {each.start + 1:,}",
             each.rule,
-            Source(at.file.rpartition("/")[2], at.line) if at else None,
+            source_of(at),
             _decided(place in before, is_today, today is not None),
         )
         rows.append((number or 0, each.start, row))

@@ -9,6 +9,7 @@ from tagger.core.review.statistics import RuleUse, Use
 from tagger.core.rules.model import RuleSet
 from tagger.core.rules.places import named_by, places_of
 from tagger.web.keywords.ages import Ages
+from tagger.web.source import file_name
 
 HEADER: Final = (
     *("rule", "keyword", "tag", "chats", "only_this", "last_match", "removed", "added"),
@@ -21,7 +22,7 @@ def rows(rules: RuleSet, total: Day, ages: Ages) -> Iterator[Row]:
     """A row a rule, with an empty keyword, and below it one for each of its keywords."""
     places = places_of(rules.rules)
     for rule in rules.rules:
-        use, file = total.rules.get((rule.id, rule.tag)) or RuleUse(), rule.place.file.rpartition("/")[2]
+        use, file = total.rules.get((rule.id, rule.tag)) or RuleUse(), file_name(rule.place.file)
         more = (use.removed, use.added, _at(ages.since_ms.get((rule.id, ""))), file, rule.place.line)
         yield rule.id, "", rule.tag, use.chats, use.alone, _at(use.last_ms), *more
         for word in dict(named_by(rule)):

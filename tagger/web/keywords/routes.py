@@ -14,6 +14,7 @@ from tagger.core.rules.model import RuleSet
 from tagger.kafka.reader import NO_KAFKA, TopicMissingError
 from tagger.web import data
 from tagger.web.frame import PAGE, Page, shown
+from tagger.web.in_force import NOTHING_IN_FORCE
 from tagger.web.keywords import data as table
 from tagger.web.keywords.ages import Ages
 from tagger.web.keywords.asked import DAYS, SORTS, Asked, read
@@ -26,7 +27,6 @@ from tagger.web.times import DAY_MS, moment
 
 COUNTING: Final = web.AppKey("counting", Counting)
 SETS_LISTED_MAX: Final = 30
-NOTHING: Final = "No keywords are in force: the files were refused. `tagger check` lists what is wrong."
 NO_SUCH_SET: Final = (
     "This set is not on the topic of keyword sets any more, or it cannot be read by this version."
 )
@@ -90,7 +90,7 @@ async def _counted(request: web.Request, asked: Asked) -> Counted:
     current = page.keywords.rules
     if not asked.set or (current and asked.set == current.hash):
         if current is None:
-            raise Unknown(NOTHING)
+            raise Unknown(NOTHING_IN_FORCE)
         return counting.of(current)
     if (known := counting.known(asked.set)) is not None:
         return counting.of(known.rules)

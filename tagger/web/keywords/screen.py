@@ -14,6 +14,7 @@ from tagger.core.rules.places import Places, named_by, places_of
 from tagger.web.keywords.ages import Ages
 from tagger.web.keywords.asked import Asked
 from tagger.web.keywords.plots import Bar, Spark, days, spark
+from tagger.web.source import Source, file_name, source_of
 from tagger.web.times import DAY_MS, day_name
 
 NEVER_FIRST: Final = 20  # of what never matched, before somebody asks for all of it
@@ -22,13 +23,6 @@ RULES_MAX: Final = 500  # shown at once
 KEYWORDS_MAX: Final = 1_000  # of the rule that is open
 CORRECTED_SHARE: Final = 0.05  # of a rule's chats; more corrections than that are bold
 NEW_MS: Final = 14 * DAY_MS  # a keyword younger than this is called new
-
-
-class Source(NamedTuple):
-    """Where something stands."""
-
-    file: str
-    line: int
 
 
 class Never(NamedTuple):
@@ -150,8 +144,7 @@ def _never(rules: RuleSet, total: Day, places: Places, ages: Ages, now_ms: int) 
         for word in dict(named_by(rule)) if use.chats else ():
             if word not in use.keywords:
                 key = (rule.id, word)
-                place = places.get(key)
-                source = Source(place.file.rpartition("/")[2], place.line) if place else None
+                source = source_of(places.get(key))
                 note = _new(ages, key, now_ms)
                 yield Never(short(word), rule.id, rule.tag, rule.dry_run, 0, _since(ages, key), note, source)
 
@@ -200,7 +193,7 @@ def _row(rule: Rule, total: Day, period: Sequence[Day]) -> RuleRow:
 
 
 def _source(rule: Rule) -> Source:
-    return Source(rule.place.file.rpartition("/")[2], rule.place.line)
+    return Source(file_name(rule.place.file), rule.place.line)
 
 
 def _keywords(  # noqa: PLR0913, PLR0917 - all there is
@@ -210,8 +203,7 @@ def _keywords(  # noqa: PLR0913, PLR0917 - all there is
     uses, rows = _use(total, rule).keywords, []
     of_days = [_use(day, rule).keywords for day in period]
     for word in dict(named_by(rule)):
-        place = places.get((rule.id, word))
-        source = Source(place.file.rpartition("/")[2], place.line) if place else None
+        source = source_of(places.get((rule.id, word)))
         plot = spark([day[word].chats if word in day else 0 for day in of_days])
         rows.append(
             KeywordRow(short(word), uses.get(word, Use()), plot, source, _new(ages, (rule.id, word), now_ms))

@@ -10,6 +10,7 @@ from tagger.core.matching.why_not import effect, why
 from tagger.core.rules.model import Rule
 from tagger.core.rules.places import Places, places_of
 from tagger.web.marks import Kind, Mark, Piece, cut
+from tagger.web.source import Source, source_of
 from tagger.web.try_it.stops import stopped_by, stops
 
 ROWS_MAX: Final = 200  # of a table: more than anybody reads
@@ -23,13 +24,6 @@ class Tag(NamedTuple):
 
     name: str
     trial: bool = False  # of a dry-run rule: decided, not set
-
-
-class Source(NamedTuple):
-    """Where a keyword stands."""
-
-    file: str
-    line: int
 
 
 class Excerpt(NamedTuple):
@@ -160,7 +154,7 @@ class _Known:
         if found.rule not in self._places:
             self._places[found.rule] = places_of([self.rules[found.rule]])
         place = self._places[found.rule].get((found.rule, found.keyword))
-        return Source(place.file.rpartition("/")[2], place.line) if place else None
+        return source_of(place)
 
 
 def _rows(known: _Known, found: Iterable[Reason | NearMiss]) -> Iterator[Row]:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
 
 import orjson
 from aiohttp import web
@@ -13,16 +12,13 @@ from tagger.core.matching.decide import Decider, Decision
 from tagger.core.matching.explain import as_json
 from tagger.web.form import fields_of
 from tagger.web.frame import PAGE, shown
+from tagger.web.in_force import NOTHING_IN_FORCE
 from tagger.web.marks import Piece
 from tagger.web.refusals import Busy
 from tagger.web.times import day_of
 from tagger.web.try_it.answer import Answer, answer, in_text, passages
 from tagger.web.try_it.chat import NO_CREDENTIALS, fetch
 from tagger.web.try_it.question import Question, conversation_of, examples, groups_of, read
-
-NOTHING_IN_FORCE: Final = (
-    "No keywords are in force: the files were refused. `tagger check` lists what is wrong."
-)
 
 routes = web.RouteTableDef()
 

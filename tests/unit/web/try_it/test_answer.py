@@ -5,11 +5,11 @@ import pytest
 from tagger.core.matching.decide import Decider
 from tagger.core.rules.model import RuleSet
 from tagger.core.rules.parse import parse
+from tagger.web.source import Source
 from tagger.web.try_it.answer import (
     ROWS_MAX,
     Answer,
     Excerpt,
-    Source,
     Tag,
     answer,
     excerpt,
