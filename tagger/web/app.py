@@ -16,8 +16,7 @@ from tagger.web.chat.routes import routes as chat
 from tagger.web.chats.routes import routes as chats
 from tagger.web.frame import PAGE, Page
 from tagger.web.gate import ACCESS, Access, gate, problems, sign, zipped
-from tagger.web.keywords.counting import Counting
-from tagger.web.keywords.routes import COUNTING
+from tagger.web.keywords.counting import COUNTING, Counting
 from tagger.web.keywords.routes import routes as keywords
 from tagger.web.times import ago, day_name, moment
 from tagger.web.try_it.routes import routes as try_it

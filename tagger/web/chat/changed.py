@@ -24,7 +24,8 @@ class Line(NamedTuple):
 class ChangedRule(NamedTuple):
     """What changed in one rule."""
 
-    title: str  # "billing.yaml, rule refund"
+    file: str
+    rule: str
     lines: tuple[Line, ...]
 
 
@@ -45,7 +46,7 @@ def changed(
         lines = list(_compared(old, new, first))[:left]
         left -= len(lines)
         rule = now.get(name) or then[name]
-        found.append(ChangedRule(f"{file_name(rule.place.file)}, rule {name}", tuple(lines)))
+        found.append(ChangedRule(file_name(rule.place.file), name, tuple(lines)))
     return found
 
 

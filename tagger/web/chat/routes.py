@@ -20,11 +20,12 @@ from tagger.web import data
 from tagger.web.chat import tables
 from tagger.web.chat.changed import ChangedRule, changed
 from tagger.web.chat.decided import decide
-from tagger.web.chat.told import Today, told
+from tagger.web.chat.told import Sets, Today, told
 from tagger.web.chat.words import Words, words_of
 from tagger.web.chats.asked import chat_href
 from tagger.web.form import fields_of
 from tagger.web.frame import PAGE, Page, shown
+from tagger.web.keywords.counting import COUNTING
 from tagger.web.past import Past, trouble_of
 from tagger.web.refusals import Unknown, Wrong
 from tagger.web.times import DAY_MS, moment, span
@@ -54,7 +55,7 @@ class _Decided(NamedTuple):
 
     then: StoredSet | str
     stored: StoredSet | None
-    before: dict[str, Rule]  # rules of then, by id
+    sets: Sets
     today: Today | None
 
 
@@ -69,7 +70,7 @@ async def page_of(request: web.Request) -> web.Response:
 async def as_data(request: web.Request) -> web.Response:
     """A chat for programs."""
     known = await _known(request, request.query)
-    decided = await _decided(request.config_dict[PAGE], known.chat, None)
+    decided = await _decided(request, known.chat, None)
     return data.as_json(tables.as_json(known.chat, decided.today))
 
 
@@ -77,8 +78,8 @@ async def as_data(request: web.Request) -> web.Response:
 async def as_table(request: web.Request) -> web.Response:
     """What was found in a chat, for spreadsheets."""
     known = await _known(request, request.query)
-    decided = await _decided(request.config_dict[PAGE], known.chat, None)
-    rows = told(known.chat, decided.before, decided.today, there=None, hears_of_people=False).found
+    decided = await _decided(request, known.chat, None)
+    rows = told(known.chat, decided.sets, decided.today, there=None, hears_of_people=False).found
     return data.as_csv("chat.csv", tables.COLUMNS, map(tables.csv_row, rows))
 
 
@@ -130,7 +131,7 @@ def _find(chat_id: str, thread_id: str, organization: str, view: LedgerView) -> 
 
 async def _shown(request: web.Request, known: _Known, words: Words | None, problem: str) -> web.Response:
     page: Page = request.config_dict[PAGE]
-    decided = await _decided(page, known.chat, words)
+    decided = await _decided(request, known.chat, words)
     # Large keyword files and long chats take a while to compare.
     context = await page.computed(partial(_context, known, decided, words, page.keywords.files))
     cannot = "" if page.livechat else NO_CREDENTIALS
@@ -143,7 +144,7 @@ def _context(
 ) -> dict[str, object]:
     """What the template shows. CPU only."""
     chat, thread, first = known.chat, known.chat.thread, known.chat.decisions[0]
-    then, stored, before, today = decided
+    then, stored, sets, today = decided
     organization = thread.organization if known.organizations > 1 else ""
     href = partial(chat_href, thread.chat_id, thread.thread_id, organization)
     there = words.tags if words else None
@@ -154,7 +155,7 @@ def _context(
         "ended": moment(chat.ended_at_ms),
         "took": span(first.settled_at_ms - first.ended_at_ms),
         "link": f"{ARCHIVES}{thread.thread_id}" if _is_plain(thread.thread_id) else "",
-        "told": told(chat, before, today, there=there, hears_of_people=known.hears_of_people),
+        "told": told(chat, sets, today, there=there, hears_of_people=known.hears_of_people),
         "today": today,
         "hears_of_people": known.hears_of_people,
         "then_problem": then if isinstance(then, str) else "",
@@ -170,7 +171,7 @@ def _context(
         "here_again": href(),
         "as_json": href(".json"),
         "as_csv": href(".csv"),
-        "changed": _changed(before, stored, today, files),
+        "changed": _changed(sets.then, stored, today, files),
         "words": words,
         **_words_context(words, today),
     }
@@ -199,11 +200,16 @@ def _is_plain(an_id: str) -> bool:
     return an_id.isascii() and an_id.isalnum()
 
 
-async def _decided(page: Page, chat: PastChat, words: Words | None) -> _Decided:
+async def _decided(request: web.Request, chat: PastChat, words: Words | None) -> _Decided:
+    page, counting = request.config_dict[PAGE], request.config_dict[COUNTING]
     then = await _set_of(page, chat.decisions[-1].config)
     stored = then if isinstance(then, StoredSet) else None
     before = rules_by_id(stored.rules.rules) if stored else {}
-    return _Decided(then, stored, before, await _today(page, chat, stored, words))
+    rules = page.keywords.rules
+    counted = counting.known(rules.hash) if rules else None
+    ages = counted.ages.since_ms if counted and counted.ages else {}
+    sets = Sets(before, rules_by_id(rules.rules) if rules else {}, ages)
+    return _Decided(then, stored, sets, await _today(page, chat, stored, words))
 
 
 async def _set_of(page: Page, config: str) -> StoredSet | str:
@@ -227,7 +233,7 @@ async def _today(page: Page, chat: PastChat, then: StoredSet | None, words: Word
 
 
 def _changed(
-    before: dict[str, Rule], then: StoredSet | None, today: Today | None, files: Mapping[str, bytes]
+    before: Mapping[str, Rule], then: StoredSet | None, today: Today | None, files: Mapping[str, bytes]
 ) -> list[ChangedRule]:
     """The lines that matter: of rules by which a tag came or went."""
     if then is None or today is None or not today.changes:

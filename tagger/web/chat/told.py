@@ -11,6 +11,7 @@ from tagger.core.review.last_words import last_words
 from tagger.core.review.past_chat import Correction, PastChat, PastDecision, called_for
 from tagger.core.rules.model import Rule
 from tagger.core.rules.places import places_of
+from tagger.web.keywords.ages import Word
 from tagger.web.source import Source, source_of
 from tagger.web.times import moment
 from tagger.web.try_it.answer import KEYWORD_CHARS_MAX, shortened
@@ -44,6 +45,14 @@ class Today:
     complete: bool
 
 
+class Sets(NamedTuple):
+    """What is known of the keyword files: rules by id, and since when each keyword is in force without a break."""
+
+    then: Mapping[str, Rule]  # of the set that made the newest decision; empty where it cannot be had
+    now: Mapping[str, Rule]
+    since_ms: Mapping[Word, int]  # of the set in force, where it is known
+
+
 class Part(NamedTuple):
     """Part of a sentence."""
 
@@ -70,6 +79,7 @@ class FoundRow(NamedTuple):
     said_in: str
     rule: str
     source: Source | None
+    is_in_force: bool  # whether that is a line of the files in force; else of those of then
     decided: Decided
 
 
@@ -86,7 +96,7 @@ class Told:
 
 def told(
     chat: PastChat,
-    then: Mapping[str, Rule],
+    sets: Sets,
     today: Today | None,
     *,
     there: Collection[str] | None,
@@ -94,17 +104,17 @@ def told(
 ) -> Told:
     """What is shown of a thread with at least one decision.
 
-    then             the rules of the set that made the newest decision, by id; empty where it cannot be had
     there            the tags on the thread as LiveChat has just said; None: it was not asked
     hears_of_people  whether LiveChat tells of tags that people set and remove
     """
     last = chat.decisions[-1]
     people = last_words(called_for(chat.decisions), chat.corrections)
-    found = _found(last, then, today)
+    found = _found(last, sets, today)
+    tags = _tags(chat, people, today, there, hears_of_people)
     return Told(
         tuple(_sentence(last.tags, today)),
         REMARKS.get(last.outcome, "") if last.tags or last.outcome in {"partial", "retagged"} else "",
-        tuple(_tags(chat, people, today, there, hears_of_people)),
+        tuple(_with_age(row, chat, sets, today) for row in tags),
         tuple(found[:ROWS_MAX]),
         max(0, len(found) - ROWS_MAX),
     )
@@ -170,6 +180,17 @@ def _tags(
         yield TagRow(name, then, state, now, " ".join(happened))
 
 
+def _with_age(row: TagRow, chat: PastChat, sets: Sets, today: Today | None) -> TagRow:
+    """Say since when the files have what finds a tag today, if that came after the chat."""
+    if row.today != "gained" or today is None:
+        return row
+    words = {(each.rule, each.keyword) for each in today.decision.because if each.tag == row.name}
+    since_ms = min((sets.since_ms[word] for word in words if word in sets.since_ms), default=0)
+    if since_ms <= chat.ended_at_ms:
+        return row
+    return row._replace(happened=f"{row.happened} In the files since {moment(since_ms)}.")
+
+
 def _now(  # noqa: PLR0913, PLR0917 - everything that is known of the tag
     name: str,
     tags: Collection[str],
@@ -200,17 +221,17 @@ def _happened(then: State, by: Correction | None, change: Change | None, outcome
         yield "Set at the end of the chat." if outcome in {"tagged", "partial"} else "Set."
 
 
-def _found(last: PastDecision, then: Mapping[str, Rule], today: Today | None) -> list[FoundRow]:
+def _found(last: PastDecision, sets: Sets, today: Today | None) -> list[FoundRow]:
     """Matches of then and today, those of one place as one row, in reading order as far as that is known."""
     before = {_place(each): each for each in last.because}
     after = {_place(each): each for each in today.decision.because} if today else {}
     numbers = today.numbers if today else {}
-    places_then, places_today = places_of(then.values()), places_of(today.rules.values() if today else ())
+    places_then, places_now = places_of(sets.then.values()), places_of(sets.now.values())
     rows = []
     for place, each in (before | after).items():
         is_today = today is not None and place in after
-        rules = today.rules if today is not None and is_today else then
-        at = (places_today if is_today else places_then).get((each.rule, each.keyword))
+        rules = sets.now if is_today else sets.then
+        word = (each.rule, each.keyword)
         number = numbers.get(each.event_id)
         where = f"message {number:,}" if number else f"event {shortened(each.event_id, 40)}"
         row = FoundRow(
@@ -219,7 +240,8 @@ def _found(last: PastDecision, then: Mapping[str, Rule], today: Today | None) ->
             shortened(each.keyword, KEYWORD_CHARS_MAX),
             f"{where}, character {each.start + 1:,}",
             each.rule,
-            source_of(at),
+            source_of(places_now.get(word) or places_then.get(word)),
+            word in places_now,
             _decided(place in before, is_today, today is not None),
         )
         rows.append((number or 0, each.start, row))

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final
 
 import structlog
+from aiohttp import web
 
 from ingest.runtime.clock import now_ms
 from tagger.core.review.daily import Day, added_up, day_of
@@ -171,6 +172,9 @@ class Counting:
             ):
                 break
         return aging.ages()
+
+
+COUNTING: Final = web.AppKey("counting", Counting)
 
 
 def _piece(rules: tuple[Rule, ...], since_ms: int, until_ms: int, view: LedgerView) -> Day:

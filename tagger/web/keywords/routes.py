@@ -18,14 +18,13 @@ from tagger.web.in_force import NOTHING_IN_FORCE
 from tagger.web.keywords import data as table
 from tagger.web.keywords.ages import Ages
 from tagger.web.keywords.asked import DAYS, SORTS, Asked, read
-from tagger.web.keywords.counting import Counted, Counting
+from tagger.web.keywords.counting import COUNTING, Counted, Counting
 from tagger.web.keywords.screen import screen
 from tagger.web.keywords.tests import tests_of
 from tagger.web.past import trouble_of
 from tagger.web.refusals import Unanswered, Unknown
 from tagger.web.times import DAY_MS, moment
 
-COUNTING: Final = web.AppKey("counting", Counting)
 SETS_LISTED_MAX: Final = 30
 NO_SUCH_SET: Final = (
     "This set is not on the topic of keyword sets any more, or it cannot be read by this version."

@@ -35,7 +35,10 @@ def shown(now: str, *rules: str, folder: str = "config/") -> list[tuple[str, lis
         {f"{folder}x.yaml": now.encode()},
     )
     return [
-        (one.title, [f"{line.number or ''}{line.sign}{line.text.strip()}" for line in one.lines])
+        (
+            f"{one.file}, rule {one.rule}",
+            [f"{line.number or ''}{line.sign}{line.text.strip()}" for line in one.lines],
+        )
         for one in found
     ]
 

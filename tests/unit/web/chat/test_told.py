@@ -1,5 +1,6 @@
 """A chat is told in a sentence first, and no more is said of a tag than is known."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from tagger.core.rules.model import RuleSet
 from tagger.core.rules.parse import parse
 from tagger.history.stored_sets import StoredSet
 from tagger.web.chat.decided import decide
-from tagger.web.chat.told import Told, told
+from tagger.web.chat.told import Sets, Told, told
+from tagger.web.keywords.ages import Word
 from tagger.web.times import DAY_MS
 
 HEAD = "version: 1\nrules:\n"
@@ -38,6 +40,7 @@ def shown(
     corrections: tuple[Correction, ...] = (),
     there: frozenset[str] | None = None,
     hears: bool = True,
+    since: Mapping[Word, int] = {},
 ) -> Told:
     """What is told of a chat with one message, decided then by THEN and today by NOW."""
     said = Conversation(THREAD, (Said("E1", "customer", (text,)),))
@@ -46,7 +49,8 @@ def shown(
     chat = PastChat(THREAD, 0, None, (made,), corrections)
     then = StoredSet(set_of(THEN), {}, None)
     decided = decide(said, chat, then, Decider.compile(set_of(NOW))) if today else None
-    return told(chat, rules_by_id(then.rules.rules), decided, there=there, hears_of_people=hears)
+    sets = Sets(rules_by_id(then.rules.rules), rules_by_id(set_of(NOW).rules), since)
+    return told(chat, sets, decided, there=there, hears_of_people=hears)
 
 
 def sentence(made: Told) -> str:
@@ -106,13 +110,29 @@ def test_what_retag_did_is_told_with_its_time() -> None:
     ended = PastDecision(("Delay",), (), "tagged", "h", 1, 0, 100, None)
     retagged = PastDecision(("Refund",), (), "retagged", "i", 1, 0, DAY_MS, None, untagged=("Delay",))
     chat = PastChat(THREAD, 0, None, (ended, retagged))
-    made = told(chat, {}, None, there=None, hears_of_people=False)
+    made = told(chat, Sets({}, {}, {}), None, there=None, hears_of_people=False)
     assert sentence(made) == "It got *Refund*."
     assert made.remark == "Its tags are as `tagger retag` left them."
     assert [(row.name, row.then, row.now, row.happened) for row in made.tags] == [
         ("Delay", "no", "no", "`tagger retag` removed it on Fri 2 Jan 00:00."),
         ("Refund", "yes", "unknown", "Set."),
     ]
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [
+        ({}, "Today by `money back` (new in rule refund)."),
+        ({("refund", "money back"): 0}, "Today by `money back` (new in rule refund)."),
+        (
+            {("refund", "money back"): DAY_MS},
+            "Today by `money back` (new in rule refund). In the files since Fri 2 Jan 00:00.",
+        ),
+    ],
+)
+def test_a_keyword_that_came_after_the_chat_says_when(since: Mapping[Word, int], expected: str) -> None:
+    (row,) = shown("money back", since=since).tags
+    assert row.happened == expected
 
 
 def test_matches_of_then_and_today_are_one_list_with_their_lines() -> None:
@@ -124,11 +144,14 @@ def test_matches_of_then_and_today_are_one_list_with_their_lines() -> None:
         ("leave", "today only", "message 1, character 28", True),
     ]
     assert [str(row.source and row.source.line) for row in made.found] == ["4", "3", "3", "4"]
+    assert [row.is_in_force for row in made.found] == [False, True, True, True]  # lines to link to
     assert [row.today for row in made.tags if row.name == "Churn"] == ["trial"]
 
 
 def test_an_event_that_is_not_at_hand_is_named_by_its_id() -> None:
     reason = Reason("refund", "Refund", "refund", "E9", 4, 10)
     made = PastDecision(("Refund",), (reason,), "tagged", "h", 1, 0, 100, None)
-    (row,) = told(PastChat(THREAD, 0, None, (made,)), {}, None, there=None, hears_of_people=True).found
+    (row,) = told(
+        PastChat(THREAD, 0, None, (made,)), Sets({}, {}, {}), None, there=None, hears_of_people=True
+    ).found
     assert (row.said_in, row.source) == ("event E9, character 5", None)
