@@ -4,9 +4,11 @@
 FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
-COPY requirements.txt requirements-build.txt ./
+# requirements-otel.txt has what traces need in addition: deploy/traces.md.
+ARG REQUIREMENTS=requirements.txt
+COPY requirements.txt requirements-otel.txt requirements-build.txt ./
 RUN python -m venv /venv \
-    && /venv/bin/pip install --require-hashes --requirement requirements.txt \
+    && /venv/bin/pip install --require-hashes --requirement "$REQUIREMENTS" \
     && pip install --require-hashes --requirement requirements-build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY ingest ingest

@@ -82,6 +82,7 @@ $(SOAKS): soak-%: .venv/ready
 lock:  ## lock the newest dependencies that pyproject.toml allows (needs uv)
 	$(COMPILE) --upgrade pyproject.toml --extra=test --extra=lint --group=build -o requirements-dev.txt >/dev/null
 	$(COMPILE) $(LOCKED) pyproject.toml -o requirements.txt >/dev/null
+	$(COMPILE) $(LOCKED) pyproject.toml --extra=otel -o requirements-otel.txt >/dev/null
 	$(COMPILE) $(LOCKED) --group=build -o requirements-build.txt >/dev/null
 	$(COMPILE) $(LOCKED) pyproject.toml --extra=bench -o requirements-bench.txt >/dev/null
 	$(COMPILE) $(LOCKED) pyproject.toml --extra=deploy -o requirements-deploy.txt >/dev/null

@@ -8,6 +8,7 @@ import click
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.process import Stopping, collect_garbage_seldom, run
 from ingest.runtime.settings import load
+from ingest.runtime.tracing import begin
 from ingest.service import Service
 from ingest.settings import IngestSettings
 from ingest.spool import SpoolError
@@ -40,7 +41,7 @@ a changed file is read again.
 
 async def _main(settings: IngestSettings, stopping: Stopping) -> int:
     try:
-        service = Service(settings)
+        service = Service(settings, traces=begin(settings.otel_traces_exporter, "ingest"))
     except SpoolError as error:
         sys.stderr.write(f"{error}\n")
         return 2

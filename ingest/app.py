@@ -24,6 +24,7 @@ from ingest.metrics import Metrics
 from ingest.pending import STORED
 from ingest.runtime.clock import now_ms
 from ingest.settings import WebhookSecrets
+from ingest.spans import Spans
 from ingest.store import Store
 
 BODY_S_MAX: Final = 2.5  # for the rest of a body; with 7 s to store it that is below LiveChat's 10 s
@@ -45,11 +46,16 @@ class App:
     """Answers requests. `stopping` makes every answer the last of its connection."""
 
     def __init__(
-        self, store: Store, secrets: WebhookSecrets, metrics: Metrics, organizations: frozenset[str] | None
+        self,
+        store: Store,
+        secrets: WebhookSecrets,
+        metrics: Metrics,
+        organizations: frozenset[str] | None,
+        spans: Spans | None = None,
     ) -> None:
-        """organizations: those whose webhooks are accepted; None: any."""
+        """organizations: those whose webhooks are accepted; None: any. spans: where traces are on."""
         self._store, self._secrets, self._metrics = store, secrets, metrics
-        self._organizations = organizations
+        self._organizations, self._spans = organizations, spans
         self._keeping = {s: Answer(s, p, *HEADERS.get(s, ())) for s, p in PHRASES.items()}
         self._closing = {s: Answer(s, p, *HEADERS.get(s, ()), close=True) for s, p in PHRASES.items()}
         self._logged: dict[str, tuple[float, int]] = {}  # by reason: when last logged, how many since
@@ -99,7 +105,11 @@ class App:
         self._bytes_waiting += size
         connection.stay()
         try:
-            outcome = await self._store.keep(webhook.record)
+            if self._spans is None:
+                outcome = await self._store.keep(webhook.record)
+            else:
+                traceparent = request.headers.get("traceparent")
+                outcome = await self._spans.keep(self._store.keep, webhook, traceparent, received_at_ms)
         finally:
             self._bytes_waiting -= size
             connection.may_yield()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -16,8 +16,12 @@ from ingest.runtime.process import cannot_listen
 from ingest.runtime.supervision import Tasks, unless_set
 from ingest.runtime.topic_watch import TopicWatch
 from ingest.settings import IngestSettings, WebhookSecrets
+from ingest.spans import Spans
 from ingest.spool import Spool
 from ingest.store import KEEP_S, Store
+
+if TYPE_CHECKING:
+    from ingest.runtime.traces import Traces
 
 LISTEN_ON_S: Final = 5.0  # after SIGTERM: until a balancer sees that we are not ready
 LAST_REQUESTS_S: Final = 1.0  # for requests on connections made at the last moment
@@ -32,9 +36,15 @@ log = structlog.get_logger()
 class Service:
     """One `ingest`: `open` it, then `serve`. The ports are known once it is open."""
 
-    def __init__(self, settings: IngestSettings, listen_on_s: float = LISTEN_ON_S) -> None:
+    def __init__(
+        self,
+        settings: IngestSettings,
+        listen_on_s: float = LISTEN_ON_S,
+        *,
+        traces: "Traces | None" = None,
+    ) -> None:
         """Raises SpoolError if the spool cannot be used."""
-        self._settings, self._listen_on_s = settings, listen_on_s
+        self._settings, self._listen_on_s, self._traces = settings, listen_on_s, traces
         self._metrics = metrics = Metrics()
         folder = settings.ingest_spool_dir
         spool = Spool(folder, settings.ingest_spool_bytes_max, metrics) if folder else None
@@ -42,7 +52,10 @@ class Service:
         wanted = topic_check.webhooks(settings.kafka_webhooks_topic)
         self._topics = TopicWatch(settings.client_options, [wanted], metrics.topic_unfit)
         secrets = WebhookSecrets(settings.secret("livechat_webhook_secrets"))
-        self._app = App(self.store, secrets, metrics, settings.organizations())
+        spans = None if traces is None else Spans(traces, settings.kafka_webhooks_topic)
+        if traces is not None:
+            metrics.registry.register(traces)
+        self._app = App(self.store, secrets, metrics, settings.organizations(), spans)
         closed, closed_admin = metrics.connections_closed.labels, metrics.admin_connections_closed.labels
         self._door = Door(self._app.handle, self._app.on_error, lambda reason: closed(reason).inc())
         metrics.connections.set_function(lambda: self._door.count)
@@ -135,5 +148,7 @@ class Service:
         await self._door.close()
         await self._tasks.stop()
         await self.store.stop(FLUSH_S)
+        if self._traces is not None:
+            await self._traces.stop()
         await self._admin.stop()
         log.info("stopped")

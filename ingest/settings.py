@@ -8,12 +8,12 @@ from pydantic import Field, SecretStr, field_validator
 
 from ingest.delivery import SECRET_BYTES_MAX
 from ingest.runtime.kafka import KafkaConnection
-from ingest.runtime.settings import LogSettings, SecretFile
+from ingest.runtime.settings import LogSettings, SecretFile, TraceSettings
 
 log = structlog.get_logger()
 
 
-class IngestSettings(KafkaConnection, LogSettings):
+class IngestSettings(KafkaConnection, LogSettings, TraceSettings):
     """All options."""
 
     ingest_host: str = Field("0.0.0.0", description="address to listen on for webhooks")  # noqa: S104  # public by purpose

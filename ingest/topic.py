@@ -6,7 +6,8 @@ A record of `livechat.webhooks` is one webhook of LiveChat:
            It never contains the webhook's secret: `[secret]` replaces a string that is the secret, at any depth and
            under any name, and a secret of 16 bytes or more inside a string or a name. A shorter one may be a word
            that people write, so it stays inside a longer text.
-  headers  `action`, `received_at_ms`: hints for people with a console consumer; nothing depends on them
+  headers  `action`, `received_at_ms`: hints for people with a console consumer; `traceparent` if traces are on;
+           nothing depends on them
 """
 
 from collections.abc import Mapping, Sequence

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 
 from ingest.runtime.kafka import KafkaSettings
-from ingest.runtime.settings import LogSettings, Settings
+from ingest.runtime.settings import LogSettings, Settings, TraceSettings
 from tagger.core.limits import Limits
 from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
 from tagger.livechat.calls.requests import API_URL
@@ -106,7 +106,7 @@ class TaggerSettings(KeywordSettings, DryRunSettings):
     tagger_reconcile_every_s: int = Field(0, ge=0, description="seconds between reconcile runs; 0: off")
 
 
-class RunSettings(KafkaSettings, TaggerSettings, LogSettings):
+class RunSettings(KafkaSettings, TaggerSettings, LogSettings, TraceSettings):
     """All settings of `tagger run`, and of commands that do part of its job."""
 
 

@@ -27,7 +27,7 @@ from tests.kafka.shared import Shared
 from tests.left_open import Open, collected_since, open_files
 from tests.spread import spread
 
-OUR_SETTINGS: Final = ("KAFKA_", "INGEST_", "TAGGER_", "LIVECHAT_", "LOG_", "WEB_")
+OUR_SETTINGS: Final = ("KAFKA_", "INGEST_", "TAGGER_", "LIVECHAT_", "LOG_", "OTEL_", "WEB_")
 NAMED_KAFKA: Final = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
 NOT_RUN: Final = "no real Kafka: "  # begins the reason of every skip that is counted at the end
 HOW_TO_GET: Final = "Install Java 17 or newer and Maven, or name a broker in KAFKA_BOOTSTRAP_SERVERS."

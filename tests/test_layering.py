@@ -300,6 +300,8 @@ def rule_6(module: Module) -> Violations:
                     yield node.lineno, f"makes an {called} whose connections stay open where it is cancelled"
     if not within(module.name, ARE_HTTP_CLIENTS):
         yield from importing(module, "aiohttp", but=["aiohttp.web", "aiohttp.abc"])
+    if module.name != "ingest.runtime.traces":
+        yield from importing(module, "opentelemetry")
     if module.name != "tagger.core.matching.automaton":
         yield from importing(module, "ahocorasick")
     if not within(module.name, "tagger.simulator.stage"):
@@ -484,6 +486,7 @@ PLANTED: Final[tuple[tuple[Rule, str, str], ...]] = (
     (rule_6, "tagger/service/worker.py", "import aiokafka"),
     (rule_6, "tagger/service/worker.py", "from aiokafka.errors import KafkaError"),
     (rule_6, "tagger/core/matching/canned.py", "import ahocorasick"),
+    (rule_6, "tagger/service/worker.py", "if TYPE_CHECKING:\n    from opentelemetry import trace"),
     (rule_6, "tagger/service/worker.py", "import confluent_kafka.admin"),
     (rule_6, "tagger/service/worker.py", "from aiohttp import ClientSession"),
     (rule_6, "ingest/app.py", "import aiohttp"),

@@ -24,6 +24,7 @@ EXTRAS: Final = PYPROJECT["project"]["optional-dependencies"]
 # Lock file → what has to be pinned in it.
 LOCKS: Final = {
     "requirements.txt": PYPROJECT["project"]["dependencies"],
+    "requirements-otel.txt": PYPROJECT["project"]["dependencies"] + EXTRAS["otel"],
     "requirements-build.txt": PYPROJECT["dependency-groups"]["build"],
     "requirements-bench.txt": PYPROJECT["project"]["dependencies"] + EXTRAS["bench"],
     "requirements-deploy.txt": PYPROJECT["project"]["dependencies"] + EXTRAS["deploy"],

@@ -86,6 +86,17 @@ class LogSettings(Settings):
     )
 
 
+TraceExporter = Literal["none", "otlp", "console"]
+
+
+class TraceSettings(Settings):
+    """Whether traces are made; the other variables of OpenTelemetry are read by its SDK, if they are."""
+
+    otel_traces_exporter: TraceExporter = Field(
+        "none", description="none, otlp or console: where traces go; needs the extra `otel`"
+    )
+
+
 def load(settings_class: type[S]) -> S:
     """Read the environment; print every problem with its variable, and exit 2."""
     settings = read_settings(settings_class)

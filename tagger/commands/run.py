@@ -8,7 +8,8 @@ from ingest.runtime.exit import stop
 from ingest.runtime.kafka import KafkaSettings
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.process import Stopping, run
-from ingest.runtime.settings import LogSettings, load
+from ingest.runtime.settings import LogSettings, TraceSettings, load
+from ingest.runtime.tracing import begin
 from tagger.commands.setup import equipment
 from tagger.recovery.reconcile import reconcile_in_service
 from tagger.service.serve import Service
@@ -26,7 +27,7 @@ def command(show_settings: bool) -> None:
       TAGGER_DRY_RUN=true tagger run      decides and records, but sets no tag
     """
     if show_settings:
-        for owner in (KafkaSettings, TaggerSettings, LogSettings):
+        for owner in (KafkaSettings, TaggerSettings, LogSettings, TraceSettings):
             for variable, default, doc in owner.describe():
                 click.echo(f"{variable}  (default: {default})\n    {doc}")
         return
@@ -37,7 +38,8 @@ def command(show_settings: bool) -> None:
     reconciling = partial(reconcile_in_service, settings) if settings.tagger_reconcile_every_s else None
 
     async def main(stopping: Stopping) -> int:
-        service = Service(settings, keywords, who, reconciling)
+        traces = begin(settings.otel_traces_exporter, "tagger")
+        service = Service(settings, keywords, who, reconciling, traces)
         problem = await service.run(stopping, stopping.hurry)
         if problem is not None:
             stop(problem)

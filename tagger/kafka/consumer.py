@@ -33,6 +33,7 @@ from tagger.kafka.assigned import Assigned
 from tagger.kafka.brokers import ANSWER_S, consumer_of
 from tagger.kafka.commits import Commits, LogEnds
 from tagger.kafka.group import Membership, Unheld
+from tagger.kafka.origins import Origins
 from tagger.kafka.polling import Polling
 from tagger.kafka.preparing import Preparing
 from tagger.metrics import Metrics
@@ -70,6 +71,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         open_bytes_max: int,
         settle: Settle,
         metrics: Metrics,
+        origins: Origins | None = None,
     ) -> None:
         self.topic, self._metrics = kafka.kafka_webhooks_topic, metrics
         client_options, session_timeout_s = kafka.client_options(), kafka.kafka_session_timeout_s
@@ -96,7 +98,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         self.commits = Commits(self._kafka, self.assigned, metrics)
         self.preparing = Preparing(self._kafka, self._admin, group_id, self.assigned, open_bytes_max, metrics)
         self.polling = Polling(
-            self._kafka, client_options, self.assigned, self._obey, self.preparing.soon, metrics
+            self._kafka, client_options, self.assigned, self._obey, self.preparing.soon, metrics, origins
         )
         self.membership = Membership(self._kafka, kafka.kafka_group_instance_id, metrics)
         self._ends = LogEnds(self._kafka, self.assigned)

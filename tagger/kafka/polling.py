@@ -27,6 +27,7 @@ from ingest.runtime.clock import now_ms
 from tagger.core.partition.protocol import Seek
 from tagger.kafka.assigned import Assigned, Unreadable
 from tagger.kafka.batches import Batch, reading
+from tagger.kafka.origins import Origins
 from tagger.metrics import Metrics
 
 # One poll's records are folded at once: at 10 µs each this holds the event loop for 20 ms, far below the
@@ -62,8 +63,9 @@ class Polling:
         obey: Callable[[Assigned, Seek | None], None],
         begin_again: Callable[[Assigned], None],
         metrics: Metrics,
+        origins: Origins | None,
     ) -> None:
-        self._metrics = metrics
+        self._metrics, self._origins = metrics, origins
         self._kafka, self._options, self._assigned = kafka, options, assigned
         self._obey = obey  # does what the core asks for
         self._begin_again = begin_again  # finds out again where to read from
@@ -126,6 +128,8 @@ class Polling:
             assigned = self._assigned.get(tp.partition)
             if assigned is None or not assigned.ready or assigned.unreadable is not None:
                 continue
+            if self._origins is not None:
+                self._origins.note(tp.partition, records)
             try:
                 move = assigned.state.receive(records, now_ms())
             except Exception as error:  # a fault of ours, in this partition; the others continue

@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 import structlog
@@ -32,6 +32,9 @@ from ingest.runtime.kafka_client import FOR_GOOD, FORBIDDEN, new_producer
 from ingest.runtime.kafka_connections import end
 from ingest.runtime.partitioner import partition_of
 from tagger.metrics import Metrics
+
+if TYPE_CHECKING:
+    from ingest.runtime.traces import Traces
 
 # For an acknowledgement, before a new producer sends the record again (readers de-duplicate).
 PATIENCE_S: Final = 30.0
@@ -53,6 +56,13 @@ RECORD_BYTES_MAX: Final = 1 << 20
 # Not the producer's fault: a right or a topic is missing, its buffer is full, or it was replaced.
 PRODUCER_IS_FINE: Final = (*FORBIDDEN, UnknownTopicOrPartitionError, KafkaTimeoutError, ProducerClosed)
 
+# Attributes of its span.
+SENDS: Final = {
+    "messaging.system": "kafka",
+    "messaging.operation.type": "send",
+    "messaging.operation.name": "send",
+}
+
 log = structlog.get_logger()
 
 
@@ -69,6 +79,7 @@ class _Waiting:
 
     key: bytes
     payload: bytes
+    headers: list[tuple[str, bytes]]
     alone: bool  # in a batch of its own
     stored: asyncio.Future[None]
 
@@ -81,9 +92,14 @@ class Producer:
     """One idempotent aiokafka producer, made for the first record and replaced when it fails."""
 
     def __init__(
-        self, client_options: Mapping[str, Any], metrics: Metrics, patience_s: float = math.inf
+        self,
+        client_options: Mapping[str, Any],
+        metrics: Metrics,
+        patience_s: float = math.inf,
+        traces: "Traces | None" = None,
     ) -> None:
         self._options, self._metrics, self._patience_s = client_options, metrics, patience_s
+        self._traces = traces  # None: they are off
         self._kafka: AIOKafkaProducer | None = None
         self._making = asyncio.Lock()
         self._stopped = False
@@ -102,7 +118,11 @@ class Producer:
         this, began = object(), time.monotonic()
         self._waiting[this] = began
         try:
-            return await self._send(topic, key, orjson.dumps(value), began)
+            if self._traces is None:
+                return await self._send(topic, key, orjson.dumps(value), began)
+            sends = {**SENDS, "messaging.destination.name": topic}
+            with self._traces.span(f"send {topic}", "producer", sends):
+                return await self._send(topic, key, orjson.dumps(value), began)
         finally:
             del self._waiting[this]
 
@@ -175,7 +195,8 @@ class Producer:
             self._failed(kafka, topic, error)
             raise
         place = (topic, partition_of(key, count))
-        waiting = _Waiting(key, payload, alone, asyncio.get_running_loop().create_future())
+        headers = [] if self._traces is None else self._traces.header()
+        waiting = _Waiting(key, payload, headers, alone, asyncio.get_running_loop().create_future())
         self._queues.setdefault(place, deque()).append(waiting)
         if place not in self._senders:  # it starts after this turn of the loop, in which more may come
             self._senders[place] = asyncio.get_running_loop().create_task(self._send_all(place))
@@ -204,7 +225,8 @@ class Producer:
             kafka = await self._connected()
             batch = kafka.create_batch()
             for each in waiting:
-                if batch.append(timestamp=None, key=each.key, value=each.payload) is None:
+                row = batch.append(timestamp=None, key=each.key, value=each.payload, headers=each.headers)
+                if row is None:
                     raise MessageSizeTooLargeError  # then each is sent alone
             batch.close()
             sent = await kafka.send_batch(batch, topic, partition=partition)

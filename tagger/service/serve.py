@@ -4,7 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -14,6 +14,7 @@ from ingest.runtime.supervision import Tasks, closed, unless_set
 from tagger.core.limits import Limits
 from tagger.kafka.consumer import Consumer
 from tagger.kafka.keywords_topic import a_set_in_force, keep_stored
+from tagger.kafka.origins import Origins
 from tagger.kafka.producer import Producer
 from tagger.kafka.recall import Recall
 from tagger.kafka.topics import missing_topics, topic_watch
@@ -24,11 +25,15 @@ from tagger.metrics import Metrics
 from tagger.service.announce import announce, announce_stored, overlooked_teller
 from tagger.service.health import LiveChatFigures, PartitionFigures, health_of
 from tagger.service.settle import Settle
+from tagger.service.spans import CallSpans, JobSpans
 from tagger.service.tag_watch import TagWatch
 from tagger.service.trouble import Troubles
 from tagger.service.watchdog import Watchdog
 from tagger.service.worker import Worker
 from tagger.settings import RunSettings, TaggerSettings, group_of
+
+if TYPE_CHECKING:
+    from ingest.runtime.traces import Traces
 
 CLOSE_S: Final = 2.0  # for each part, after the consumer drained for 8 s: all together stay below 30 s
 TROUBLE_LOOK_S: Final = 1.0
@@ -48,12 +53,15 @@ class Service:
         keywords: Keywords,
         who: Credentials,
         reconciling: Reconciling | None = None,
+        traces: "Traces | None" = None,
     ) -> None:
         self._settings, self._keywords, self._who = settings, keywords, who
-        self._reconciling = reconciling
+        self._reconciling, self._traces = reconciling, traces
         self._metrics = metrics = Metrics()
-        self._client = client = Client(who, settings.livechat_api_url, metrics)
-        self._producer = Producer(settings.client_options(), metrics)
+        url = settings.livechat_api_url
+        measure = metrics if traces is None else CallSpans(traces, metrics, url)
+        self._client = client = Client(who, url, measure)
+        self._producer = Producer(settings.client_options(), metrics, traces=traces)
         self._tag_watch = TagWatch(keywords, who, client, metrics)
         self._settle = Settle(
             lambda: keywords.decider,
@@ -63,21 +71,9 @@ class Service:
             settings,
             dry_run=settings.tagger_dry_run,
             on_tag=self._tag_watch.was_set,
+            traces=traces,
         )
-        self._consumer = Consumer(
-            settings,
-            group_of(settings),
-            limits=_limits_of(settings),
-            open_bytes_max=settings.tagger_open_bytes_max,
-            settle=Worker(
-                self._settle,
-                client,
-                Recall(settings.client_options, settings.kafka_decisions_topic),
-                settings.kafka_webhooks_topic,
-                metrics,
-            ).settle,
-            metrics=metrics,
-        )
+        self._consumer = self._new_consumer()
         self._tell_overlooked = overlooked_teller(metrics, keywords)
         self._topics = topic_watch(settings, metrics)
         self._dog, self._tasks = Watchdog(), Tasks(lambda name: metrics.task_restarts.labels(task=name).inc())
@@ -91,6 +87,26 @@ class Service:
         metrics.registry.register(PartitionFigures(self._consumer))
         metrics.registry.register(LiveChatFigures(client))
         metrics.rules_never_hit.set_function(self._settle.rules_never_hit)
+        if traces is not None:
+            metrics.registry.register(traces)
+
+    def _new_consumer(self) -> Consumer:
+        """What reads webhooks and settles threads."""
+        settings, metrics, topic = self._settings, self._metrics, self._settings.kafka_webhooks_topic
+        removals = Recall(settings.client_options, settings.kafka_decisions_topic)
+        settle, origins = Worker(self._settle, self._client, removals, topic, metrics).settle, None
+        if self._traces is not None:
+            origins = Origins()
+            settle = JobSpans(self._traces, origins, topic, group_of(settings), settle).settle
+        return Consumer(
+            settings,
+            group_of(settings),
+            limits=_limits_of(settings),
+            open_bytes_max=settings.tagger_open_bytes_max,
+            settle=settle,
+            metrics=metrics,
+            origins=origins,
+        )
 
     async def run(self, stopping: asyncio.Event, hurry: asyncio.Event | None = None) -> str | None:
         """Serve until `stopping` is set; why it could not start, in sentences that say what to do, else None.
@@ -114,6 +130,8 @@ class Service:
             await self._consumer.close()
             for close in (self._client.close, self._producer.stop, self._admin.stop):
                 await closed(close(), CLOSE_S)
+            if self._traces is not None:
+                await self._traces.stop()
         log.info("stopped")
         return None
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import structlog
 
@@ -29,6 +29,9 @@ from tagger.livechat.calls.requests import Purpose, tag_thread
 from tagger.livechat.client import WITHDRAWN, Client
 from tagger.metrics import Metrics
 from tagger.service.deciding import Deciding
+
+if TYPE_CHECKING:
+    from ingest.runtime.traces import Traces
 
 # For a call that is not live: longer than it takes to prove that one thread cannot be tagged (60 s). What
 # takes longer is an outage, and `reconcile` or `retry` is run again.
@@ -80,10 +83,11 @@ class Settle:
         *,
         dry_run: bool,
         on_tag: Callable[[str, str], None] = lambda *_: None,
+        traces: "Traces | None" = None,
     ) -> None:
         """`on_tag` hears of each tag that LiveChat took: organization, tag."""
         self._decider, self._client, self._producer, self._metrics = decider, client, producer, metrics
-        self._on_tag = on_tag
+        self._on_tag, self._traces = on_tag, traces
         self._kafka = kafka
         self.dry_run = dry_run  # decided and recorded, not set
         self._deciding = Deciding(metrics)
@@ -99,7 +103,12 @@ class Settle:
 
     async def decide(self, conversation: Conversation, ended_at_ms: int) -> Decision:
         """Which tags the keyword files in force call for; nothing is set or recorded."""
-        return await self._deciding.decide(self._decider(), conversation, ended_at_ms)
+        if self._traces is None:
+            return await self._deciding.decide(self._decider(), conversation, ended_at_ms)
+        with self._traces.span("decide", "internal", {"livechat.messages": len(conversation.said)}):
+            decision = await self._deciding.decide(self._decider(), conversation, ended_at_ms)
+            self._traces.note({"tagger.tags": len(decision.tags), "tagger.config": decision.config})
+        return decision
 
     async def thread(
         self, ended: Ended, *, live: bool = False, purpose: Purpose = "tag"
@@ -228,6 +237,8 @@ class Settle:
         # Each rule counts once a thread; where earlier decisions are not all known, they counted it.
         for rule in set[str]() if ended.rules is None else rules - ended.rules:
             self._metrics.rule_hit(rule).inc()
+        if self._traces is not None:
+            self._traces.note({"tagger.outcome": outcome})
         organization, chat_id, thread_id = ended.thread
         log.info(
             "decided",

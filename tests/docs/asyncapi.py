@@ -41,11 +41,17 @@ CHAT_KEY: Final = {
     "description": "`<organization>:<chat_id>`: a chat lives in one partition, and its records keep their order.",
 }
 SET_KEY: Final = {"type": "string", "description": "Hash of the set, as `config` of the decisions."}
+TRACEPARENT: Final = (
+    "The span that sent it, as W3C Trace Context writes it, if the sender has traces on; a hint, too."
+)
 HEADERS: Final[dict[Topic, dict[str, str]]] = {
     "webhooks": {
         "action": "As in the value; a hint for people with a console.",
         "received_at_ms": "When `ingest` received it: Unix time in ms, in digits.",
+        "traceparent": TRACEPARENT,
     },
+    "decisions": {"traceparent": TRACEPARENT},
+    "parked": {"traceparent": TRACEPARENT},
     "keywords": {"in_force_at_ms": "Since when the set is in force: Unix time in ms, in digits."},
 }
 # Who does what with which topic.

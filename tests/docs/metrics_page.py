@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from prometheus_client.metrics import MetricWrapperBase
 
 import ingest.metrics
+from ingest.runtime import traces
 from tagger import metrics
 
 PAGE: Final = Path(__file__).parents[2] / "deploy" / "metrics.md"
@@ -30,7 +31,8 @@ class Row(NamedTuple):
 def of_ingest() -> list[Row]:
     name, meaning = ingest.metrics.WEBHOOKS
     webhooks = Row(f"{name}_total", "counter", ("action", "result"), meaning)
-    return sorted({*_made_by_prometheus_client(vars(ingest.metrics.Metrics()).values()), webhooks})
+    made = _made_by_prometheus_client(vars(ingest.metrics.Metrics()).values())
+    return sorted({*made, webhooks, _spans("ingest")})
 
 
 def of_tagger() -> list[Row]:
@@ -58,7 +60,12 @@ def _made_by_collectors() -> Iterator[Row]:
         yield Row(metric, "gauge", ("topic", "partition"), meaning)
     for metric, meaning in metrics.LIVECHAT_GAUGES.values():
         yield Row(metric, "gauge", (), meaning)
+    yield _spans("tagger")
     yield Row(metrics.FAILING[0], "gauge", ("error_type",), metrics.FAILING[1])
+
+
+def _spans(service: str) -> Row:
+    return Row(f"{service}_spans_total", "counter", ("stage",), traces.SPANS)
 
 
 def filled(page: str) -> str:

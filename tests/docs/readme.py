@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ingest.runtime.kafka import KafkaConnection, KafkaSettings
-from ingest.runtime.settings import LogSettings, Settings
+from ingest.runtime.settings import LogSettings, Settings, TraceSettings
 from ingest.settings import IngestSettings
 from tagger.settings import TaggerSettings, WebSettings
 
@@ -22,6 +22,7 @@ SECTIONS: Final[dict[str, type[Settings]]] = {
     "`tagger`": TaggerSettings,
     "`tagger web`, which also has those of Kafka, LiveChat and the keyword files": WebSettings,
     "Logs, for both": LogSettings,
+    "[Traces](deploy/traces.md), for both": TraceSettings,
 }
 
 
