@@ -12,7 +12,7 @@ from ingest.pending import STORED, Outcome
 from ingest.topic import Record, split_key
 
 if TYPE_CHECKING:
-    from ingest.runtime.traces import Traces
+    from ingest.runtime.traces import Attributes, Traces
 
 REQUEST: Final = {"http.request.method": "POST", "http.route": PATH}
 
@@ -54,6 +54,11 @@ class Spans:
             with self._traces.span(f"send {self._topic}", "producer", self._sends):
                 record = webhook.record
                 outcome = await keep(record._replace(headers=(*record.headers, *self._traces.header())))
-                self._traces.note({"livechat.kept": outcome})
-            self._traces.note({"http.response.status_code": 200 if outcome in STORED else 503})
+                self._tell(outcome, {"livechat.kept": outcome})
+            self._tell(outcome, {"http.response.status_code": 200 if outcome in STORED else 503})
         return outcome
+
+    def _tell(self, outcome: Outcome, attributes: "Attributes") -> None:
+        self._traces.note(attributes)
+        if outcome not in STORED:
+            self._traces.failed(outcome)

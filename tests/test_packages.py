@@ -143,6 +143,19 @@ def test_the_image_says_what_it_is_and_is_built_for_both_kinds_of_machines() -> 
     assert f"--tag=livechat-tagger:{VERSION}" in build
 
 
+def test_the_image_can_be_built_with_what_traces_need() -> None:
+    page, dockerfile, sent = (
+        (ROOT / name).read_text("utf-8") for name in ("deploy/traces.md", "Dockerfile", ".dockerignore")
+    )
+    (lock,) = re.findall(r"--build-arg REQUIREMENTS=(\S+)", page)
+    assert "opentelemetry-sdk" in pins(lock)
+    assert "ARG REQUIREMENTS=requirements.txt\n" in dockerfile
+    assert '--require-hashes --requirement "$REQUIREMENTS"' in dockerfile
+    for name in (lock, "requirements.txt"):
+        assert re.search(rf"^COPY .*{re.escape(name)} ", dockerfile, re.MULTILINE)
+        assert f"!{name}\n" in sent
+
+
 def test_the_version_stands_in_one_place_and_what_repeats_it_agrees() -> None:
     assert run(str(ROOT / ".ci" / "version")).strip() == VERSION
     kustomization = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "kustomization.yaml").read_text("utf-8"))

@@ -135,6 +135,10 @@ class Traces(Collector):
         """Add to the current span."""
         get_current_span().set_attributes(attributes)
 
+    def failed(self, error_type: str) -> None:
+        """Mark the current span as failed."""
+        fail(get_current_span(), error_type)
+
     def header(self) -> list[tuple[str, bytes]]:
         """The header of a record that is sent by the current span."""
         carrier = dict[str, str]()
