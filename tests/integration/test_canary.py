@@ -56,6 +56,8 @@ rules:
   - {{id: refund, tag: {json.dumps(TAG)}, any: [refund]}}
   - {{id: deleted, tag: {json.dumps(DELETED_TAG)}, from: any, any: [parcel]}}
 """
+# All there is to say; spans come into the logs, between their lines.
+TOLD: Final = {"LOG_LEVEL": "debug", "OTEL_TRACES_EXPORTER": "console"}
 EXPORTED: Final = {
     "ingest": {row.name for row in metrics_page.of_ingest()},
     "tagger": {row.name for row in metrics_page.of_tagger()},
@@ -81,7 +83,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
 
 
 async def play(folder: Path, config: Path) -> Written:
-    stage = Stage(folder, config=config, settings={"LOG_LEVEL": "debug"}, versions=("3.6",))
+    stage = Stage(folder, config=config, settings=TOLD, versions=("3.6",))
     stage.secret = f"{MARK}-webhook-secret"
     found = Written()
     async with stage:
@@ -337,6 +339,12 @@ def test_the_marks_went_the_whole_way(written: Written) -> None:
     for source in ("", " --file /good.ndjson"):
         assert "−".encode() in written.places[f"{backtest}{source} --format csv"]
     assert b"Not readable: " in written.places[f"{backtest} --file /bad.ndjson --format text"]
+    for service, span in (
+        ("ingest", "POST /webhooks/livechat"),
+        ("tagger", "decide"),
+        ("tagger", "POST tag_thread"),
+    ):
+        assert f'"name": "{span}"'.encode() in written.places[f"log of {service}"]
     for event in ("refused", "decided", "parked", "keywords_refused"):
         assert f'"{event}"'.encode() in written.places["log of ingest"] + written.places["log of tagger"]
 
