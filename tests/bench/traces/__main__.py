@@ -11,6 +11,8 @@ much other work takes up to twice as long; a round's time is known to 10 ms.
 import asyncio
 import contextlib
 import random
+import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
@@ -111,6 +113,7 @@ async def measure(before: str, rounds: int, chats: int) -> dict[str, list[Cost]]
 
 
 def main(before: str = "", rounds: int = 12, chats: int = 300) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     costs = asyncio.run(measure(before, rounds, chats))
     print(f"\n{'CPU time in µs':26}{'mean':>8}{'median':>8}{'least':>8}   beside off: mean, median, least")
     met = True
