@@ -22,12 +22,6 @@ class Spans:
 
     def __init__(self, traces: "Traces", topic: str) -> None:
         self._traces, self._topic = traces, topic
-        self._sends = {
-            "messaging.system": "kafka",
-            "messaging.operation.type": "send",
-            "messaging.operation.name": "send",
-            "messaging.destination.name": topic,
-        }
 
     async def keep(
         self,
@@ -51,7 +45,7 @@ class Spans:
             trusted=False,
             began_ns=received_at_ms * 1_000_000,
         ):
-            with self._traces.span(f"send {self._topic}", "producer", self._sends):
+            with self._traces.send(self._topic):
                 record = webhook.record
                 outcome = await keep(record._replace(headers=(*record.headers, *self._traces.header())))
                 self._tell(outcome, {"livechat.kept": outcome})

@@ -12,7 +12,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib.metadata import version
 from typing import Final, Literal
 
@@ -47,6 +47,12 @@ DISTRIBUTION: Final = "livechat-tagger"
 HEADER: Final = "traceparent"  # https://www.w3.org/TR/trace-context/#traceparent-header
 HEADER_CHARS: Final = 55  # of version 00
 STOP_S: Final = 2.0  # to send what waits; a process has 30 s to end, and other things to do
+
+SENDS: Final = {
+    "messaging.system": "kafka",
+    "messaging.operation.type": "send",
+    "messaging.operation.name": "send",
+}
 
 SPANS: Final = (
     "Spans of traces, if those are on. stage: ended (and sampled), exported (a collector took them). What stays "
@@ -120,6 +126,13 @@ class Traces(Collector):
         finally:
             detach(token)
             span.end()
+
+    def send(self, topic: str) -> AbstractContextManager[Span]:
+        """What is done inside sends one record to this topic.
+
+        Names: https://opentelemetry.io/docs/specs/semconv/messaging/kafka/
+        """
+        return self.span(f"send {topic}", "producer", {**SENDS, "messaging.destination.name": topic})
 
     def over(self, name: str, kind: Kind, attributes: Attributes, seconds: float, error: str | None) -> None:
         """What has just ended, and took so long, below the current span; `error`: its type if it failed."""

@@ -56,13 +56,6 @@ RECORD_BYTES_MAX: Final = 1 << 20
 # Not the producer's fault: a right or a topic is missing, its buffer is full, or it was replaced.
 PRODUCER_IS_FINE: Final = (*FORBIDDEN, UnknownTopicOrPartitionError, KafkaTimeoutError, ProducerClosed)
 
-# Attributes of its span.
-SENDS: Final = {
-    "messaging.system": "kafka",
-    "messaging.operation.type": "send",
-    "messaging.operation.name": "send",
-}
-
 log = structlog.get_logger()
 
 
@@ -120,8 +113,7 @@ class Producer:
         try:
             if self._traces is None:
                 return await self._send(topic, key, orjson.dumps(value), began)
-            sends = {**SENDS, "messaging.destination.name": topic}
-            with self._traces.span(f"send {topic}", "producer", sends):
+            with self._traces.send(topic):
                 return await self._send(topic, key, orjson.dumps(value), began)
         finally:
             del self._waiting[this]
