@@ -1,7 +1,8 @@
 # One image with both commands, `ingest` and `tagger`; docker-compose.yml shows how to run each.
 # Every package is checked against its hash, nothing runs as root, and only the spool, the page's ledger and /tmp are written to.
 
-FROM python:3.13-slim AS build
+# By version, not by digest: this tag is rebuilt with Debian's security fixes.
+FROM python:3.13.16-slim-trixie AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
 # requirements-otel.txt has what traces need in addition: deploy/traces.md.
@@ -16,7 +17,7 @@ COPY tagger tagger
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir wheel . \
     && /venv/bin/pip install --no-deps wheel/*.whl
 
-FROM python:3.13-slim
+FROM python:3.13.16-slim-trixie
 # Created here so that volumes mounted on them belong to the user.
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin livechat \
     && install --directory --owner=10001 --group=10001 --mode=0700 /var/spool/livechat-ingest /var/lib/livechat-page

@@ -149,6 +149,12 @@ def test_images_of_others_are_named_by_their_full_version(name: str) -> None:
     assert re.fullmatch(r"sha256:[0-9a-f]{64}", digest) or name == "kafka"
 
 
+def test_our_image_is_built_on_one_python_by_its_full_version() -> None:
+    bases = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    assert len(set(bases)) == 1
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+", bases[0])
+
+
 def test_where_the_runbook_can_be_read_is_said_in_one_place() -> None:
     config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text("utf-8"))
     (variable,) = SERVICES["prometheus"]["environment"]
