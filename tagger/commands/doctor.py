@@ -32,8 +32,8 @@ def command(form: str, quiet: bool) -> None:
     group, the group's members and lag, keyword files, the token and its scopes, tags, webhooks, clocks, and what
     `ingest` and `tagger run` say of themselves. Each is ok, doubtful, wrong or not checked.
 
-    It needs the settings of `tagger run`; where LIVECHAT_CLIENT_ID, LIVECHAT_WEBHOOK_SECRETS, INGEST_ADMIN_HOST and
-    INGEST_ADMIN_PORT are set, too, it checks the webhooks and ingest. It changes nothing: rights are tried on
+    It needs the settings of `tagger run`. With LIVECHAT_CLIENT_ID and LIVECHAT_WEBHOOK_SECRETS it checks the webhooks,
+    too; INGEST_ADMIN_HOST and INGEST_ADMIN_PORT say where ingest answers. It changes nothing: rights are tried on
     what does not exist. LiveChat bills up to four calls for each organization.
 
     \b
