@@ -31,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # How long ago something was depends on the day.
-AGE: Final = re.compile(r" +\d+ d\b")
+AGE: Final = re.compile(r" +\d+ days?\b")
 
 
 def printed(block: str) -> str:
