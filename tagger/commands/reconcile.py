@@ -1,5 +1,7 @@
 """`tagger reconcile`: finds ended chats whose webhooks were lost, and tags them."""
 
+import math
+
 import click
 import orjson
 
@@ -13,6 +15,8 @@ from tagger.commands.transcript import printable
 from tagger.core.matching.decide import Decision
 from tagger.core.records.decision import Outcome, rfc3339
 from tagger.core.records.missed import Look, instant_ms
+from tagger.livechat.calls.price import priced
+from tagger.livechat.calls.requests import PAGE_CHATS
 from tagger.recovery.reconcile import Reconcile, Report, Watch
 from tagger.recovery.repair import tools
 from tagger.settings import RunSettings
@@ -47,7 +51,8 @@ def command(since: int, until: int, dry_run: bool, form: str) -> None:
     RFC 3339 time.
 
     Chats that ended less than 5 minutes ago, or after the oldest unfinished job, are left for the next run.
-    After an interruption, run it again: it continues where it stopped.
+    It says beforehand how many API calls that takes. After an interruption, run it again: it continues where it
+    stopped.
 
     \b
     Exit code: 0 nothing was missed, or all of it is tagged now; 1 something is left; 2 it could not be done.
@@ -80,6 +85,17 @@ class _Shown(Watch):
 
     def __init__(self, form: str, moved: Moved) -> None:
         self._form, self._moved = form, moved
+
+    def on_listed(self, organization: str, total: int) -> None:
+        """Say what it costs, before the first chat is repaired."""
+        pages = max(1, math.ceil(total / PAGE_CHATS))
+        of = f" of {organization}" if organization else ""
+        click.echo(
+            printable(
+                f"Comparing {counted(total, 'chat')}{of} takes {priced(pages)}; each missing tag takes one more."
+            ),
+            err=True,
+        )
 
     def on_page(self, organization: str, looked: int, total: int) -> None:
         """So many of an organization's ended chats were compared."""

@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import combinations_with_replacement
+from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
@@ -93,6 +95,9 @@ async def test_what_ended_while_ingest_was_away_is_found_tagged_and_found_no_mor
         assert told.code == 1
         *chats, report = told.json()
         assert {chat["thread_id"] for chat in chats} == {one.thread.id for one in lost}
+        beforehand = re.findall(r"Comparing (\d+) chats of \S+ takes (\d+) API call", told.errors)
+        assert sum(int(listed) for listed, _ in beforehand) == len(stage.player.played)
+        assert all(int(calls) == ceil(int(listed) / 25) for listed, calls in beforehand)
         assert (report["missed"], report["repaired"], report["left"]) == (len(lost), 0, len(lost))
         assert stage.expected_vs_set().missing  # a dry run sets nothing
 

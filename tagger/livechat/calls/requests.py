@@ -22,6 +22,9 @@ _PURPOSES: Final[Mapping[str, Purpose]] = {
 }
 
 
+PAGE_CHATS: Final = 25  # keeps answers far below ANSWER_BYTES_MAX; LiveChat allows 100
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request to a LiveChat API: POST <base>/<path> with a JSON body."""
@@ -64,12 +67,11 @@ def list_threads(chat_id: str, *, limit: int = 100) -> Call:
     return _agent("list_threads", chat_id=chat_id, limit=limit)
 
 
-def list_archives(from_ms: int, to_ms: int, *, limit: int = 25, page_id: str | None = None) -> Call:
+def list_archives(from_ms: int, to_ms: int, *, limit: int = PAGE_CHATS, page_id: str | None = None) -> Call:
     """https://platform.text.com/docs/messaging/agent-chat-api#list-archives
 
     Threads that ended between two instants (Unix time in ms), oldest first. `page_id` is the previous answer's
-    `next_page_id`: it remembers the filters, and LiveChat accepts no others with it. 25 a page keep answers far
-    below ANSWER_BYTES_MAX; LiveChat allows 100.
+    `next_page_id`: it remembers the filters, and LiveChat accepts no others with it.
     """
     if page_id is not None:
         return _agent("list_archives", page_id=page_id)
