@@ -12,7 +12,7 @@ from tagger.commands.listed_decisions import minute
 from tagger.commands.transcript import Line, printable, transcript
 from tagger.core.matching.decide import Reason
 from tagger.core.matching.explain import passages, short
-from tagger.core.records.decision import rfc3339
+from tagger.core.records.decision import reasons_json, rfc3339
 from tagger.core.review.backtest import Backtest, Change, Changed, TagChange
 from tagger.core.review.difference import is_new, rules_by_id
 from tagger.core.review.shares import share
@@ -201,7 +201,6 @@ def _json(report: Report) -> Iterator[str]:
 
 
 def _chat_json(tag: str, direction: Change, one: Changed) -> dict[str, Any]:
-    names = ("rule", "tag", "keyword", "event_id", "start", "end")
     value: dict[str, Any] = {
         "kind": "chat",
         "tag": tag,
@@ -209,7 +208,7 @@ def _chat_json(tag: str, direction: Change, one: Changed) -> dict[str, Any]:
         **one.thread._asdict(),
         "ended_at": rfc3339(one.ended_at_ms),
         "author": one.author,
-        "because": [{name: getattr(reason, name) for name in names} for reason in one.because],
+        "because": reasons_json(one.because),
     }
     if one.conversation is not None:
         value["said"] = [

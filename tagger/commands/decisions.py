@@ -14,7 +14,7 @@ from tagger.commands.listed_decisions import Form, header, row, told
 from tagger.commands.on_kafka import on_kafka
 from tagger.core.records.past import read_past
 from tagger.history.counts import Counts
-from tagger.history.ledger import Decided
+from tagger.history.ledger_view import Decided
 from tagger.history.wanted import Wanted
 from tagger.kafka.following import Away, Back, Missed, News, keep_following
 from tagger.kafka.log import Chunk

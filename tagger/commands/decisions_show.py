@@ -12,13 +12,13 @@ from ingest.runtime.exit import stop
 from ingest.runtime.settings import load as load_settings
 from tagger.commands.history_reading import filled
 from tagger.commands.keyword_options import config_option, format_option, load, placeholder_option
-from tagger.commands.listed_decisions import because_json, correction_json, decision_json, minute
+from tagger.commands.listed_decisions import correction_json, decision_json, minute
 from tagger.commands.on_kafka import on_kafka
 from tagger.commands.transcript import printable, transcript
 from tagger.core.conversation import Conversation
 from tagger.core.matching.decide import Decider, Decision, Reason
 from tagger.core.matching.explain import counted, passages, short
-from tagger.core.records.decision import rfc3339
+from tagger.core.records.decision import reasons_json, rfc3339
 from tagger.core.review.difference import Change, changes, rules_by_id
 from tagger.core.review.past_chat import PastChat
 from tagger.core.rules.model import Rule, RuleSet
@@ -152,7 +152,7 @@ def _json(one: _Known, today: Decision | None, found: Sequence[Change]) -> dict[
         "decisions": [decision_json(made) for made in one.chat.decisions],
         "corrections": [correction_json(made) for made in one.chat.corrections],
         "today": today
-        and {"tags": today.tags, "because": because_json(today.because), "config": today.config},
+        and {"tags": today.tags, "because": reasons_json(today.because), "config": today.config},
         "gained": [change.tag for change in found if change.change == "gained"],
         "lost": [change.tag for change in found if change.change == "lost"],
         "why": {change.tag: change.why for change in found},

@@ -4,7 +4,6 @@ Both come from Kafka. Of the chat counts what was on livechat.webhooks up to the
 what is not there any more comes from LiveChat, as it is there now.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -34,7 +33,7 @@ from tagger.settings import TopicSettings
 DECISIONS_MAX: Final = (
     20  # of a thread: the newest. A thread has one, and one more for each late message that counts.
 )
-THREADS_MAX: Final = 1_000  # looked through for a thread's id in place of a chat's
+THREADS_MAX: Final = 1_000  # of a chat; a few are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,29 +97,27 @@ async def _found(
 def _thread(
     ledger: Ledger, chat_id: str, thread_id: str | None, organization: str | None
 ) -> ThreadKey | None:
-    """The thread that is named, or else the one decided on last; a thread's id in place of a chat's is understood."""
-
-    def of(threads: Iterable[ThreadKey]) -> list[ThreadKey]:
-        here = [one for one in threads if organization in (None, one.organization)]
-        return [one for one in here if thread_id in (None, one.thread_id) and ledger.decisions_on(one)]
-
-    threads = of(ledger.threads_of(chat_id))
-    if not threads:
-        an_id = thread_id or chat_id
-        known = (each.thread for each in ledger.page(Wanted(), THREADS_MAX))
-        threads = of(one for one in known if one.thread_id == an_id)
-        if threads:
-            click.echo(f"{an_id} is a thread of chat {threads[0].chat_id}.", err=True)
+    """The thread that is named, or else the one that ended last; a thread's id in place of a chat's is understood."""
+    an_id = thread_id or chat_id
+    wanted = Wanted(an_id=an_id, organization=organization)
+    known = [each.thread for each in ledger.page(wanted, THREADS_MAX)]
+    named = [one for one in known if one.thread_id == thread_id] if thread_id else known
+    threads = [one for one in named if one.chat_id == chat_id] or named
+    if threads and threads[0].chat_id != chat_id:
+        click.echo(printable(f"{an_id} is a thread of chat {threads[0].chat_id}."), err=True)
     if len(threads) > 1:
         others = ", ".join(one.thread_id for one in threads[1:6]) + (", …" if len(threads) > 6 else "")
-        click.echo(printable(f"This thread was decided on last. For another, --thread: {others}."), err=True)
+        click.echo(
+            printable(f"The chat has several threads; this one ended last. Others, for --thread: {others}."),
+            err=True,
+        )
     return threads[0] if threads else None
 
 
 def _now(thread: ThreadKey, organization: str | None) -> Conversation:
     """The thread as LiveChat has it now; ends with 2 if it has not."""
     click.echo(
-        "What was said is not on Kafka any more, so LiveChat is asked for the chat as it is now.", err=True
+        "What was said is no longer on Kafka, so LiveChat is asked for the chat as it is now.", err=True
     )
     _, chat_id, thread_id = thread
     said = of_chat(from_livechat(chat_id, thread_id, organization or thread.organization), f"chat {chat_id}")
@@ -144,14 +141,14 @@ def _show(one: _Then, said: Conversation, placeholder: str, form: str, *, is_fir
     click.echo(nl=not is_first)
     print_explained(said, decision, places, f", {made.outcome} {minute(made.settled_at_ms)} UTC")
     if why is not None:
-        click.echo(f"The set of then cannot be had: {why}. Shown are the reasons that the decision recorded.")
+        click.echo(f"The keyword set used then cannot be had: {why}. These are the reasons on record.")
     elif decision.tags != made.tags:
         click.echo(printable(_otherwise(made, said)))
 
 
 def _otherwise(made: PastDecision, said: Conversation) -> str:
     """Why the set of then decides otherwise now, as far as can be told."""
-    then = f"Recorded then: {', '.join(made.tags) or 'no tag'}, on {made.messages:,} messages"
+    then = f"Recorded then: {', '.join(made.tags) or 'no tag'}, from {made.messages:,} messages"
     if len(said.said) != made.messages:
-        return f"{then}; shown are {len(said.said):,}."
-    return f"{then}. The version of then decided otherwise, or another placeholder was set."
+        return f"{then}; {len(said.said):,} are known now."
+    return f"{then}. The version used then decided otherwise, or another placeholder was set."

@@ -1,6 +1,5 @@
 """A decision as a line of text, an object, or a row of a table. Never what was said in the chat."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
@@ -8,11 +7,10 @@ import orjson
 
 from tagger.commands.tables import csv_line, markdown_line
 from tagger.commands.transcript import printable
-from tagger.core.matching.decide import Reason
-from tagger.core.records.decision import rfc3339
+from tagger.core.records.decision import reasons_json, rfc3339
 from tagger.core.records.past import Past
 from tagger.core.review.past_chat import Correction, PastDecision
-from tagger.history.ledger import Decided
+from tagger.history.ledger_view import Decided
 from tagger.history.wanted import Key
 
 Form = Literal["text", "json", "csv", "markdown"]
@@ -73,18 +71,12 @@ def decision_json(made: PastDecision) -> dict[str, Any]:
     """Return what was decided as a value for programs, with its reasons."""
     return {
         "tags": made.tags,
-        "because": because_json(made.because),
+        "because": reasons_json(made.because),
         "outcome": made.outcome,
         "config": made.config,
         "messages": made.messages,
         "settled_at": rfc3339(made.settled_at_ms),
     }
-
-
-def because_json(because: Sequence[Reason]) -> list[dict[str, Any]]:
-    """Return reasons as values for programs."""
-    names = ("rule", "tag", "keyword", "event_id", "start", "end")
-    return [{name: getattr(each, name) for name in names} for each in because]
 
 
 def correction_json(made: Correction) -> dict[str, str]:

@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from tagger.core.records.keyword_set import unpack
+from tagger.core.records.keyword_set import NOT_STORED, set_of
 from tagger.core.rules.model import RuleSet
-from tagger.core.rules.parse import parse
 from tagger.kafka.log import opened
 
 # Sets read at once, packed: at most 900 KB each, mostly a few.
@@ -31,21 +30,8 @@ async def sets_of(
                         packed[key] = record.value
     sets: dict[str, RuleSet | str] = dict.fromkeys(wanted, f"more than {SETS_MAX} sets are asked for")
     for name in read:
-        sets[name] = (
-            await asyncio.to_thread(_set_of, name, packed[name]) if name in packed else _missing(topic)
-        )
+        sets[name] = f"it is not on {topic}: {NOT_STORED}"
+        if name in packed:
+            found = await asyncio.to_thread(set_of, name, packed[name])
+            sets[name] = found if isinstance(found, str) else found[0]
     return sets
-
-
-def _missing(topic: str) -> str:
-    return f"it is not on {topic}: sets of over 900 KB are not stored, nor those from before there was this topic"
-
-
-def _set_of(name: str, packed: bytes | None) -> RuleSet | str:
-    files = unpack(packed)
-    if isinstance(files, str):
-        return f"its record is {files}"
-    rules = parse(files)
-    if not isinstance(rules, RuleSet):
-        return f"this version no longer accepts it: {rules[0]}"
-    return rules if rules.hash == name else "its record holds another set"

@@ -18,11 +18,9 @@ from tagger.core.conversation import ThreadKey
 from tagger.core.records.past import because_json, read_past
 from tagger.core.review.last_words import last_words
 from tagger.core.review.past_chat import Correction, PastDecision, Place, called_for
-from tagger.history.ledger_file import LedgerError, opened
-from tagger.history.ledger_view import DECISION, OF_THREAD, Decided, LedgerView, decision_of
+from tagger.history.ledger_file import opened
+from tagger.history.ledger_view import DECISION, OF_THREAD, LedgerView, decision_of
 from tagger.history.wanted import CORRECTED, NOT_WHOLLY_SET, TAGGED, UNSET, UNTAGGED, Key, Label
-
-__all__ = ["DECISIONS_MAX", "Decided", "Ledger", "LedgerError"]
 
 # Decisions kept: months of a busy installation, 7 GB. Beyond it those that come are counted and left out.
 DECISIONS_MAX: Final = 10_000_000

@@ -10,9 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from ingest.runtime.clock import now_ms
-from tagger.core.records.keyword_set import IN_FORCE_AT, unpack
+from tagger.core.records.keyword_set import IN_FORCE_AT, NOT_STORED, set_of
 from tagger.core.rules.model import RuleSet
-from tagger.core.rules.parse import parse
 from tagger.kafka.log import opened
 
 # Packed sets kept: 20 MB and more of keyword files, of which a set has some 20 KB. The newest stay.
@@ -39,7 +38,7 @@ class StoredSets:
 
     def __init__(self, options: Callable[[], Mapping[str, Any]], topic: str) -> None:
         self._options, self._topic = options, topic
-        self._packed = OrderedDict[str, _Packed]()
+        self._packed, self._bytes = OrderedDict[str, _Packed](), 0
         self._sets = OrderedDict[str, StoredSet | str]()
         self._read_at_ms = 0
         self._turn = asyncio.Lock()
@@ -53,8 +52,10 @@ class StoredSets:
             if config not in self._packed and now_ms() - self._read_at_ms >= READ_AGAIN_MS:
                 await self._read()
             if config not in self._packed:
-                return "sets of over 900 KB are not stored, nor those from before there was this topic"
-            found = await asyncio.to_thread(_unpacked, config, self._packed[config])
+                return NOT_STORED
+            packed = self._packed[config]
+            read = await asyncio.to_thread(set_of, config, packed.value)
+            found = read if isinstance(read, str) else StoredSet(*read, packed.in_force_at_ms)
             self._sets[config] = found
             if len(self._sets) > UNPACKED_MAX:
                 self._sets.popitem(last=False)
@@ -83,24 +84,13 @@ class StoredSets:
 
     def _keep(self, record: Any) -> None:
         config = (record.key or b"").decode("utf-8", "replace")
-        self._packed.pop(config, None)
+        if (known := self._packed.pop(config, None)) is not None:
+            self._bytes -= len(known.value)
         if record.value is None:
             return
         at = dict(record.headers or ()).get(IN_FORCE_AT, b"")
         at_ms = int(at) if at.isdigit() and len(at) <= 15 else None
         self._packed[config] = _Packed(record.value, at_ms)
-        size = sum(len(one.value) for one in self._packed.values())
-        while size > PACKED_BYTES_MAX and len(self._packed) > 1:
-            size -= len(self._packed.popitem(last=False)[1].value)
-
-
-def _unpacked(config: str, packed: _Packed) -> StoredSet | str:
-    files = unpack(packed.value)
-    if isinstance(files, str):
-        return f"its record is {files}"
-    rules = parse(files)
-    if not isinstance(rules, RuleSet):
-        return f"this version no longer accepts it: {rules[0]}"
-    if rules.hash != config:
-        return "its record holds another set"
-    return StoredSet(rules, files, packed.in_force_at_ms)
+        self._bytes += len(record.value)
+        while self._bytes > PACKED_BYTES_MAX and len(self._packed) > 1:
+            self._bytes -= len(self._packed.popitem(last=False)[1].value)

@@ -14,7 +14,7 @@ a thread's whole history.
 """
 
 from collections.abc import Collection, Iterable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from tagger.core.conversation import ThreadKey
 from tagger.core.records.decision import FORMAT, Source, json_object, rfc3339, source_fields, thread_fields
@@ -22,9 +22,14 @@ from tagger.core.records.past import past_of
 from tagger.core.review.authorship import Span
 from tagger.core.review.past_chat import Correction, PastDecision
 from tagger.core.threads.facts import Change
-from tagger.core.threads.removed import with_all
+from tagger.core.threads.removed import TAGS_MAX, with_all
+
+T = TypeVar("T")
 
 THREADS_MAX: Final = 500_000  # with tags removed, about 400 bytes each
+# Of one tag of a thread. With more removals than `retag` can account for, a person removed it in any case.
+REMOVALS_MAX: Final = 20
+SPANS_MAX: Final = REMOVALS_MAX - 1
 
 
 def correction_record(
@@ -106,12 +111,13 @@ class _OfThread:
         self._held_back: tuple[str, ...] = ()
 
     def told(self, correction: Correction) -> None:
-        self._removed = with_all(self._removed, ((correction.tag, correction.at_ms),))
+        self._removed = _with(self._removed, correction.tag, correction.at_ms, REMOVALS_MAX)
 
     def untagged(self, made: PastDecision) -> None:
         if made.began_at_ms is not None:
             span = Span.of(made.began_at_ms, made.settled_at_ms)
-            self._spans = with_all(self._spans, tuple((tag, span) for tag in made.untagged))
+            for tag in made.untagged:
+                self._spans = _with(self._spans, tag, span, SPANS_MAX)
             self._held_back = with_all(self._held_back, made.held_back)
 
     def tags(self) -> tuple[str, ...]:
@@ -124,3 +130,12 @@ class _OfThread:
             else:
                 left.remove(ours)
         return with_all(self._held_back, tuple(removed))
+
+
+def _with(known: tuple[tuple[str, T], ...], tag: str, what: T, most: int) -> tuple[tuple[str, T], ...]:
+    """Add what happened to a tag, once: to `TAGS_MAX` tags, and so many times to each of them."""
+    times = sum(name == tag for name, _ in known)
+    is_full = len({name for name, _ in known}) >= TAGS_MAX
+    return (
+        known if (tag, what) in known or times >= most or (is_full and not times) else (*known, (tag, what))
+    )

@@ -15,7 +15,7 @@ import orjson
 
 from tagger.core.conversation import ThreadKey
 from tagger.core.limits import TIME_MS_MAX
-from tagger.core.matching.decide import Decision
+from tagger.core.matching.decide import Decision, Reason
 from tagger.core.threads.fact_reader import clipped
 
 T = TypeVar("T")
@@ -48,7 +48,8 @@ _REASON_BYTES_MAX: Final = 1_000
 _ERROR_TYPE_BYTES_MAX: Final = 100
 _TAG_BYTES_MAX: Final = 1_024  # 256 characters, the most a rule may set: none is ever cut
 
-_BECAUSE: Final = ("rule", "tag", "keyword", "event_id", "start", "end")
+# Of a reason, wherever it is written for programs.
+REASON_FIELDS: Final = ("rule", "tag", "keyword", "event_id", "start", "end")
 
 
 class Untagged(NamedTuple):
@@ -100,8 +101,7 @@ def decision_record(  # noqa: PLR0913 - one argument a field of the record
     that were therefore not set. Of `retag` (`untagged`), `tags` are those that are ours afterwards, and `held_back`
     those that it removed though rules may call for them.
     """
-    reasons = [{name: getattr(each, name) for name in _BECAUSE} for each in decision.because[:BECAUSE_MAX]]
-    because = _within(_BECAUSE_BYTES_MAX, reasons)
+    because = _within(_BECAUSE_BYTES_MAX, reasons_json(decision.because[:BECAUSE_MAX]))
     tags = _within(_TAGS_BYTES_MAX, list(decision.tags))
     record: dict[str, Any] = {
         "kind": "decision",
@@ -178,6 +178,11 @@ def outcome_of(
     if late and decided != wanted:
         return "late"
     return "tagged" if wanted else "no_match"
+
+
+def reasons_json(because: Iterable[Reason]) -> list[dict[str, Any]]:
+    """Return reasons as values for programs."""
+    return [{name: getattr(each, name) for name in REASON_FIELDS} for each in because]
 
 
 def thread_fields(thread: ThreadKey) -> dict[str, str]:

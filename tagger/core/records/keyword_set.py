@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import orjson
 
-from tagger.core.rules.parse import BYTES_MAX, FILES_MAX
+from tagger.core.rules.model import RuleSet
+from tagger.core.rules.parse import BYTES_MAX, FILES_MAX, parse
 
 FORMAT: Final = 1
 # Of a value: with key, header and Kafka's overhead it stays below the 1 MiB that a topic accepts by default. 900 KB
@@ -20,6 +21,8 @@ STORED_BYTES_MAX: Final = 900_000
 # Of an unpacked value: all files, in which JSON writes a line end or a quote as two bytes, and their names.
 UNPACKED_BYTES_MAX: Final = 2 * BYTES_MAX + (1 << 20)
 IN_FORCE_AT: Final = "in_force_at_ms"  # the header
+# Why a hash may have no record.
+NOT_STORED: Final = "sets of over 900 KB are not stored, nor are sets older than the topic"
 
 
 def pack(files: Mapping[str, bytes]) -> bytes | None:
@@ -52,3 +55,14 @@ def unpack(value: bytes | None) -> dict[str, bytes] | str:
     if not all(isinstance(text, str) for text in texts.values()):
         return "damaged"
     return {name: text.encode() for name, text in texts.items()}
+
+
+def set_of(config: str, value: bytes | None) -> tuple[RuleSet, dict[str, bytes]] | str:
+    """Return the set with this hash, and its files by name, from its record; or in words why it cannot be had."""
+    files = unpack(value)
+    if isinstance(files, str):
+        return f"its record is {files}"
+    rules = parse(files)
+    if not isinstance(rules, RuleSet):
+        return f"this version no longer accepts it: {rules[0]}"
+    return (rules, files) if rules.hash == config else "its record holds another set"

@@ -93,15 +93,12 @@ class DecidedThreads:
     def take(self, value: bytes | None) -> None:
         """Take one record; skip one that is not ours."""
         record = json_object(value)
-        if record is not None and record.get("kind") == "correction":
-            self.removals.note(record)
-            self.full |= self.removals.full
+        if record is None:
             return
-        if record is not None and "untagged" in record:
-            self.removals.note(record)
-            self.full |= self.removals.full
-        if record is None or type(record.get("messages")) is not int:
-            return
+        self.removals.note(record)
+        self.full |= self.removals.full
+        if type(record.get("messages")) is not int:
+            return  # a correction
         texts = [record.get(name) for name in (*ThreadKey._fields, "outcome")]
         if not all(isinstance(text, str) for text in texts):
             return

@@ -13,7 +13,7 @@ import orjson
 from tagger.core.conversation import ThreadKey
 from tagger.core.limits import ID_BYTES_MAX
 from tagger.core.matching.decide import Reason
-from tagger.core.records.decision import rfc3339
+from tagger.core.records.decision import REASON_FIELDS, reasons_json, rfc3339
 from tagger.core.records.past import NAME_CHARS_MAX, NUMBER_MAX
 from tagger.core.review.retag import REASONS_MAX, TAGS_MAX, Asked, Change
 from tagger.core.threads.fact_reader import milliseconds
@@ -28,7 +28,6 @@ CHATS_MAX: Final = 1_000_000
 
 _CONFIG: Final = re.compile("[0-9a-f]{12}")
 _ASKED: Final = ("remove", "undo", "rename")
-_REASON: Final = ("rule", "tag", "keyword", "event_id", "start", "end")
 
 
 class Head(NamedTuple):
@@ -63,14 +62,13 @@ def head_line(head: Head) -> bytes:
 
 def change_line(change: Change) -> bytes:
     """Write the line of a chat. Tags come before what only programs need."""
-    because = [{name: getattr(each, name) for name in _REASON} for each in change.because]
     return _line({
         **change.thread._asdict(),
         "set": change.set,
         "remove": change.remove,
         "ended_at": rfc3339(change.ended_at_ms),
         "messages": change.messages,
-        "because": because,
+        "because": reasons_json(change.because),
     })  # fmt: skip
 
 
@@ -159,7 +157,7 @@ def _each(fields: dict[str, Any], name: str, count_max: int, read: Callable[[Any
 def _reason(value: Any, name: str) -> Reason:
     if not isinstance(value, dict):
         raise _MistakeError(f"{name} must hold objects")
-    rule, tag, keyword, event_id = (_text(value, each, LINE_BYTES_MAX) for each in _REASON[:4])
+    rule, tag, keyword, event_id = (_text(value, each, LINE_BYTES_MAX) for each in REASON_FIELDS[:4])
     return Reason(rule, tag, keyword, event_id, _number(value, "start"), _number(value, "end"))
 
 

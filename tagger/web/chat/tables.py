@@ -6,13 +6,11 @@ Never what was said.
 from collections.abc import Sequence
 from typing import Any, Final
 
-from tagger.core.matching.decide import Reason
-from tagger.core.records.decision import rfc3339
+from tagger.core.records.decision import reasons_json, rfc3339
 from tagger.core.review.past_chat import PastChat
 from tagger.web.chat.told import FoundRow, Today
 
 COLUMNS: Final = ("tag", "keyword", "said_in", "rule", "file", "line", "decided")
-_REASON: Final = ("rule", "tag", "keyword", "event_id", "start", "end")
 
 
 def as_json(chat: PastChat, today: Today | None) -> dict[str, Any]:
@@ -24,7 +22,7 @@ def as_json(chat: PastChat, today: Today | None) -> dict[str, Any]:
         "decisions": [
             {
                 "tags": made.tags,
-                "because": _because(made.because),
+                "because": reasons_json(made.because),
                 "outcome": made.outcome,
                 "config": made.config,
                 "messages": made.messages,
@@ -38,7 +36,7 @@ def as_json(chat: PastChat, today: Today | None) -> dict[str, Any]:
         "today": today
         and {
             "tags": today.decision.tags,
-            "because": _because(today.decision.because),
+            "because": reasons_json(today.decision.because),
             "config": today.decision.config,
         },
         "gained": [change.tag for change in changes if change.change == "gained"],
@@ -51,7 +49,3 @@ def csv_row(row: FoundRow) -> tuple[str | int, ...]:
     """A line for a match."""
     where = row.source or ("", "")
     return (row.tag, row.keyword, row.said_in, row.rule, *where, row.decided)
-
-
-def _because(because: Sequence[Reason]) -> list[dict[str, Any]]:
-    return [{name: getattr(each, name) for name in _REASON} for each in because]

@@ -11,7 +11,7 @@ import pytest
 
 from tagger.history import kept_ledger
 from tagger.history.kept_ledger import FILE, AskingTooLongError, KeptLedger
-from tagger.history.ledger import LedgerError
+from tagger.history.ledger_file import LedgerError
 from tagger.history.ledger_view import LedgerView
 from tagger.history.wanted import Wanted
 from tests.unit.history.test_ledger import TOPIC, decided

@@ -15,8 +15,8 @@ from tagger.core.matching.decide import Decision, Reason
 from tagger.core.records.decision import Outcome, Source, Untagged, decision_record
 from tagger.core.review.past_chat import Correction, Place
 from tagger.history import ledger as ledger_module
-from tagger.history.ledger import Ledger, LedgerError
-from tagger.history.ledger_file import APPLICATION
+from tagger.history.ledger import Ledger
+from tagger.history.ledger_file import APPLICATION, LedgerError
 from tagger.history.wanted import Wanted
 
 TOPIC: Final = "livechat.decisions"

@@ -8,9 +8,10 @@ import pytest
 from tagger.core.conversation import ThreadKey
 from tagger.core.matching.decide import Decision
 from tagger.core.records import correction
-from tagger.core.records.correction import Removals, allowed, correction_record
-from tagger.core.records.decision import RECORD_BYTES_MAX, Source, Untagged, decision_record
+from tagger.core.records.correction import REMOVALS_MAX, Removals, allowed, correction_record
+from tagger.core.records.decision import RECORD_BYTES_MAX, Source, Untagged, decision_record, rfc3339
 from tagger.core.records.missed import DecidedThreads
+from tagger.core.threads.removed import TAGS_MAX
 
 THREAD = ThreadKey("org", "CHAT", "THREAD")
 SOURCE = Source("livechat.webhooks", 3, 41)
@@ -87,6 +88,42 @@ def test_what_retag_removed_was_not_removed_by_a_person_whichever_record_came_fi
             removals.take(value)
             decided.take(value)
         assert removals.of(THREAD) == decided.removals.of(THREAD) == removed
+
+
+def at(seconds: int, **changed: Any) -> bytes:
+    return removal(at=rfc3339(seconds * 1_000), offset=seconds, **changed)
+
+
+def test_a_tag_that_is_removed_again_and_again_leaves_room_for_others() -> None:
+    removals = Removals()
+    often = [at(number) for number in range(TAGS_MAX + 1)]
+    ours = [retagged("Refund", began_s=1_000_000 + number) for number in range(TAGS_MAX + 1)]
+    for value in (
+        *often,
+        at(9_000, tag="Late"),
+        *ours,
+        retagged("Upset", began_s=1_000),
+        at(1_000, tag="Upset"),
+    ):
+        removals.take(value)
+    assert removals.of(THREAD) == ("Refund", "Late")
+
+
+def test_the_tags_of_a_thread_are_limited() -> None:
+    removals = Removals()
+    for number in range(TAGS_MAX + 1):
+        removals.take(at(number, tag=f"tag {number}"))
+    assert len(removals.of(THREAD)) == TAGS_MAX
+
+
+def test_a_tag_that_retag_removed_more_often_than_is_kept_is_taken_for_one_that_a_person_removed() -> None:
+    hours = [3_600 * number for number in range(1, REMOVALS_MAX + 1)]
+    for times, removed in ((REMOVALS_MAX - 1, ()), (REMOVALS_MAX, ("Refund",))):
+        removals = Removals()
+        for began in hours[:times]:
+            removals.take(retagged("Refund", began_s=began))
+            removals.take(at(began))
+        assert removals.of(THREAD) == removed
 
 
 def test_one_credential_for_all_goes_by_any_name_of_the_organization() -> None:
