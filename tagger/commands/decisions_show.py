@@ -51,7 +51,7 @@ def show(  # noqa: PLR0913, PLR0917 - one argument an option
 ) -> None:
     """Show what was decided on a chat, what would be decided today, and the difference.
 
-    The decision of then is shown with the keyword set that made it. For today's, what was said is read from
+    A past decision is shown with the keyword set that made it. For today's, what was said is read from
     livechat.webhooks, as long as Kafka keeps it.
 
     \b
@@ -117,11 +117,11 @@ def _lines(
         if made.untagged:
             yield f"  Removed by `tagger retag`: {_tags(made.untagged)}"
         if isinstance(then, str):
-            yield f"  The set of then cannot be shown: {then}."
+            yield f"  The keyword set used then cannot be shown: {then}."
     for correction in one.chat.corrections:
         yield f"{correction.tag} was {correction.change} by a person, {minute(correction.at_ms)}."
     if today is None:
-        yield "What was said is not on Kafka any more. `tagger explain --chat` asks LiveChat for it."
+        yield "What was said is no longer on Kafka. `tagger explain --chat` asks LiveChat for it."
         return
     yield f"Today, by set {today.config}: {_tags(today.tags)}"
     yield from _reasons(today.because, rules)

@@ -65,7 +65,7 @@ def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 @click.option(
     "--as-of-decision",
     is_flag=True,
-    help="With --chat: as it was decided, with the keyword set and the words of then, from Kafka.",
+    help="With --chat: as it was decided, with the keyword set and the words known then, from Kafka.",
 )
 @config_option
 @placeholder_option

@@ -40,7 +40,10 @@ def _renames(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ..
 @history_options
 @click.option("--remove", is_flag=True, help="Also remove tags that decisions set and no rule calls for now.")
 @click.option(
-    "--undo", metavar="RULE", multiple=True, help="Only remove the tags that this rule alone called for."
+    "--undo",
+    metavar="RULE",
+    multiple=True,
+    help="Only remove the tags that this rule called for and no other rule in force did.",
 )
 @click.option(
     "--rename",
@@ -65,16 +68,16 @@ def command(plan: Path | None, path: Path, asked: Asked, form: Any, placeholder:
     a line for each chat. Delete the lines that you do not want, then apply it. It can be stopped at any time (Ctrl-C)
     and applied again: it goes on where it stopped.
 
-    Tags that people set or removed are never touched, nor are tags that no rule set.
+    Tags that people set or removed are never touched, nor are tags that no rule set. Rules on trial do not count.
 
     \b
-    Exit code: 0 fine; 1 the plan is not wholly applied; 2 chats, keyword files or the plan cannot be read.
+    Exit code: 0 fine; 1 part of the plan was not applied; 2 chats, keyword files or the plan cannot be read.
     \b
     Examples:
       tagger retag --since 30d
       tagger retag --since 30d --remove
       tagger retag --since 30d --undo upset
-      tagger retag --since 90d --rename 'Refund=Refund request'
+      tagger retag --since 30d --rename 'Refund=Refund request'
       tagger retag --apply retag-d814c37ea64b-20261129.ndjson
     """
     if plan is not None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -78,13 +79,22 @@ def _untouched(untouched: Counter[Untouched]) -> str:
     total = untouched.total()
     if len(untouched) == 1:
         return f"; {total:,} not touched ({UNTOUCHED[next(iter(untouched))]})"
-    why = ", ".join(f"{UNTOUCHED[name]} {untouched[name]:,}" for name in UNTOUCHED if untouched[name])
+    why = ", ".join(f"{untouched[name]:,} {UNTOUCHED[name]}" for name in UNTOUCHED if untouched[name])
     return f"; {total:,} not touched ({why})"
 
 
 def warnings(done: Planned) -> Iterator[str]:
-    """Say what in the keyword files works against the plan."""
+    """Say what in the keyword files works against the plan, and which names may be mistakes."""
     names = {rule.id for rule in done.rules if not rule.dry_run}
+    for asked, what, known in (
+        (done.asked.undo, "rule", [rule.id for rule in done.rules]),
+        (done.asked.rename, "tag", [rule.tag for rule in done.rules]),
+    ):
+        for name in asked:
+            if name not in done.plan.named:
+                close = get_close_matches(name, known, n=1, cutoff=0.5)
+                hint = f" Did you mean {close[0]}?" if close and close[0] != name else ""
+                yield printable(f"No decision on these chats names the {what} {name}.{hint}")
     for rule in done.asked.undo:
         if rule in names:
             yield f"Rule {rule} is still in force: chats that end from now on get its tag. Delete it, or try it with dry_run."
@@ -151,7 +161,7 @@ def _parts(report: Report) -> Iterator[str]:
     if done["nothing"]:
         yield f"{done['nothing']:,} with nothing to do"
     if done["refused"]:
-        yield f"{done['refused']:,} of which LiveChat refused part"
+        yield f"{done['refused']:,} partly refused by LiveChat"
     if report.left:
         yield f"{report.left:,} left"
 

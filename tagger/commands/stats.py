@@ -35,8 +35,8 @@ from tagger.history.counts import Counts
 def command(path: Path, asked: Asked, most: int, form: Any, placeholder: str) -> None:
     """Show what each rule and keyword did: in how many chats, when last, and in how many of them nothing else did.
 
-    Reads decisions from livechat.decisions: no chats, and no API call. With --file, the keyword files as they are
-    now decide the chats. With --file and --archive, tags are compared with those that the chats have.
+    Reads decisions from livechat.decisions: no chats, and no API call. With --file, today's keyword files decide the
+    chats. With --file and --archive, the tags decided are compared with those on the chats.
     Rules that never matched come first. "Only this" counts chats in which no other rule called for the tag, or no
     other keyword for the rule. "Removed" and "added" count corrections by people, which are known
     if webhooks are registered with --corrections.

@@ -38,7 +38,7 @@ class Counts:
     def notes(self) -> Iterator[str]:
         """Yield sentences for what a person should know beside the number of chats."""
         if self.stopped:
-            yield f"Stopped before the end: this is what {_chats(self.chats)} say."
+            yield f"Stopped before the end: these results cover {_chats(self.chats)}."
         if self.cut:
             yield f"Not repeated: {_chats(self.cut)} whose beginning is missing."
         if self.open:

@@ -31,12 +31,13 @@ REASONS_MAX: Final = 5  # of one tag, those of different rules first: enough to 
 
 # Why a tag was left alone; what is as it should be is no reason.
 Untouched = Literal["people", "ordered", "never", "shared", "unknown"]
+# After a number of tags.
 UNTOUCHED: Final[Mapping[Untouched, str]] = {
-    "people": "people set or removed them",
-    "shared": "another rule also called for them",
-    "never": "no rule set them",
-    "ordered": "an earlier retag removed them on purpose",
-    "unknown": "no reason for them is on record",
+    "people": "set or removed by people",
+    "shared": "also called for by another rule",
+    "never": "set by no rule",
+    "ordered": "removed on purpose by an earlier retag",
+    "unknown": "without a reason on record",
 }
 
 
@@ -91,6 +92,7 @@ class Retag:
         self.set = Counter[str]()  # by tag
         self.removed = Counter[str]()
         self.untouched = Counter[Untouched]()  # tags left alone, by why
+        self.named = set[str]()  # rules to undo and tags to rename that a decision names
 
     def plan(self, chat: PastChat, today: Decision | None, now_ms: int) -> Change | None:
         """Return what to do; None: nothing. `today` is needed unless only earlier decisions matter."""
@@ -108,6 +110,7 @@ class Retag:
         if today is None or not self._asked.decides:
             found.undo(frozenset(self._asked.undo))
             found.replace_tags(self._asked.rename)
+            self.named |= found.named
         else:
             found.set_missing(today)
             if self._asked.remove:
@@ -143,7 +146,7 @@ class _Found:
     ) -> None:
         self._chat, self._whose, self._on_trial, self._untouched = chat, whose, on_trial, untouched
         self._there = chat.tags  # None: not known
-        self.set, self.remove = set[str](), set[str]()
+        self.set, self.remove, self.named = set[str](), set[str](), set[str]()
         self.because: list[Reason] = []
 
     def set_missing(self, today: Decision) -> None:
@@ -159,6 +162,7 @@ class _Found:
         for tag, called in _rules_of(self._chat.decisions).items():
             if not called & rules:
                 continue
+            self.named |= called & rules
             if called <= rules | self._on_trial:
                 self._remove(tag)
             elif tag in self._whose.ours:
@@ -168,6 +172,7 @@ class _Found:
         for old, new in names.items():
             if old not in self._whose.decided and old not in (self._there or ()):
                 continue
+            self.named.add(old)
             self._remove(old)
             if old not in self.remove:
                 continue

@@ -16,6 +16,8 @@ def dollars(calls: int) -> float:
 
 def priced(calls: int) -> str:
     """Say it: `143 API calls, about $0.04 at LiveChat's published price`."""
+    if not calls:
+        return "0 API calls"
     cost = dollars(calls)
     about = "less than $0.01" if cost < 0.01 else f"about ${cost:,.2f}"
     return f"{calls:,} API call{'' if calls == 1 else 's'}, {about} at LiveChat's published price"

@@ -206,7 +206,9 @@ def test_without_the_set_of_then_the_rest_is_shown(
     told = decided(topics.past)[0]
     other = Topics(topics.past, {**topics.env, "KAFKA_KEYWORDS_TOPIC": unique}, topics.config)
     lines = other.run("show", told.thread.chat_id).stdout.splitlines()
-    assert any(line.startswith("  The set of then cannot be shown: it is not on ") for line in lines)
+    assert any(
+        line.startswith("  The keyword set used then cannot be shown: it is not on ") for line in lines
+    )
     assert any(line.startswith("Today, by set ") for line in lines)
 
 
@@ -225,7 +227,7 @@ def test_where_what_was_said_is_gone_today_is_not_known(
     asyncio.run(store(kafka_embedded, decisions, "x", orjson.dumps(made)))
     other = Topics(topics.past, {**topics.env, "KAFKA_DECISIONS_TOPIC": decisions}, topics.config)
     result = other.run("show", told.thread.chat_id)
-    assert "What was said is not on Kafka any more." in result.stdout
+    assert "What was said is no longer on Kafka." in result.stdout
     assert result.exit_code == 0
     assert json.loads(other.run("show", told.thread.chat_id, "--format", "json").stdout)["today"] is None
 

@@ -102,9 +102,7 @@ def test_what_was_read_until_then_is_told(scene: Scene, bar: str, arguments: tup
     assert "Stopped before the end" in (done.stdout + done.stderr)
     assert "Traceback" not in done.stderr
     whole = 400 if "CHATS" in arguments else len(scene.past.threads)
-    if counts := re.findall(
-        r"(?:say|what) (\d+) chats?|^(\d+) chats? ", done.stdout + done.stderr, re.MULTILINE
-    ):
+    if counts := re.findall(r"cover (\d+) chats?|^(\d+) chats? ", done.stdout + done.stderr, re.MULTILINE):
         assert max(int(one or other) for one, other in counts) < whole
 
 

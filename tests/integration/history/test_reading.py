@@ -79,7 +79,7 @@ def test_what_came_before_ctrl_c_counts_and_is_said_to_be_part(tmp_path: Path) -
         counts = read_history(Asked(file, False, None, None, False), take)
     assert counts.stopped
     assert 150 <= counts.chats == len(seen) < 1_000
-    assert next(counts.notes()) == f"Stopped before the end: this is what {len(seen)} chats say."
+    assert next(counts.notes()) == f"Stopped before the end: these results cover {len(seen)} chats."
 
 
 async def test_chats_of_the_topic_are_handed_over_with_their_decisions(

@@ -110,7 +110,7 @@ async def test_tags_that_rules_call_for_now_are_set_and_those_they_no_longer_cal
         done, plan = await scene.plan(rules, "--remove")
         assert done.code == 0, done.errors
         assert (
-            "2 tags to set and 2 tags to remove in 4 chats; 1 not touched (people set or removed them)"
+            "2 tags to set and 2 tags to remove in 4 chats; 1 not touched (set or removed by people)"
             in done.lines[0]
         )
         assert "4 API calls, less than $0.01" in done.lines[-1]
@@ -155,7 +155,7 @@ async def test_our_own_removals_are_not_taken_for_peoples(
         await told(scene.stage, 3, kind="decision", thread_id=thread.id)
         assert thread.tags == []
         done, _ = await scene.plan(BEFORE)
-        assert "1 not touched (an earlier retag removed them on purpose)" in done.lines[0]
+        assert "1 not touched (removed on purpose by an earlier retag)" in done.lines[0]
         rules = BEFORE + "  - {id: very-upset, tag: Upset, any: [very angry]}\n"
         done, plan = await scene.plan(rules)
         assert "1 tag to set in 1 chat" in done.lines[0]
@@ -179,7 +179,7 @@ async def test_undo_leaves_alone_what_another_rule_called_for_or_people_touched(
         scene.stage.livechat.tag(touched, "Upset")
         done, plan = await scene.plan(both, "--undo", "upset")
         assert (
-            "1 tag to remove in 1 chat; 2 not touched (people set or removed them 1, another rule also called for them 1)"
+            "1 tag to remove in 1 chat; 2 not touched (1 set or removed by people, 1 also called for by another rule)"
             in done.lines[0]
         )
         assert "Rule upset is still in force" in done.errors

@@ -137,7 +137,10 @@ async def test_a_late_message_is_explained_as_what_was_decided_then(
         third = await a_chat(stage, "nothing", scene.first.chat.id)
         code, out, err = await scene.run("explain", "--chat", scene.first.chat.id, "--as-of-decision")
         assert (code, f"thread {third.id}: tags: none" in out) == (0, True)
-        assert err == f"This thread was decided on last. For another, --thread: {scene.first.id}.\n"
+        assert (
+            err
+            == f"The chat has several threads; this one ended last. Others, for --thread: {scene.first.id}.\n"
+        )
         asked = ("explain", "--chat", scene.first.chat.id, "--thread", scene.first.id, "--as-of-decision")
         code, out, err = await scene.run(*asked)
         earlier, later = out.split("\n\n")
@@ -155,7 +158,7 @@ async def test_what_is_gone_is_made_up_for_as_far_as_possible_and_said(
         stage, asked = scene.stage, ("explain", "--chat", scene.first.chat.id, "--as-of-decision")
         await overwrite(stage, OLD)
         code, out, _ = await scene.run(*asked)
-        assert (code, "The set of then cannot be had: its record is " in out) == (0, True)
+        assert (code, "The keyword set used then cannot be had: its record is " in out) == (0, True)
         assert "bread → Refund  [rule money]" in out
         assert "butter →" not in out
         code, out, _ = await scene.run(*asked, "--format", "json")

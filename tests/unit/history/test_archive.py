@@ -116,6 +116,7 @@ async def test_what_livechat_refuses_is_told_and_is_no_empty_archive(scene: Scen
 @pytest.mark.parametrize(
     ("calls", "said"),
     [
+        (0, "0 API calls"),
         (1, "1 API call, less than $0.01 at LiveChat's published price"),
         (143, "143 API calls, about $0.04 at LiveChat's published price"),
         (1_000_000, "1,000,000 API calls, about $270.00 at LiveChat's published price"),
