@@ -147,7 +147,10 @@ def report_lines(report: Report, path: Path, calls: int, form: str) -> Iterator[
     if more := report.refused - len(report.named):
         yield f"{more:,} more were refused; --format json names them all."
     for organization, why in report.problems.items():
-        yield printable(f"organization {organization or 'unnamed'}: {why}")
+        if organization:
+            yield printable(f"organization {organization}: {why}")
+        else:  # of a file, and no decision tells whose they are
+            yield printable(f"chats without an organization: {why}. Write it into their lines of the plan.")
     yield f"{priced(calls)}."
     if report.left or report.refused:
         begin = "Stopped. Go on with" if report.stopped else "Try the rest again with"

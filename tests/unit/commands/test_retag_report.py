@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from tagger.commands.retag_report import Planned, warnings
+from tagger.commands.retag_report import Planned, report_lines, warnings
 from tagger.core.review.retag import Asked, Retag
 from tagger.core.rules.model import Keyword, Rule
 from tagger.history.counts import Counts
+from tagger.recovery.retag import Applied, Report
 from tests.unit.core.review.test_authorship import decided
-from tests.unit.core.review.test_retag import LATER, chat
+from tests.unit.core.review.test_retag import LATER, THREAD, chat
 
 RULES = (
     Rule("upset", "Upset", any=(Keyword("angry", "angry"),)),
@@ -48,3 +49,15 @@ def test_a_name_that_no_decision_has_is_said_and_so_is_a_rule_that_is_still_in_f
     asked: Asked, said: list[str]
 ) -> None:
     assert warned(asked) == said
+
+
+def test_a_report_says_why_chats_are_left_and_what_to_do() -> None:
+    report = Report(3, problems={"org": "no answer", "": "no credentials"})
+    report.add(Applied(THREAD, "refused"))
+    assert list(report_lines(report, Path("plan"), 0, "text")) == [
+        "3 chats: 0 retagged, 1 partly refused by LiveChat, 2 left.",
+        "organization org: no answer",
+        "chats without an organization: no credentials. Write it into their lines of the plan.",
+        "0 API calls.",
+        "Try the rest again with: tagger retag --apply plan",
+    ]
