@@ -94,6 +94,7 @@ PURE_OUTSIDE_CORE: Final = (
     "tagger.web.change.question",
     "tagger.web.change.screen",
     "tagger.web.chat.changed",
+    "tagger.web.chat.refs",
     "tagger.web.chat.tables",
     "tagger.web.chat.told",
     "tagger.web.chats.asked",

@@ -26,12 +26,20 @@ class Mark(NamedTuple):
     kind: Kind
 
 
+class Ref(NamedTuple):
+    """A number behind a mark, which leads to the row of that number."""
+
+    number: int
+    label: str  # for who hears the page
+
+
 class Piece(NamedTuple):
     """Part of a text, with the marks that begin before it and end after it."""
 
     text: str
     opened: tuple[str, ...] = ()  # the class names of each, outermost first
     closed: int = 0
+    refs: tuple[Ref, ...] = ()  # behind what is closed
 
 
 def cut(text: str, marks: Iterable[Mark]) -> tuple[Piece, ...]:

@@ -1,6 +1,6 @@
 """The addresses of a chat. Its words come by POST only: they cost a call, and no answer that holds them may be kept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple
@@ -20,7 +20,8 @@ from tagger.web import data
 from tagger.web.chat import tables
 from tagger.web.chat.changed import ChangedRule, changed
 from tagger.web.chat.decided import decide
-from tagger.web.chat.told import Sets, Today, told
+from tagger.web.chat.refs import numbered, refs
+from tagger.web.chat.told import FoundRow, Sets, Today, told
 from tagger.web.chat.words import Words, words_of
 from tagger.web.chats.asked import chat_href
 from tagger.web.form import fields_of
@@ -148,6 +149,7 @@ def _context(
     organization = thread.organization if known.organizations > 1 else ""
     href = partial(chat_href, thread.chat_id, thread.thread_id, organization)
     there = words.tags if words else None
+    found = told(chat, sets, today, there=there, hears_of_people=known.hears_of_people)
     return {
         "chat": chat,
         "thread": thread,
@@ -155,7 +157,7 @@ def _context(
         "ended": moment(chat.ended_at_ms),
         "took": span(first.settled_at_ms - first.ended_at_ms),
         "link": f"{ARCHIVES}{thread.thread_id}" if _is_plain(thread.thread_id) else "",
-        "told": told(chat, sets, today, there=there, hears_of_people=known.hears_of_people),
+        "told": found,
         "today": today,
         "hears_of_people": known.hears_of_people,
         "then_problem": then if isinstance(then, str) else "",
@@ -173,19 +175,20 @@ def _context(
         "as_csv": href(".csv"),
         "changed": _changed(sets.then, stored, today, files),
         "words": words,
-        **_words_context(words, today),
+        **_words_context(words, today, found.found),
     }
 
 
-def _words_context(words: Words | None, today: Today | None) -> dict[str, object]:
+def _words_context(words: Words | None, today: Today | None, found: Sequence[FoundRow]) -> dict[str, object]:
     if words is None:
         return {"passages": (), "near": (), "near_left_out": 0}
     if today is None:
         empty = answer(words.conversation, Decision((), (), (), ""), ())
         return {"passages": list(passages(words.conversation, empty)), "near": (), "near_left_out": 0}
     explained: Answer = answer(words.conversation, today.decision, tuple(today.rules.values()))
+    ends = refs(found, explained.near, words.conversation)
     return {
-        "passages": list(passages(words.conversation, explained)),
+        "passages": list(numbered(passages(words.conversation, explained), ends)),
         "near": explained.near,
         "near_left_out": explained.left_out,
     }

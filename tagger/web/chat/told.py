@@ -81,6 +81,9 @@ class FoundRow(NamedTuple):
     source: Source | None
     is_in_force: bool  # whether that is a line of the files in force; else of those of then
     decided: Decided
+    event_id: str
+    field: int  # of the event's texts, and where in it the match ends
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +246,9 @@ def _found(last: PastDecision, sets: Sets, today: Today | None) -> list[FoundRow
             source_of(places_now.get(word) or places_then.get(word)),
             word in places_now,
             _decided(place in before, is_today, today is not None),
+            each.event_id,
+            each.field,
+            each.end,
         )
         rows.append((number or 0, each.start, row))
     return [row for *_, row in sorted(rows, key=lambda one: one[:2])]

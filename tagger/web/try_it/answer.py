@@ -56,6 +56,8 @@ class Row(NamedTuple):
     effect: str  # "would find it"
     rule: str
     source: Source | None
+    field: int  # of the message, and where it ends in it
+    end: int
     stop: Stop | None = None  # a keyword of `none`
 
 
@@ -66,6 +68,7 @@ class Passage:
     message: int  # from 1
     author: Author
     pieces: tuple[Piece, ...]
+    field: int = 0  # of the message, which may have several texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ def passages(conversation: Conversation, answered: Answer) -> Iterator[Passage]:
     """Every text of a conversation, marked."""
     for at, said in enumerate(conversation.said):
         for field, text in enumerate(said.fields):
-            yield Passage(at + 1, said.author, cut(text, answered.marks.get((at, field), ())))
+            yield Passage(at + 1, said.author, cut(text, answered.marks.get((at, field), ())), field)
 
 
 def in_text(text: str, starts: Sequence[int], answered: Answer) -> tuple[Piece, ...]:
@@ -178,6 +181,8 @@ def _rows(known: _Known, found: Iterable[Reason | NearMiss]) -> Iterator[Row]:
             effect(cure) if cure else "",
             rule,
             known.source(ones[0]),
+            ones[0].field,
+            ones[0].end,
             known.stop(ones[0]),
         )
 

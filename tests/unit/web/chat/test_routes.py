@@ -74,7 +74,8 @@ async def test_looking_at_a_chat_costs_no_call_and_its_words_one(tmp_path: Path)
         ("get_chat", {"chat_id": "CA", "thread_id": "A"})
     ]
     assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
-    assert '<mark class="found">refund</mark>' in text
+    assert '<mark class="found">refund</mark><a class="ref" href="#m2" aria-label="match 2">2</a>' in text
+    assert '<tr role="row" id="m2">' in text
     assert "<script>alert" not in text
     assert "it would also get <b><bdi>Refund</bdi></b>" in text
     assert "13:52" in text
