@@ -133,7 +133,7 @@ class Filling:
                     other.add(partition)
         if other:
             self.recreated_ms = now_ms()
-            log.warning("decisions_topic_recreated", topic=self.topic, partitions=sorted(other))
+            log.warning("decisions_topic_recreated", topic=self.topic, count=len(other))
         return {partition: at for partition, at in positions.items() if partition not in other}
 
     def _note_lost(self, topic: Log, positions: Mapping[int, int]) -> None:

@@ -35,7 +35,7 @@ async def words_of(livechat: tuple[Client, Credentials], thread: ThreadKey) -> W
     client, _ = livechat
     if not client.has_credentials(thread.organization):
         return f"There are no credentials for organization {thread.organization}."
-    log.info("words_asked_for", chat_id=thread.chat_id, organization=thread.organization, purpose="page")
+    log.info("words_asked_for", chat_id=thread.chat_id, organization=thread.organization)
     try:
         answer = await Desk(client, thread.organization).call(get_chat(thread.chat_id, thread.thread_id))
     except NoAnswerError as error:

@@ -19,7 +19,7 @@ class Since(NamedTuple):
     """A choice of how far back."""
 
     name: str  # in the address
-    words: str  # behind "in the last"; "" for any time
+    words: str  # behind "Ended within"; "" for any time
     ms: int | None
 
 
