@@ -216,7 +216,10 @@ async def _decided(request: web.Request, chat: PastChat, words: Words | None) ->
 
 
 async def _set_of(page: Page, config: str) -> StoredSet | str:
-    """The set that decided; or in words why it cannot be had."""
+    """The set that decided; or in words why it cannot be had. That in force is at hand, also while Kafka is away."""
+    current = page.keywords.rules
+    if current is not None and current.hash == config:
+        return StoredSet(current, page.keywords.files, None)
     if isinstance(page.past.filling.trouble, NO_KAFKA) and config not in page.past.sets.times():
         return "Kafka does not answer"
     try:

@@ -227,12 +227,14 @@ def _happened(then: State, by: Correction | None, change: Change | None, outcome
 def _found(last: PastDecision, sets: Sets, today: Today | None) -> list[FoundRow]:
     """Matches of then and today, those of one place as one row, in reading order as far as that is known."""
     before = {_place(each): each for each in last.because}
-    after = {_place(each): each for each in today.decision.because} if today else {}
+    after = dict.fromkeys(today.decision.because) if today else {}
+    there = {_place(each) for each in after}
+    gone = [each for place, each in before.items() if place not in there]
     numbers = today.numbers if today else {}
     places_then, places_now = places_of(sets.then.values()), places_of(sets.now.values())
     rows = []
-    for place, each in (before | after).items():
-        is_today = today is not None and place in after
+    for each in (*after, *gone):
+        is_today = each in after
         rules = sets.now if is_today else sets.then
         word = (each.rule, each.keyword)
         number = numbers.get(each.event_id)
@@ -245,7 +247,7 @@ def _found(last: PastDecision, sets: Sets, today: Today | None) -> list[FoundRow
             each.rule,
             source_of(places_now.get(word) or places_then.get(word)),
             word in places_now,
-            _decided(place in before, is_today, today is not None),
+            _decided(_place(each) in before, is_today, today is not None),
             each.event_id,
             each.field,
             each.end,
@@ -262,5 +264,6 @@ def _decided(was: bool, is_today: bool, known: bool) -> Decided:
     return "today only"
 
 
-def _place(each: Reason) -> tuple[str, str, str, str, int, int, int]:
-    return each.rule, each.tag, each.keyword, each.event_id, each.field, each.start, each.end
+def _place(each: Reason) -> tuple[str, str, str, str, int, int]:
+    """Where it is, as decisions on Kafka say it: they do not tell which text of an event with several it was in."""
+    return each.rule, each.tag, each.keyword, each.event_id, each.start, each.end

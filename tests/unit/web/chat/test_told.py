@@ -148,6 +148,18 @@ def test_matches_of_then_and_today_are_one_list_with_their_lines() -> None:
     assert [row.today for row in made.tags if row.name == "Churn"] == ["trial"]
 
 
+def test_a_match_in_the_second_text_of_an_event_is_one_row() -> None:
+    """A decision on Kafka does not tell which of its texts."""
+    said = Conversation(THREAD, (Said("E1", "customer", ("hello", "a refund", "a refund")),))
+    then = PastDecision(
+        ("Refund",), (Reason("refund", "Refund", "refund", "E1", 2, 8),), "tagged", "h", 1, 0, 9, None
+    )
+    chat, rules = PastChat(THREAD, 0, None, (then,)), rules_by_id(set_of(NOW).rules)
+    today = decide(said, chat, None, Decider.compile(set_of(NOW)))
+    found = told(chat, Sets(rules, rules, {}), today, there=None, hears_of_people=True).found
+    assert [(row.keyword, row.decided) for row in found] == [("refund", "then and today")] * 2
+
+
 def test_an_event_that_is_not_at_hand_is_named_by_its_id() -> None:
     reason = Reason("refund", "Refund", "refund", "E9", 4, 10)
     made = PastDecision(("Refund",), (reason,), "tagged", "h", 1, 0, 100, None)
