@@ -68,7 +68,7 @@ def test_filters_are_in_the_address_and_back_leads_back(page_of_past: Served, op
     page = opened(page_of_past, opens)
     page.get_by_role("link", name="No tag 2").click()
     assert chats(page) == ["Cnearly", "Cgained"]
-    page.get_by_label("Ended", exact=True).select_option("in the last 7 days")
+    page.get_by_label("Ended within").select_option("7 days")
     page.get_by_role("button", name="Filter").click()
     assert "which=untagged&since=7d" in page.url
     page.get_by_role("link", name="Tagged 3").click()
@@ -192,6 +192,27 @@ def test_new_chats_come_on_top_and_wait_where_they_would_move_something(
     past.end("third", "nothing", ago_ms=0)
     page.get_by_role("button", name="Resume").click()
     page.get_by_role("link", name="Cthird").wait_for()
+
+
+def test_more_than_is_sent_is_left_to_a_reload_and_never_skipped(
+    page_of_past: Served, opens: Opens, past: PastChats
+) -> None:
+    page = opened(page_of_past, opens)
+    page.get_by_text("Live: chats appear on top as they end").wait_for()
+    page.get_by_role("button", name="Pause").click()
+    for number in range(60):
+        past.end(f"more{number:02}", "a refund", ago_ms=0, on_kafka=False)
+    other = page.context.new_page()
+    other.goto(page_of_past.url + "chats")
+    while "of 64" not in other.get_by_role("navigation", name="Pages").inner_text():
+        other.reload()
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_text("More chats ended than fit here").wait_for()
+    assert chats(page) == ["Chostile", "Cnearly", "Cgained", "Cremoved"]
+    assert page.get_by_role("button", name="Resume").is_hidden()
+    page.get_by_role("button", name="Show them").click()
+    page.get_by_role("link", name="Cmore59").wait_for()
+    assert len(chats(page)) == 50
 
 
 def test_only_what_passes_the_filters_comes_live(page_of_past: Served, opens: Opens, past: PastChats) -> None:
