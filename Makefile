@@ -53,7 +53,7 @@ test-deploy: .venv/deploy .venv/asyncapi/ready  ## alert rules and their failure
 	$(PYTEST) tests/deploy
 
 # One worker: a browser takes a core, and what it measures of a page is for one page at a time.
-test-web: .venv/web-test  ## the page in a real browser; needs chromium (Debian: chromium)
+test-web: .venv/web-test .venv/axe/ready  ## the page in a real browser; needs chromium and npm (Debian: chromium npm)
 	@if ! command -v chromium >/dev/null; then echo "chromium is missing: apt-get install chromium" >&2; exit 2; fi
 	$(BIN)/pytest tests/web
 
@@ -134,6 +134,13 @@ clean:  ## remove everything generated: .venv, .kafka, caches
 # What drives a browser.
 .venv/web-test: .venv/ready requirements-web-test.txt
 	@$(PIP) --require-hashes --requirement requirements-web-test.txt
+	@touch $@
+
+# Rules of accessibility, a script that a browser runs.
+.venv/axe/ready: .venv/ready $(wildcard tests/web/axe/*)
+	@if ! command -v npm >/dev/null; then echo "npm is missing: apt-get install npm" >&2; exit 2; fi
+	@mkdir -p .venv/axe && cp tests/web/axe/* .venv/axe
+	@npm ci --prefix .venv/axe --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
 # Other software that benchmarks compare with.
