@@ -3,7 +3,6 @@
 Never what was said.
 """
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from tagger.core.records.decision import reasons_json, rfc3339
