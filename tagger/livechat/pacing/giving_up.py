@@ -116,7 +116,7 @@ class _Organization:
 
     @property
     def failing(self) -> bool:
-        return any(calls.failing is not None for calls in self.calls)
+        return self.reading.failing is not None or self.writing.failing is not None
 
 
 class Evidence:
@@ -172,7 +172,7 @@ class Evidence:
     def unavailable(self, organization: str, now: float) -> bool:
         """Whether all that this organization reads, or all that it writes, fails while another succeeds."""
         known = self._organizations.get(organization)
-        if known is None or len(self._organizations) == self._failing:
+        if known is None or not known.failing or len(self._organizations) == self._failing:
             return False  # if everything fails, this one is not at fault
         return any(
             failing.beside >= ORGANIZATION_FAILURES and now - failing.since >= ORGANIZATION_FAILING_FOR_S
