@@ -29,7 +29,7 @@ TAG ?= livechat-tagger
 PLATFORMS ?= linux/amd64,linux/arm64
 VERSION = $(shell .ci/version)
 
-.PHONY: help demo test test-fast test-deploy test-web coverage lint kafka $(BENCHES) $(SOAKS) lock dist sbom image clean
+.PHONY: help demo test test-fast test-deploy test-web faults coverage lint kafka $(BENCHES) $(SOAKS) lock dist sbom image clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -56,6 +56,10 @@ test-deploy: .venv/deploy .venv/asyncapi/ready  ## alert rules and their failure
 test-web: .venv/web-test .venv/axe/ready  ## the page in a real browser; needs chromium and npm (Debian: chromium npm)
 	@if ! command -v chromium >/dev/null; then echo "chromium is missing: apt-get install chromium" >&2; exit 2; fi
 	$(BIN)/pytest tests/web
+
+faults: .venv/ready  ## every fault on real Kafka, for an hour, and deploy/proof.md from what came of it; ARGS="--times 3"
+	@$(BIN)/python -m tests.kafka.jars
+	$(BIN)/python -m tests.faults $(ARGS)
 
 coverage: .venv/ready  ## branches of tagger/core and tagger/livechat that short tests take; fails below a floor
 	$(BIN)/coverage erase

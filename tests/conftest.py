@@ -47,7 +47,7 @@ LONG: Final = frozenset(
 )
 # The tests of each share what takes long to make.
 ONE_FOR_ALL: Final = frozenset({"test_canary.py", "test_packages.py", "test_rights.py"})
-NEED_REAL_KAFKA: Final = frozenset({"kafka_real", "kafka_own", "kafka_guarded", "kafka_cluster"})
+NEED_REAL_KAFKA: Final = frozenset({"kafka_real", "kafka_own", "kafka_guarded", "kafka_cluster", "world"})
 # Tests start some hundred Pythons. Without compiled modules each takes a second of CPU more, and some machines
 # forbid them, to keep images small. Here, so that the workers of a parallel run hear of it, too.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

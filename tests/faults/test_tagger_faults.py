@@ -115,8 +115,7 @@ async def test_clean_stops_on_a_busy_log_repeat_no_tag_call_and_read_again_only_
         for _ in range(3):
             await asyncio.sleep(2)
             assert await stage.tagger.stop() == 0
-            committed = (await truth.committed()).values()
-            needed = sum(group.offset - group.hint.replay_from for group in committed)
+            needed = sum(offset - hint.replay_from for offset, hint in await truth.hints())
             await stage.tagger.start()
             async with asyncio.timeout(DEADLINE_S):
                 while await replayed(stage) < needed:

@@ -1,29 +1,47 @@
 """Whether the committed offsets tell the truth: the topics are read beside the taggers and held against them."""
 
 import asyncio
-from typing import NamedTuple, Self
+import time
+from collections import deque
+from typing import Any, Final, NamedTuple, Self
 
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from tagger.core.partition.offsets import Hint, decode
-from tagger.simulator.stage.stage import PARTITIONS, Names
+from tagger.simulator.stage.stage import Names
 from tests.deadline import DEADLINE_S
+from tests.faults.topics import ASK_S, Topics, offset_of, place_of
+from tests.faults.webhook import Webhook
+
+AGAIN_S: Final = 0.2
+LOOKS_KEPT_MAX: Final = 10_000  # for stories; one is 200 bytes
 
 
 class Group(NamedTuple):
-    """What the group has committed of one partition."""
+    """What the group has committed of one partition; offset -1 where that is nothing."""
 
     offset: int
     metadata: str
 
-    @property
-    def hint(self) -> Hint:
-        hint = decode(self.metadata)
-        assert isinstance(hint, Hint), self.metadata
-        return hint
+
+class Stored(NamedTuple):
+    """A webhook on the topic. `at` is the wall clock's time, in seconds."""
+
+    webhook: Webhook
+    partition: int
+    offset: int
+    at: float
+
+
+class Told(NamedTuple):
+    """A record of a thread on the topic of decisions or of parked items."""
+
+    at: float
+    parked: bool
+    value: dict[str, Any]
 
 
 class Look(NamedTuple):
@@ -35,93 +53,112 @@ class Look(NamedTuple):
 
 
 class Truth:
-    """An async context manager. Keeps the ends of all threads and the threads that were decided."""
+    """An async context manager. Keeps what was stored and what was told of every thread.
+
+    Each question raises TimeoutError where Kafka is away for too long.
+    """
 
     def __init__(self, bootstrap: str, names: Names) -> None:
         self._names = names
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
+        self._topics = Topics(bootstrap, (names.webhooks, names.decisions, names.parked))
+        # Not librdkafka's Python: it reads beyond the end of metadata.
+        self._admin = AIOKafkaAdminClient(
+            bootstrap_servers=bootstrap, request_timeout_ms=int(ASK_S * 1000), metadata_max_age_ms=1000
         )
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-        self._webhooks = [TopicPartition(names.webhooks, number) for number in range(PARTITIONS)]
-        self._decisions = [TopicPartition(names.decisions, number) for number in range(PARTITIONS)]
+        self._one_at_a_time = asyncio.Lock()
         self._ends: dict[tuple[int, int], str] = {}  # (partition, offset) → thread
-        self._committed: dict[TopicPartition, int] = {}
-        self.decided: dict[str, int] = {}  # thread → its decisions
+        self._committed: dict[int, int] = {}
+        self.stored: dict[str, list[Stored]] = {}  # by thread, as they lie in their partitions
+        self.told: dict[str, list[Told]] = {}
+        self.looks: deque[tuple[float, dict[int, int]]] = deque(maxlen=LOOKS_KEPT_MAX)  # when, committed
 
     async def __aenter__(self) -> Self:
-        await self._consumer.start()
         await self._admin.start()
-        self._consumer.assign(self._webhooks + self._decisions)
-        for tp in self._consumer.assignment():
-            self._consumer.seek(tp, 0)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._consumer.stop()
-        await self._admin.close()
+        async with self._one_at_a_time:
+            await asyncio.to_thread(self._topics.close)
+            await self._admin.close()
+
+    @property
+    def decided(self) -> dict[str, int]:
+        """By thread, how many decisions there are."""
+        counts = {thread: sum(not told.parked for told in all_told) for thread, all_told in self.told.items()}
+        return {thread: count for thread, count in counts.items() if count}
 
     async def look(self) -> Look:
         """First the offsets, then the topics: what is decided later does not excuse an offset."""
-        committed = {tp: group.offset for tp, group in (await self.committed()).items()}
-        ends = await self._read_on()
+        async with self._one_at_a_time:
+            found = await self._ask_committed()
+            ends = await self._read_on()
+        committed = {partition: group.offset for partition, group in found.items()}
         untrue = [
-            (number, offset)
-            for (number, offset), thread in self._ends.items()
-            if offset < committed[TopicPartition(self._names.webhooks, number)] and thread not in self.decided
+            (partition, offset)
+            for (partition, offset), thread in self._ends.items()
+            if offset < committed.get(partition, -1) and thread not in self.told
         ]
         went_back = [
-            (tp.partition, before, committed[tp])
-            for tp, before in self._committed.items()
-            if committed[tp] < before
+            (partition, before, committed.get(partition, -1))
+            for partition, before in self._committed.items()
+            if committed.get(partition, -1) < before
         ]
         self._committed = committed
-        return Look(untrue, went_back, sum(ends[tp] - max(committed[tp], 0) for tp in self._webhooks))
+        self.looks.append((time.time(), committed))
+        lag = sum(end - max(committed.get(partition, 0), 0) for partition, end in ends.items())
+        return Look(untrue, went_back, lag)
+
+    def offsets_were_moved(self) -> None:
+        """Somebody else did that: that they went back says nothing."""
+        self._committed = {}
 
     async def true_lag(self) -> dict[int, int]:
         """By partition: records from the oldest end that is not decided to the log's end; 0 where all are."""
-        log_ends = await self._read_on()
+        async with self._one_at_a_time:
+            log_ends = await self._read_on()
+        undecided = [place for place, thread in self._ends.items() if thread not in self.told]
         return {
-            tp.partition: log_ends[tp]
-            - min(
-                (
-                    offset
-                    for (number, offset), thread in self._ends.items()
-                    if number == tp.partition and thread not in self.decided
-                ),
-                default=log_ends[tp],
-            )
-            for tp in self._webhooks
+            partition: log_end
+            - min((offset for number, offset in undecided if number == partition), default=log_end)
+            for partition, log_end in log_ends.items()
         }
 
-    async def committed(self) -> dict[TopicPartition, Group]:
+    async def hints(self) -> list[tuple[int, Hint]]:
+        """Of each partition the committed offset and what was noted beside it."""
+        async with self._one_at_a_time:
+            found = await self._ask_committed()
+        noted = [(group.offset, decode(group.metadata)) for group in found.values()]
+        hints = [(offset, hint) for offset, hint in noted if isinstance(hint, Hint)]
+        assert len(hints) == len(found), noted
+        return hints
+
+    async def _ask_committed(self) -> dict[int, Group]:
+        """By partition; it asks until somebody answers."""
+        topic, group = self._names.webhooks, self._names.group
         async with asyncio.timeout(DEADLINE_S):
             while True:
                 try:
-                    found = await self._admin.list_consumer_group_offsets(
-                        self._names.group, partitions=self._webhooks
-                    )
-                    return {tp: Group(found[tp].offset, found[tp].metadata) for tp in self._webhooks}
+                    (described,) = await self._admin.describe_topics([topic])
+                    places = [TopicPartition(topic, one["partition"]) for one in described["partitions"]]
+                    found = await self._admin.list_consumer_group_offsets(group, partitions=places)
+                    return {tp.partition: Group(found[tp].offset, found[tp].metadata) for tp in places}
                 except (KafkaError, KeyError, AttributeError):  # the broker is away, or has just come back
-                    await asyncio.sleep(0.2)
+                    await asyncio.sleep(AGAIN_S)
 
-    async def _read_on(self) -> dict[TopicPartition, int]:
-        """Read to the present ends, which are returned."""
-        async with asyncio.timeout(DEADLINE_S):
-            ends: dict[TopicPartition, int] = await self._consumer.end_offsets(
-                self._webhooks + self._decisions
-            )
-            while any([await self._consumer.position(tp) < end for tp, end in ends.items()]):
-                for tp, records in (await self._consumer.getmany(timeout_ms=200)).items():
-                    for record in records:
-                        self._take(tp, record.offset, orjson.loads(record.value))
-            return ends
+    async def _read_on(self) -> dict[int, int]:
+        """Read to the present ends; those of the webhooks, by partition."""
+        messages, ends = await asyncio.to_thread(self._topics.read_on)
+        for message in messages:
+            value, at = orjson.loads(message.value() or b"{}"), message.timestamp()[1] / 1000
+            (topic, partition), offset = place_of(message), offset_of(message)
+            if topic != self._names.webhooks:
+                self._take_told(Told(at, topic == self._names.parked, value))
+            elif (webhook := Webhook.of(value)) is not None:
+                self.stored.setdefault(webhook.thread, []).append(Stored(webhook, partition, offset, at))
+                if webhook.action == "chat_deactivated":
+                    self._ends[partition, offset] = webhook.thread
+        return {partition: end for (topic, partition), end in ends.items() if topic == self._names.webhooks}
 
-    def _take(self, tp: TopicPartition, offset: int, value: dict[str, str | dict[str, str]]) -> None:
-        if tp.topic == self._names.decisions:
-            thread = str(value["thread_id"])
-            self.decided[thread] = self.decided.get(thread, 0) + 1
-        elif value["action"] == "chat_deactivated":
-            payload = value["payload"]
-            assert isinstance(payload, dict)
-            self._ends[tp.partition, offset] = payload["thread_id"]
+    def _take_told(self, told: Told) -> None:
+        if told.value.get("kind", "decision") == "decision" and (thread := told.value.get("thread_id")):
+            self.told.setdefault(thread, []).append(told)

@@ -66,6 +66,12 @@ class Cluster:
         found = Kafka(self.bootstrap).leaders(topic)
         return {partition: self.brokers[node - 1] for partition, node in found.items() if node > 0}
 
+    def led_by(self, topic: str, broker: Broker) -> set[int]:
+        """The partitions that nobody leads, or this one."""
+        others = {node for node, other in enumerate(self.brokers, 1) if other is not broker}
+        found = Kafka(self.bootstrap).leaders(topic)
+        return {partition for partition, node in found.items() if node not in others}
+
     def stop(self) -> None:
         for broker in self.brokers:
             broker.stop()

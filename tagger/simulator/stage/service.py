@@ -46,11 +46,17 @@ class Service:
         self.ready_by = READY  # a path, and the status of its answer once the process is ready
         self._admin_port = admin_port
         self._process: asyncio.subprocess.Process | None = None
+        self._told_to_end = False
 
     @property
     def running(self) -> bool:
         """It was started and has not ended."""
         return self._process is not None and self._process.returncode is None
+
+    @property
+    def ended_by_itself(self) -> bool:
+        """It was started, and has ended without being told to."""
+        return self._process is not None and not self.running and not self._told_to_end
 
     @property
     def pid(self) -> int | None:
@@ -60,6 +66,7 @@ class Service:
     async def start(self, deadline_s: float = READY_DEADLINE_S) -> None:
         """Start it and wait until it is ready. After a ServiceError it may still be running."""
         assert not self.running, f"{self.name} is running already"
+        self._told_to_end = False
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -91,6 +98,7 @@ class Service:
         """SIGTERM, then SIGKILL after the deadline. The exit code; None if it was never started."""
         if self._process is None:
             return None
+        self._told_to_end = True
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:
@@ -103,6 +111,7 @@ class Service:
         """SIGKILL. The exit code; None if it was never started."""
         if self._process is None:
             return None
+        self._told_to_end = True
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         return await self._process.wait()
