@@ -18,7 +18,7 @@ from tests.faults.world import World, a_world
 
 ALL: Final = os.environ.get("FAULTS") == "all"
 RESULTS: Final = os.environ.get("FAULTS_RESULTS")  # a file that gets one line of JSON a test
-LONG_S: Final = 900.0  # a long test may take; what it waits for is bounded by itself
+LONG_S: Final = 1800.0  # a long test may take; what it waits for is bounded by itself
 
 MakeWorld = Callable[..., AbstractAsyncContextManager[World]]
 

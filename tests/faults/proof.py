@@ -40,18 +40,19 @@ class Proof:
     """What a test did and counted. The same words are added up over all runs."""
 
     def __init__(self, node: pytest.Item) -> None:
-        self._done: Counter[str] = Counter()
-        self._counted: Counter[str] = Counter()
+        # Plain data, which a worker sends to the process that makes the page.
+        self._done: dict[str, int] = {}
+        self._counted: dict[str, int] = {}
         self._most: dict[str, float] = {}
         node.user_properties.append((KEY, [self._done, self._counted, self._most]))
 
     def did(self, what: str, times: int = 1) -> None:
         """As "killed the leader"."""
-        self._done[what] += times
+        self._done[what] = self._done.get(what, 0) + times
 
     def count(self, what: str, number: float) -> None:
         """As ("webhooks", 1200): added up."""
-        self._counted[what] += int(number)
+        self._counted[what] = self._counted.get(what, 0) + int(number)
 
     def most(self, what: str, number: float) -> None:
         """As ("MB in a process", 93): the highest counts."""

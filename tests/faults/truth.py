@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import deque
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, Self
 
 import orjson
@@ -70,6 +71,7 @@ class Truth:
         self._committed: dict[int, int] = {}
         self.stored: dict[str, list[Stored]] = {}  # by thread, as they lie in their partitions
         self.told: dict[str, list[Told]] = {}
+        self.given_up: set[str] = set()  # threads that may be committed though nobody decided them
         self.looks: deque[tuple[float, dict[int, int]]] = deque(maxlen=LOOKS_KEPT_MAX)  # when, committed
 
     async def __aenter__(self) -> Self:
@@ -96,7 +98,7 @@ class Truth:
         untrue = [
             (partition, offset)
             for (partition, offset), thread in self._ends.items()
-            if offset < committed.get(partition, -1) and thread not in self.told
+            if offset < committed.get(partition, -1) and thread not in self.told.keys() | self.given_up
         ]
         went_back = [
             (partition, before, committed.get(partition, -1))
@@ -116,12 +118,25 @@ class Truth:
         """By partition: records from the oldest end that is not decided to the log's end; 0 where all are."""
         async with self._one_at_a_time:
             log_ends = await self._read_on()
-        undecided = [place for place, thread in self._ends.items() if thread not in self.told]
+        known = self.told.keys() | self.given_up
+        undecided = [place for place, thread in self._ends.items() if thread not in known]
         return {
             partition: log_end
             - min((offset for number, offset in undecided if number == partition), default=log_end)
             for partition, log_end in log_ends.items()
         }
+
+    async def undecided(self, below: Mapping[int, int] | None = None) -> set[str]:
+        """Threads that have ended and of which nothing is told, with an end below these offsets."""
+        async with self._one_at_a_time:
+            below = await self._read_on() | dict(below or {})
+        places = [place for place, thread in self._ends.items() if thread not in self.told]
+        return {self._ends[number, offset] for number, offset in places if offset < below[number]}
+
+    async def committed(self) -> dict[int, int]:
+        """By partition; -1 where nothing is."""
+        async with self._one_at_a_time:
+            return {partition: group.offset for partition, group in (await self._ask_committed()).items()}
 
     async def hints(self) -> list[tuple[int, Hint]]:
         """Of each partition the committed offset and what was noted beside it."""

@@ -52,7 +52,7 @@ def problems(world: "World", without: Collection[str] = ()) -> Iterator[Problem]
 def promised(world: "World", without: Collection[str] = ()) -> Iterator[Played]:
     """Threads whose end is on the topic, but for those of which LiveChat gave up another webhook: what nobody
     received in the middle of a thread, nobody misses."""
-    gave_up = {webhook.thread for webhook in world.entrance.refused()}
+    gave_up = {webhook.thread for webhook in world.entrance.refused()} | world.truth.given_up
     for played in list(world.stage.player.played.values()):
         thread = played.thread.id
         ended = any(one.webhook.action == "chat_deactivated" for one in world.truth.stored.get(thread, ()))
@@ -61,7 +61,9 @@ def promised(world: "World", without: Collection[str] = ()) -> Iterator[Played]:
 
 
 def in_order(stored: Collection[Stored]) -> bool:
-    """Whether everything that was said was stored before the end. A webhook that LiveChat sends again can come
-    after it, too late to keep a tag off."""
+    """Whether everything that was said was stored before the end, and beside it. A webhook that LiveChat sends again
+    can come after it, too late to keep a tag off; so can one in another partition, after more were added."""
+    if len({one.partition for one in stored}) > 1:
+        return False
     end = min((one.at, one.offset) for one in stored if one.webhook.action == "chat_deactivated")
     return all((one.at, one.offset) <= end for one in stored if one.webhook.action == "incoming_event")

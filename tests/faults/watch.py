@@ -23,6 +23,7 @@ class Watch:
         self.lag = 0
         self.memory_mb = 0.0  # the most that a process took
         self.looks = 0
+        self.looking = asyncio.Lock()  # who holds it is not watched
 
     async def run(self) -> None:
         """Until it is cancelled. While Kafka is away, there is nothing to see."""
@@ -35,6 +36,10 @@ class Watch:
 
     async def look(self) -> None:
         """Look once. TimeoutError where Kafka is away for too long."""
+        async with self.looking:
+            await self._look()
+
+    async def _look(self) -> None:
         for service in (*self._world.ingests, *self._world.taggers):
             if service.pid is not None:
                 self.memory_mb = max(self.memory_mb, peak_mb(service.pid))

@@ -44,14 +44,16 @@ from tests.stage import names_of
 PARTITIONS: Final = 6
 PAUSE_S: Final = 0.3  # between two events of a chat: at 6 chats a second some twenty are open
 SEED: Final = 7
+OFFSETS: Final = "__consumer_offsets"
 
 
 class World:
     """See above. Made by `a_world`."""
 
-    def __init__(self, stage: Stage, truth: Truth, crowd: Crowd, kafka: Kafka, proof: Proof) -> None:
-        self.stage, self.truth, self.crowd, self.kafka, self.proof = stage, truth, crowd, kafka, proof
-        self.brokers: Broker | Cluster | None = None  # where it is the world's own
+    def __init__(
+        self, stage: Stage, truth: Truth, crowd: Crowd, brokers: Kafka | Broker | Cluster, proof: Proof
+    ) -> None:
+        self.stage, self.truth, self.crowd, self.brokers, self.proof = stage, truth, crowd, brokers, proof
         self.entrance = Entrance(stage.livechat.sender.post, stage.livechat.clock)
         self.ingests = self.entrance.ingests
         self.watch = Watch(self)
@@ -67,6 +69,11 @@ class World:
     def names(self) -> Names:
         """Of the topics and the group."""
         return self.stage.names
+
+    @property
+    def kafka(self) -> Kafka:
+        """For what one asks of any Kafka. Blocking."""
+        return Kafka(self.brokers.bootstrap)
 
     @property
     def cluster(self) -> Cluster:
@@ -116,7 +123,7 @@ class World:
 
     async def led_without(self, broker: Broker) -> None:
         """Wait until others lead everything, the group's offsets too."""
-        topics = (*self.names.topics, "__consumer_offsets")
+        topics = (*self.names.topics, OFFSETS)
 
         async def others_lead() -> bool:
             led = [await asyncio.to_thread(self.cluster.led_by, topic, broker) for topic in topics]
@@ -130,13 +137,56 @@ class World:
         self.proof.did("a broker was killed", len(brokers))
 
     async def back(self, *brokers: Broker) -> None:
-        """Start brokers that are down; returns when they serve."""
+        """Start brokers that are down; returns when they serve, and of three when all keep up again."""
         await asyncio.gather(*(asyncio.to_thread(broker.start_again) for broker in brokers))
+        if isinstance(self.brokers, Cluster):
+            await self.in_sync()
+
+    async def in_sync(self) -> None:
+        """Wait until each of three brokers has everything."""
+        topics = (*self.names.topics, OFFSETS)
+
+        async def all_keep_up() -> bool:
+            kept_up = [await asyncio.to_thread(self.kafka.in_sync, topic) for topic in topics]
+            return min(kept_up) == BROKERS
+
+        await until(all_keep_up)
+
+    @asynccontextmanager
+    async def frozen(self, broker: Broker) -> AsyncIterator[None]:
+        """SIGSTOP while the block runs: connections stay open, and nobody is answered."""
+        await asyncio.to_thread(broker.freeze)
+        self.proof.did("a broker was frozen")
+        try:
+            yield
+        finally:
+            broker.thaw()
+
+    async def stop(self, *services: Service) -> None:
+        """SIGTERM; each ends with 0."""
+        codes = await asyncio.gather(*(service.stop() for service in services))
+        assert set(codes) == {0}, codes
+
+    async def start(self, *services: Service) -> None:
+        """Returns when they are ready."""
+        await asyncio.gather(*(service.start(DEADLINE_S) for service in services))
+
+    @asynccontextmanager
+    async def unwatched(self) -> AsyncIterator[None]:
+        """Nobody looks while the block moves offsets; that they went back meanwhile says nothing."""
+        async with self.watch.looking:
+            yield
+            self.truth.offsets_were_moved()
+
+    def give_up(self, threads: set[str]) -> None:
+        """Nobody promises these any more: somebody deleted their end, or moved the offsets beyond it."""
+        self.truth.given_up |= threads
+        self.proof.count("threads given up by hand", len(threads))
 
     async def everything_holds(self, without: Collection[str] = ()) -> None:
         """AssertionError with what does not hold after DEADLINE_S, and with the stories of some threads.
 
-        `without` are threads that nobody promised to tag, as their records were deleted before they were read.
+        `without` are threads of which tags may be missing or wrong.
         """
         healed = self.stage.livechat.clock()
         try:
@@ -144,7 +194,6 @@ class World:
         except TimeoutError:
             await self.watch.look()
         self.proof.most("s to lag 0", self.stage.livechat.clock() - healed)
-        self._count()
         found = list(problems(self, without))
         assert not found, self._told(found)
 
@@ -162,7 +211,8 @@ class World:
         threads = dict.fromkeys(problem.thread for problem in found if problem.thread)
         return "\n".join(lines + [self.story(thread) for thread in list(threads)[:TOLD_MAX]])
 
-    def _count(self) -> None:
+    def count(self) -> None:
+        """For deploy/proof.md, when all is over."""
         calls = Counter((c.thread_id, c.tag) for c in self.stage.livechat.calls if c.method == "tag_thread")
         self.proof.count("webhooks answered 200", len(self.entrance.stored()))
         self.proof.count("given up by LiveChat", len(self.entrance.refused()))
@@ -196,8 +246,8 @@ async def a_world(
             made = await asyncio.to_thread(start)
             kafka = made
             ends.callback(made.stop)
-        names, commands = names_of(unique), Kafka(kafka.bootstrap)
-        _make_topics(commands, names, partitions, BROKERS if isinstance(kafka, Cluster) else 1)
+        names = names_of(unique)
+        _make_topics(Kafka(kafka.bootstrap), names, partitions, BROKERS if isinstance(kafka, Cluster) else 1)
         stage = Stage(
             folder, SEED, kafka.bootstrap, names,
             versions=versions, pause_s=pause_s, corrections=corrections, settings=settings,
@@ -205,8 +255,7 @@ async def a_world(
         truth = await ends.enter_async_context(Truth(kafka.bootstrap, names))
         await ends.enter_async_context(stage)
         crowd = await ends.enter_async_context(Crowd(stage))
-        world = World(stage, truth, crowd, commands, proof)
-        world.brokers = None if isinstance(kafka, Kafka) else kafka
+        world = World(stage, truth, crowd, kafka, proof)
         stage.livechat.sender.post = world.entrance.post
         world.ingests.append(stage.ingest)
         for number in range(2, ingests + 1):
@@ -217,6 +266,7 @@ async def a_world(
         ends.push_async_callback(asyncio.wait, [watching])
         ends.callback(watching.cancel)
         yield world
+        world.count()
         assert not watching.done(), watching.exception()
 
 

@@ -20,6 +20,7 @@ from tagger.simulator.stage.stage import PARTITIONS, Names, Stage
 from tests.deadline import DEADLINE_S, until
 from tests.faults.crowd import Crowd
 from tests.faults.truth import Truth
+from tests.integration.tagger.scene import Scene, whole_thread
 from tests.kafka.kafka import Kafka
 from tests.stage import a_stage
 
@@ -170,3 +171,37 @@ async def test_lag_is_the_truth_when_idle_busy_stuck_rebalanced_dead_and_back(
             assert "REWIND" not in watch.seen
         finally:
             watching.cancel()
+
+
+@pytest.fixture
+def scene(kafka_real: Kafka, unique: str) -> Scene:
+    kafka_real.create_topic(unique, 1)
+    return Scene(kafka_real, unique)
+
+
+def lag_of(describe: str, topic: str) -> list[str]:
+    """The LAG column of `kafka-consumer-groups --describe`."""
+    rows = [line.split() for line in describe.splitlines() if topic in line.split()]
+    return [row[5] for row in rows]
+
+
+async def describe(kafka: Kafka, group: str) -> str:
+    return await asyncio.to_thread(kafka.run, "kafka-consumer-groups", "--describe", "--group", group)
+
+
+async def test_apaches_own_tool_shows_lag_zero_only_when_every_end_is_settled(
+    scene: Scene, kafka_real: Kafka
+) -> None:
+    group = f"group-{scene.topic}"
+
+    async def shows(lag: str) -> bool:
+        return lag_of(await describe(kafka_real, group), scene.topic) == [lag]
+
+    scene.hold.add("T2")
+    async with scene.running():
+        await until(lambda: shows("0"))  # never "-", though nothing was ever written
+        await scene.write(*whole_thread(1), *whole_thread(2), *whole_thread(3))
+        await until(lambda: set(scene.settled) == {"T1", "T3"})
+        await until(lambda: shows("4"))  # back to the end of thread 2: offset 5 of 9
+        scene.hold.clear()
+        await until(lambda: shows("0"))

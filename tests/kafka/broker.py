@@ -120,6 +120,18 @@ class Broker:
                 raise RuntimeError(f"Apache Kafka did not start on {self.bootstrap}; its log ends:\n{end}")
             time.sleep(0.05)
 
+    def configure(self, properties: str) -> None:
+        """Say something more, before a start; a property that is named twice is the last one."""
+        with self._properties.open("a") as file:
+            file.write(f"\n{properties}\n")
+
+    def move(self) -> None:
+        """Listen on another port, from the next start on."""
+        port = self._ports.enter_context(reserved_port())
+        self.bootstrap = f"127.0.0.1:{port}"
+        ours, controllers = f"PLAINTEXT://{self.bootstrap}", f"CONTROLLER://127.0.0.1:{self.controller_port}"
+        self.configure(f"listeners={ours},{controllers}\nadvertised.listeners={ours}")
+
     @property
     def data(self) -> Path:
         """The folder of the logs."""

@@ -35,8 +35,7 @@ class Member(Broker):
 
     def join(self, node: int, voters: str, cluster_id: str) -> None:
         self._cluster_id = cluster_id
-        with self._properties.open("a") as file:
-            file.write(PROPERTIES.format(node=node, voters=voters))
+        self.configure(PROPERTIES.format(node=node, voters=voters))
 
     def _format(self, *how: str) -> None:
         super()._format(*(how or ("-t", self._cluster_id)))
@@ -51,7 +50,11 @@ class Cluster:
         cluster_id = new_cluster_id()
         for node, broker in enumerate(self.brokers, 1):
             broker.join(node, voters, cluster_id)
-        self.bootstrap = ",".join(broker.bootstrap for broker in self.brokers)
+
+    @property
+    def bootstrap(self) -> str:
+        """The addresses of all three."""
+        return ",".join(broker.bootstrap for broker in self.brokers)
 
     def start(self, brokers: Iterable[Broker] = ()) -> None:
         """Start some or all; returns when each serves. A controller alone waits for a second one."""

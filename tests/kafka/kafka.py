@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import ElectionType, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -17,6 +17,7 @@ from confluent_kafka.admin import (
     ConfigResource,
     NewPartitions,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
 
@@ -95,6 +96,25 @@ class Kafka:
         found = self._admin().list_topics(name, ADMIN_S_MAX).topics[name].partitions
         return {number: partition.leader for number, partition in found.items()}
 
+    def in_sync(self, name: str) -> int:
+        """How many replicas the worst partition has that keep up."""
+        found = self._admin().list_topics(name, ADMIN_S_MAX).topics[name].partitions
+        return min(len(partition.isrs) for partition in found.values())
+
+    def starts(self, name: str) -> dict[int, int]:
+        """By partition, the offset of the oldest record that is left."""
+        return self._offsets(name, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+
+    def ends(self, name: str) -> dict[int, int]:
+        """By partition, the offset of the next record."""
+        return self._offsets(name, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+    def elect_preferred(self, name: str) -> None:
+        """Let each partition be led by the first of its replicas; those that already are stay as they are."""
+        admin = self._admin()
+        places = [TopicPartition(name, number) for number in self.leaders(name)]
+        admin.elect_leaders(ElectionType.PREFERRED, places).result(ADMIN_S_MAX)
+
     def delete_topic(self, name: str) -> None:
         admin = self._admin()  # it has to outlive the call, or there is no answer
         admin.delete_topics([name])[name].result(ADMIN_S_MAX)
@@ -115,6 +135,11 @@ class Kafka:
         if done.returncode or done.stdout.lstrip().startswith("Error"):
             raise RuntimeError(f"{tool} failed:\n{done.stdout}{done.stderr}")
         return done.stdout
+
+    def _offsets(self, name: str, spec: OffsetSpec) -> dict[int, int]:
+        admin, places = self._admin(), [TopicPartition(name, number) for number in self.leaders(name)]
+        found = admin.list_offsets(dict.fromkeys(places, spec), request_timeout=ADMIN_S_MAX)
+        return {place.partition: answer.result(ADMIN_S_MAX).offset for place, answer in found.items()}
 
     def _admin(self) -> AdminClient:
         return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})

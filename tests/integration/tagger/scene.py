@@ -38,6 +38,16 @@ def ended(thread: str) -> dict[str, Any]:
     return chat_deactivated(f"CHAT{thread}", thread)
 
 
+def whole_thread(number: int) -> list[dict[str, Any]]:
+    """Begin, word and end of the thread of that number."""
+    return [started(f"T{number}", "hello"), said(f"T{number}", 2, "refund"), ended(f"T{number}")]
+
+
+def position_of(consumer: Consumer, partition: int = 0) -> int:
+    """How far it has read; -1 where it does not have the partition."""
+    return consumer.assigned[partition].state.stats().position if consumer.assigned else -1
+
+
 class Scene:
     """One topic, and consumers that come and go."""
 
@@ -143,3 +153,12 @@ class Scene:
             return -1, ""
         finally:
             await admin.close()
+
+    def has_settled(self, threads: int) -> bool:
+        """Whether it were so many."""
+        return len(set(self.settled)) >= threads
+
+    async def all_committed(self) -> bool:
+        """Whether the group's offsets stand at the log's ends."""
+        ends = await self.ends()
+        return all([(await self.committed(tp.partition))[0] == end for tp, end in ends.items()])

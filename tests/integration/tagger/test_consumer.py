@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from tagger.core.limits import Limits
 from tagger.core.partition.offsets import decode
 from tagger.core.partition.protocol import Job
 from tagger.kafka import consumer as consumers
@@ -12,7 +13,7 @@ from tagger.kafka.assigned import Assigned
 from tagger.simulator.stage.broker import EmbeddedBroker
 from tests.deadline import until
 from tests.integration.tagger.damage import damaged, put
-from tests.integration.tagger.scene import Scene, ended, said, started
+from tests.integration.tagger.scene import Scene, ended, said, started, whole_thread
 from tests.kafka.kafka import AnyKafka
 
 
@@ -158,3 +159,22 @@ async def test_a_value_of_junk_is_a_parked_job_and_holds_back_nothing(scene: Sce
     async with scene.running():
         await until(lambda: len(scene.jobs) == 2)
     assert [job.kind for job in scene.jobs] == ["unreadable", "end"]
+
+
+async def test_an_outage_of_livechat_costs_lag_and_no_memory(scene: Scene) -> None:
+    threads, limit = 3_000, 100
+    scene.hold_all = True
+    async with scene.running(Limits(unsettled_max=limit)) as consumer:
+        await until(lambda: bool(consumer.assigned) and consumer.assigned[0].ready)
+        await scene.write(*[webhook for number in range(threads) for webhook in whole_thread(number)])
+        await until(lambda: consumer.assigned[0].state.paused)
+        await asyncio.sleep(2)  # it must stay so, whatever the broker has
+        stats = consumer.assigned[0].state.stats()
+        assert stats.paused
+        assert stats.unsettled < limit + 1_000  # one poll's worth above the limit
+        assert stats.position < 3 * threads
+        assert consumer.assigned[0].committed == 2  # the oldest end: lag tells the truth
+        scene.hold_all = False
+        await until(lambda: len(set(scene.settled)) == threads)
+        await until(scene.all_committed)
+    assert len(scene.settled) == threads

@@ -1,4 +1,4 @@
-"""Both producers where brokers stand still or are gone."""
+"""Both producers, as `ingest` and the tagger have them, on one topic."""
 
 import asyncio
 from collections import Counter
@@ -6,22 +6,16 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from ingest import producer as ingest_producer
 from ingest.metrics import Metrics
 from ingest.pending import Outcome
 from ingest.store import Store
 from ingest.topic import Record
-from tagger.kafka import producer as tagger_producer
 from tagger.kafka.producer import Producer
 from tagger.metrics import Metrics as TaggerMetrics
-from tests.kafka.broker import Broker
 from tests.kafka.cluster import Cluster
 from tests.kafka.kafka import Kafka
-
-pytestmark = pytest.mark.timeout(400)
 
 PARTITIONS: Final = 6
 WAIT_S: Final = 120.0
@@ -109,50 +103,3 @@ async def stored(bootstrap: str, topic: str) -> list[bytes]:
                     batch = await consumer.getmany(place, timeout_ms=200)
                     keys += [record.key for record in batch.get(place, [])]
     return keys
-
-
-async def test_a_frozen_broker_and_then_two_dead_ones_cost_nobody_the_producer_and_write_nothing_twice(
-    kafka_cluster: Cluster, unique: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And with two away `ingest` is not up, until a record is acknowledged."""
-    for module in (ingest_producer, tagger_producer):  # whatever a busy machine takes to start two brokers
-        monkeypatch.setattr(module, "PATIENCE_S", WAIT_S)
-    async with sending(kafka_cluster, unique) as both:
-        leader = (await asyncio.to_thread(kafka_cluster.leaders, unique))[0]
-        await asyncio.to_thread(leader.freeze)
-        await both.everything_moves()
-        await asyncio.to_thread(leader.thaw)
-        await both.everything_moves()
-
-        gone = kafka_cluster.brokers[1:]
-        await asyncio.gather(*(asyncio.to_thread(broker.kill) for broker in gone))
-        await until(lambda: not both.store.producer.up)
-        kept, refused = len(both.kept), both.outcomes["not_stored"]
-        await until(lambda: both.outcomes["not_stored"] > refused + 20)
-        assert (len(both.kept), both.store.producer.up) == (kept, False)
-        await asyncio.to_thread(kafka_cluster.start, gone)
-        await until(lambda: both.store.producer.up)
-        await both.everything_moves()
-        assert both.replaced() == (0, 0)
-    found = await stored(kafka_cluster.bootstrap, unique)
-    assert set(both.kept) | set(both.decided) <= set(found)
-    assert len(found) == len(set(found))
-
-
-async def test_while_the_only_broker_is_frozen_nothing_counts_as_stored_and_afterwards_all_is_there_once(
-    kafka_own: Broker, unique: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in (ingest_producer, tagger_producer):
-        monkeypatch.setattr(module, "PATIENCE_S", WAIT_S)
-    async with sending(Kafka(kafka_own.bootstrap), unique) as both:
-        kafka_own.freeze()
-        await until(lambda: not both.store.producer.up)
-        kept, refused = len(both.kept), both.outcomes["not_stored"]
-        await until(lambda: both.outcomes["not_stored"] > refused + 5)
-        assert (len(both.kept), both.store.producer.up) == (kept, False)
-        kafka_own.thaw()
-        await both.everything_moves()
-        assert (both.store.producer.up, both.replaced()) == (True, (0, 0))
-    found = await stored(kafka_own.bootstrap, unique)
-    assert set(both.kept) | set(both.decided) <= set(found)
-    assert len(found) == len(set(found))

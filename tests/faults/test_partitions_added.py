@@ -1,4 +1,7 @@
-"""The webhooks topic gets more partitions: producers learn of them, and the procedure of deploy/kafka.md loses no tag."""
+"""What happens: the topic of webhooks gets more partitions, with everything running and by the procedure of deploy/kafka.md.
+What must hold: T C L N M Q after that procedure; with everything running, after its last two steps.
+Measured: by the tags, by who reads the new partitions, and by where each chat's records lie.
+"""
 
 import asyncio
 from itertools import islice
@@ -7,6 +10,7 @@ from typing import Final
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from ingest.metrics import Metrics
 from ingest.runtime import kafka_client
@@ -19,7 +23,10 @@ from tagger.simulator.livechat.account import Chat
 from tagger.simulator.play.visitors import visits
 from tagger.simulator.stage.stage import PARTITIONS
 from tests.deadline import DEADLINE_S, until
+from tests.faults.conftest import MakeWorld
+from tests.integration.tagger.scene import Scene, ended, started
 from tests.integration.test_repair import tagger
+from tests.integration.watch import figures
 from tests.kafka.kafka import Kafka
 from tests.stage import a_stage
 
@@ -89,7 +96,30 @@ async def test_both_producers_use_new_partitions_without_a_restart(
         await producer.stop()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.long
+async def test_partitions_are_added_twice_while_everything_runs(world: MakeWorld) -> None:
+    async with world(partitions=6, ingests=2, taggers=2) as w:
+        async with w.chats():
+            for more in (12, 18):
+                await w.tagged(15)
+                await asyncio.to_thread(w.kafka.add_partitions, w.names.webhooks, more)
+                w.proof.did(f"partitions were raised to {more}")
+
+                async def all_are_read(count: int = more) -> bool:
+                    committed = await w.truth.committed()
+                    unheld = (await figures(w.stage.tagger))["tagger_partitions_unheld"]
+                    return len(committed) == count and min(committed.values()) >= 0 and not unheld
+
+                await until(all_are_read)
+                await w.tagged(15)
+        for member in w.taggers:
+            await w.crowd.restart(member)
+        ran = await tagger(w.stage, "reconcile", "--since", "1h")
+        assert ran.code == 0, ran.errors
+        await w.everything_holds()
+
+
+@pytest.mark.long
 async def test_the_procedure_that_adds_partitions_while_chats_are_open_loses_no_tag(
     kafka_real: Kafka, unique: str, tmp_path: Path
 ) -> None:
@@ -120,3 +150,34 @@ async def test_the_procedure_that_adds_partitions_while_chats_are_open_loses_no_
         found = await keys_by_partition(kafka_real.bootstrap, stage.names.webhooks)
         for key, home in homes.items():
             assert {number for number, keys in found.items() if key in keys} == {home}
+
+
+@pytest.fixture
+def scene(kafka_real: Kafka, unique: str) -> Scene:
+    kafka_real.create_topic(unique, 2)
+    return Scene(kafka_real, unique, partitions=2)
+
+
+async def test_partitions_that_are_added_are_named_and_then_taken_on(scene: Scene) -> None:
+    async with scene.running() as consumer:
+        await until(lambda: len(consumer.assigned) == 2)
+        assert await consumer._unheld.look() == set()
+        admin = AIOKafkaAdminClient(bootstrap_servers=scene.kafka.bootstrap)
+        await admin.start()
+        await admin.create_partitions({scene.topic: NewPartitions(6)})
+        await admin.close()
+
+        async def unheld(wanted: set[int]) -> bool:
+            return await consumer._unheld.look() == wanted
+
+        await until(lambda: unheld({2, 3, 4, 5}))
+        await until(lambda: len(consumer.assigned) == 6)  # long before aiokafka's own five minutes
+        await until(lambda: unheld(set()))
+        await scene.write(*[w for n in range(20) for w in (started(f"T{n}", "hello"), ended(f"T{n}"))])
+        await until(lambda: len(set(scene.settled)) == 20)
+        assert any(number > 1 and a.state.stats().position for number, a in consumer.assigned.items())
+        # The records went where the consumer expects them.
+        for job in scene.jobs:
+            homes = [n for n in range(6) if consumer.is_home(n, job.thread.organization, job.thread.chat_id)]
+            assert len(homes) == 1
+            assert consumer.assigned[homes[0]].state.stats().position > job.offset
