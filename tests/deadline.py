@@ -16,14 +16,14 @@ DEADLINE_S: Final = 300.0 if os.environ.get("FAULTS") == "all" else 100.0
 LOOK_EVERY_S: Final = 0.05
 
 
-async def until(true: Callable[[], Awaitable[bool] | bool]) -> None:
-    """Look until it is so; TimeoutError where it does not come."""
+async def until(true: Callable[[], Awaitable[bool] | bool], every_s: float = LOOK_EVERY_S) -> None:
+    """Look until it is so; TimeoutError where it does not come. A look that costs more is not taken so often."""
     async with asyncio.timeout(DEADLINE_S):
         while True:
             seen = true()
             if seen if isinstance(seen, bool) else await seen:
                 return
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(every_s)
 
 
 def wait_until(true: Callable[[], bool]) -> None:

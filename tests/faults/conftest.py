@@ -18,7 +18,8 @@ from tests.faults.world import World, a_world
 
 ALL: Final = os.environ.get("FAULTS") == "all"
 RESULTS: Final = os.environ.get("FAULTS_RESULTS")  # a file that gets one line of JSON a test
-LONG_S: Final = 1800.0  # a long test may take; what it waits for is bounded by itself
+FOLDER: Final = Path(__file__).parent
+LONG_S: Final = 1800.0  # a test may take then; what it waits for is bounded by itself
 
 MakeWorld = Callable[..., AbstractAsyncContextManager[World]]
 
@@ -48,8 +49,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]
     for item in items:
-        if item.get_closest_marker("long"):
-            item.add_marker(pytest.mark.timeout(LONG_S))
+        if ALL and FOLDER in item.path.parents:
+            item.add_marker(pytest.mark.timeout(LONG_S), append=False)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -91,7 +91,7 @@ class Row:
 def result_of(report: pytest.TestReport) -> dict[str, Any]:
     """What of a report is kept, as plain data."""
     told = [value for name, value in report.user_properties if name == KEY]
-    return {"test": report.nodeid, "passed": report.passed, KEY: told}
+    return {"test": report.nodeid, "passed": report.passed, "why": report.longreprtext, KEY: told}
 
 
 def page(results: Iterable[Mapping[str, Any]], run: str) -> str:

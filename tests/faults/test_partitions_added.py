@@ -24,6 +24,7 @@ from tagger.simulator.play.visitors import visits
 from tagger.simulator.stage.stage import PARTITIONS
 from tests.deadline import DEADLINE_S, until
 from tests.faults.conftest import MakeWorld
+from tests.faults.world import LOOK_EVERY_S
 from tests.integration.tagger.scene import Scene, ended, started
 from tests.integration.test_repair import tagger
 from tests.integration.watch import figures
@@ -110,7 +111,7 @@ async def test_partitions_are_added_twice_while_everything_runs(world: MakeWorld
                     unheld = (await figures(w.stage.tagger))["tagger_partitions_unheld"]
                     return len(committed) == count and min(committed.values()) >= 0 and not unheld
 
-                await until(all_are_read)
+                await until(all_are_read, LOOK_EVERY_S)
                 await w.tagged(15)
         for member in w.taggers:
             await w.crowd.restart(member)

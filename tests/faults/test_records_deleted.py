@@ -4,17 +4,20 @@ Measured: by the topics and the tags of the threads whose end was read or is lef
 """
 
 import asyncio
+from typing import Final
 
 import pytest
 from structlog.testing import capture_logs
 
 from tests.deadline import until
 from tests.faults.conftest import MakeWorld
-from tests.faults.world import World
+from tests.faults.world import LOOK_EVERY_S, World
 from tests.integration.tagger.scene import Scene, ended, position_of, said, started, whole_thread
 from tests.integration.watch import figures
 from tests.kafka.broker import Broker
 from tests.kafka.kafka import Kafka
+
+SOME: Final = 30  # records: two or three chats of a partition
 
 
 async def has_ended_unread(w: World) -> bool:
@@ -43,12 +46,13 @@ async def test_records_are_deleted_above_the_committed_offset(world: MakeWorld) 
         async with w.chats():
             await w.tagged(10)
             await w.stop(w.stage.tagger)
-            await until(lambda: has_ended_unread(w))
-            below = {number: offset + 40 for number, offset in (await w.truth.committed()).items()}
+            await until(lambda: has_ended_unread(w), LOOK_EVERY_S)
+            ends = await asyncio.to_thread(w.kafka.ends, w.names.webhooks)
+            below = {n: min(offset + SOME, ends[n]) for n, offset in (await w.truth.committed()).items()}
             w.give_up(await w.truth.undecided(below))
             for partition, offset in below.items():
                 await asyncio.to_thread(w.kafka.delete_records, w.names.webhooks, partition, offset)
-            w.proof.did("40 records above each committed offset were deleted")
+            w.proof.did(f"{SOME} records above each committed offset were deleted")
             await w.start(w.stage.tagger)
             assert (await figures(w.stage.tagger))["tagger_lost_range_total"] > 0
             await w.tagged(10)
@@ -65,7 +69,7 @@ async def test_retention_overtakes_the_tagger(world: MakeWorld) -> None:
             async with w.chats():
                 await w.tagged(10)
                 await w.stop(w.stage.tagger)
-                await until(lambda: has_ended_unread(w))
+                await until(lambda: has_ended_unread(w), LOOK_EVERY_S)
             w.give_up(await w.truth.undecided())
             for setting, value in {"segment.ms": "1000", "retention.ms": "1000"}.items():
                 await asyncio.to_thread(w.kafka.configure_topic, w.names.webhooks, setting, value)
@@ -76,7 +80,7 @@ async def test_retention_overtakes_the_tagger(world: MakeWorld) -> None:
                 ]
                 return bool(starts == ends)
 
-            await until(all_is_deleted)
+            await until(all_is_deleted, LOOK_EVERY_S)
             await asyncio.to_thread(w.kafka.configure_topic, w.names.webhooks, "retention.ms", "604800000")
             w.proof.did("retention deleted what nobody had read")
             await w.start(w.stage.tagger)

@@ -44,6 +44,7 @@ from tests.stage import names_of
 PARTITIONS: Final = 6
 PAUSE_S: Final = 0.3  # between two events of a chat: at 6 chats a second some twenty are open
 SEED: Final = 7
+LOOK_EVERY_S: Final = 0.5  # at what many brokers and topics have to be asked for
 OFFSETS: Final = "__consumer_offsets"
 
 
@@ -124,12 +125,7 @@ class World:
     async def led_without(self, broker: Broker) -> None:
         """Wait until others lead everything, the group's offsets too."""
         topics = (*self.names.topics, OFFSETS)
-
-        async def others_lead() -> bool:
-            led = [await asyncio.to_thread(self.cluster.led_by, topic, broker) for topic in topics]
-            return not any(led)
-
-        await until(others_lead)
+        await until(lambda: asyncio.to_thread(self.cluster.led_without, broker, topics), LOOK_EVERY_S)
 
     async def killed(self, *brokers: Broker) -> None:
         """kill -9."""
@@ -147,10 +143,9 @@ class World:
         topics = (*self.names.topics, OFFSETS)
 
         async def all_keep_up() -> bool:
-            kept_up = [await asyncio.to_thread(self.kafka.in_sync, topic) for topic in topics]
-            return min(kept_up) == BROKERS
+            return await asyncio.to_thread(self.kafka.in_sync, topics) == BROKERS
 
-        await until(all_keep_up)
+        await until(all_keep_up, LOOK_EVERY_S)
 
     @asynccontextmanager
     async def frozen(self, broker: Broker) -> AsyncIterator[None]:
@@ -190,7 +185,7 @@ class World:
         """
         healed = self.stage.livechat.clock()
         try:
-            await until(lambda: self._is_quiet(without))
+            await until(lambda: self._is_quiet(without), LOOK_EVERY_S)
         except TimeoutError:
             await self.watch.look()
         self.proof.most("s to lag 0", self.stage.livechat.clock() - healed)

@@ -4,7 +4,7 @@ Every topic has three replicas and wants two of them in sync: with one broker aw
 stores nothing. Takes some 10 s to start on two idle cores, and 700 MB.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Self
 
@@ -20,9 +20,6 @@ controller.quorum.voters={voters}
 default.replication.factor=3
 min.insync.replicas=2
 offsets.topic.replication.factor=3
-# Three share a busy machine. One whose heartbeats are late is gone from the metadata, and where that leaves a client
-# with nothing but the broker that a test then freezes, it knows nobody else to ask.
-broker.session.timeout.ms=6000
 """
 
 
@@ -45,10 +42,11 @@ class Cluster:
     """`brokers` can be killed, frozen and started again one by one; node ids are 1, 2, 3 in their order."""
 
     def __init__(self) -> None:
-        self.brokers = [Member() for _ in range(BROKERS)]
-        voters = ",".join(f"{n}@127.0.0.1:{b.controller_port}" for n, b in enumerate(self.brokers, 1))
+        members = [Member() for _ in range(BROKERS)]
+        self.brokers: list[Broker] = [*members]
+        voters = ",".join(f"{n}@127.0.0.1:{b.controller_port}" for n, b in enumerate(members, 1))
         cluster_id = new_cluster_id()
-        for node, broker in enumerate(self.brokers, 1):
+        for node, broker in enumerate(members, 1):
             broker.join(node, voters, cluster_id)
 
     @property
@@ -69,11 +67,10 @@ class Cluster:
         found = Kafka(self.bootstrap).leaders(topic)
         return {partition: self.brokers[node - 1] for partition, node in found.items() if node > 0}
 
-    def led_by(self, topic: str, broker: Broker) -> set[int]:
-        """The partitions that nobody leads, or this one."""
-        others = {node for node, other in enumerate(self.brokers, 1) if other is not broker}
-        found = Kafka(self.bootstrap).leaders(topic)
-        return {partition for partition, node in found.items() if node not in others}
+    def led_without(self, broker: Broker, topics: Collection[str]) -> bool:
+        """Whether others lead each partition of these topics."""
+        node = self.brokers.index(broker) + 1
+        return not Kafka(self.bootstrap).leading(topics) & {node, -1}
 
     def stop(self) -> None:
         for broker in self.brokers:

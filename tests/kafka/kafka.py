@@ -5,11 +5,11 @@ Promises that a topic can be used when `create_topic` returns. Never starts or s
 
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from confluent_kafka import ElectionType, TopicPartition
+from confluent_kafka import ElectionType, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -73,8 +73,20 @@ class Kafka:
         Raises: confluent_kafka.KafkaException where it exists, TimeoutError.
         """
         admin, topic = self._admin(), NewTopic(name, partitions, replicas, config=dict(config or {}))
-        admin.create_topics([topic])[name].result(ADMIN_S_MAX)
         deadline = time.monotonic() + ADMIN_S_MAX
+        while True:
+            try:
+                admin.create_topics([topic])[name].result(ADMIN_S_MAX)
+                break
+            except (
+                KafkaException
+            ) as error:  # a broker without CPU for seconds is taken for dead, and for alive again
+                if (
+                    error.args[0].code() != KafkaError.INVALID_REPLICATION_FACTOR
+                    or time.monotonic() > deadline
+                ):
+                    raise
+                time.sleep(0.2)
         while len(admin.list_topics(name, ADMIN_S_MAX).topics[name].partitions) < partitions:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"topic {name} was created and is not there after {ADMIN_S_MAX} s")
@@ -96,10 +108,15 @@ class Kafka:
         found = self._admin().list_topics(name, ADMIN_S_MAX).topics[name].partitions
         return {number: partition.leader for number, partition in found.items()}
 
-    def in_sync(self, name: str) -> int:
-        """How many replicas the worst partition has that keep up."""
-        found = self._admin().list_topics(name, ADMIN_S_MAX).topics[name].partitions
-        return min(len(partition.isrs) for partition in found.values())
+    def in_sync(self, names: Collection[str]) -> int:
+        """How many replicas the worst partition of these topics has that keep up."""
+        found = self._admin().list_topics(timeout=ADMIN_S_MAX).topics
+        return min(len(partition.isrs) for name in names for partition in found[name].partitions.values())
+
+    def leading(self, names: Collection[str]) -> set[int]:
+        """The nodes that lead any partition of these topics; -1 is one of them where nobody leads."""
+        found = self._admin().list_topics(timeout=ADMIN_S_MAX).topics
+        return {partition.leader for name in names for partition in found[name].partitions.values()}
 
     def starts(self, name: str) -> dict[int, int]:
         """By partition, the offset of the oldest record that is left."""
@@ -129,7 +146,9 @@ class Kafka:
 
         Raises: RuntimeError with the output where it fails; KafkaMissingError where Java or Maven is missing.
         """
-        command = [*command_of(tool), "--bootstrap-server", self.bootstrap, *arguments]
+        # This one alone gives up by itself, after 5 s, which pass before Java has started on a busy machine.
+        patience = ("--timeout", str(int(TOOL_S_MAX * 1000))) if tool == "kafka-consumer-groups" else ()
+        command = [*command_of(tool), "--bootstrap-server", self.bootstrap, *arguments, *patience]
         done = subprocess.run(command, capture_output=True, text=True, timeout=TOOL_S_MAX, check=False)
         # Some failures come with exit code 0 and nothing but a line that begins so.
         if done.returncode or done.stdout.lstrip().startswith("Error"):
