@@ -5,10 +5,11 @@ Measured: by the group's offsets, the tags, and how many calls are repeated.
 
 import asyncio
 import time
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import OffsetSpec
 
 from tagger.kafka.consumer import Consumer
 from tests.deadline import until
@@ -17,39 +18,34 @@ from tests.faults.world import World
 from tests.integration.tagger.scene import Scene, ended, said, started, whole_thread
 from tests.kafka.kafka import Kafka
 
-MOVES: Final = {
-    "to_the_start": ("--reset-offsets", "--to-earliest", "--execute"),
-    "to_the_end": ("--reset-offsets", "--to-latest", "--execute"),
-    "to_a_time": ("--reset-offsets", "--to-datetime", "TIME", "--execute"),
-    "deleted": ("--delete",),
-}
+MOVES: Final = ("to_the_start", "to_the_end", "to_a_time", "deleted")
 
 
-async def move(w: World, how: str, at: str) -> str:
-    """By Kafka's own command."""
-    topic = () if how == "deleted" else ("--topic", w.names.webhooks)
-    arguments = [at if argument == "TIME" else argument for argument in MOVES[how]]
-    return await asyncio.to_thread(
-        w.kafka.run, "kafka-consumer-groups", "--group", w.names.group, *topic, *arguments
-    )
-
-
-def now() -> str:
-    """As the command takes it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000")
+async def move(w: World, how: str, at_ms: int) -> None:
+    """KafkaException where the group has members."""
+    if how == "deleted":
+        await asyncio.to_thread(w.kafka.delete_group, w.names.group)
+        return
+    to = {
+        "to_the_start": OffsetSpec.earliest(),  # type: ignore[no-untyped-call]
+        "to_the_end": OffsetSpec.latest(),  # type: ignore[no-untyped-call]
+        "to_a_time": OffsetSpec.for_timestamp(at_ms),
+    }
+    await asyncio.to_thread(w.kafka.move_offsets, w.names.group, w.names.webhooks, to[how])
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("how", MOVES)
 async def test_offsets_are_moved_while_no_tagger_runs(world: MakeWorld, how: str) -> None:
     async with world() as w:
-        at = now()
         async with w.chats():
-            await w.tagged(20)
+            await w.tagged(10)
+            at_ms = time.time_ns() // 1_000_000
+            await w.tagged(10)
             await w.stop(w.stage.tagger)
             await w.ended(20)
             async with w.unwatched():
-                await move(w, how, at)
+                await move(w, how, at_ms)
                 if how == "to_the_end":
                     w.give_up(await w.truth.undecided())
             w.proof.did(f"offsets were moved: {how.replace('_', ' ')}")
@@ -63,8 +59,8 @@ async def test_of_a_group_that_runs_nothing_is_moved(world: MakeWorld) -> None:
     async with world() as w:
         async with w.chats():
             for how in MOVES:
-                with pytest.raises(RuntimeError):
-                    await move(w, how, now())
+                with pytest.raises(KafkaException):
+                    await move(w, how, 0)
                 w.proof.did(f"refused by Kafka: {how.replace('_', ' ')}")
             await w.tagged(10)
         await w.everything_holds()

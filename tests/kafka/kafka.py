@@ -9,7 +9,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from confluent_kafka import ElectionType, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    ElectionType,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -125,6 +131,24 @@ class Kafka:
     def ends(self, name: str) -> dict[int, int]:
         """By partition, the offset of the next record."""
         return self._offsets(name, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+    def move_offsets(self, group: str, name: str, spec: OffsetSpec) -> None:
+        """Move a group's offsets, as `kafka-consumer-groups --reset-offsets` does, in less time.
+
+        Raises: confluent_kafka.KafkaException where the group has members.
+        """
+        places = [TopicPartition(name, number, to) for number, to in self._offsets(name, spec).items()]
+        asked = [ConsumerGroupTopicPartitions(group, places)]
+        admin = self._admin()
+        found = admin.alter_consumer_group_offsets(asked, request_timeout=ADMIN_S_MAX)
+        for place in found[group].result(ADMIN_S_MAX).topic_partitions:
+            if place.error is not None:
+                raise KafkaException(place.error)
+
+    def delete_group(self, group: str) -> None:
+        """Raises: confluent_kafka.KafkaException where it has members."""
+        admin = self._admin()
+        admin.delete_consumer_groups([group], request_timeout=ADMIN_S_MAX)[group].result(ADMIN_S_MAX)
 
     def elect_preferred(self, name: str) -> None:
         """Let each partition be led by the first of its replicas; those that already are stay as they are."""
