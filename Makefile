@@ -22,14 +22,18 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --univers
 LOCKED = --constraints=requirements-dev.txt
 
 BENCHES = $(patsubst tests/bench/%/__main__.py,bench-%,$(wildcard tests/bench/*/__main__.py))
-SOAKS = $(patsubst tests/soak/%/__main__.py,soak-%,$(wildcard tests/soak/*/__main__.py))
+# The steady one is `make soak`.
+SOAKS = $(filter-out soak-steady,$(patsubst tests/soak/%/__main__.py,soak-%,$(wildcard tests/soak/*/__main__.py)))
+
+# Of `make soak`.
+MINUTES ?= 60
 
 # Of `make image`. The engine's own driver builds for one platform only: `docker buildx create --use` makes a builder for both.
 TAG ?= livechat-tagger
 PLATFORMS ?= linux/amd64,linux/arm64
 VERSION = $(shell .ci/version)
 
-.PHONY: help demo test test-fast test-deploy test-web faults coverage lint kafka $(BENCHES) $(SOAKS) lock dist sbom image clean
+.PHONY: help demo test test-fast test-deploy test-web faults coverage lint soak kafka $(BENCHES) $(SOAKS) lock dist sbom image clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -79,6 +83,9 @@ $(BENCHES): bench-%: .venv/bench
 	$(BIN)/python -m tests.bench.$* $(ARGS)
 
 bench-tagger: .venv/quix/ready
+
+soak: .venv/bench  ## both services at half of the highest rate for MINUTES=60: memory, lag and latency as CSV and plot
+	$(BIN)/python -m tests.soak.steady --minutes=$(MINUTES)
 
 $(SOAKS): soak-%: .venv/ready
 	$(BIN)/python -m tests.soak.$*
