@@ -13,12 +13,14 @@ from typing import Any, Final
 import orjson
 import pytest
 
+from tests.faults.planted import SUITE, planted
 from tests.faults.proof import Proof, result_of
 from tests.faults.world import World, a_world
 
 ALL: Final = os.environ.get("FAULTS") == "all"
 RESULTS: Final = os.environ.get("FAULTS_RESULTS")  # a file that gets one line of JSON a test
 FOLDER: Final = Path(__file__).parent
+PLANTED: Final = os.environ.get(SUITE)  # a bug that is in all services: see `test_planted_bugs.py`
 LONG_S: Final = 1800.0  # a test may take then; what it waits for is bounded by itself
 
 MakeWorld = Callable[..., AbstractAsyncContextManager[World]]
@@ -37,6 +39,8 @@ def world(tmp_path: Path, unique: str, proof: Proof, request: pytest.FixtureRequ
     def make(**how: Any) -> AbstractAsyncContextManager[World]:
         if not {"brokers", "kafka"} & how.keys():
             how["kafka"] = request.getfixturevalue("kafka_real")
+        if PLANTED:
+            how["settings"] = {**how.get("settings", {}), **planted(PLANTED)}
         return a_world(tmp_path, unique, proof, **how)
 
     return make

@@ -108,7 +108,7 @@ def _asked(ask: Callable[[], T]) -> T:
     while True:
         try:
             return ask()
-        except KafkaException as error:
+        except (KafkaException, UnicodeDecodeError) as error:  # it takes more than the metadata for text
             if time.monotonic() > deadline:
                 raise TimeoutError(str(error)) from error
             time.sleep(AGAIN_S)

@@ -138,6 +138,13 @@ class Truth:
         async with self._one_at_a_time:
             return {partition: group.offset for partition, group in (await self._ask_committed()).items()}
 
+    def ends(self) -> dict[str, list[tuple[int, int]]]:
+        """By thread, where its ends are: (partition, offset)."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for place, thread in self._ends.items():
+            found.setdefault(thread, []).append(place)
+        return found
+
     async def hints(self) -> list[tuple[int, Hint]]:
         """Of each partition the committed offset and what was noted beside it."""
         async with self._one_at_a_time:
@@ -164,7 +171,7 @@ class Truth:
         """Read to the present ends; those of the webhooks, by partition."""
         messages, ends = await asyncio.to_thread(self._topics.read_on)
         for message in messages:
-            value, at = orjson.loads(message.value() or b"{}"), message.timestamp()[1] / 1000
+            value, at = _read(message.value()), message.timestamp()[1] / 1000
             (topic, partition), offset = place_of(message), offset_of(message)
             if topic != self._names.webhooks:
                 self._take_told(Told(at, topic == self._names.parked, value))
@@ -177,3 +184,11 @@ class Truth:
     def _take_told(self, told: Told) -> None:
         if told.value.get("kind", "decision") == "decision" and (thread := told.value.get("thread_id")):
             self.told.setdefault(thread, []).append(told)
+
+
+def _read(value: bytes | None) -> Any:
+    """What a record says; nothing where it is junk that somebody else wrote."""
+    try:
+        return orjson.loads(value or b"{}")
+    except orjson.JSONDecodeError:
+        return {}

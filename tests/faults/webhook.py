@@ -16,11 +16,11 @@ class Webhook(NamedTuple):
         try:
             payload = envelope["payload"]
             thread = payload.get("thread_id") or payload["chat"]["thread"]["id"]
-            return cls(
-                envelope["action"], thread, payload.get("tag") or payload.get("event", {}).get("id", "")
-            )
+            action, item = envelope["action"], payload.get("tag") or payload.get("event", {}).get("id", "")
         except (TypeError, KeyError, AttributeError):
             return None
+        found = (action, thread, item)
+        return cls(*found) if all(isinstance(each, str) for each in found) else None
 
     def __str__(self) -> str:
         return f"{self.action} {self.item}".strip()

@@ -243,6 +243,8 @@ async def a_world(
             ends.callback(made.stop)
         names = names_of(unique)
         _make_topics(Kafka(kafka.bootstrap), names, partitions, BROKERS if isinstance(kafka, Cluster) else 1)
+        if spool:
+            settings = {**settings, "INGEST_SPOOL_DIR": str(folder / "spool")}
         stage = Stage(
             folder, SEED, kafka.bootstrap, names,
             versions=versions, pause_s=pause_s, corrections=corrections, settings=settings,
@@ -276,6 +278,8 @@ def _make_topics(kafka: Kafka, names: Names, partitions: int, replicas: int) -> 
 async def _one_more_ingest(stage: Stage, ends: AsyncExitStack, number: int) -> Service:
     port, admin_port = (ends.enter_context(reserved_port()) for _ in range(2))
     settings = {**stage.ingest.settings, "INGEST_PORT": str(port), "INGEST_ADMIN_PORT": str(admin_port)}
+    if "INGEST_SPOOL_DIR" in settings:
+        settings["INGEST_SPOOL_DIR"] = str(stage.folder / f"spool-{number}")
     service = Service("ingest", (), settings, admin_port, stage.folder / f"ingest-{number}.log")
     ends.push_async_callback(service.kill)  # as the stage does with its own
     await service.start(DEADLINE_S)
