@@ -138,6 +138,11 @@ class Broker:
         """The folder of the logs."""
         return self._data
 
+    @property
+    def pid(self) -> int | None:
+        """The process's id; None where it is not running."""
+        return None if self._broker is None or self._broker.poll() is not None else self._broker.pid
+
     def freeze(self) -> None:
         """Let the process stand still: its connections stay open, and nobody is answered."""
         assert self._broker is not None, "the broker is not running"
