@@ -16,16 +16,18 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[2]
-BUG, CLOCK = "PLANTED_BUG", "PLANTED_CLOCK"
+BUG, CLOCK, NAMES_GONE = "PLANTED_BUG", "PLANTED_CLOCK", "PLANTED_NAMES_GONE"
 SUITE: Final = "FAULTS_PLANTED"  # has all worlds of a test run plant this bug
 OFF: Final = struct.Struct("d")  # seconds that a clock is ahead
 DIES_AFTER_S: Final = 2.0
 
 
-def planted(bug: str = "", clock: Path | None = None) -> dict[str, str]:
-    """Settings of a service: `bug` is a key of BUGS, `clock` a file of `Clock`."""
+def planted(bug: str = "", clock: Path | None = None, names_gone: Path | None = None) -> dict[str, str]:
+    """Settings of a service: `bug` is a key of BUGS, `clock` a file of `Clock`; while there is a file `names_gone`, no
+    name of a host is known."""
     found = {"PYTHONPATH": os.pathsep.join((str(Path(__file__).parent / "planting"), str(ROOT)))}
-    return found | ({BUG: bug} if bug else {}) | ({CLOCK: str(clock)} if clock else {})
+    wanted = {BUG: bug, CLOCK: clock, NAMES_GONE: names_gone}
+    return found | {name: str(value) for name, value in wanted.items() if value}
 
 
 class Clock:
@@ -45,6 +47,8 @@ def plant() -> None:
     """In the process itself: do what its environment says."""
     if file := os.environ.get(CLOCK):
         _put_off(Path(file))
+    if file := os.environ.get(NAMES_GONE):
+        _lose_names(Path(file))
     bug, service = os.environ.get(BUG, ""), sys.orig_argv[2:3]
     if bug and service in (["ingest"], ["tagger"]):
         BUGS[bug]()
@@ -56,6 +60,19 @@ def _put_off(file: Path) -> None:
     seconds, nanoseconds = time.time, time.time_ns
     time.time = lambda: seconds() + OFF.unpack(ahead)[0]
     time.time_ns = lambda: nanoseconds() + int(OFF.unpack(ahead)[0] * 1e9)
+
+
+def _lose_names(file: Path) -> None:
+    from aiohttp import resolver
+
+    resolve, are_gone = resolver.DefaultResolver.resolve, file.exists
+
+    async def resolves(self: Any, *arguments: Any, **named: Any) -> Any:
+        if are_gone():
+            raise OSError("no name is known")
+        return await resolve(self, *arguments, **named)
+
+    resolver.DefaultResolver.resolve = resolves  # type: ignore[method-assign]
 
 
 def _mutant(name: str) -> None:
