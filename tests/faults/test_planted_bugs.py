@@ -15,7 +15,7 @@ import pytest
 from tests.faults.planted import BUGS, ROOT, SUITE
 from tests.faults.proof import Proof
 
-WITHIN_S: Final = 840.0
+WITHIN_S: Final = 1500.0  # what does not come is waited for 300 s, and more than once
 
 
 class Caught(NamedTuple):
