@@ -1,6 +1,7 @@
 """`tagger decisions`: which chats got which tag, why, and what would be decided today."""
 
 import asyncio
+from contextlib import aclosing
 from typing import Any
 
 import click
@@ -100,17 +101,19 @@ def tail(form: Form) -> None:
 
     async def main() -> None:
         waits = False
-        async for news in keep_following(settings.client_options, settings.kafka_decisions_topic):
-            if not waits:
-                click.echo("waiting for decisions; press Ctrl-C to stop", err=True)
-                waits = True
-            if isinstance(news, Chunk):
-                for record in news.records:
-                    past = read_past(record.value)
-                    if not isinstance(past, str):
-                        click.echo(told(past, form))
-            if (say := _said(news)) is not None:
-                click.echo(say, err=True)
+        following = keep_following(settings.client_options, settings.kafka_decisions_topic)
+        async with aclosing(following):
+            async for news in following:
+                if not waits:
+                    click.echo("waiting for decisions; press Ctrl-C to stop", err=True)
+                    waits = True
+                if isinstance(news, Chunk):
+                    for record in news.records:
+                        past = read_past(record.value)
+                        if not isinstance(past, str):
+                            click.echo(told(past, form))
+                if (say := _said(news)) is not None:
+                    click.echo(say, err=True)
 
     try:
         # Kafka's absence is said once, in words: no need for what the library says of each try.

@@ -5,7 +5,7 @@ deleted meanwhile, or cannot be read, is counted.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, Final, NamedTuple
 
@@ -39,7 +39,7 @@ News = Chunk | Away | Back | Missed
 
 async def keep_following(
     options: Callable[[], Mapping[str, Any]], topic: str, positions: Mapping[int, int] | None = None
-) -> AsyncIterator[News]:
+) -> AsyncGenerator[News, None]:
     """Yield what comes from now on, or from these positions, until the caller stops.
 
     As `log.follow`, an empty chunk of each partition comes first. Raises one of NO_KAFKA, or TopicMissingError, only

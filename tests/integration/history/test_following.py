@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from asyncio.subprocess import PIPE
+from contextlib import aclosing
 from typing import Final
 
 import orjson
@@ -49,8 +50,9 @@ async def decide(bootstrap: str, topic: str, count: int) -> None:
 async def gathered(kafka: AnyKafka, topic: str, at: dict[int, int], count: int) -> list[News]:
     """News until so many records came or were missed."""
     news, came = list[News](), 0
-    async with asyncio.timeout(DEADLINE_S):
-        async for one in keep_following(lambda: {"bootstrap_servers": kafka.bootstrap}, topic, at):
+    following = keep_following(lambda: {"bootstrap_servers": kafka.bootstrap}, topic, at)
+    async with asyncio.timeout(DEADLINE_S), aclosing(following):
+        async for one in following:
             news.append(one)
             if isinstance(one, Chunk):
                 came += len(one.records) + one.unreadable
