@@ -211,6 +211,8 @@ class World:
         calls = Counter((c.thread_id, c.tag) for c in self.stage.livechat.calls if c.method == "tag_thread")
         self.proof.count("webhooks answered 200", len(self.entrance.stored()))
         self.proof.count("given up by LiveChat", len(self.entrance.refused()))
+        stored = [one.webhook for all_stored in self.truth.stored.values() for one in all_stored]
+        self.proof.count("webhooks stored again", len(stored) - len(set(stored)))
         self.proof.count("threads", sum(1 for _ in promised(self)))
         self.proof.count("tags", len(self.stage.livechat.tagged_at))
         self.proof.count("calls repeated", sum(calls.values()) - len(calls))
