@@ -22,7 +22,7 @@ class Topics:
     """Reads some topics from their start, on and on. Blocking, and not thread-safe.
 
     Promises every record that was there at one of its looks. A topic may get more partitions, and may be deleted and
-    made anew.
+    recreated.
     """
 
     def __init__(self, bootstrap: str, topics: Sequence[str]) -> None:
@@ -64,7 +64,7 @@ class Topics:
         return found, ends
 
     def _find_ends(self) -> dict[Place, int]:
-        """And go to where each partition is to be read on: it may be new, made anew, or have lost its beginning."""
+        """And go to where each partition is to be read on: it may be new, recreated, or have lost its beginning."""
         places = self._places(self._topics)
         specs = (OffsetSpec.earliest(), OffsetSpec.latest())  # type: ignore[no-untyped-call]
         starts, ends = (self._offsets(places, spec) for spec in specs)

@@ -1,4 +1,4 @@
-"""What happens: a topic is deleted and made anew: that of the decisions while chats end, and that of the webhooks.
+"""What happens: a topic is deleted and recreated: that of the decisions while chats end, and that of the webhooks.
 What must hold: T C L N M Q; without its topic nothing counts as decided, and both services say what is missing.
 Measured: by the topics, the group's offsets and the tags, and by the tagger's metrics while the topic is gone.
 """
@@ -15,7 +15,7 @@ from tests.kafka.kafka import Kafka
 
 
 @pytest.mark.long
-async def test_the_topic_of_decisions_is_deleted_and_made_anew(world: MakeWorld) -> None:
+async def test_the_topic_of_decisions_is_deleted_and_recreated(world: MakeWorld) -> None:
     async with world() as w:
         async with w.chats():
             await w.ended(20)
@@ -35,7 +35,7 @@ async def test_the_topic_of_decisions_is_deleted_and_made_anew(world: MakeWorld)
         await w.everything_holds()
 
 
-async def test_a_topic_that_was_made_anew_is_read_from_its_start(kafka_real: Kafka, unique: str) -> None:
+async def test_a_topic_that_was_recreated_is_read_from_its_start(kafka_real: Kafka, unique: str) -> None:
     kafka_real.create_topic(unique, 1)
     scene = Scene(kafka_real, unique)
     await scene.write(*whole_thread(1), *whole_thread(2))
