@@ -48,6 +48,8 @@ share.coordinator.state.topic.min.isr=1
 # CPU for so long is taken for dead, and this is what a busy machine does to it.
 broker.session.timeout.ms=9000
 broker.heartbeat.interval.ms=500
+# One that finds no controller for a minute, the default, ends itself; three that start on a busy machine need longer.
+initial.broker.registration.timeout.ms=600000
 # Tests do not wait for more members to come.
 group.initial.rebalance.delay.ms=0
 # The default, 128 MB, is a quarter of the heap.
@@ -116,9 +118,12 @@ class Broker:
         deadline = time.monotonic() + READY_S_MAX
         while "Kafka Server started" not in self._read_log():
             if self._broker.poll() is not None or time.monotonic() > deadline:
-                end = self._read_log()[-2000:]
+                log = self._read_log()
+                errors = "\n".join([line for line in log.splitlines() if " ERROR " in line][:5])
                 self.kill()
-                raise RuntimeError(f"Apache Kafka did not start on {self.bootstrap}; its log ends:\n{end}")
+                raise RuntimeError(
+                    f"Apache Kafka did not start on {self.bootstrap}; its errors:\n{errors}\nIts log ends:\n{log[-2000:]}"
+                )
             time.sleep(0.05)
 
     def configure(self, properties: str) -> None:
