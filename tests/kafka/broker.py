@@ -47,7 +47,8 @@ share.coordinator.state.topic.min.isr=1
 # A killed broker is let in again when its session is over, so a shorter one would save seconds; but one that gets no
 # CPU for so long is taken for dead, and this is what a busy machine does to it.
 broker.session.timeout.ms=9000
-broker.heartbeat.interval.ms=500
+# A heartbeat has to be answered within the interval, or it is sent anew; the default.
+broker.heartbeat.interval.ms=2000
 # One that finds no controller for a minute, the default, ends itself; three that start on a busy machine need longer.
 initial.broker.registration.timeout.ms=600000
 # Tests do not wait for more members to come.

@@ -20,6 +20,10 @@ controller.quorum.voters={voters}
 default.replication.factor=3
 min.insync.replicas=2
 offsets.topic.replication.factor=3
+# Three that share a busy machine answer late, and elect for ever where nobody waits for them; the defaults are 1 s and 2 s.
+controller.quorum.election.timeout.ms=5000
+controller.quorum.fetch.timeout.ms=5000
+controller.quorum.request.timeout.ms=5000
 """
 
 
