@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn
 
 import pytest
 import structlog
+from hypothesis import settings
 
 import ingest.runtime.kafka_connections  # noqa: F401  # the clients that tests make themselves close what they open, too
 from tests import contracts
@@ -55,6 +56,10 @@ sys.dont_write_bytecode = False
 # Ctrl-C is part of what tests try. Whoever started them in the background of a shell may have had it ignored, which
 # every process of theirs would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+settings.register_profile(
+    "any machine", deadline=None
+)  # a busy one takes longer than Hypothesis allows an example
+settings.load_profile("any machine")
 contracts.watch()  # from here on, a record of a wrong shape fails the test that made it
 # Name → password. The first may do everything; what the others may is set by a test.
 USERS: Final = {name: f"{name}-password" for name in ("admin", "ingest", "tagger", "operator", "nobody")}
