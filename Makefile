@@ -61,7 +61,7 @@ test-web: .venv/web-test .venv/axe/ready  ## the page in a real browser; needs c
 	@if ! command -v chromium >/dev/null; then echo "chromium is missing: apt-get install chromium" >&2; exit 2; fi
 	$(BIN)/pytest tests/web
 
-faults: .venv/ready  ## every fault on real Kafka, for an hour, and deploy/proof.md from what came of it; ARGS="--times 3"
+faults: .venv/ready  ## every fault on a real Kafka; takes long, and writes deploy/proof.md; ARGS="--times 3"
 	@$(BIN)/python -m tests.kafka.jars
 	$(BIN)/python -m tests.faults $(ARGS)
 

@@ -423,7 +423,7 @@ ARROWS: Final[Mapping[str, tuple[str, ...]]] = {
 # What every room may have: plain values, options and figures.
 EVERYWHERE: Final = ("ingest.runtime", "ingest.topic", "tagger.settings", "tagger.metrics")
 # Plain values that each room of `core` shares.
-OF_CORE: Final = ("tagger.core.conversation", "tagger.core.limits")
+OF_CORE: Final = ("tagger.core.conversation", "tagger.core.limits", "tagger.core.plurals")
 
 
 def rule_10(module: Module) -> Violations:

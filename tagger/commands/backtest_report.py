@@ -7,11 +7,11 @@ from typing import Any, Final, Literal
 import orjson
 
 from tagger.commands import tables
-from tagger.commands.keyword_options import counted
 from tagger.commands.listed_decisions import minute
 from tagger.commands.transcript import Line, printable, transcript
 from tagger.core.matching.decide import Reason
 from tagger.core.matching.explain import passages, short
+from tagger.core.plurals import counted
 from tagger.core.records.decision import reasons_json, rfc3339
 from tagger.core.review.backtest import Backtest, Change, Changed, TagChange
 from tagger.core.review.difference import is_new, rules_by_id

@@ -11,7 +11,6 @@ import click
 
 from tagger.commands.fixing import coloured, diff_of, fixed, write
 from tagger.commands.keyword_options import (
-    counted,
     format_option,
     line_of,
     path_argument,
@@ -20,6 +19,7 @@ from tagger.commands.keyword_options import (
     read,
     uncollected,
 )
+from tagger.core.plurals import counted
 from tagger.core.review.lint import lint
 from tagger.core.rules.model import Rule
 from tagger.core.rules.parse import RuleSet, keywords_of, parse

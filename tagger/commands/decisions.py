@@ -10,9 +10,10 @@ from ingest.runtime.settings import load
 from tagger.commands.decisions_show import show
 from tagger.commands.history_options import Since, since_option
 from tagger.commands.history_reading import filled
-from tagger.commands.keyword_options import counted, format_option
+from tagger.commands.keyword_options import format_option
 from tagger.commands.listed_decisions import Form, header, row, told
 from tagger.commands.on_kafka import on_kafka
+from tagger.core.plurals import counted
 from tagger.core.records.past import read_past
 from tagger.history.counts import Counts
 from tagger.history.ledger_view import Decided

@@ -5,8 +5,8 @@ from typing import BinaryIO, Final
 import click
 
 from ingest.runtime.exit import stop
-from tagger.commands.keyword_options import counted
 from tagger.core.importing.rule_file import Imported, recognised, rule_file
+from tagger.core.plurals import counted
 from tagger.core.rules.decode import FILE_BYTES_MAX, decode
 from tagger.core.rules.problems import Findings
 

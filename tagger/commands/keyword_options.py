@@ -14,6 +14,7 @@ import click
 
 from ingest.runtime.exit import stop
 from tagger.core.matching.canned import DEFAULT_PLACEHOLDER
+from tagger.core.plurals import counted
 from tagger.core.rules.parse import RuleSet, parse
 from tagger.core.rules.problems import Problem
 from tagger.keyword_files.overlooked import overlooked
@@ -102,8 +103,3 @@ def line_of(problem: Problem) -> str:
     if problem.severity == "warning":
         return f"{place} {click.style('warning:', fg='yellow')} {problem.text}. {problem.advice}"
     return f"{place} {click.style(problem.text, fg='red')}. {problem.advice}"
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 rule`, `2 rules`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -13,11 +13,12 @@ import orjson
 from ingest.runtime.exit import stop
 from ingest.runtime.settings import load
 from ingest.runtime.supervision import together
-from tagger.commands.keyword_options import counted, format_option
+from tagger.commands.keyword_options import format_option
 from tagger.commands.on_kafka import on_kafka
 from tagger.commands.progress import bar
 from tagger.commands.setup import equipment
 from tagger.commands.transcript import printable
+from tagger.core.plurals import counted
 from tagger.core.records.parked import Item, OpenItems
 from tagger.kafka.producer import COMMAND_PATIENCE_S, Producer
 from tagger.kafka.reader import read_topic

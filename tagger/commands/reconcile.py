@@ -7,12 +7,13 @@ import orjson
 
 from ingest.runtime.clock import now_ms
 from ingest.runtime.settings import load
-from tagger.commands.keyword_options import counted, format_option
+from tagger.commands.keyword_options import format_option
 from tagger.commands.on_kafka import on_kafka
 from tagger.commands.progress import Moved, bar
 from tagger.commands.setup import equipment
 from tagger.commands.transcript import printable
 from tagger.core.matching.decide import Decision
+from tagger.core.plurals import counted
 from tagger.core.records.decision import Outcome, rfc3339
 from tagger.core.records.missed import Look, instant_ms
 from tagger.livechat.calls.price import priced
@@ -86,16 +87,15 @@ class _Shown(Watch):
     def __init__(self, form: str, moved: Moved) -> None:
         self._form, self._moved = form, moved
 
-    def on_listed(self, organization: str, total: int) -> None:
+    def on_listed(self, organization: str, total: int | None) -> None:
         """Say what it costs, before the first chat is repaired."""
-        pages = max(1, math.ceil(total / PAGE_CHATS))
         of = f" of {organization}" if organization else ""
-        click.echo(
-            printable(
-                f"Comparing {counted(total, 'chat')}{of} takes {priced(pages)}; each missing tag takes one more."
-            ),
-            err=True,
-        )
+        if total is None:
+            takes = f"Comparing the chats{of} takes an API call for every {PAGE_CHATS} of them"
+        else:
+            pages = max(1, math.ceil(total / PAGE_CHATS))
+            takes = f"Comparing {counted(total, 'chat')}{of} takes {priced(pages)}"
+        click.echo(printable(f"{takes}; each missing tag takes one more."), err=True)
 
     def on_page(self, organization: str, looked: int, total: int) -> None:
         """So many of an organization's ended chats were compared."""

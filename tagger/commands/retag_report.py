@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 
 from tagger.commands import tables
-from tagger.commands.keyword_options import counted
 from tagger.commands.transcript import printable
+from tagger.core.plurals import counted
 from tagger.core.review.retag import UNTOUCHED, Asked, Retag, Untouched
 from tagger.core.rules.model import Rule
 from tagger.history.counts import Counts

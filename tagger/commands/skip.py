@@ -5,8 +5,9 @@ import orjson
 
 from ingest.runtime.exit import stop
 from ingest.runtime.settings import load
-from tagger.commands.keyword_options import counted, format_option
+from tagger.commands.keyword_options import format_option
 from tagger.commands.on_kafka import on_kafka
+from tagger.core.plurals import counted
 from tagger.kafka.skip import SkipRefusedError, skipping
 from tagger.settings import RunSettings, group_of
 

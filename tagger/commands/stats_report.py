@@ -7,10 +7,10 @@ from typing import Any, Final, Literal
 import orjson
 
 from tagger.commands import tables
-from tagger.commands.keyword_options import counted
 from tagger.commands.transcript import printable
 from tagger.core.diagnosis.span import span
 from tagger.core.matching.explain import short
+from tagger.core.plurals import counted
 from tagger.core.records.decision import rfc3339
 from tagger.core.review.shares import share
 from tagger.core.review.statistics import Row, Statistics, Use

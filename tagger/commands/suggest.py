@@ -11,9 +11,10 @@ from ingest.runtime.exit import stop
 from tagger.commands import tables
 from tagger.commands.history_options import Asked, history_options
 from tagger.commands.history_reading import INTERRUPTED, read_history
-from tagger.commands.keyword_options import counted, format_option
+from tagger.commands.keyword_options import format_option
 from tagger.commands.progress import bar
 from tagger.commands.transcript import printable
+from tagger.core.plurals import counted
 from tagger.core.review.past_chat import PastChat
 from tagger.core.review.suggest import rule_text
 from tagger.core.review.suggest.candidates import CHATS_MIN

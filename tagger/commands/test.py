@@ -10,7 +10,6 @@ import click
 
 from ingest.runtime.exit import stop
 from tagger.commands.keyword_options import (
-    counted,
     format_option,
     line_of,
     load,
@@ -23,6 +22,7 @@ from tagger.commands.transcript import Line, transcript
 from tagger.core.matching.decide import Decider
 from tagger.core.matching.explain import Labelled, passages, short
 from tagger.core.matching.why_not import worded
+from tagger.core.plurals import counted
 from tagger.core.review.rule_tests import Outcome, conversation_of, outcomes, uncovered
 from tagger.core.rules.problems import Problem
 

@@ -9,6 +9,7 @@ No clock, no network, no files, no logging, no asyncio: time comes in as an argu
 
     conversation  what was said in one thread, as the rules see it
     limits        every limit of a partition's state, with its unit and reason
+    plurals       how many there are of something, in words
     threads       a record → a fact; facts → the threads of a partition, by id and age, until they expire
     partition     records in, jobs out, and what may be committed: offsets, resume, job queue, shares
     folding       characters and texts, folded so that spellings of a word compare equal

@@ -14,9 +14,8 @@ class Origins:
     """Made only where traces are on."""
 
     def __init__(self) -> None:
-        self._of: OrderedDict[tuple[int, int], str] = (
-            OrderedDict()
-        )  # by partition and offset; the oldest go first
+        # By partition and offset; the oldest go first.
+        self._of = OrderedDict[tuple[int, int], str]()
 
     def note(self, partition: int, records: Iterable[Any]) -> None:
         """Keep those of records as aiokafka has them, whose headers are hints and may be anything."""

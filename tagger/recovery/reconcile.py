@@ -41,8 +41,8 @@ log = structlog.get_logger()
 class Watch:
     """Hears of progress. This one ignores it."""
 
-    def on_listed(self, organization: str, total: int) -> None:
-        """So many of an organization's threads are to be looked at; none was repaired yet. 0: unknown."""
+    def on_listed(self, organization: str, total: int | None) -> None:
+        """So many of an organization's threads are to be looked at; none was repaired yet. None: unknown."""
 
     def on_page(self, organization: str, looked: int, total: int) -> None:
         """So many of an organization's threads were looked at; `total` 0: unknown."""
@@ -148,15 +148,15 @@ class Reconcile:
             answer = await self._client.ask(organization, call, background=True)
             if not isinstance(answer, Done):
                 return described(answer)
-            total = answer.value.get("found_chats")
-            total = total if type(total) is int else 0
+            found_chats = answer.value.get("found_chats")
+            total = found_chats if type(found_chats) is int else None
             if page_id is None:
                 this.watch.on_listed(organization, total)
             chats = answer.value["chats"]
             found = [look(organization, chat, this.report.window, this.decided) for chat in chats]
             done = await together(self._see(one, this) for one in found)
             looked += len(found)
-            this.watch.on_page(organization, looked, total)
+            this.watch.on_page(organization, looked, total or 0)
             if not all(done):
                 return "LiveChat did not answer in time, or live jobs left no room; the rest is left for the next time"
             page_id = answer.value.get("next_page_id")

@@ -28,7 +28,7 @@ VERSION: Final = version("livechat-tagger")
 # What is computed at the same time: each takes a core.
 COMPUTED_AT_ONCE: Final = 2
 COMPUTE_S_MAX: Final = 20.0  # with its wait; the longest text takes a few seconds
-BUSY: Final = "Long texts or large files of other people are being looked at. Try again in a moment."
+BUSY: Final = "Long texts or large files from other people are being worked on. Try again in a moment."
 
 T = TypeVar("T")
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tagger.core.diagnosis.count import counted
 from tagger.core.diagnosis.finding import Finding, doubtful, ok, wrong
 from tagger.core.diagnosis.span import span
+from tagger.core.plurals import counted
 
 SILENT_MS: Final = 86_400_000  # as the alert WebhooksNeverCame: nights and weekends are silent
 WAITS_MS: Final = 120_000  # as the alert SpoolInUse

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from tagger.core.diagnosis.count import counted
 from tagger.core.diagnosis.finding import Finding, doubtful, ok, unchecked, wrong
 from tagger.core.diagnosis.span import span
+from tagger.core.plurals import counted
 
 CHECK: Final = "group"
 LATE_MS: Final = 300_000  # the objective: an ended chat has its tags within 5 minutes

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tagger.core.diagnosis.count import counted
 from tagger.core.diagnosis.finding import Finding, doubtful, ok, wrong
 from tagger.core.diagnosis.span import span
+from tagger.core.plurals import counted
 
 CHECK: Final = "topics"
 CLEANUP = "cleanup.policy"

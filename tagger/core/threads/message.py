@@ -2,7 +2,8 @@
 
 Only the fields that are kept are decoded, and checked on the way: parsing the whole webhook and looking into it takes
 twice as long. Whatever is not exactly such a message is left to `fact_reader`, which would read these with the same
-result. Only damage to what is not read goes unnoticed: a text of another field that is not UTF-8.
+result. Only damage to what is not read goes unnoticed: in another field, a text that is not UTF-8 or a number beyond
+all bounds.
 """
 
 from typing import Annotated, Final, Literal

@@ -8,10 +8,10 @@ from ingest.runtime import advice, topic_check
 from ingest.runtime.clock import now_ms
 from ingest.runtime.kafka import KafkaSettings
 from tagger.core.diagnosis import arrivals, clocks, group, topics
-from tagger.core.diagnosis.count import counted
 from tagger.core.diagnosis.finding import Finding, ok, split, unchecked, wrong
 from tagger.core.diagnosis.topics import DAY_MS, Kept, TopicSeen
 from tagger.core.limits import Limits
+from tagger.core.plurals import counted
 from tagger.kafka.inspection import Unseen, brokers, described, group_seen, listening, settings_of
 from tagger.kafka.keywords_topic import stored_sets
 from tagger.kafka.reader import NO_KAFKA, last_ms

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from tagger.core.diagnosis.count import counted
 from tagger.core.diagnosis.finding import Finding, doubtful, ok, unchecked, wrong
 from tagger.core.matching.decide import Decider
+from tagger.core.plurals import counted
 from tagger.core.rules.parse import RuleSet, parse
 from tagger.keyword_files.overlooked import overlooked
 from tagger.keyword_files.read import read_files

@@ -171,7 +171,7 @@ def _new(ages: Ages, key: tuple[str, str], now_ms: int) -> str:
     return (
         f"In force for only {passed} day{'' if passed == 1 else 's'}"
         if passed
-        else "In force since today only"
+        else "In force only since today"
     )
 
 

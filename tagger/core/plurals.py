@@ -1,6 +1,6 @@
-"""How many there are of something, in words. Pure."""
+"""How many there are of something, in words."""
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 record`, `2,000 records`."""
+    """Say it: `1 record`, `2,000 records`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
