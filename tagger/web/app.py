@@ -18,6 +18,7 @@ from tagger.web.frame import PAGE, Page
 from tagger.web.gate import ACCESS, Access, gate, problems, sign, zipped
 from tagger.web.keywords.counting import COUNTING, Counting
 from tagger.web.keywords.routes import routes as keywords
+from tagger.web.manual import routes as manual
 from tagger.web.times import ago, day_name, moment
 from tagger.web.try_it.routes import routes as try_it
 
@@ -49,6 +50,6 @@ def make_app(page: Page, access: Access, trials: Trials, counting: Counting) -> 
     )
     app.router.add_get("/static/{hash}/{name}", page.statics.serve)
     app.router.add_get("/favicon.ico", page.statics.serve)
-    app.add_routes([*try_it, *chats, *chat, *keywords, *change])
+    app.add_routes([*try_it, *chats, *chat, *keywords, *change, *manual])
     app.on_response_prepare.append(sign)
     return app

@@ -42,11 +42,15 @@ def main() -> int:
             busy = number == given.times > 1
             with busy_cores() if busy else idle_cores():
                 code |= run(given.tests, results)
-        found = [orjson.loads(line) for line in results.read_bytes().splitlines()] if results.exists() else []
-    if given.tests == ["tests/faults"] and found:
-        PAGE.write_text(page(found, said(given.times, time.monotonic() - began)), "utf-8")
-        print(f"{PAGE.relative_to(ROOT)} is written")
+            if given.tests == ["tests/faults"] and results.exists():
+                write(results, said(number, busy, time.monotonic() - began))
     return code
+
+
+def write(results: Path, runs: str) -> None:
+    """The page of the runs so far: what ends the next run takes nothing from it."""
+    PAGE.write_text(page([orjson.loads(line) for line in results.read_bytes().splitlines()], runs), "utf-8")
+    print(f"{PAGE.relative_to(ROOT)} is written")
 
 
 def run(tests: list[str], results: Path) -> int:
@@ -56,12 +60,12 @@ def run(tests: list[str], results: Path) -> int:
     return subprocess.run(command, cwd=ROOT, env=os.environ | settings, check=False).returncode
 
 
-def said(times: int, seconds: float) -> str:
+def said(times: int, busy: bool, seconds: float) -> str:
     """When, of which version, where."""
     version, revision = words(".ci/version"), words("git", "describe", "--always", "--dirty")
-    runs = (
-        "one run" if times == 1 else f"{times} runs, in the last of which other processes kept all cores busy"
-    )
+    runs = "one run" if times == 1 else f"{times} runs"
+    if busy:
+        runs += ", in the last of which other processes kept all cores busy"
     return (
         f"This is of {datetime.now(UTC):%Y-%m-%d}, version {version} ({revision}): {runs}, "
         f"{seconds / 60:.0f} minutes, on Apache Kafka {kafka_version()}, Python {platform.python_version()} and "

@@ -1,0 +1,73 @@
+"""How keyword files work, on one screen, for whoever has only the page before them. config/README.md tells all of it."""
+
+from typing import Final, NamedTuple
+
+from aiohttp import web
+
+from tagger.web.frame import shown
+
+routes = web.RouteTableDef()
+
+RULE: Final = """\
+version: 1                      # the first line of every file
+rules:
+  - id: refund                  # the rule's name in reports; keep it
+    tag: Refund                 # spelled exactly as in LiveChat
+    any:                        # one of these must be said
+      - refund
+      - money back
+    tests:                      # must pass, or the file is refused
+      - match: "I want a REFUND!"
+      - match: "my money back, please"
+      - absent: "is it refundable?"
+"""
+
+
+class Keyword(NamedTuple):
+    """A keyword as it is written in a file, a text that has it, and one that nearly has."""
+
+    written: str
+    found: str
+    missed: str
+
+
+KEYWORDS: Final = (
+    Keyword("refund", "REFUND, please!", "refunds"),
+    Keyword("refund*", "refundable", "prerefund"),
+    Keyword('"*erstattung"', "Rückerstattung", "Erstattungen"),
+    Keyword("money back", "Money  BACK!", "back, money"),
+    Keyword("café", "CAFE", "cafés"),
+    Keyword("返金", "返金をお願いします", "入金"),
+    Keyword("환불*", "환불은 언제", "교환"),
+    Keyword("{keyword: RMA, case: sensitive}", "my RMA", "rma"),
+)
+
+
+class Key(NamedTuple):
+    """A key of a rule, and what it says."""
+
+    name: str
+    says: str
+
+
+REQUIRE: Final = (
+    Key("any", "One of these must be said."),
+    Key("all", "One of each list must be said, anywhere in the chat."),
+    Key("none", "The rule is off if one of these is said, by whomever."),
+    Key("ignore", "Words inside these phrases do not count."),
+    Key("canned", "An agent must send this canned response. %name% stands for what LiveChat fills in."),
+    Key("min_matches", "So often must keywords be said, in the whole chat."),
+    Key("from", "Whose words count: customer (as long as nothing is written), agent, or any for everyone."),
+    Key("links", "With ignore, words inside web addresses do not count."),
+    Key("groups", "Only chats of the LiveChat groups with these numbers."),
+    Key("expires", "The last day of the rule, as 2027-03-31, in UTC."),
+    Key("dry_run", "With true, the rule is on trial: what it would do is recorded, and no tag is set."),
+    Key("owner", "Whom to ask about the rule."),
+    Key("tests", "What the rule must do in a text: with match it must hold, with absent it must not."),
+)
+
+
+@routes.get("/manual")
+async def manual(request: web.Request) -> web.Response:
+    """The screen."""
+    return shown(request, "manual.html", {"rule": RULE, "keywords": KEYWORDS, "require": REQUIRE})
