@@ -53,15 +53,17 @@ class Key(NamedTuple):
 REQUIRE: Final = (
     Key("any", "One of these must be said."),
     Key("all", "One of each list must be said, anywhere in the chat."),
-    Key("none", "The rule is off if one of these is said, by whomever."),
+    Key("none", "The rule does not hold if anyone says one of these."),
     Key("ignore", "Words inside these phrases do not count."),
     Key("canned", "An agent must send this canned response. %name% stands for what LiveChat fills in."),
-    Key("min_matches", "So often must keywords be said, in the whole chat."),
-    Key("from", "Whose words count: customer (as long as nothing is written), agent, or any for everyone."),
+    Key("min_matches", "How often keywords must be said, in the whole chat."),
+    Key("from", "Whose words count: customer (the default), agent, or any for everyone."),
     Key("links", "With ignore, words inside web addresses do not count."),
     Key("groups", "Only chats of the LiveChat groups with these numbers."),
     Key("expires", "The last day of the rule, as 2027-03-31, in UTC."),
-    Key("dry_run", "With true, the rule is on trial: what it would do is recorded, and no tag is set."),
+    Key(
+        "dry_run", "With true, the rule is on trial: what it would have done is recorded, and it sets no tag."
+    ),
     Key("owner", "Whom to ask about the rule."),
     Key("tests", "What the rule must do in a text: with match it must hold, with absent it must not."),
 )

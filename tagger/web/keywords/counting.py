@@ -101,14 +101,18 @@ class Counting:
         return list(self._counted.values())
 
     async def _watch_sets(self) -> None:
-        """Follow the sets of the past: where another one comes into force, soon; else now and then."""
+        """Follow the sets of the past: soon where another one comes into force, which the tagger stores when it reads it,
+        a moment before or after this page does; then less and less often."""
         loop = asyncio.get_running_loop()
-        look_at_s = loop.time()
+        look_at_s, wait_s = loop.time(), SETS_RETRY_S
         while True:
-            young = [each for each in self._wanted() if each.ages is None]
-            if young or loop.time() >= look_at_s:
+            if any(each.ages is None for each in self._wanted()):
+                look_at_s, wait_s = loop.time(), SETS_RETRY_S
+            if loop.time() >= look_at_s:
                 is_read = await self._look_at_sets()
-                look_at_s = loop.time() + (SETS_EVERY_S if is_read else SETS_RETRY_S)
+                is_known = all(each.ages and each.ages.since_ms for each in self._counted.values())
+                wait_s = SETS_EVERY_S if is_known else min(2 * wait_s, SETS_EVERY_S)
+                look_at_s = loop.time() + (wait_s if is_read else SETS_RETRY_S)
             await asyncio.sleep(SETS_RETRY_S)
 
     async def _pause(self) -> None:
