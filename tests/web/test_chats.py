@@ -250,6 +250,7 @@ def test_while_kafka_is_away_it_says_so_and_shows_what_it_has(
             page.reload()
         assert "Kafka cannot be reached" in page.get_by_role("region", name="Status").inner_text()
         assert len(chats(page)) == 4
+        assert page.locator(".live.paused").inner_text().startswith("Chats appear on top once Kafka answers")
         page.get_by_role("link", name="Cgained").click()
         assert "It got no tag." in page.locator(".answer").inner_text()
 

@@ -18,7 +18,6 @@ from tagger.web.frame import PAGE, shown
 from tagger.web.past import trouble_of
 from tagger.web.refusals import Wrong
 from tagger.web.streams import last_of, stream
-from tagger.web.times import clock
 
 TABLE_ROWS: Final = 1_000  # for programs, with the address of the next ones
 LIVE_ROWS: Final = 50  # of one event; beyond it a person rather opens the page again
@@ -43,7 +42,6 @@ async def page_of(request: web.Request) -> web.Response:
         "sinces": SINCES,
         "none_found": none_found(found.asked),
         "trouble": trouble_of(filling) if filling.trouble is not None else "",
-        "as_of": clock(filling.seen_ms) if filling.seen_ms else "",
         "share": filling.share(),
         "live": live,
     }

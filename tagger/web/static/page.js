@@ -95,6 +95,7 @@ function stream(bar) {
   const waiting = bar.querySelector("[data-waiting]");
   const pause = bar.querySelector("[data-pause]");
   const said = state.textContent;
+  const waits = bar.classList.contains("paused"); // for Kafka, which does not answer
   const address = new URL(bar.dataset.stream, location.href);
   let source = null;
   let paused = false;
@@ -103,7 +104,7 @@ function stream(bar) {
   let count = 0; // of their rows, and of those that the table has no room for
 
   const say = (words) => {
-    bar.classList.toggle("paused", words !== said);
+    bar.classList.toggle("paused", waits || words !== said);
     if (state.textContent !== words) state.textContent = words;
   };
 

@@ -235,3 +235,15 @@ async def test_a_silent_stream_has_a_heartbeat_and_an_end(
     monkeypatch.setattr(streams, "STREAM_S_MAX", 0.05)
     async with a_page(tmp_path) as client:
         assert b": still here" in await (await client.get("/chats/live")).read()
+
+
+@pytest.mark.parametrize("has_chats", [True, False])
+async def test_without_kafka_the_strip_tells_it_and_the_list_only_where_there_is_none(
+    has_chats: bool, tmp_path: Path
+) -> None:
+    async with a_page(tmp_path, decisions=history() if has_chats else ()) as client:
+        client.app[PAGE].past.filling.trouble = TimeoutError()
+        text = await (await client.get("/chats")).text()
+    assert text.count("No decisions are coming in.") == 1
+    assert "Live: chats appear" not in text
+    assert ("The history cannot be read" in text) != has_chats
