@@ -137,11 +137,13 @@ class Kafka:
 
         Raises: confluent_kafka.KafkaException where the group has members.
         """
-        places = [TopicPartition(name, number, to) for number, to in self._offsets(name, spec).items()]
+        ends = self.ends(name)  # where a partition has nothing that is as late
+        found = {number: to if to >= 0 else ends[number] for number, to in self._offsets(name, spec).items()}
+        places = [TopicPartition(name, number, to) for number, to in found.items()]
         asked = [ConsumerGroupTopicPartitions(group, places)]
         admin = self._admin()
-        found = admin.alter_consumer_group_offsets(asked, request_timeout=ADMIN_S_MAX)
-        for place in found[group].result(ADMIN_S_MAX).topic_partitions:
+        moved = admin.alter_consumer_group_offsets(asked, request_timeout=ADMIN_S_MAX)
+        for place in moved[group].result(ADMIN_S_MAX).topic_partitions:
             if place.error is not None:
                 raise KafkaException(place.error)
 

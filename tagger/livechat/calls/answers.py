@@ -105,13 +105,15 @@ def failed(error_type: str) -> Transient:
 
 
 def _accepted(call: Call, headers: Mapping[str, str], body: bytes, document: Any) -> Answer:
-    """An answer with a status of success. If LiveChat sends no payload, the status is enough.
+    """An answer with a status of success. Where LiveChat sends no payload, the status is enough.
 
-    A page for people is the exception: it shows that something else answered.
+    Anything else that is not JSON shows that something in between answered, or that the answer was cut off. The call
+    is made again then: it may not have been heard, and makes no difference where it was. LiveChat's own clients read
+    an empty body or an object: https://github.com/livechat/lc-sdk-go
     """
     fits = ANSWERED.get(call.method)
     if fits is None:
-        return _failure("not_json", headers) if body.lstrip()[:1] == b"<" else Done()
+        return _failure("not_json", headers) if document is _NOT_JSON else Done()
     if len(body) > ANSWER_BYTES_MAX:
         return _failure("answer_too_large", headers)
     if document is _NOT_JSON or document is None:
