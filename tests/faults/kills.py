@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from tagger.simulator.livechat.server import ApiCall
 from tagger.simulator.stage.service import Service
 from tests.deadline import DEADLINE_S
+from tests.faults.verdict import Problem
 from tests.faults.world import World
 
 BETWEEN_S_MAX: Final = 2.0  # from being ready to the next kill
@@ -50,15 +51,15 @@ class Kills:
         self.kills.append(Kill(self._world.stage.livechat.clock(), committed))
         self._world.proof.did(f"kill -9 of {self._service.name}")
 
-    def needless(self) -> list[str]:
+    def needless(self) -> list[Problem]:
         """Of calls that were made twice, those that no kill excuses: when the process was killed between them, the
         end of their thread was committed, and so both settled and known to be."""
         ends = self._world.truth.ends()
-        found = []
+        found = list[Problem]()
         for before, call in self.repeated():
-            kills = [kill for kill in self.kills if before.at <= kill.at <= call.at]
+            kills = [kill for kill in self.kills if before.asked_at <= kill.at <= call.at]
             if not any(self._is_open(kill, ends.get(str(call.thread_id), [])) for kill in kills):
-                found.append(f"{call.tag} was set again on {call.thread_id}")
+                found.append(Problem("-", f"{call.tag} was set again", str(call.thread_id)))
         return found
 
     def repeated(self) -> Iterator[tuple[ApiCall, ApiCall]]:
@@ -74,7 +75,7 @@ class Kills:
         """Calls that followed one kill and had been made before it."""
         counts = dict.fromkeys((kill.at for kill in self.kills), 0)
         for before, call in self.repeated():
-            between = [at for at in counts if before.at <= at <= call.at]
+            between = [at for at in counts if before.asked_at <= at <= call.at]
             if between:
                 counts[between[-1]] += 1
         return max(counts.values(), default=0)

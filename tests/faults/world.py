@@ -189,7 +189,10 @@ class World:
         except TimeoutError:
             await self.watch.look()
         self.proof.most("s to lag 0", self.stage.livechat.clock() - healed)
-        found = list(problems(self, without))
+        self.has_no(list(problems(self, without)))
+
+    def has_no(self, found: Sequence[Problem]) -> None:
+        """AssertionError with the stories of some of their threads."""
         assert not found, self._told(found)
 
     async def _is_quiet(self, without: Collection[str]) -> bool:

@@ -38,7 +38,8 @@ TAG_WEBHOOKS: Final = ("thread_tagged", "thread_untagged")
 class ApiCall:
     """One call, whether it was answered or cut off."""
 
-    at: float
+    asked_at: float
+    at: float  # when it took effect, or did not
     method: str
     organization: str | None  # Organization.id; None if the token was refused
     chat_id: str | None
@@ -222,6 +223,7 @@ class SimulatedLiveChat:
             self.in_flight[organization] -= 1
 
     async def _answer_call(self, request: web.Request, granted: Granted | ApiError) -> web.StreamResponse:
+        asked_at = self.clock()
         method, body = request.match_info["method"], await read_object(request)
         organization = None if isinstance(granted, ApiError) else granted.account.organization_id
         said = body if isinstance(body, dict) else {}
@@ -233,7 +235,7 @@ class SimulatedLiveChat:
         outcome = fault.answer or (answer.type if isinstance(answer, ApiError) else "ok")
         applied = served and not isinstance(answer, ApiError)
         ids = (organization, chat_id, thread_id, tag)
-        self.calls.append(ApiCall(self.clock(), method, *ids, outcome, applied))
+        self.calls.append(ApiCall(asked_at, self.clock(), method, *ids, outcome, applied))
         if fault.answer:
             return misbehave(request, fault, answer)
         if isinstance(answer, ApiError):
