@@ -15,6 +15,9 @@ from tagger.history.wanted import Key, Kind, Label, Wanted, query_of
 
 NAMES_LISTED_MAX: Final = 1_000  # of one kind, for a person to choose from
 RARITY_EXAMINED: Final = 10_000  # to tell which of several labels is the rarest
+RARITIES_KEPT_MAX: Final = (
+    256  # a page asks seven times for what has the same few labels since the same moment
+)
 
 DECISION: Final = (
     "tags, because, outcome, config, messages, ended_at_ms, settled_at_ms, "
@@ -50,6 +53,9 @@ class LedgerView:
     def __init__(self, db: sqlite3.Connection) -> None:
         """`db` is an open ledger; see `ledger_file.opened`."""
         self._db = db
+        self._rarities: dict[
+            tuple[Label, Wanted, int], int
+        ] = {}  # which are the rarest need not be up to date
 
     def close(self) -> None:
         """Close the file; a private one is deleted."""
@@ -204,12 +210,18 @@ class LedgerView:
             return labels
         asked = Wanted(since_ms=wanted.since_ms, until_ms=wanted.until_ms)
         most = examined if examined >= 0 else RARITY_EXAMINED
+        return sorted(labels, key=lambda label: self._rarity(label, asked, most))
 
-        def count(label: Label) -> int:
+    def _rarity(self, label: Label, asked: Wanted, most: int) -> int:
+        """Of how many decisions a label is, up to `most`."""
+        key = (label, asked, most)
+        if key not in self._rarities:
+            if len(self._rarities) >= RARITIES_KEPT_MAX:
+                self._rarities.clear()
             query = query_of(asked, [label], examined=most)
-            return int(self._db.execute(f"SELECT count(*) {query.clause}", query.values).fetchone()[0])
-
-        return sorted(labels, key=count)
+            (count,) = self._db.execute(f"SELECT count(*) {query.clause}", query.values).fetchone()
+            self._rarities[key] = int(count)
+        return self._rarities[key]
 
     def days(self, since_ms: int) -> dict[int, int]:
         """Return a number for each day since then (days since 1970, UTC) that changes with what is known of it."""
