@@ -32,6 +32,7 @@ async def test_records_are_deleted_below_the_committed_offset(world: MakeWorld) 
             for _ in range(3):
                 await w.tagged(10)
                 await w.stop(w.stage.tagger)
+                await w.watch.look()  # at what is about to be deleted
                 for partition, offset in (await w.truth.committed()).items():
                     await asyncio.to_thread(w.kafka.delete_records, w.names.webhooks, partition, offset)
                 w.proof.did("everything below the committed offsets was deleted")

@@ -8,25 +8,45 @@ from typing import Final
 import pytest
 
 from tagger.simulator.livechat.faults import Fault
+from tagger.simulator.stage.service import Service
+from tests.deadline import until
 from tests.faults.conftest import MakeWorld
+from tests.faults.world import PARTITIONS, World
+from tests.integration.watch import held
 
-CALL_S: Final = 12.0  # a tagger waits 5 s for calls under way; LiveChat itself gives up after 15
+CALL_S: Final = (
+    18.0  # a tagger waits 20 s for an answer, and 5 s for calls under way where its partitions are taken away
+)
 TIMES: Final = 2
+
+
+async def leaves(w: World, second: Service) -> None:
+    """Returns when the first tagger has its partitions back."""
+    await w.crowd.leave(second)
+
+    async def has_all() -> bool:
+        return await held(w.taggers[0]) == PARTITIONS
+
+    await until(has_all)
 
 
 @pytest.mark.long
 async def test_no_end_counts_as_settled_that_is_not(world: MakeWorld) -> None:
+    """Calls of the first tagger are under way, another one decides these chats, and when the first has its partitions
+    back and new chats under way, the old calls end: they are none of the new ones."""
     async with world() as w:
-        slow = Fault(method="tag_thread", delay_s=CALL_S)
+        slow, faults = Fault(method="tag_thread", delay_s=CALL_S), w.stage.livechat.faults
         async with w.chats():
             await w.tagged(5)
-            w.stage.livechat.faults.append(slow)
             for _ in range(TIMES):
-                await w.ended(20)
-                second = await w.crowd.join()
-                await w.ended(20)
-                await w.crowd.leave(second)
-                w.proof.did("a tagger joined and left")
-            w.stage.livechat.faults.remove(slow)
+                await leaves(w, await w.crowd.join())  # so that the first one begins anew
+                faults.append(slow)
+                await w.ended(10)
+                faults.remove(slow)
+                await leaves(w, await w.crowd.join())
+                faults.append(slow)
+                await w.ended(40)
+                faults.remove(slow)
+                w.proof.did("a tagger joined and left", 2)
             await w.tagged(5)
         await w.everything_holds()

@@ -107,12 +107,21 @@ class World:
     async def ended(self, chats: int) -> None:
         """Wait until so many more have ended, whether anybody heard of it or not."""
         before = self._ended()
-        await until(lambda: self._ended() >= before + chats)
+        await self._comes(lambda: self._ended() >= before + chats)
 
     async def tagged(self, tags: int) -> None:
         """Wait until so many more tags are set."""
         before = len(self.stage.livechat.tagged_at)
-        await until(lambda: len(self.stage.livechat.tagged_at) >= before + tags)
+        await self._comes(lambda: len(self.stage.livechat.tagged_at) >= before + tags)
+
+    async def _comes(self, condition: Callable[[], bool]) -> None:
+        """Wait for it; what does not hold says why it never came."""
+        try:
+            await until(condition)
+        except TimeoutError:
+            await self.watch.look()
+            self.has_no(list(problems(self)))
+            raise
 
     def story(self, thread: str) -> str:
         """What became of a thread: sent, stored, read, decided, called."""

@@ -32,6 +32,11 @@ async def labelled(service: Service, name: str, label: str) -> str:
     return next(iter([sample.labels[label] async for sample in _samples(service) if sample.name == name]), "")
 
 
+async def held(service: Service) -> int:
+    """How many partitions a tagger reads."""
+    return len([sample async for sample in _samples(service) if sample.name == "tagger_position"])
+
+
 async def _samples(service: Service) -> AsyncIterator[Sample]:
     async with aiohttp.ClientSession() as session, session.get(f"{service.admin_url}/metrics") as answer:
         page = await answer.text()
