@@ -118,13 +118,17 @@ def shown_rows(
 
 def _tabs(view: LedgerView, asked: Asked, now_ms: int) -> tuple[tuple[Tab, ...], int]:
     """The lists with their counts, and the count of this one."""
-    tabs, total = [], 0
-    for which in get_args(Which):
-        count = view.count(replace(asked, which=which).wanted(now_ms), LOOKED_AT)
-        is_here = which == asked.which
-        total = count if is_here else total
-        tabs.append(Tab(TABS[which], asked.href(which=which), counted(count), is_here))
-    return tuple(tabs), total
+    counts = dict.fromkeys(get_args(Which), 0)
+    for which in counts.keys() - {"all"} - ({"untagged"} if asked.tag else set()):
+        counts[which] = view.count(replace(asked, which=which).wanted(now_ms), LOOKED_AT)
+    # Each decision called for a tag or for none, so both together are all of them.
+    both = counts["untagged"], counts["tagged"]
+    counts["all"] = LOOKED_AT if LOOKED_AT in both else sum(both)
+    tabs = tuple(
+        Tab(TABS[which], asked.href(which=which), counted(counts[which]), which == asked.which)
+        for which in get_args(Which)
+    )
+    return tabs, counts[asked.which]
 
 
 def _place(view: LedgerView, asked: Asked, rows: Sequence[Decided], total: int, now_ms: int) -> str:
