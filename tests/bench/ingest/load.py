@@ -175,6 +175,11 @@ class Line(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """A server closes what was idle for long; the others are enough."""
+        with suppress(ValueError):
+            self._paced.free.remove(self)
+
     def send(self, request: bytes, due: float) -> None:
         self._due = due
         self._transport.write(request)
