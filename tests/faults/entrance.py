@@ -54,3 +54,7 @@ class Entrance:
     def refused(self) -> set[Webhook]:
         """What was never answered 200."""
         return {one.webhook for sent in self.sent.values() for one in sent} - self.stored()
+
+    def answers(self) -> set[int]:
+        """The statuses of all answers that came."""
+        return {one.status for sent in self.sent.values() for one in sent if one.status is not None}

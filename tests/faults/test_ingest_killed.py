@@ -6,6 +6,7 @@ Measured: by comparing all that was answered 200 with all that is on the topic.
 import pytest
 
 from tests.faults.conftest import MakeWorld
+from tests.faults.entrance import STORED
 from tests.faults.kills import Kills
 from tests.kafka.broker import Broker
 
@@ -40,4 +41,5 @@ async def test_what_is_in_the_spool_outlives_it(world: MakeWorld, kafka_own: Bro
             await w.back(kafka_own)
             await w.tagged(20)
         await w.everything_holds()
-        assert not w.entrance.refused()
+        # LiveChat gives up what finds nobody there too often, which a busy machine decides.
+        assert w.entrance.answers() <= {STORED}
