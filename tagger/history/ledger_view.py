@@ -11,7 +11,7 @@ from tagger.core.conversation import ThreadKey
 from tagger.core.records.past import because_of
 from tagger.core.review.authorship import corrected
 from tagger.core.review.past_chat import Correction, PastChat, PastDecision, Place, called_for
-from tagger.history.wanted import Key, Kind, Label, Wanted, query_of
+from tagger.history.wanted import Key, Kind, Label, Query, Wanted, query_of
 
 NAMES_LISTED_MAX: Final = 1_000  # of one kind, for a person to choose from
 RARITY_EXAMINED: Final = 10_000  # to tell which of several labels is the rarest
@@ -143,8 +143,7 @@ class LedgerView:
         """
         labels = self._rarest_first(wanted, examined)
         query = query_of(wanted, labels, after=after, examined=examined)
-        (count,) = self._db.execute(f"SELECT count(*) {query.clause}", query.values).fetchone()
-        return int(count)
+        return self._number(query)
 
     def called_for(self, each: Decided) -> frozenset[str]:
         """Return what decisions on a thread called for; only where people corrected it is more looked up."""
@@ -190,8 +189,7 @@ class LedgerView:
 
     def last_id(self) -> int:
         """Return the id of the decision that came last; 0: there is none."""
-        (last,) = self._db.execute("SELECT coalesce(max(id), 0) FROM decisions").fetchone()
-        return int(last)
+        return int(self._db.execute("SELECT coalesce(max(id), 0) FROM decisions").fetchone()[0])
 
     def _rows(self, clause: str, values: Sequence[Any], limit: int) -> list[Decided]:
         columns = ", ".join(f"d.{name}" for name in DECISION.split(", "))
@@ -214,14 +212,14 @@ class LedgerView:
 
     def _rarity(self, label: Label, asked: Wanted, most: int) -> int:
         """Of how many decisions a label is, up to `most`."""
-        key = (label, asked, most)
-        if key not in self._rarities:
+        if (key := (label, asked, most)) not in self._rarities:
             if len(self._rarities) >= RARITIES_KEPT_MAX:
                 self._rarities.clear()
-            query = query_of(asked, [label], examined=most)
-            (count,) = self._db.execute(f"SELECT count(*) {query.clause}", query.values).fetchone()
-            self._rarities[key] = int(count)
+            self._rarities[key] = self._number(query_of(asked, [label], examined=most))
         return self._rarities[key]
+
+    def _number(self, query: Query) -> int:
+        return int(self._db.execute(f"SELECT count(*) {query.clause}", query.values).fetchone()[0])
 
     def days(self, since_ms: int) -> dict[int, int]:
         """Return a number for each day since then (days since 1970, UTC) that changes with what is known of it."""
