@@ -4,6 +4,7 @@ Measured: by the tags, by who reads the new partitions, and by where each chat's
 """
 
 import asyncio
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -26,7 +27,7 @@ from tests.deadline import DEADLINE_S, until
 from tests.faults.conftest import MakeWorld
 from tests.faults.world import LOOK_EVERY_S
 from tests.integration.tagger.scene import Scene, ended, started
-from tests.integration.test_repair import tagger
+from tests.integration.test_repair import AGO, tagger
 from tests.integration.watch import figures
 from tests.kafka.kafka import Kafka
 from tests.stage import a_stage
@@ -100,6 +101,9 @@ async def test_both_producers_use_new_partitions_without_a_restart(
 @pytest.mark.long
 async def test_partitions_are_added_twice_while_everything_runs(world: MakeWorld) -> None:
     async with world(partitions=6, ingests=2, taggers=2) as w:
+        w.stage.livechat.now = lambda: (
+            datetime.now(UTC) - AGO
+        )  # of what ended just now, reconcile says nothing
         async with w.chats():
             for more in (12, 18):
                 await w.tagged(15)
@@ -115,7 +119,7 @@ async def test_partitions_are_added_twice_while_everything_runs(world: MakeWorld
                 await w.tagged(15)
         for member in w.taggers:
             await w.crowd.restart(member)
-        ran = await tagger(w.stage, "reconcile", "--since", "1h")
+        ran = await tagger(w.stage, "reconcile", "--since", "3h")
         assert ran.code == 0, ran.errors
         await w.everything_holds()
 
