@@ -113,9 +113,13 @@ def _seek_lost() -> None:
 
 
 def _late_completion() -> None:
-    """A job that goes on after its partition was taken away settles whatever job has its number by then."""
+    """A job that goes on after its partition was taken away, and waits for its answer however long that takes, settles
+    whatever job has its number by then."""
     from tagger.kafka.assigned import Assigned
     from tagger.kafka.consumer import Consumer
+    from tagger.livechat import transport
+
+    transport.TRY_TIMEOUT_S = 600.0  # type: ignore[misc]
 
     class Latest:
         """The partition as it is now, not as it was when the job began."""
