@@ -15,9 +15,8 @@ from tagger.history.wanted import Key, Kind, Label, Query, Wanted, query_of
 
 NAMES_LISTED_MAX: Final = 1_000  # of one kind, for a person to choose from
 RARITY_EXAMINED: Final = 10_000  # to tell which of several labels is the rarest
-RARITIES_KEPT_MAX: Final = (
-    256  # a page asks seven times for what has the same few labels since the same moment
-)
+# A page asks seven times for what has the same few labels since the same moment.
+RARITIES_KEPT_MAX: Final = 256
 
 DECISION: Final = (
     "tags, because, outcome, config, messages, ended_at_ms, settled_at_ms, "
@@ -53,9 +52,8 @@ class LedgerView:
     def __init__(self, db: sqlite3.Connection) -> None:
         """`db` is an open ledger; see `ledger_file.opened`."""
         self._db = db
-        self._rarities: dict[
-            tuple[Label, Wanted, int], int
-        ] = {}  # which are the rarest need not be up to date
+        # Only an order: it need not be up to date.
+        self._rarities: dict[tuple[Label, Wanted, int], int] = {}
 
     def close(self) -> None:
         """Close the file; a private one is deleted."""

@@ -23,7 +23,7 @@ rules:
 """
 
 
-class Keyword(NamedTuple):
+class Example(NamedTuple):
     """A keyword as it is written in a file, a text that has it, and one that nearly has."""
 
     written: str
@@ -32,18 +32,18 @@ class Keyword(NamedTuple):
 
 
 KEYWORDS: Final = (
-    Keyword("refund", "REFUND, please!", "refunds"),
-    Keyword("refund*", "refundable", "prerefund"),
-    Keyword('"*erstattung"', "Rückerstattung", "Erstattungen"),
-    Keyword("money back", "Money  BACK!", "back, money"),
-    Keyword("café", "CAFE", "cafés"),
-    Keyword("返金", "返金をお願いします", "入金"),
-    Keyword("환불*", "환불은 언제", "교환"),
-    Keyword("{keyword: RMA, case: sensitive}", "my RMA", "rma"),
+    Example("refund", "REFUND, please!", "refunds"),
+    Example("refund*", "refundable", "prerefund"),
+    Example('"*erstattung"', "Rückerstattung", "Erstattungen"),
+    Example("money back", "Money  BACK!", "back, money"),
+    Example("café", "CAFE", "cafés"),
+    Example("返金", "返金をお願いします", "入金"),
+    Example("환불*", "환불은 언제", "교환"),
+    Example("{keyword: RMA, case: sensitive}", "my RMA", "rma"),
 )
 
 
-class Key(NamedTuple):
+class RuleKey(NamedTuple):
     """A key of a rule, and what it says."""
 
     name: str
@@ -51,21 +51,21 @@ class Key(NamedTuple):
 
 
 REQUIRE: Final = (
-    Key("any", "One of these must be said."),
-    Key("all", "One of each list must be said, anywhere in the chat."),
-    Key("none", "The rule does not hold if anyone says one of these."),
-    Key("ignore", "Words inside these phrases do not count."),
-    Key("canned", "An agent must send this canned response. %name% stands for what LiveChat fills in."),
-    Key("min_matches", "How often keywords must be said, in the whole chat."),
-    Key("from", "Whose words count: customer (the default), agent, or any for everyone."),
-    Key("links", "With ignore, words inside web addresses do not count."),
-    Key("groups", "Only chats of the LiveChat groups with these numbers."),
-    Key("expires", "The last day of the rule, as 2027-03-31, in UTC."),
-    Key(
+    RuleKey("any", "One of these must be said."),
+    RuleKey("all", "One of each list must be said, anywhere in the chat."),
+    RuleKey("none", "The rule does not hold if anyone says one of these."),
+    RuleKey("ignore", "Words inside these phrases do not count."),
+    RuleKey("canned", "An agent must send this canned response. %name% stands for what LiveChat fills in."),
+    RuleKey("min_matches", "How often keywords must be said, in the whole chat."),
+    RuleKey("from", "Whose words count: customer (the default), agent, or any for everyone."),
+    RuleKey("links", "With ignore, words inside web addresses do not count."),
+    RuleKey("groups", "Only chats of the LiveChat groups with these numbers."),
+    RuleKey("expires", "The last day of the rule, such as 2027-03-31, in UTC."),
+    RuleKey(
         "dry_run", "With true, the rule is on trial: what it would have done is recorded, and it sets no tag."
     ),
-    Key("owner", "Whom to ask about the rule."),
-    Key("tests", "What the rule must do in a text: with match it must hold, with absent it must not."),
+    RuleKey("owner", "Whom to ask about the rule."),
+    RuleKey("tests", "What the rule must do in a text: with match it must hold, with absent it must not."),
 )
 
 

@@ -122,8 +122,7 @@ def _tabs(view: LedgerView, asked: Asked, now_ms: int) -> tuple[tuple[Tab, ...],
     for which in counts.keys() - {"all"} - ({"untagged"} if asked.tag else set()):
         counts[which] = view.count(replace(asked, which=which).wanted(now_ms), LOOKED_AT)
     # Each decision called for a tag or for none, so both together are all of them.
-    both = counts["untagged"], counts["tagged"]
-    counts["all"] = LOOKED_AT if LOOKED_AT in both else sum(both)
+    counts["all"] = min(counts["untagged"] + counts["tagged"], LOOKED_AT)
     tabs = tuple(
         Tab(TABS[which], asked.href(which=which), counted(counts[which]), which == asked.which)
         for which in get_args(Which)

@@ -11,7 +11,7 @@ from tagger.core.matching.decide import Decider
 from tagger.core.review.lint import lint
 from tagger.core.review.rule_tests import outcomes, uncovered
 from tagger.core.rules.parse import RULE_KEYS, RuleSet, parse
-from tagger.web.manual import KEYWORDS, REQUIRE, RULE, Keyword
+from tagger.web.manual import KEYWORDS, REQUIRE, RULE, Example
 from tests.unit.web.page import a_page
 
 
@@ -25,7 +25,7 @@ def test_the_rule_passes_its_tests_and_they_prove_all_of_it() -> None:
 
 
 @pytest.mark.parametrize("keyword", KEYWORDS, ids=lambda keyword: keyword.written)
-def test_a_keyword_matches_what_the_table_says(keyword: Keyword) -> None:
+def test_a_keyword_matches_what_the_table_says(keyword: Example) -> None:
     content = f"version: 1\nrules:\n  - id: a\n    tag: A\n    any:\n      - {keyword.written}\n"
     read = parse({"example.yaml": content.encode()})
     assert isinstance(read, RuleSet), read
