@@ -14,7 +14,8 @@ class Index:
     """All threads of one partition."""
 
     def __init__(self) -> None:
-        self.chats: dict[tuple[str, str], Thread] = {}  # each chat's newest thread; others are its siblings
+        self.chats: dict[tuple[str, str], Thread] = {}  # each chat's newest thread
+        self._older: dict[tuple[str, str], list[Thread]] = {}  # its others, newest last, if there are any
         self._by_age: deque[Thread] = deque()  # by `first`; deleted ones are removed late
         self.count = 0
         self.size = 0  # sum of the threads' sizes
@@ -26,17 +27,18 @@ class Index:
 
     def get(self, organization: str, chat_id: str, thread_id: str) -> Thread | None:
         """Return the thread, if it is known."""
-        thread = self.chats.get((organization, chat_id))
-        while thread is not None and thread.thread_id != thread_id:
-            thread = thread.sibling
-        return thread
+        newest = self.chats.get((organization, chat_id))
+        if newest is None or newest.thread_id == thread_id:
+            return newest
+        older = self._older.get(newest.chat, ())
+        return next((thread for thread in reversed(older) if thread.thread_id == thread_id), None)
 
     def of_chat(self, chat: tuple[str, str]) -> Iterator[Thread]:
         """Yield the threads of a chat, newest first."""
-        thread = self.chats.get(chat)
-        while thread is not None:
-            yield thread
-            thread = thread.sibling
+        newest = self.chats.get(chat)
+        if newest is not None:
+            yield newest
+            yield from reversed(self._older.get(chat, ()))
 
     def __iter__(self) -> Iterator[Thread]:
         """Yield every thread, by chat, the chats in the order they came."""
@@ -45,7 +47,9 @@ class Index:
 
     def add(self, thread: Thread) -> None:
         """Add a thread, which begins after all others."""
-        thread.sibling = self.chats.get(thread.chat)
+        newest = self.chats.get(thread.chat)
+        if newest is not None:
+            self._older.setdefault(newest.chat, []).append(newest)
         self.chats[thread.chat] = thread
         self._by_age.append(thread)
         self.count += 1
@@ -69,18 +73,16 @@ class Index:
         thread.removed = ()
         self.count -= 1
         thread.deleted = True
-        newest = self.chats[thread.chat]
-        if newest is thread:
-            if thread.sibling is None:
-                del self.chats[thread.chat]
-            else:
-                self.chats[thread.chat] = thread.sibling
+        older = self._older.get(thread.chat)
+        if self.chats[thread.chat] is not thread:
+            assert older is not None, "a thread that is not in its chat"
+            older.remove(thread)
+        elif older:
+            self.chats[thread.chat] = older.pop()
         else:
-            while newest.sibling is not thread:
-                assert newest.sibling is not None, "a thread that is not in its chat"
-                newest = newest.sibling
-            newest.sibling = thread.sibling
-        thread.sibling = None
+            del self.chats[thread.chat]
+        if older is not None and not older:
+            del self._older[thread.chat]
 
     def oldest(self) -> Thread | None:
         """Return the thread that begins first: a restart must read from there."""

@@ -17,12 +17,11 @@ _KEPT_MS: Final = 600_000
 
 
 class Account:
-    """What one organization holds."""
+    """What one organization holds, in numbers: a thread that waits leads to its account, and none may lead back."""
 
-    __slots__ = ("bytes", "ready", "threads", "under_way", "used_ms", "waiting")
+    __slots__ = ("bytes", "threads", "under_way", "used_ms", "waiting")
 
     def __init__(self) -> None:
-        self.ready: deque[Thread] = deque()  # threads with a job due and none under way
         self.under_way = 0  # jobs
         self.waiting = 0  # threads waiting to be settled
         self.threads = 0  # those of them that have their text
@@ -38,6 +37,7 @@ class Shares:
         self._first: str | None = None  # the first organization with a thread that ended
         self._others = Account()
         self._turns: deque[Account] = deque()  # accounts with something ready, next in turn first
+        self._ready: dict[Account, deque[Thread]] = {}  # their threads with a job due and none under way
         self.several = several  # whether more than one organization has been seen
 
     def account(self, thread: Thread, now_ms: int) -> Account:
@@ -63,13 +63,14 @@ class Shares:
 
     def waiting(self) -> list[Thread]:
         """Return the threads with no job under way, by organization, newest first."""
-        return [thread for account in self._turns for thread in reversed(account.ready)]
+        return [thread for account in self._turns for thread in reversed(self._ready[account])]
 
     def ready(self, account: Account, thread: Thread) -> None:
         """Queue a thread that has a job due and none under way."""
-        if not account.ready:
+        if account not in self._ready:
             self._turns.append(account)
-        account.ready.append(thread)
+            self._ready[account] = deque()
+        self._ready[account].append(thread)
 
     def next(self, free: int) -> Thread | None:
         """Take the thread whose turn it is, if any; `free` more jobs may be started in all."""
@@ -78,8 +79,11 @@ class Shares:
             if account.under_way >= free:
                 self._turns.append(account)
                 continue
-            thread = account.ready.popleft()
-            if account.ready:
+            ready = self._ready[account]
+            thread = ready.popleft()
+            if ready:
                 self._turns.append(account)
+            else:
+                del self._ready[account]
             return thread
         return None

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Final
 
+import msgspec
+
 from tagger.core.conversation import Author, Conversation, Said, ThreadKey
 from tagger.core.threads.ending import NAME_BYTES, Ending, cost, name_cost
 from tagger.core.threads.facts import ChatStarted, Event
@@ -44,41 +46,39 @@ _said: Final[Callable[[tuple[str, Author, tuple[str, ...]]], Said]] = partial(
 )  # half the time of Said()
 
 
-class Thread:
-    """One thread, as far as it was seen."""
+class Thread(msgspec.Struct, gc=False, eq=False):
+    """One thread, as far as it was seen.
 
-    __slots__ = (
-        "asks", "authors", "begun", "chat", "completed", "created_at_ms", "customers", "deleted", "ending", "events",
-        "first", "first_ms", "first_record_ms", "group_ids", "ids", "incomplete", "last_ms", "removed", "sibling", "slot",
-        "tags", "text", "thread_id",
-    )  # fmt: skip
+    The search for garbage leaves it out, or a million of them would stop the event loop for half a second: so nothing
+    that it holds may lead back to it.
+    """
 
-    def __init__(
-        self, chat: tuple[str, str], thread_id: str, first: int, record_ms: int, now_ms: int
-    ) -> None:
-        self.chat = (_shared(chat[0]), chat[1])  # (organization, chat_id)
-        self.thread_id = thread_id  # "": not a thread but an unreadable record
-        self.sibling: Thread | None = None  # another thread of the same chat
-        self.first = first  # offset of its first record
-        self.first_record_ms = record_ms  # that record's own time
-        self.first_ms = now_ms  # the partition's clock at that record
-        self.last_ms = now_ms  # and at the thread's last record
-        self.ids = bytearray()  # see the top of this file
-        self.text = bytearray()
-        self.events = 0  # entries in each of the two
-        self.authors: tuple[str, ...] = ()
-        self.customers = 0  # bit n: authors[n] is a customer
-        self.begun = False  # its incoming_chat was seen
-        self.created_at_ms: int | None = None
-        self.group_ids: tuple[int, ...] | None = None
-        self.tags: tuple[str, ...] = ()
-        self.removed: tuple[str, ...] = ()  # tags that people removed; they stay in force whatever is evicted
-        self.incomplete: str | None = None  # why part of it is known to be missing
-        self.completed = False  # LiveChat's version was united with what was seen
-        self.asks = True  # if it expires without an end, LiveChat is asked whether it ended
-        self.slot: int | None = None  # its place among the deadlines
-        self.deleted = False  # until it is, replay_from stays at or below `first`
-        self.ending: Ending | None = None
+    chat: tuple[str, str]  # (organization, chat_id)
+    thread_id: str  # "": not a thread but an unreadable record
+    first: int  # offset of its first record
+    first_record_ms: int  # that record's own time
+    first_ms: int  # the partition's clock at that record
+    last_ms: int = 0  # and at the thread's last record
+    ids: bytearray = msgspec.field(default_factory=bytearray)  # see the top of this file
+    text: bytearray = msgspec.field(default_factory=bytearray)
+    events: int = 0  # entries in each of the two
+    authors: tuple[str, ...] = ()
+    customers: int = 0  # bit n: authors[n] is a customer
+    begun: bool = False  # its incoming_chat was seen
+    created_at_ms: int | None = None
+    group_ids: tuple[int, ...] | None = None
+    tags: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()  # tags that people removed; they stay in force whatever is evicted
+    incomplete: str | None = None  # why part of it is known to be missing
+    completed: bool = False  # LiveChat's version was united with what was seen
+    asks: bool = True  # if it expires without an end, LiveChat is asked whether it ended
+    slot: int | None = None  # its place among the deadlines
+    deleted: bool = False  # until it is, replay_from stays at or below `first`
+    ending: Ending | None = None
+
+    def __post_init__(self) -> None:
+        self.chat = (_shared(self.chat[0]), self.chat[1])
+        self.last_ms = self.first_ms
 
     def begin(self, started: ChatStarted) -> tuple[bool, int]:
         """Take `incoming_chat`, except its events; return whether it was new, and by how much `size` grew."""

@@ -140,10 +140,11 @@ def main(chats: str = "10000,100000,1000000", rounds: int = 5, hold: int = 0) ->
             flush=True,
         )
     most = held[-1]
+    stall_ms = max(most.stall_ms, most.collecting_ms)  # a collection may come at any step
     print(
         f"{met(most.bytes_a_chat <= BYTES_MAX)} {most.bytes_a_chat * most.chats / 1e9:.2f} GB for {most.chats:,} chats of"
         f" {CHAT_MESSAGES} messages (wanted: at most {BYTES_MAX} bytes a chat)\n"
-        f"{met(most.stall_ms <= STALL_MS_MAX)} longest stall {most.stall_ms:.0f} ms (wanted: at most {STALL_MS_MAX:.0f})"
+        f"{met(stall_ms <= STALL_MS_MAX)} longest stall {stall_ms:.0f} ms (wanted: at most {STALL_MS_MAX:.0f})"
     )
     costs = grow(rounds)
     for name, cost in costs.items():

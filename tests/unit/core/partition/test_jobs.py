@@ -1,5 +1,9 @@
 """Jobs that are due, under way, or settled: an offset stays unsettled until every job at it is settled."""
 
+import gc
+from collections import deque
+from collections.abc import Iterator
+
 from tagger.core.limits import Limits
 from tagger.core.partition.jobs import Jobs
 from tagger.core.partition.protocol import Job
@@ -127,3 +131,37 @@ def test_an_organization_is_over_its_share_by_bytes_as_well() -> None:
     assert jobs.is_over(thread)
     jobs.lost_text(thread)
     assert not jobs.is_over(thread)
+
+
+def held_by(thing: object) -> Iterator[object]:
+    """Yield what a thing of our own or a collection holds."""
+    match thing:
+        case tuple() | list() | set() | frozenset() | deque():
+            yield from thing
+        case dict():
+            yield from (*thing, *thing.values())
+        case _:
+            names: tuple[str, ...] = getattr(thing, "__struct_fields__", getattr(thing, "__slots__", ()))
+            yield from (getattr(thing, name) for name in names)
+            yield from getattr(thing, "__dict__", {}).values()
+
+
+def test_the_search_for_garbage_leaves_threads_out_and_nothing_that_they_hold_leads_back() -> None:
+    """Or they would never be freed once their partition is gone."""
+    jobs, thread = some_jobs(), an_ended_thread()
+    jobs.add(thread, 4, 0, 0)
+    hand(jobs, 1)
+    jobs.add(thread, 6, 0, 0)
+    ending = thread.ending
+    assert ending is not None
+    assert ending.account is not None, "it waits"
+    assert not gc.is_tracked(thread)
+    assert not gc.is_tracked(ending)
+    found, next_ones = {id(thread)}, list(held_by(thread))
+    while next_ones:
+        one = next_ones.pop()
+        assert one is not thread
+        if id(one) not in found:
+            found.add(id(one))
+            next_ones += held_by(one)
+    assert id(ending.account) in found
