@@ -1,10 +1,12 @@
-"""A broker that stopped answering is asked last, and the last one that is known is never forgotten."""
+"""A broker that stopped answering is asked last; a batch that is done is freed without a search for garbage."""
 
+import gc
+import weakref
 from types import SimpleNamespace
 
 import pytest
 from aiokafka.conn import CloseReason
-from aiokafka.structs import BrokerMetadata
+from aiokafka.structs import BrokerMetadata, TopicPartition
 
 from ingest.runtime.kafka_client import new_producer
 from ingest.runtime.kafka_connections import end
@@ -42,4 +44,18 @@ async def test_where_all_stopped_answering_all_are_asked_again() -> None:
         at = SimpleNamespace(host=BROKERS[gone].host, port=BROKERS[gone].port)
         kafka.client._on_connection_closed(at, CloseReason.CONNECTION_TIMEOUT)
         assert {broker.nodeId for broker in kafka.client.cluster.brokers()} == left
+    await end(kafka, 1)
+
+
+async def test_a_batch_is_freed_once_nobody_refers_to_it() -> None:
+    """Thousands a second would otherwise stop the event loop for tens of milliseconds at each search for garbage."""
+    kafka = new_producer({"bootstrap_servers": "127.0.0.1:1"}, "test")
+    accumulator, place = kafka._message_accumulator, TopicPartition("topic", 0)
+    gc.disable()
+    try:
+        batch = weakref.ref(accumulator._append_batch(accumulator.create_builder(), place))
+        assert batch() is accumulator._batches.pop(place)[0]
+        assert batch() is None
+    finally:
+        gc.enable()
     await end(kafka, 1)
