@@ -80,6 +80,9 @@ class Thread(msgspec.Struct, gc=False, eq=False):
         self.chat = (_shared(self.chat[0]), self.chat[1])
         self.last_ms = self.first_ms
 
+    def __repr__(self) -> str:  # chat text must not show in a traceback
+        return f"Thread({self.thread_id!r}, {self.events} events)"
+
     def begin(self, started: ChatStarted) -> tuple[bool, int]:
         """Take `incoming_chat`, except its events; return whether it was new, and by how much `size` grew."""
         news, known = not self.begun and not self.completed, self.customers

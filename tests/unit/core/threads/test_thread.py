@@ -182,3 +182,10 @@ def test_initial_events_are_left_to_the_caller() -> None:
     thread = a_thread()
     thread.begin(started(events=(Event("T_1", CUSTOMER, ("hi",)),)))
     assert thread.conversation(complete=True).said == ()
+
+
+def test_nothing_that_was_said_nor_by_whom_shows_in_a_traceback() -> None:
+    thread = a_thread()
+    thread.begin(started())
+    thread.add("T_1", "agent@example.com", ("secret",))
+    assert repr(thread) == "Thread('T', 1 events)"
