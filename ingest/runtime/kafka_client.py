@@ -81,8 +81,8 @@ def _ask_others_first(client: Client) -> None:
     client._on_connection_closed = on_close
 
 
-class _Uncounting(MessageBatch):  # type: ignore[misc]  # aiokafka says no types
-    """A batch that is taken off the count if it is refused. Nothing in it leads back to it: there are thousands."""
+class _Uncounting(MessageBatch):  # type: ignore[misc]  # aiokafka has no type hints
+    """A batch that is taken off the count if it is refused. It must form no cycle: there are thousands a second."""
 
     count: Callable[[TopicPartition, int], None]
 

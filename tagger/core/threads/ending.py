@@ -17,7 +17,7 @@ NAME_BYTES: Final = 68  # what an author's id or a tag costs besides its charact
 class Ending(msgspec.Struct, gc=False, eq=False):
     """The job of a thread that ended, expired or was unreadable: due, under way, or settled.
 
-    The search for garbage leaves it out, like its thread: nothing that it holds may lead back to either.
+    The garbage collector does not track it, nor its thread: nothing that it holds may refer back to either.
     """
 
     at_ms: int  # the partition's clock when it became due

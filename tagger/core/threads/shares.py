@@ -17,7 +17,7 @@ _KEPT_MS: Final = 600_000
 
 
 class Account:
-    """What one organization holds, in numbers: a thread that waits leads to its account, and none may lead back."""
+    """What one organization holds, in numbers. A waiting thread refers to its account, which must not refer back."""
 
     __slots__ = ("bytes", "threads", "under_way", "used_ms", "waiting")
 

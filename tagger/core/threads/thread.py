@@ -49,8 +49,8 @@ _said: Final[Callable[[tuple[str, Author, tuple[str, ...]]], Said]] = partial(
 class Thread(msgspec.Struct, gc=False, eq=False):
     """One thread, as far as it was seen.
 
-    The search for garbage leaves it out, or a million of them would stop the event loop for half a second: so nothing
-    that it holds may lead back to it.
+    The garbage collector does not track it: visiting a million of them would stop the event loop for half a second. So
+    nothing that it holds may refer back to it, or it would never be freed.
     """
 
     chat: tuple[str, str]  # (organization, chat_id)

@@ -1,17 +1,18 @@
-"""That reference counts free what a webhook leaves: a search for garbage stops the event loop."""
+"""That reference counts free what a webhook leaves: garbage collection stops the event loop."""
 
 import gc
 from collections import Counter
+from typing import Final
 
 import aiohttp
 
 from ingest.service import Service
 from tests.integration.ingest.sender import Sender
 
-WEBHOOKS = 100
+WEBHOOKS: Final = 100
 
 
-async def test_what_a_webhook_leaves_is_freed_without_a_search_for_garbage(
+async def test_what_a_webhook_leaves_is_freed_without_garbage_collection(
     service: Service, session: aiohttp.ClientSession
 ) -> None:
     """Each batch once left a cycle of 13 objects."""
@@ -29,4 +30,5 @@ async def test_what_a_webhook_leaves_is_freed_without_a_search_for_garbage(
         gc.garbage.clear()
         gc.enable()
     assert set(sender.statuses) == {200}
-    assert left.total() < WEBHOOKS, left
+    # However long it takes: connections that close meanwhile leave a few of each type, a cycle in a webhook one for each.
+    assert max(left.values(), default=0) < WEBHOOKS // 2, left

@@ -146,7 +146,7 @@ def held_by(thing: object) -> Iterator[object]:
             yield from getattr(thing, "__dict__", {}).values()
 
 
-def test_the_search_for_garbage_leaves_threads_out_and_nothing_that_they_hold_leads_back() -> None:
+def test_the_garbage_collector_does_not_track_threads_and_nothing_that_they_hold_refers_back() -> None:
     """Or they would never be freed once their partition is gone."""
     jobs, thread = some_jobs(), an_ended_thread()
     jobs.add(thread, 4, 0, 0)

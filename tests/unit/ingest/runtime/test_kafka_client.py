@@ -1,4 +1,4 @@
-"""A broker that stopped answering is asked last; a batch that is done is freed without a search for garbage."""
+"""A broker that stopped answering is asked last; a batch that is done is freed without garbage collection."""
 
 import gc
 import weakref
@@ -48,7 +48,7 @@ async def test_where_all_stopped_answering_all_are_asked_again() -> None:
 
 
 async def test_a_batch_is_freed_once_nobody_refers_to_it() -> None:
-    """Thousands a second would otherwise stop the event loop for tens of milliseconds at each search for garbage."""
+    """Thousands a second would otherwise stop the event loop for tens of milliseconds at each garbage collection."""
     kafka = new_producer({"bootstrap_servers": "127.0.0.1:1"}, "test")
     accumulator, place = kafka._message_accumulator, TopicPartition("topic", 0)
     gc.disable()
