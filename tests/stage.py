@@ -31,7 +31,7 @@ async def a_stage(
     corrections: bool = False,
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Stage]:
-    """Topics are made first; the rest is as `Stage` has it. At the end, every record on them must fit its schema."""
+    """Topics are made first; the rest is as `Stage` has it. At the end, the records on them must fit their schemas."""
     names = names_of(unique)
     for topic in names.topics:
         kafka.create_topic(topic, partitions)
