@@ -11,7 +11,7 @@ from tagger.simulator.livechat.account import Draft, Organization, Queue, Thread
 from tagger.simulator.livechat.server import SimulatedLiveChat
 from tagger.simulator.play.visitors import Conversation, Line, Visit
 
-AT_ONCE_MAX: Final = 500  # visits at a time; more would only wait for each other
+AT_ONCE_MAX: Final = 500  # visits at a time; without pauses, more would only wait for each other
 CORRECTS_S_MAX: Final = 60.0  # how long an agent waits for a tag, in order to remove it
 LOOK_S: Final = 0.05
 CONSENT: Final = "You may e-mail me offers"  # the label of a field in the pre-chat survey
@@ -162,19 +162,22 @@ class Player:
     organizations: Sequence[Organization]
     pause_s: float = 0.0
     corrects: bool = False
+    at_once: int = AT_ONCE_MAX  # visits
     played: dict[str, Played] = field(default_factory=dict)  # by thread id, in the order they started
     _unanswered: int = 0  # chats that no agent greeted
     _waiting: list[Thread] = field(default_factory=list)  # in the queue
 
     async def play(self, visits: Iterable[Visit], visits_per_s: float | None = None) -> None:
         """Play all visits until the last chat has ended; without a rate, as fast as possible."""
-        room = asyncio.Semaphore(AT_ONCE_MAX)
+        room, loop = asyncio.Semaphore(self.at_once), asyncio.get_running_loop()
+        next_at = loop.time()
         async with asyncio.TaskGroup() as tasks:
             for visit, organization in zip(visits, cycle(self.organizations), strict=False):
                 await room.acquire()
                 task = tasks.create_task(self.play_visit(visit, organization))
                 task.add_done_callback(lambda _: room.release())
-                await asyncio.sleep(1 / visits_per_s if visits_per_s else 0)
+                next_at += 1 / visits_per_s if visits_per_s else 0.0
+                await asyncio.sleep(max(0.0, next_at - loop.time()))  # what comes late makes no other late
 
     async def play_visit(self, visit: Visit, organization: Organization) -> None:
         """Play the threads of one chat."""

@@ -28,6 +28,7 @@ from tests.stage import a_stage
 FASTEST_CHATS: Final = 2_000
 SHARE: Final = 0.5  # of the highest rate
 PAUSE_S: Final = 0.5  # between two events of a chat
+VISIT_S: Final = 20.0  # how long a visit takes with such pauses; some open a chat twice
 LINGER_S_MAX: Final = 600
 LATE_S: Final = 90.0  # for what is left at the end
 SLOPE_MB_MAX: Final = 1.0  # in ten minutes
@@ -61,7 +62,7 @@ async def soak(folder: Path, minutes: float = 60.0, seed: int = 2) -> list[str]:
             highest = await highest_rate(stage)
             rate = SHARE * highest
             print(f"highest rate {highest:.0f} chats/s; {minutes:g} minutes at {rate:.0f}", flush=True)
-            stage.player.pause_s = PAUSE_S
+            stage.player.pause_s, stage.player.at_once = PAUSE_S, int(rate * VISIT_S)
             looks = Looks(stage)
             watching = asyncio.create_task(looks.run())
             await stage.play(visits(seed, int(minutes * 60 * rate)), rate)
