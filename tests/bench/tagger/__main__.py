@@ -1,13 +1,14 @@
 """What `tagger run` costs a chat, beside a bare program with its input and output, and what others would write.
 
-    python -m tests.bench.tagger [--chats 6000] [--rounds 5] [--programs bare,tagger,quix,sqlite]
+    python -m tests.bench.tagger [--chats 6000] [--rounds 5] [--programs bare,thinking,tagger,quix,sqlite]
 
 A real Apache Kafka with 6 partitions, chats of 21 records of 40 organizations, 1,000 keywords, and a LiveChat that
 answers at once; two of three chats get a tag. In every round each program is started, settles some chats, stands still
 while all records are written, and then settles them. Its CPU time comes from the operating system, without its start.
 Ratios are medians of those of each round, in which other work on the machine hits all programs alike.
 
-`bare` reads, parses, sets tags and writes decisions, and thinks nothing; `quix` is Quix Streams with its state store,
+`bare` reads, parses, sets tags and writes decisions, and thinks nothing; `thinking` is that with the tagger's pure core,
+and with nothing of what makes the service safe; `quix` is Quix Streams with its state store,
 `sqlite` the job as one writes it in an afternoon.
 """
 

@@ -8,6 +8,7 @@ then one record with acks=all. Its offsets are committed every second, whatever 
 
 import asyncio
 import sys
+from typing import Final
 
 import aiohttp
 import orjson
@@ -16,14 +17,20 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from tests.bench.tagger.chats import is_tagged
 
-UNDER_WAY_MAX = 1_000  # ends, as in the tagger
+UNDER_WAY_MAX: Final = 1_000  # ends, as in the tagger
 
 
-async def serve(bootstrap: str, topic: str, decisions: str, url: str) -> None:
+HEADERS: Final = {"Authorization": "Basic abc", "Content-Type": "application/json"}
+
+
+async def connections(
+    bootstrap: str, topic: str, group: str
+) -> tuple[AIOKafkaConsumer, AIOKafkaProducer, aiohttp.ClientSession]:
+    """To Kafka and to LiveChat; they end with the process."""
     consumer = AIOKafkaConsumer(
         topic,
         bootstrap_servers=bootstrap,
-        group_id=f"{topic}-bare",
+        group_id=group,
         auto_offset_reset="earliest",
         auto_commit_interval_ms=1_000,
         max_partition_fetch_bytes=2 << 20,
@@ -32,9 +39,13 @@ async def serve(bootstrap: str, topic: str, decisions: str, url: str) -> None:
     await consumer.start()
     await producer.start()
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=256), cookie_jar=aiohttp.DummyCookieJar()
+        connector=aiohttp.TCPConnector(limit=256), cookie_jar=aiohttp.DummyCookieJar(), headers=HEADERS
     )
-    headers = {"Authorization": "Basic abc", "Content-Type": "application/json"}
+    return consumer, producer, session
+
+
+async def serve(bootstrap: str, topic: str, decisions: str, url: str) -> None:
+    consumer, producer, session = await connections(bootstrap, topic, f"{topic}-bare")
     room = asyncio.Semaphore(UNDER_WAY_MAX)
     running: set[asyncio.Task[None]] = set()
 
@@ -42,9 +53,7 @@ async def serve(bootstrap: str, topic: str, decisions: str, url: str) -> None:
         async with room:
             if is_tagged(int(chat_id[-7:])):
                 body = orjson.dumps({"chat_id": chat_id, "thread_id": thread_id, "tag": "Tag 1"})
-                async with session.post(
-                    f"{url}/agent/action/tag_thread", data=body, headers=headers
-                ) as answer:
+                async with session.post(f"{url}/agent/action/tag_thread", data=body) as answer:
                     await answer.read()
             record = orjson.dumps({"chat_id": chat_id, "thread_id": thread_id, "tags": ["Tag 1"]})
             await producer.send_and_wait(decisions, record, key=key)

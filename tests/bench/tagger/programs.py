@@ -56,6 +56,7 @@ def _module(name: str, python: str = sys.executable) -> Callable[[Place], list[s
 
 PROGRAMS: Final[Mapping[str, Callable[[Place], list[str]]]] = {
     "bare": _module("bare"),
+    "thinking": _module("thinking"),
     "tagger": lambda _: [sys.executable, "-m", "tagger", "run"],
     "quix": _module("with_quix", str(QUIX_PYTHON)),
     "sqlite": _module("with_sqlite"),
