@@ -1,11 +1,16 @@
-"""Every connection that aiokafka makes has an owner, its client, that closes it.
+"""Every connection that aiokafka makes has an owner, its client, that closes it; and one that breaks ends only itself.
 
 aiokafka 0.14 leaves connections to the garbage collector: the first one if `start()` is cancelled, all if `stop()`
 is cut off or fails, and those made while it closes. Here a client keeps each connection until the socket is closed,
-and `end` leaves none open, whatever the broker does. Importing this file changes all clients of the process.
+and `end` leaves none open, whatever the broker does.
+
+Its tasks expect a KafkaError where a request fails; anything else ends the one that fetches or the one that renews
+metadata for good, and the consumer then waits for ever without an error. Here a request raises nothing else, and both
+tasks go on whatever is raised. Importing this file changes all clients of the process.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -13,17 +18,45 @@ import aiokafka.admin.client
 import aiokafka.client
 import aiokafka.consumer.consumer
 import aiokafka.producer.producer
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.conn import AIOKafkaConnection, CloseReason
-from aiokafka.errors import KafkaConnectionError, ProducerClosed
+from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.errors import KafkaConnectionError, KafkaError, ProducerClosed
 
 from ingest.runtime.supervision import closed
 
 CUT_S: Final = 1.0  # until a client that was cut off has ended
+AGAIN_S: Final = 0.5  # before a task of aiokafka's that failed goes on
+
+log = structlog.get_logger()
 
 _connecting: ContextVar["Client"] = ContextVar("the client that makes a connection")
+
+
+class Connection(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka ships no types
+    """An aiokafka connection that raises KafkaConnectionError if it is broken.
+
+    asyncio's transport takes what is written after a reset, and drops it; uvloop's raises RuntimeError:
+    https://github.com/aio-libs/aiokafka/issues/1038
+    """
+
+    def send(self, request: Any, expect_response: bool = True) -> Any:
+        return self._written(super().send, request, expect_response)
+
+    def _send_sasl_token(self, payload: bytes, expect_response: bool = True) -> Any:
+        return self._written(super()._send_sasl_token, payload, expect_response)
+
+    def _written(self, write: Callable[..., Any], what: Any, expect_response: bool) -> Any:
+        try:
+            return write(what, expect_response=expect_response)
+        except RuntimeError:
+            if self._writer is not None and not self._writer.is_closing():
+                raise
+            self.close(reason=CloseReason.CONNECTION_BROKEN)
+            raise KafkaConnectionError("the connection is broken") from None
 
 
 class Client(AIOKafkaClient):  # type: ignore[misc]  # aiokafka ships no types
@@ -58,6 +91,27 @@ class Client(AIOKafkaClient):  # type: ignore[misc]  # aiokafka ships no types
         finally:
             _connecting.reset(token)
 
+    async def send(
+        self, node_id: Any, request: Any, *, group: ConnectionGroup = ConnectionGroup.DEFAULT
+    ) -> Any:
+        """Send one request; KafkaError if that fails."""
+        try:
+            return await super().send(node_id, request, group=group)
+        except KeyError:  # it looks for a connection that another request removed meanwhile
+            raise KafkaConnectionError("the connection is gone") from None
+
+    async def _md_synchronizer(self) -> None:
+        while True:
+            try:
+                await super()._md_synchronizer()
+            except Exception as error:
+                log.error("kafka_task_goes_on", task="metadata", exc_info=error)
+            # Whoever waits for new metadata asks again.
+            asked, self._md_update_fut = self._md_update_fut, None
+            if asked is not None and not asked.done():
+                asked.set_result(False)
+            await asyncio.sleep(AGAIN_S)
+
     async def connect(self, connection: AIOKafkaConnection) -> None:
         """Connect, and own the connection from the start."""
         self._opened = {one for one in self._opened if one._protocol is None or _transport(one) is not None}
@@ -91,6 +145,22 @@ class Client(AIOKafkaClient):  # type: ignore[misc]  # aiokafka ships no types
             self._md_update_fut = self._loop.create_future()
         if not self._md_update_fut.done():
             self._md_update_fut.set_result(False)
+
+
+class LastingFetcher(Fetcher):  # type: ignore[misc]  # as above
+    """Fetches until it is closed."""
+
+    async def _fetch_requests_routine(self) -> None:
+        while True:
+            try:
+                await super()._fetch_requests_routine()
+                return  # it was cancelled
+            except KafkaError:  # of which aiokafka has logged the cause
+                log.error("kafka_task_goes_on", task="fetch")
+            for task in self._pending_tasks:
+                task.cancel()
+            self._pending_tasks.clear()  # what they would have fetched is fetched again
+            await asyncio.sleep(AGAIN_S)
 
 
 async def end(
@@ -139,12 +209,13 @@ def _abort(connection: AIOKafkaConnection) -> None:
 
 
 async def _create_conn(host: str, port: int, **options: Any) -> AIOKafkaConnection:
-    connection = AIOKafkaConnection(host, port, **options)
+    connection = Connection(host, port, **options)
     await _connecting.get().connect(connection)
     return connection
 
 
 # aiokafka makes clients and connections itself, and looks these names up.
 aiokafka.client.create_conn = _create_conn
+aiokafka.consumer.consumer.Fetcher = LastingFetcher
 for _module in (aiokafka.admin.client, aiokafka.consumer.consumer, aiokafka.producer.producer):
     _module.AIOKafkaClient = Client

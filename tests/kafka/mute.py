@@ -4,16 +4,18 @@ It speaks the oldest version of each request that it knows: https://kafka.apache
 """
 
 import asyncio
+import socket
 import struct
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, cast
 
 from tests.deadline import until
 
 METADATA, FIND_COORDINATOR, SASL_HANDSHAKE, API_VERSIONS = 3, 10, 17, 18
 KNOWN: Final = (METADATA, FIND_COORDINATOR, SASL_HANDSHAKE, API_VERSIONS)
 HEADER: Final = struct.Struct(">ihhi")  # size, API key, version, correlation id
+LINGER_NOT: Final = struct.pack("ii", 1, 0)  # closing sends RST
 ALL: Final = frozenset({METADATA, API_VERSIONS})
 
 
@@ -41,6 +43,12 @@ class MuteBroker:
         """Wait until nobody is connected."""
         await until(lambda: not self.open)
 
+    def reset_all(self) -> None:
+        """Break all connections (RST)."""
+        for transport in list(self.open):
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
+            transport.abort()
+
     def answer(self, key: int) -> bytes:
         """The body of an answer. It knows two brokers, both of them itself, and no topic."""
         host = b"127.0.0.1"
@@ -58,9 +66,8 @@ class _Connection(asyncio.Protocol):
         self._broker, self._buffer = broker, b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._broker.open.add(transport)
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by what it does
+        self._broker.open.add(self._transport)
         self._broker.came += 1
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -1,4 +1,4 @@
-"""However an aiokafka client ends, none of its connections is left to the garbage collector.
+"""However an aiokafka client ends, none of its connections is left to the garbage collector; one that breaks ends no more.
 
 The far side is a broker that stops answering. It is asked who is still connected while whatever could free a
 connection is kept alive, so that the collector cannot help.
@@ -9,13 +9,16 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import ConnectionGroup
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from ingest.runtime.kafka_connections import Client, end
 from tests.deadline import until
+from tests.kafka.kafka import AnyKafka
 from tests.kafka.mute import (
     ALL,
     API_VERSIONS,
@@ -122,15 +125,74 @@ async def test_who_is_cancelled_while_it_ends_a_client_cuts_it_off(broker: MuteB
     await broker.all_closed()
 
 
-async def test_a_client_whose_own_task_has_failed_closes_all_the_same(broker: MuteBroker) -> None:
+def test_what_is_written_to_a_connection_that_was_reset_fails_as_kafka_errors_do() -> None:
+    async def main() -> None:
+        async with mute_broker() as broker:
+            client = Client(**options(broker))
+            await client.bootstrap()
+            assert await client.ready(0)
+            reader = client._conns[0, ConnectionGroup.DEFAULT]._reader
+            broker.reset_all()
+            while reader.exception() is None:  # until the moment before aiokafka notices
+                await asyncio.sleep(0)
+            with pytest.raises(KafkaConnectionError):
+                await client.send(0, MetadataRequest([]))
+            assert (await client.send(0, MetadataRequest([]))).brokers
+            assert await end(client, 60) is None
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # asyncio's own takes it and drops it
+        runner.run(main())
+
+
+async def test_a_request_whose_connection_another_one_removed_fails_as_kafka_errors_do(
+    broker: MuteBroker,
+) -> None:
+    client = Client(**options(broker))
+    await client.bootstrap()
+    assert await client.ready(0)
+    client._conns[0, ConnectionGroup.DEFAULT]._request_timeout = 0.2
+    broker.answered = ()
+    broker.asked.clear()
+    asking = asyncio.create_task(client.send(0, MetadataRequest([])))
+    await broker.is_asked(METADATA)
+    del client._conns[0, ConnectionGroup.DEFAULT]
+    with pytest.raises(KafkaError):
+        await asking
+    assert await end(client, 60) is None
+
+
+async def test_a_task_for_metadata_that_failed_goes_on_and_answers_whoever_waits(broker: MuteBroker) -> None:
     client = Client(**options(broker))
     await client.bootstrap()
     assert await client.ready(0, group=ConnectionGroup.COORDINATION)
     broker.versions = (1, 0)  # no broker says so: an AssertionError
-    client.force_metadata_update()
-    await until(client._sync_task.done)
-    assert isinstance(await end(client, 60), AssertionError)
+    assert not await client.force_metadata_update()
+    broker.versions = (0, 0)
+    assert await client.force_metadata_update()
+    assert await end(client, 60) is None
     await broker.all_closed()
+
+
+async def test_fetching_goes_on_after_an_error_that_aiokafka_does_not_expect(
+    kafka: AnyKafka, unique: str
+) -> None:
+    kafka.create_topic(unique, 1)
+    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
+        await producer.send_and_wait(unique, b"said")
+    consumer = AIOKafkaConsumer(unique, bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    send, failed = consumer._client.send, asyncio.Event()
+
+    async def fails_once(*what: Any, **how: Any) -> Any:
+        if failed.is_set():
+            return await send(*what, **how)
+        failed.set()
+        raise RuntimeError
+
+    consumer._client.send = fails_once
+    await failed.wait()
+    assert (await consumer.getone()).value == b"said"
+    assert await end(consumer, 60) is None
 
 
 async def test_what_connects_while_its_client_closes_is_closed(broker: MuteBroker) -> None:
