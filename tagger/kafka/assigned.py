@@ -1,6 +1,7 @@
 """One partition for as long as it is ours, as the consumer's parts share it."""
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 
 from aiokafka import TopicPartition
@@ -28,6 +29,7 @@ class Assigned:
     ready: bool = False  # its position was sought and confirmed
     closed: bool = False
     log_end: int = 0
+    log_end_at: float = field(default_factory=time.monotonic)  # when Kafka said so
     began_at: int = 0  # what the group had committed when it was assigned; all below is settled
     committed: int | None = None  # by this process
     tasks: set[asyncio.Task[None]] = field(default_factory=set)

@@ -92,5 +92,6 @@ class LogEnds:
         try:
             async with asyncio.timeout(END_DEADLINE_S):
                 assigned.log_end = (await self._kafka.end_offsets([assigned.tp]))[assigned.tp]
+                assigned.log_end_at = time.monotonic()
         except (KafkaError, TimeoutError) as error:
             log.debug("log_end_unknown", partition=assigned.tp.partition, error_type=type(error).__name__)

@@ -5,7 +5,8 @@ would not help, and lag shows it.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -27,6 +28,8 @@ from tagger.metrics import (
     STATE_REASONS,
 )
 from tagger.service.watchdog import Standing, Watchdog
+
+END_AGE_S_MAX: Final = 30.0  # it is asked for every second; a new leader is known within 15 s
 
 
 def health_of(  # noqa: PLR0913, PLR0917 - the parts of the service
@@ -108,6 +111,8 @@ def _about_the_group(consumer: Consumer, health: Health, now: float) -> None:
         )
     if complaint := consumer.membership.complaint(now):
         health.ready.append(complaint)
+    if unknown := about_log_ends(mine, now):
+        health.notes.append(unknown)
     for assigned in mine:
         if (bad := assigned.unreadable) is not None:  # not unready: the other partitions are served
             health.notes.append(
@@ -116,6 +121,18 @@ def _about_the_group(consumer: Consumer, health: Health, now: float) -> None:
                 "steps over it once all members are stopped."
             )
     health.notes.extend(consumer.preparing.found.notes(now))
+
+
+def about_log_ends(mine: Iterable[Assigned], now: float) -> str | None:
+    """Of which partitions the lag may be larger than it shows; None: of none. `now` is monotonic, in seconds."""
+    old = {assigned.tp.partition: now - assigned.log_end_at for assigned in mine}
+    old = {partition: age_s for partition, age_s in old.items() if age_s > END_AGE_S_MAX}
+    if not old:
+        return None
+    return (
+        f"Kafka has not said for {max(old.values()):.0f} s where the logs of partitions {sorted(old)} end, so their lag may "
+        "be larger than it shows: check that they have a leader that can be reached."
+    )
 
 
 class PartitionFigures(Collector):

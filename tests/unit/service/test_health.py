@@ -1,11 +1,15 @@
-"""The figures that the tagger shows of its partitions."""
+"""What the tagger shows and says of its partitions."""
 
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 
+from tagger.core.limits import Limits
+from tagger.core.partition.partition import Partition
 from tagger.core.partition.protocol import Stats
-from tagger.service.health import oldest_unsettled_age_s
+from tagger.kafka.assigned import Assigned
+from tagger.service.health import about_log_ends, oldest_unsettled_age_s
 
 NOW_MS = 1_000_000
 
@@ -40,3 +44,23 @@ def test_the_objective_is_the_age_of_the_oldest_end_that_waits(
     given: dict[str, Any], log_end: int, age_s: float
 ) -> None:
     assert oldest_unsettled_age_s(stats(**given), log_end, NOW_MS) == age_s
+
+
+@pytest.mark.parametrize(
+    ("heard_at", "said"),
+    [
+        ((100.0, 100.0), None),
+        ((100.0, 70.0), None),
+        ((100.0, 60.0), "for 40 s where the logs of partitions [1] end"),
+        ((40.0, 60.0), "for 60 s where the logs of partitions [0, 1] end"),
+    ],
+)
+def test_it_is_said_when_kafka_no_longer_tells_where_a_log_ends(
+    heard_at: tuple[float, ...], said: str | None
+) -> None:
+    mine = [
+        Assigned(TopicPartition("topic", partition), Partition(Limits()), log_end_at=at)
+        for partition, at in enumerate(heard_at)
+    ]
+    note = about_log_ends(mine, now=100.0)
+    assert note is None if said is None else note is not None and said in note
