@@ -44,6 +44,7 @@ class Connection(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka ships no
     """
 
     def send(self, request: Any, expect_response: bool = True) -> Any:
+        """Write one request; a future of its answer, if there is one."""
         return self._written(super().send, request, expect_response)
 
     def _send_sasl_token(self, payload: bytes, expect_response: bool = True) -> Any:

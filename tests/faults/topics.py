@@ -11,6 +11,7 @@ from tests.deadline import DEADLINE_S
 
 ASK_S: Final = 60.0  # an answer takes 20 ms; a broker that stands still never gives one, and another is asked
 AGAIN_S: Final = 0.2
+SHORTER_S: Final = 5.0  # a log that ends before what was read is believed to be another one after so long
 POLL_S: Final = 0.1
 POLL_RECORDS_MAX: Final = 2_000
 
@@ -50,7 +51,7 @@ class Topics:
 
         Raises: TimeoutError where Kafka is away for DEADLINE_S.
         """
-        ends = _asked(self._find_ends)
+        ends = self._find_ends()
         found: list[Message] = []
         deadline = time.monotonic() + DEADLINE_S
         while any(self._next[place] < end for place, end in ends.items()):
@@ -64,18 +65,32 @@ class Topics:
         return found, ends
 
     def _find_ends(self) -> dict[Place, int]:
-        """And go to where each partition is to be read on: it may be new, recreated, or have lost its beginning."""
-        places = self._places(self._topics)
-        specs = (OffsetSpec.earliest(), OffsetSpec.latest())  # type: ignore[no-untyped-call]
-        starts, ends = (self._offsets(places, spec) for spec in specs)
+        """And go to where each partition is to be read on: it may be new, recreated, or have lost its beginning.
+
+        A broker that was killed gives too low an end for a moment after its start, before it knows its replicas.
+        """
+        shorter_until = time.monotonic() + SHORTER_S
+        while True:
+            starts, ends = _asked(self._ask_ends)
+            if all(self._next.get(place, 0) <= end for place, end in ends.items()):
+                break
+            if time.monotonic() > shorter_until:
+                break
+            time.sleep(AGAIN_S)
         wanted = {}
-        for place in places:
+        for place, end in ends.items():
             stands = self._next.get(place, 0)
-            wanted[place] = starts[place] if stands > ends[place] else max(stands, starts[place])
+            wanted[place] = starts[place] if stands > end else max(stands, starts[place])
         if wanted != self._next:
             self._next = wanted
             self._reader.assign([TopicPartition(*place, offset) for place, offset in wanted.items()])
         return ends
+
+    def _ask_ends(self) -> tuple[dict[Place, int], dict[Place, int]]:
+        """Where each partition begins and ends now."""
+        places = self._places(self._topics)
+        earliest, latest = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        return self._offsets(places, earliest), self._offsets(places, latest)
 
     def _places(self, topics: Sequence[str]) -> list[Place]:
         found = self._admin.list_topics(timeout=ASK_S).topics
