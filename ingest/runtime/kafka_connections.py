@@ -5,7 +5,7 @@ is cut off or fails, and those made while it closes. Here a client keeps each co
 and `end` leaves none open, whatever the broker does.
 
 Its tasks expect a KafkaError where a request fails; anything else ends the one that fetches or the one that renews
-metadata for good, and the consumer then waits for ever without an error. Here a request raises nothing else, and both
+metadata for good, and the consumer then waits forever without an error. Here a request raises nothing else, and both
 tasks go on whatever is raised. Importing this file changes all clients of the process.
 """
 

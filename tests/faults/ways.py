@@ -8,7 +8,7 @@ from tests.faults.proxy import Proxy
 from tests.faults.world import World
 
 TIMES: Final = 5
-# Connections that break in the one turn of the loop in which that is not known yet: one in some twenty.
+# A break does most harm in the one turn of the event loop before the client knows of it: about one in twenty does.
 BREAKS: Final = 40
 LATE_S: Final = 0.15
 BYTES_PER_S: Final = 40_000.0  # a webhook has about 600 bytes

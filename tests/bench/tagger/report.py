@@ -56,7 +56,9 @@ def wanted(rows: Sequence[Row], programs: Sequence[str]) -> list[str]:
     if "thinking" in programs:
         core = ratio(rows, "cpu_us_a_chat", "thinking", "bare")
         service = ratio(rows, "cpu_us_a_chat", "tagger", "thinking")
-        told.append(f"of that the core alone takes {core:.2f}; all of the service {service:.2f} times that")
+        told.append(
+            f"the core alone takes {core:.2f} times the bare program's; the tagger {service:.2f} times that"
+        )
     for program in ("quix", "sqlite"):
         if program in programs:
             times = ratio(rows, "cpu_us_a_chat", program, "tagger")

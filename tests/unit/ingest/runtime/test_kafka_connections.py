@@ -1,4 +1,4 @@
-"""However an aiokafka client ends, none of its connections is left to the garbage collector; one that breaks ends no more.
+"""However an aiokafka client ends, the garbage collector is left no connection of it; one that breaks ends nothing else.
 
 The far side is a broker that stops answering. It is asked who is still connected while whatever could free a
 connection is kept alive, so that the collector cannot help.
