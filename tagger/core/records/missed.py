@@ -1,9 +1,9 @@
 """Which ended threads that LiveChat lists were missed, or decided on less than LiveChat has. Pure.
 
 A thread was missed if it ended long enough ago, before everything still unfinished in the log, and has no decision.
-It is short if its decision counts fewer messages than LiveChat shows. LiveChat does not say when a thread ended, so
-the time of its last event counts, which may be the system message about its end:
-https://platform.text.com/docs/messaging/references/system-messages
+It is short if its decision counts fewer messages than LiveChat has, those included that were deleted later: webhooks had
+told of them. LiveChat does not say when a thread ended, so the time of its last event counts, which may be the system
+message about its end: https://platform.text.com/docs/messaging/references/system-messages
 """
 
 import re
@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from tagger.core.conversation import Conversation, ThreadKey
 from tagger.core.records.correction import Removals
 from tagger.core.records.decision import json_object
+from tagger.core.threads.event_text import MESSAGE_TYPES, is_deleted
 from tagger.core.threads.fact_reader import chat_of, milliseconds
 from tagger.core.threads.facts import ChatStarted, Unreadable
 from tagger.core.threads.thread import conversation_of
@@ -86,6 +87,7 @@ class DecidedThreads:
         self._dry_run = dry_run  # decisions of a dry run count for a dry run only
         self._one_for_all = one_for_all  # one credential for every organization, under any name
         self._messages: dict[tuple[str, str, str], int] = {}
+        self._from_api: set[tuple[str, str, str]] = set()  # what was deleted by then is not counted
         self.removals = Removals(one_for_all=one_for_all)
         self.organizations: set[str] = set()
         self.full = False  # there are more threads than can be kept
@@ -113,10 +115,17 @@ class DecidedThreads:
             self.full = True
             return
         self._messages[key] = max(messages, self._messages.get(key, 0))
+        if record.get("source") == "api":
+            self._from_api.add(key)
 
-    def messages(self, thread: ThreadKey) -> int | None:
-        """Return how many messages the thread was decided on; None if it was not decided."""
-        return self._messages.get(self._key(thread))
+    def is_short(self, thread: ThreadKey, said: int, deleted: int) -> bool | None:
+        """Return whether the thread was decided on less than was `said`; None if it was not decided.
+
+        `deleted` are messages that LiveChat no longer counts and that webhooks told of.
+        """
+        key = self._key(thread)
+        known = self._messages.get(key)
+        return None if known is None else known < said + (0 if key in self._from_api else deleted)
 
     def _key(self, thread: ThreadKey) -> tuple[str, str, str]:
         return ("" if self._one_for_all else thread.organization, thread.chat_id, thread.thread_id)
@@ -129,7 +138,6 @@ def look(organization: str, listed: object, window: Window, decided: DecidedThre
         return Look("unreadable")
     thread = ThreadKey(organization, chat.chat_id, chat.thread_id)
     ended_at_ms = last_event_ms(listed)
-    known = decided.messages(thread)
     if not window.since_ms <= ended_at_ms < window.asked_until_ms:
         return Look("outside", thread, ended_at_ms)
     if ended_at_ms >= window.until_ms:
@@ -138,11 +146,22 @@ def look(organization: str, listed: object, window: Window, decided: DecidedThre
     conversation, created_ms = Conversation(thread, (), complete=False), None
     if isinstance(chat, ChatStarted):
         conversation, created_ms = conversation_of(chat), chat.created_at_ms
-    if known is None:
+    is_short = decided.is_short(thread, len(conversation.said), _deleted(listed))
+    if is_short is None:
         return Look("missed", thread, ended_at_ms, conversation, created_ms)
-    if known < len(conversation.said):
+    if is_short:
         return Look("short", thread, ended_at_ms, conversation, created_ms)
     return Look("decided", thread, ended_at_ms)
+
+
+def _deleted(chat: Any) -> int:
+    """Return how many messages for the customer's eyes somebody deleted; their text may be hidden by now."""
+    events = chat["thread"].get("events")
+    return sum(
+        is_deleted(event) and event.get("type") in MESSAGE_TYPES and event.get("visibility") != "agents"
+        for event in (events if isinstance(events, list) else ())
+        if isinstance(event, dict)
+    )
 
 
 def last_event_ms(chat: Any) -> int:

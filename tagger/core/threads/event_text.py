@@ -22,6 +22,9 @@ FIELDS_MAX: Final = 500
 # https://platform.text.com/docs/messaging/references/default-properties#lc2
 _GREETING_IDS: Final = ("greeting_id", "greeting_unique_id")
 
+# Events of other types say nothing.
+MESSAGE_TYPES: Final = ("message", "rich_message", "filled_form")
+
 # Form fields that hold who somebody is, not what they want.
 _PERSONAL: Final = ("name", "email")
 

@@ -96,6 +96,31 @@ def test_a_listed_thread_is_compared_with_the_decisions(
     assert (seen.conversation is not None) == (found in {"missed", "short"})
 
 
+@pytest.mark.parametrize(
+    ("deleted", "decisions", "found"),
+    [
+        ({}, [a_decision(messages=2)], "short"),
+        ({}, [a_decision(messages=3)], "decided"),
+        ({}, [a_decision(messages=2, source="webhooks")], "short"),
+        ({}, [a_decision(messages=2, source="api")], "decided"),
+        ({}, [a_decision(messages=1, source="api")], "short"),
+        ({}, [a_decision(messages=2, source="webhooks"), a_decision(messages=2, source="api")], "decided"),
+        ({"text": None}, [a_decision(messages=2)], "short"),
+        ({"type": "rich_message"}, [a_decision(messages=2)], "short"),
+        ({"type": "file"}, [a_decision(messages=2)], "decided"),
+        ({"type": ["message"]}, [a_decision(messages=2)], "decided"),
+        ({"visibility": "agents"}, [a_decision(messages=2)], "decided"),
+        ({"deleted": "yes"}, [a_decision(messages=2)], "short"),  # it is not deleted
+    ],
+)
+def test_webhooks_told_of_what_was_deleted_and_the_api_does_not(
+    deleted: dict[str, Any], decisions: list[bytes], found: Found
+) -> None:
+    chat = a_chat(messages=3)
+    chat["thread"]["events"][1] |= {"deleted": True} | deleted
+    assert look("org", chat, WINDOW, decided_by(*decisions)).found == found
+
+
 def test_what_is_to_be_repaired_holds_all_that_was_said() -> None:
     seen = look("org", a_chat(messages=3), WINDOW, decided_by())
     assert seen.conversation is not None
@@ -122,7 +147,7 @@ def test_with_one_credential_an_organization_may_have_any_name() -> None:
 
 
 def test_decisions_of_a_dry_run_count_for_a_dry_run() -> None:
-    assert decided_by(a_decision(outcome="dry_run"), dry_run=True).messages(THREAD) == 2
+    assert decided_by(a_decision(outcome="dry_run"), dry_run=True).is_short(THREAD, 2, 0) is False
 
 
 @pytest.mark.parametrize(
@@ -130,7 +155,7 @@ def test_decisions_of_a_dry_run_count_for_a_dry_run() -> None:
     [None, b"", b"{", b"[]", b"{}", a_decision(messages="2"), a_decision(chat_id=None)],  # type: ignore[arg-type]
 )
 def test_a_record_that_is_not_a_decision_is_skipped(record: bytes | None) -> None:
-    assert decided_by(record).messages(THREAD) is None
+    assert decided_by(record).is_short(THREAD, 1, 0) is None
 
 
 def test_threads_whose_jobs_share_an_offset_are_kept_apart() -> None:
