@@ -3,6 +3,7 @@ What must hold: T C L N M Q; what ends afterwards settles nothing, and the next 
 Measured: by the group's offsets twice a second while members join, leave and are killed, and by all tags at the end.
 """
 
+import asyncio
 from typing import Final
 
 import pytest
@@ -14,9 +15,6 @@ from tests.faults.conftest import MakeWorld
 from tests.faults.world import PARTITIONS, World
 from tests.integration.watch import held
 
-CALL_S: Final = (
-    60.0  # longer than others take the partitions and give them back; a tagger asks again after 20 s
-)
 TIMES: Final = 2
 
 
@@ -30,24 +28,35 @@ async def leaves(w: World, second: Service) -> None:
     await until(has_all)
 
 
+async def slow(w: World, ends: int) -> asyncio.Event:
+    """Calls of so many ends, none of which is answered before what is returned is set. Later calls are quick.
+
+    A tagger waits for 20 s, and then asks again.
+    """
+    goes_on = asyncio.Event()
+    fault = Fault(method="tag_thread", until=goes_on)
+    w.stage.livechat.faults.append(fault)
+    await w.ended(ends)
+    w.stage.livechat.faults.remove(fault)
+    return goes_on
+
+
 @pytest.mark.long
 async def test_no_end_counts_as_settled_that_is_not(world: MakeWorld) -> None:
     """Calls of the first tagger are under way, another one decides these chats, and when the first has its partitions
     back and new chats under way, the old calls end: they are none of the new ones."""
     async with world() as w:
-        slow, faults = Fault(method="tag_thread", delay_s=CALL_S), w.stage.livechat.faults
         async with w.chats():
             await w.tagged(5)
             for _ in range(TIMES):
                 await leaves(w, await w.crowd.join())  # so that the first one begins anew
-                faults.append(slow)
-                await w.ended(10)
-                faults.remove(slow)
+                old = await slow(w, 10)
                 await leaves(w, await w.crowd.join())
-                faults.append(slow)
-                await w.ended(20)
-                faults.remove(slow)
-                await until(lambda: not sum(w.stage.livechat.in_flight.values()))  # all that were slow
+                new = await slow(w, 20)
+                old.set()
+                await w.tagged(20)  # offsets are committed meanwhile
+                new.set()
+                await until(lambda: not sum(w.stage.livechat.in_flight.values()))
                 w.proof.did("a tagger joined and left", 2)
             await w.tagged(5)
         await w.everything_holds()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MEMORY_MB_MAX: Final = 300  # a process that has just started has 70, one in these worlds 100
 TOLD_MAX: Final = 3  # stories
+LISTED_MAX: Final = 10  # problems of each letter: what comes first must not hide another kind
 
 
 class Problem(NamedTuple):

@@ -32,7 +32,7 @@ from tests.faults.entrance import Entrance
 from tests.faults.proof import Proof
 from tests.faults.story import story
 from tests.faults.truth import Truth
-from tests.faults.verdict import TOLD_MAX, Problem, problems, promised
+from tests.faults.verdict import LISTED_MAX, TOLD_MAX, Problem, problems, promised
 from tests.faults.watch import Watch
 from tests.kafka import broker as single
 from tests.kafka import cluster as three
@@ -214,7 +214,9 @@ class World:
     def _told(self, found: Sequence[Problem]) -> str:
         counts = Counter(problem.letter for problem in found)
         lines = [f"{', '.join(f'{count} × {letter}' for letter, count in counts.items())}"]
-        lines += [f"{problem.letter}: {problem.text} {problem.thread}" for problem in found[:30]]
+        for letter in counts:
+            some = [problem for problem in found if problem.letter == letter][:LISTED_MAX]
+            lines += [f"{letter}: {problem.text} {problem.thread}" for problem in some]
         threads = dict.fromkeys(problem.thread for problem in found if problem.thread)
         return "\n".join(lines + [self.story(thread) for thread in list(threads)[:TOLD_MAX]])
 

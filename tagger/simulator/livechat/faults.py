@@ -1,5 +1,6 @@
 """What goes wrong at LiveChat's API, as plain data that may change while the simulator runs. Pure."""
 
+import asyncio
 import math
 import random
 from collections.abc import Iterable
@@ -33,6 +34,7 @@ class Fault:
     share: float = 1.0  # of the matching calls
     times: int | None = None  # then it is over; None: until removed
     delay_s: float = 0.0
+    until: asyncio.Event | None = None  # no matching call goes on before that
     retry_after_s: float | None = None  # a Retry-After header
 
 

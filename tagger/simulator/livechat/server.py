@@ -247,6 +247,8 @@ class SimulatedLiveChat:
         fault = choose(self.faults, self.rng, **call) or Fault()
         if fault.delay_s:
             await asyncio.sleep(fault.delay_s)
+        if fault.until is not None:
+            await fault.until.wait()
         return fault
 
     def _apply(self, request: web.Request, granted: Granted | ApiError, body: dict[str, Any]) -> api.Answer:

@@ -1,11 +1,14 @@
 """The simulated API over HTTP: every documented error and every way to misbehave, as a caller sees it."""
 
+import asyncio
+
 import aiohttp
 import pytest
 
 from tagger.simulator.livechat.account import Thread
 from tagger.simulator.livechat.errors import ERRORS
 from tagger.simulator.livechat.faults import Fault, RateLimit
+from tests.deadline import until
 from tests.unit.simulator.conftest import Account, Clock, basic
 
 TAG_THREAD, GET_CHAT = "agent/action/tag_thread", "agent/action/get_chat"
@@ -110,6 +113,17 @@ async def test_a_delayed_answer_comes_later_and_is_the_usual_one(account: Accoun
             f"{account.livechat.url}/{TAG_THREAD}", json=tag_body(thread), headers=headers, timeout=timeout
         )
     assert (await account.call(TAG_THREAD, tag_body(thread)))[0] == 200
+
+
+async def test_a_call_that_is_held_is_answered_as_usual_once_it_may_go_on(account: Account) -> None:
+    thread, goes_on = account.ended_chat(), asyncio.Event()
+    account.livechat.faults.append(Fault(until=goes_on, times=1))
+    held = asyncio.create_task(account.call(TAG_THREAD, tag_body(thread)))
+    await until(lambda: account.livechat.in_flight[account.organization.id] == 1)
+    assert (await account.call(GET_CHAT, {"chat_id": thread.chat.id}))[0] == 200
+    assert not held.done()
+    goes_on.set()
+    assert (await held)[0] == 200
 
 
 async def test_retry_after_is_sent_only_where_asked_for(account: Account) -> None:
