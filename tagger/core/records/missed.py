@@ -86,8 +86,8 @@ class DecidedThreads:
     def __init__(self, *, dry_run: bool, one_for_all: bool) -> None:
         self._dry_run = dry_run  # decisions of a dry run count for a dry run only
         self._one_for_all = one_for_all  # one credential for every organization, under any name
-        self._messages: dict[tuple[str, str, str], int] = {}
-        self._from_api: set[tuple[str, str, str]] = set()  # what was deleted by then is not counted
+        # How many, and whether the API's answer was decided on, in which what was deleted by then is missing.
+        self._messages: dict[tuple[str, str, str], tuple[int, bool]] = {}
         self.removals = Removals(one_for_all=one_for_all)
         self.organizations: set[str] = set()
         self.full = False  # there are more threads than can be kept
@@ -114,18 +114,19 @@ class DecidedThreads:
         if key not in self._messages and len(self._messages) >= DECISIONS_MAX:
             self.full = True
             return
-        self._messages[key] = max(messages, self._messages.get(key, 0))
-        if record.get("source") == "api":
-            self._from_api.add(key)
+        most, of_api = self._messages.get(key, (0, False))
+        self._messages[key] = max(messages, most), of_api or record.get("source") == "api"
 
     def is_short(self, thread: ThreadKey, said: int, deleted: int) -> bool | None:
         """Return whether the thread was decided on less than was `said`; None if it was not decided.
 
         `deleted` are messages that LiveChat no longer counts and that webhooks told of.
         """
-        key = self._key(thread)
-        known = self._messages.get(key)
-        return None if known is None else known < said + (0 if key in self._from_api else deleted)
+        known = self._messages.get(self._key(thread))
+        if known is None:
+            return None
+        messages, of_api = known
+        return messages < said + (0 if of_api else deleted)
 
     def _key(self, thread: ThreadKey) -> tuple[str, str, str]:
         return ("" if self._one_for_all else thread.organization, thread.chat_id, thread.thread_id)

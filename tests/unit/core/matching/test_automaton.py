@@ -204,6 +204,22 @@ def test_equal_keywords_are_found_each() -> None:
     assert Matcher([keyword("refund"), keyword("REFUND")]).find("refund") == [Match(0, 6, 0), Match(0, 6, 1)]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("fund", {0, 1, 2, 3}), ("funds", {1, 3}), ("refund", {2, 3}), ("refunds", {3})],
+)
+@pytest.mark.parametrize("count", [1, 4])
+def test_keywords_with_the_same_letters_ask_for_their_own_edges(
+    text: str, expected: set[int], count: int
+) -> None:
+    kinds: list[MatchKind] = ["word", "prefix", "suffix", "anywhere"]
+    for begin in range(0, 4, count):
+        matcher = Matcher([keyword("fund", kind) for kind in kinds[begin : begin + count]])
+        assert {begin + match.keyword for match in matcher.find(text)} == expected & set(
+            range(begin, begin + count)
+        )
+
+
 def test_without_keywords_nothing_is_found() -> None:
     assert Matcher([]).find("refund") == []
     assert Matcher([]).near_misses("refund") == []
