@@ -68,8 +68,8 @@ _LENGTH: Final = 2  # how many bits stand before it
 class _Rows(NamedTuple):
     """By row, the keywords that fold to the same.
 
-    With many keywords most finds are inside a word and end with a look at `shapes`, which is small enough to stay in
-    the processor's cache: it halves the time of 100,000.
+    With many keywords most finds are inside a word, and end with a look at `shapes`. That is small enough to stay in the
+    processor's cache, and saves a third of the time with 100,000 keywords.
     """
 
     asking: list[tuple[_Asking, ...]]
