@@ -156,21 +156,21 @@ def look(organization: str, listed: object, window: Window, decided: DecidedThre
 
 
 def _deleted(chat: Any) -> int:
-    """Return how many messages for the customer's eyes somebody deleted; their text may be hidden by now."""
-    events = chat["thread"].get("events")
+    """Return how many messages were deleted that the customer could see; LiveChat may hide their text by now."""
     return sum(
         is_deleted(event) and event.get("type") in MESSAGE_TYPES and event.get("visibility") != "agents"
-        for event in (events if isinstance(events, list) else ())
-        if isinstance(event, dict)
+        for event in _events(chat)
     )
+
+
+def _events(chat: Any) -> list[dict[str, Any]]:
+    events = chat["thread"].get("events")
+    return [event for event in events if isinstance(event, dict)] if isinstance(events, list) else []
 
 
 def last_event_ms(chat: Any) -> int:
     """Return when something last happened in a chat's `thread` (Unix time); 0 if nothing there has a time."""
-    thread = chat["thread"]
-    events = thread.get("events")
-    dated = [thread, *(events if isinstance(events, list) else ())]
-    times = [milliseconds(one.get("created_at")) for one in dated if isinstance(one, dict)]
+    times = [milliseconds(one.get("created_at")) for one in (chat["thread"], *_events(chat))]
     return max((time for time in times if time is not None), default=0)
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong at LiveChat's API, as plain data that may change while the simulator runs. Pure."""
+"""What goes wrong at LiveChat's API, as data that may change while the simulator runs. Waits for nothing itself."""
 
 import asyncio
 import math

@@ -117,7 +117,7 @@ async def test_a_delayed_answer_comes_later_and_is_the_usual_one(account: Accoun
 
 async def test_a_call_that_is_held_is_answered_as_usual_once_it_may_go_on(account: Account) -> None:
     thread, goes_on = account.ended_chat(), asyncio.Event()
-    account.livechat.faults.append(Fault(until=goes_on, times=1))
+    account.livechat.faults.append(Fault(method="tag_thread", until=goes_on))
     held = asyncio.create_task(account.call(TAG_THREAD, tag_body(thread)))
     await until(lambda: account.livechat.in_flight[account.organization.id] == 1)
     assert (await account.call(GET_CHAT, {"chat_id": thread.chat.id}))[0] == 200
