@@ -4,18 +4,26 @@ It promises that a process that stops says why, and prints no error's text.
 """
 
 import asyncio
+import ctypes
 import errno
 import gc
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import structlog
 import uvloop
 
-GARBAGE_OBJECTS_MAX: Final = 50_000  # new ones before a search for cycles; about 10 MB at worst
+# New ones before the young are searched for cycles: about 1 MB at worst, and some 2 ms. An idle service makes a few of
+# them a second, so a larger number would look like a leak for hours.
+GARBAGE_OBJECTS_MAX: Final = 5_000
+# Bytes of a block that goes back to the system as soon as it is freed: larger than nearly all that come and go in a hurry,
+# and smaller than the tables of some ten thousand chats.
+LARGE_BLOCK_BYTES: Final = 512 << 10
+_M_MMAP_THRESHOLD: Final = -3  # https://man7.org/linux/man-pages/man3/mallopt.3.html
 
 
 def cannot_listen(name: str, host: str, port: int, error: OSError) -> str:
@@ -45,6 +53,8 @@ def run(main: Callable[[Stopping], Awaitable[int]]) -> int:
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # not under `nohup`
         numbers.append(signal.SIGHUP)
 
+    return_large_blocks()
+
     async def serve() -> int:
         stopping = Stopping()
         for number in numbers:
@@ -69,6 +79,17 @@ def has_terminal() -> bool:
         return False
 
 
+def return_large_blocks() -> None:
+    """Have the C library return each large block to the system when it is freed, where it can (glibc).
+
+    Otherwise it keeps them, once one was freed. A dictionary of open chats or of keys is rewritten every few minutes, some
+    megabytes at a time; small objects settle in the space that the old one leaves, so the next one needs new space, and
+    the process grows by a step now and then, for hours.
+    """
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
+
+
 def collect_garbage_seldom() -> None:
     """Exclude today's objects from the search for cycles, and search the rest rarely.
 
@@ -77,4 +98,4 @@ def collect_garbage_seldom() -> None:
     connection leaves an old cycle when it closes, so everything is searched once in ten million new objects.
     """
     gc.freeze()
-    gc.set_threshold(GARBAGE_OBJECTS_MAX, 20, 10)
+    gc.set_threshold(GARBAGE_OBJECTS_MAX, 200, 10)
