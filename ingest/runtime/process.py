@@ -17,8 +17,8 @@ from typing import Final
 import structlog
 import uvloop
 
-# New ones before the young are searched for cycles: about 1 MB at worst, and some 2 ms. An idle service makes a few of
-# them a second, so a larger number would look like a leak for hours.
+# New ones before the young are searched for cycles: about 1 MB at worst, and some 2 ms. With a few chats a second `ingest`
+# makes six of them a second: ten times as many would take hours, and look like a leak until then.
 GARBAGE_OBJECTS_MAX: Final = 5_000
 # Bytes of a block that goes back to the system as soon as it is freed: larger than nearly all that come and go in a hurry,
 # and smaller than the tables of some ten thousand chats.
