@@ -20,8 +20,8 @@ import uvloop
 # New ones before the young are searched for cycles: about 1 MB at worst, and some 2 ms. With a few chats a second `ingest`
 # makes six of them a second: ten times as many would take hours, and look like a leak until then.
 GARBAGE_OBJECTS_MAX: Final = 5_000
-# Bytes of a block that goes back to the system as soon as it is freed: larger than nearly all that come and go in a hurry,
-# and smaller than the tables of some ten thousand chats.
+# Bytes of a block that goes back to the system as soon as it is freed: more than nearly all short-lived ones have, which
+# would be mapped anew each time, and less than the dictionary of some ten thousand chats.
 LARGE_BLOCK_BYTES: Final = 512 << 10
 _M_MMAP_THRESHOLD: Final = -3  # https://man7.org/linux/man-pages/man3/mallopt.3.html
 
@@ -52,7 +52,6 @@ def run(main: Callable[[Stopping], Awaitable[int]]) -> int:
     numbers = [signal.SIGTERM, signal.SIGINT]
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # not under `nohup`
         numbers.append(signal.SIGHUP)
-
     return_large_blocks()
 
     async def serve() -> int:
@@ -82,9 +81,9 @@ def has_terminal() -> bool:
 def return_large_blocks() -> None:
     """Have the C library return each large block to the system when it is freed, where it can (glibc).
 
-    Otherwise it keeps them, once one was freed. A dictionary of open chats or of keys is rewritten every few minutes, some
-    megabytes at a time; small objects settle in the space that the old one leaves, so the next one needs new space, and
-    the process grows by a step now and then, for hours.
+    By default it keeps blocks of a size once one of that size was freed. A dictionary of open chats or of keys is rewritten
+    every few minutes, a megabyte or more at a time; small objects settle in the space that the old one leaves, so the next
+    one needs new space, and the process grows by a step now and then.
     """
     with suppress(AttributeError, OSError):  # another C library
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
